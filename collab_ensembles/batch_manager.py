@@ -1,0 +1,132 @@
+"""BatchManager: which examples make up which batch, as a pure function of (seed, epoch)."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from collab_ensembles.streams import Stream, generator
+
+_LARGEST_SHIFT = 0.125
+"""Of the author's augmentation, as a share of height or width."""
+
+
+def example_order(num_examples: int, shuffle: str, seed: int, epoch: int) -> np.ndarray:
+    """The indices of the examples of one epoch, int64 [num_examples].
+
+    Args:
+      num_examples: how many there are.
+      shuffle: `none` (as they stand, every epoch the same: the reference code's default), `permute`
+        (a new permutation each epoch) or `bootstrap` (drawn with replacement: what the reference
+        code does under its option `shuffle`).
+      seed: the run's seed.
+      epoch: counted from 0.
+
+    Raises:
+      ValueError: an unknown kind of shuffling.
+    """
+    random = generator(seed, Stream.ORDER, epoch)
+    if shuffle == "none":
+        return np.arange(num_examples)
+    if shuffle == "permute":
+        return random.permutation(num_examples)
+    if shuffle == "bootstrap":
+        return random.integers(num_examples, size=num_examples)
+    raise ValueError(f"unknown shuffle {shuffle!r}; allowed: none, permute, bootstrap")
+
+
+class Augmentation:
+    """Shifts of up to 12.5 % in each direction with nearest fill and, if asked for, mirroring.
+
+    The author's augmentation, but for one thing: each epoch starts from the images as they are. (The
+    reference distorts them in place, so that distortions pile up.) Shifts are by whole pixels. What
+    happens to the example at a position of the epoch does not depend on the size of the batches.
+    """
+
+    def __init__(self, image_shape: tuple[int, int, int], num_examples: int, mirror: bool, seed: int, epoch: int):
+        height, width, _ = image_shape
+        random = generator(seed, Stream.AUGMENTATION, epoch)
+        self._rows = _shifted(height, num_examples, random)
+        self._columns = _shifted(width, num_examples, random)
+        if mirror:
+            mirrored = random.integers(2, size=num_examples) == 1
+            self._columns[mirrored] = self._columns[mirrored, ::-1]
+
+    def __call__(self, images: np.ndarray, positions: slice) -> np.ndarray:
+        """The images [batch, height, width, channels] at these positions of the epoch, distorted."""
+        rows, columns = self._rows[positions], self._columns[positions]
+        batch = np.arange(len(images))
+        return images[batch[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def _shifted(size: int, num_examples: int, random: np.random.Generator) -> np.ndarray:
+    """For each example, which of `size` source rows (or columns) each target row takes; the border repeats."""
+    largest = int(size * _LARGEST_SHIFT)
+    shifts = random.integers(-largest, largest, size=(num_examples, 1), endpoint=True)
+    return np.clip(np.arange(size) + shifts, 0, size - 1)
+
+
+class BatchManager(keras.utils.PyDataset):
+    """Batches (images uint8 [batch, h, w, c], labels int32 [batch]) for `fit` and `evaluate`.
+
+    One NumPy gather a batch; the images stay where they are, memory-mapped or not. The last batch
+    is smaller where the examples do not divide evenly. Pass `epoch_clock` to `fit` as a callback
+    unless every epoch is alike.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        batch_size: int,
+        *,
+        shuffle: str = "none",
+        augment: bool = False,
+        mirror: bool = False,
+        seed: int = 0,
+    ) -> None:
+        """Takes the examples.
+
+        Args:
+          images: uint8 [examples, height, width, channels].
+          labels: int32 [examples].
+          batch_size: examples a batch, 1 to the number of examples.
+          shuffle: see `example_order`.
+          augment: distort the images; see `Augmentation`.
+          mirror: mirror half of the images too, when they are distorted.
+          seed: the run's seed.
+
+        Raises:
+          ValueError: a batch size that is not allowed.
+        """
+        super().__init__(workers=1, use_multiprocessing=False)
+        if not 1 <= batch_size <= len(labels):
+            raise ValueError(f"received a batch size of {batch_size}; allowed: 1 to the {len(labels)} examples")
+        self._images, self._labels, self._batch_size = images, labels, batch_size
+        self._shuffle, self._augment, self._mirror, self._seed = shuffle, augment, mirror, seed
+        self.start_epoch(0)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Lays down order and distortions of an epoch, counted from 0."""
+        self._order = example_order(len(self._labels), self._shuffle, self._seed, epoch)
+        self._augmentation = (
+            Augmentation(self._images.shape[1:], len(self._labels), self._mirror, self._seed, epoch)
+            if self._augment
+            else None
+        )
+
+    def epoch_clock(self) -> keras.callbacks.Callback:
+        """A callback that starts each epoch of `fit` here, whichever epoch `fit` begins with."""
+        return keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: self.start_epoch(epoch))
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._labels) / self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        positions = slice(index * self._batch_size, (index + 1) * self._batch_size)
+        chosen = self._order[positions]
+        images = self._images[chosen]
+        if self._augmentation is not None:
+            images = self._augmentation(images, positions)
+        return images, self._labels[chosen]

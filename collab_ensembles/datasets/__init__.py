@@ -1,0 +1,89 @@
+"""Data sets as arrays: `load` finds, verifies and caches them."""
+
+import os
+
+import numpy as np
+
+from collab_ensembles.datasets import catalogue, npz, sources
+from collab_ensembles.datasets.cache import ArrayCache, Part, check_digest, in_digest_order
+from collab_ensembles.datasets.dataset import Dataset
+
+__all__ = ["Dataset", "default_data_dir", "load"]
+
+
+def default_data_dir() -> str:
+    """The user's cache directory, as the XDG base directory specification finds it."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "collab_ensembles")
+
+
+def load(name: str, data_dir: str | None = None, split: str = "report", train_limit: int | None = None) -> Dataset:
+    """Loads a data set, fetching it at first use.
+
+    Args:
+      name: a name of the catalogue, or the path of an .npz file of the user's own.
+      data_dir: where fetched files and decoded arrays are kept; default: the user's cache directory.
+      split: `report` (the split of the published tables), `standard` (the official one) or
+        `validation` (the last tenth of the report's training part serves as the test part).
+      train_limit: keep only so many of the training examples, the first ones.
+
+    Raises:
+      ConfigError: an unknown name or split.
+      DataError: no source could deliver the data, or what it delivered has another digest.
+      CollabError: `data_dir` cannot be written.
+    """
+    catalogue.check_name(name)
+    catalogue.check_split(split)
+    data_dir = data_dir or default_data_dir()
+    if catalogue.is_file(name):
+        train, test = npz.read(name, data_dir)
+        label_names = tuple(str(label) for label in range(int(max(train.labels.max(), test.labels.max())) + 1))
+    else:
+        entry = catalogue.CATALOGUE[name]
+        train, test = _compose(entry, entry.composition(split), data_dir)
+        label_names = entry.label_names
+    held_out = catalogue.validation_size(split, len(train.labels))
+    if held_out:
+        test = Part(train.images[-held_out:], train.labels[-held_out:])
+        train = Part(train.images[:-held_out], train.labels[:-held_out])
+    dataset = Dataset(catalogue.label(name), *train, *test, label_names)
+    return dataset.first(train_limit) if train_limit else dataset
+
+
+def _compose(entry: catalogue.Entry, composition: catalogue.Composition, data_dir: str) -> tuple[Part, Part]:
+    cache = ArrayCache(data_dir, entry.name)
+    train = _pool(entry, composition.train, cache, data_dir)
+    if composition.test:
+        return train, _pool(entry, composition.test, cache, data_dir)
+    cut = len(train.labels) - composition.cut
+    return Part(train.images[:cut], train.labels[:cut]), Part(train.images[cut:], train.labels[cut:])
+
+
+def _pool(entry: catalogue.Entry, parts: tuple[str, ...], cache: ArrayCache, data_dir: str) -> Part:
+    """One part, or several as one: kept in the cache too, so that it can be memory-mapped."""
+    name = "+".join(parts)
+    cached = cache.read(name)
+    if cached is not None:
+        return cached
+    if any(cache.read(part) is None for part in parts):
+        _fetch(entry, cache, data_dir)
+        if len(parts) == 1:
+            return _required(cache, name)
+    pooled, digest = in_digest_order([_required(cache, part) for part in parts])
+    return cache.write(name, pooled, digest, "the cache")
+
+
+def _fetch(entry: catalogue.Entry, cache: ArrayCache, data_dir: str) -> None:
+    source, parts = sources.fetch(entry, data_dir)
+    ordered = {part: in_digest_order([content]) for part, content in parts.items()}
+    # Every part is checked before the first one is kept.
+    for part, (_, digest) in ordered.items():
+        check_digest(f"{part} part of {entry.name}", digest, entry.digests.get(part), source)
+    for part, (content, digest) in ordered.items():
+        cache.write(part, content, digest, source)
+
+
+def _required(cache: ArrayCache, part: str) -> Part:
+    content = cache.read(part)
+    assert content is not None and content.images.dtype == np.uint8
+    return content

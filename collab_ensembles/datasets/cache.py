@@ -1,0 +1,124 @@
+"""Decoded parts of data sets as memory-mapped arrays, shared by the processes that read them."""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from collab_ensembles import files
+from collab_ensembles.datasets import digests as digests_lib
+from collab_ensembles.errors import CollabError, DataError
+
+
+class Part(NamedTuple):
+    """Examples that belong together.
+
+    Attributes:
+      images: uint8 [examples, height, width, channels].
+      labels: int32 [examples].
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+class ArrayCache:
+    """Parts below `<data_dir>/arrays/<data set>/<part>/`, each written whole or not at all."""
+
+    def __init__(self, data_dir: str, dataset: str) -> None:
+        self._directory = os.path.join(data_dir, "arrays", dataset.replace("/", "_"))
+        self._record = os.path.join(self._directory, "digests.json")
+
+    def read(self, part: str) -> Part | None:
+        """The cached part, memory-mapped, or None."""
+        directory = os.path.join(self._directory, part)
+        try:
+            images = np.load(os.path.join(directory, "images.npy"), mmap_mode="r", allow_pickle=False)
+            labels = np.load(os.path.join(directory, "labels.npy"), mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError:
+            return None
+        except (ValueError, EOFError, OSError) as error:
+            raise DataError(f"{directory}: damaged ({error}); delete it, and it is made again") from error
+        return Part(images, labels)
+
+    def write(self, part: str, content: Part, digest: str, source: str) -> Part:
+        """Stores a part and gives it back memory-mapped.
+
+        Raises:
+          DataError: the content differs from what this part held when it was first used.
+          CollabError: the directory cannot be written.
+        """
+        self.hold_to_record({part: digest}, source)
+        target = os.path.join(self._directory, part)
+        temporary = None
+        try:
+            temporary = tempfile.mkdtemp(dir=self._directory, prefix=f".{part}-")
+            for name, array in (("images", content.images), ("labels", content.labels)):
+                with open(os.path.join(temporary, f"{name}.npy"), "wb") as file:
+                    np.save(file, array, allow_pickle=False)
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.chmod(temporary, 0o755)
+            # Another process may have been faster: its directory holds the same content.
+            with contextlib.suppress(FileExistsError):
+                _rename_to_new(temporary, target)
+            files.sync_directory(self._directory)
+        except OSError as error:
+            raise CollabError(
+                f"cannot write the data to {self._directory}: {error.strerror}; make room or permit writing "
+                "there, or give another --data_dir"
+            ) from error
+        finally:
+            if temporary is not None:
+                shutil.rmtree(temporary, ignore_errors=True)
+        stored = self.read(part)
+        assert stored is not None
+        return stored
+
+    def hold_to_record(self, digests: Mapping[str, str], source: str) -> None:
+        """Records the content digests of parts at their first use.
+
+        Raises:
+          DataError: a part was recorded before, with another digest.
+        """
+        files.make_directory(self._directory)
+        recorded: dict[str, str] = {}
+        if os.path.exists(self._record):
+            with open(self._record, encoding="utf-8") as file:
+                recorded = json.load(file)
+        for part, digest in digests.items():
+            check_digest(f"{part} part recorded in {self._record}", digest, recorded.get(part), source)
+        if not digests.items() <= recorded.items():
+            files.write_json(self._record, {**recorded, **digests})
+
+
+def check_digest(what: str, received: str, expected: str | None, source: str) -> None:
+    """Raises DataError if a digest is expected and another one was received."""
+    if expected is not None and received != expected:
+        raise DataError(
+            f"{source} delivered other data than expected for the {what}: content digest expected {expected}, "
+            f"received {received}; nothing was cached"
+        )
+
+
+def in_digest_order(parts: list[Part]) -> tuple[Part, str]:
+    """The examples of all parts in the order of their digests, and their content digest."""
+    images = np.concatenate([part.images for part in parts])
+    labels = np.concatenate([part.labels for part in parts]).astype(np.int32)
+    digests = digests_lib.example_digests(images, labels)
+    order = digests_lib.digest_order(digests)
+    return Part(images[order], labels[order]), digests_lib.content_digest(digests)
+
+
+def _rename_to_new(source: str, target: str) -> None:
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if os.path.isdir(target):
+            raise FileExistsError(target) from error
+        raise

@@ -1,0 +1,43 @@
+"""The form in which every data set reaches the rest of the program."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Training and test examples, in the order of their example digests.
+
+    Attributes:
+      name: the data set's name in files and directories, such as `MNIST`.
+      train_images: uint8 [examples, height, width, channels].
+      train_labels: int32 [examples].
+      test_images: uint8 [examples, height, width, channels].
+      test_labels: int32 [examples].
+      label_names: what the labels 0, 1, ... stand for.
+    """
+
+    name: str
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    label_names: tuple[str, ...]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
+        height, width, channels = self.train_images.shape[1:]
+        return height, width, channels
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return len(self.label_names)
+
+    def first(self, train_limit: int) -> "Dataset":
+        """The same data with the first `train_limit` training examples; the test set stays whole."""
+        return dataclasses.replace(
+            self, train_images=self.train_images[:train_limit], train_labels=self.train_labels[:train_limit]
+        )

@@ -1,0 +1,33 @@
+"""Digests that depend on the content of a data set alone, whatever its source and order."""
+
+import hashlib
+
+import numpy as np
+
+Digests = np.ndarray
+"""uint8 [examples, 32]: one SHA-256 an example."""
+
+
+def example_digests(images: np.ndarray, labels: np.ndarray) -> Digests:
+    """SHA-256 of each example: its label as one byte, then its pixels in row-major HWC order.
+
+    Args:
+      images: uint8 [examples, height, width, channels].
+      labels: integers [examples], 0 to 255.
+    """
+    digests = np.empty((len(images), 32), np.uint8)
+    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+        content = bytes([int(label)]) + image.tobytes()
+        digests[index] = np.frombuffer(hashlib.sha256(content).digest(), np.uint8)
+    return digests
+
+
+def digest_order(digests: Digests) -> np.ndarray:
+    """The permutation, int64 [examples], that sorts digests as byte strings."""
+    words = digests.view(">u8")
+    return np.lexsort(tuple(words[:, column] for column in reversed(range(4))))
+
+
+def content_digest(digests: Digests) -> str:
+    """SHA-256, in hexadecimal, of the sorted digests: equal for equal sets of examples."""
+    return hashlib.sha256(digests[digest_order(digests)].tobytes()).hexdigest()

@@ -1,0 +1,17 @@
+"""Errors whose message is one line for the person at the terminal."""
+
+
+class CollabError(Exception):
+    """A failure that a person can act on: the message says what was received and what to do."""
+
+
+class ConfigError(CollabError, ValueError):
+    """A setting that cannot be run; found before any work starts."""
+
+
+class DataError(CollabError):
+    """Data that are missing, unreadable, or not what they should be."""
+
+
+class RunDirectoryError(CollabError):
+    """A run directory that cannot be used as it is."""

@@ -1,0 +1,83 @@
+"""Files that are either whole or absent: temporary file, fsync, rename."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from collab_ensembles.errors import CollabError
+
+
+def sync_directory(directory: str) -> None:
+    """Makes renames in `directory` durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def atomic_write(path: str) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of `path` once it is complete and on the disk.
+
+    If the block raises, `path` stays as it was and nothing is left beside it.
+
+    Raises:
+      CollabError: the directory cannot be written, or its disk is full.
+    """
+    directory = os.path.dirname(os.path.abspath(path))
+    temporary = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=os.path.basename(path), suffix=".tmp")
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+        temporary = None
+        sync_directory(directory)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+
+
+def write_bytes(path: str, content: bytes) -> None:
+    """Writes `content` to `path` atomically."""
+    with atomic_write(path) as file:
+        file.write(content)
+
+
+def write_json(path: str, value: Any) -> None:
+    """Writes `value` as indented JSON to `path` atomically."""
+    write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def make_directory(path: str) -> None:
+    """Creates `path` and its parents.
+
+    Raises:
+      CollabError: that is not permitted, or a file is in the way.
+    """
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: str, error: OSError) -> CollabError:
+    return CollabError(
+        f"cannot write {path}: {error.strerror}; make room or permit writing there, or choose another directory"
+    )
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

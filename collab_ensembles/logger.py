@@ -1,0 +1,117 @@
+"""Logger: a Keras callback that keeps the statistics of each epoch in pickles and graphs."""
+
+import os
+import pickle
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from absl import logging
+
+from collab_ensembles import files, graphs
+
+_GRAPH_SECONDS = 30.0
+"""Graphs are drawn at the end, and before that at most this often."""
+
+# Keys of the pickles, and the entries of the epoch's logs that they collect. The reference's two
+# train keys hold its running average; the sample-weighted means stand beside them.
+_SERIES = {
+    "train_errors": "{}_running_error",
+    "train_costs": "{}_running_cost",
+    "train_errors_mean": "{}_error",
+    "train_costs_mean": "{}_cost",
+    "test_errors": "val_{}_error",
+    "test_costs": "val_{}_cost",
+}
+
+Series = dict[str, np.ndarray]
+Report = Callable[[int, Mapping[str, float]], None]
+
+
+class Logger(keras.callbacks.Callback):
+    """Writes one pickle for each output, anew after each epoch, with a pair of graphs beside it.
+
+    A pickle is a dict of builtins and NumPy arrays: for each of `train_errors`, `train_costs`,
+    `test_errors`, `test_costs`, `train_errors_mean` and `train_costs_mean` a float64 array of one
+    value an epoch (zeros for epochs to come; errors as fractions), `start_time` and `end_time` in
+    seconds since 1970, and `params`.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        stems: Mapping[str, str],
+        epochs: int,
+        params: Mapping[str, Any],
+        report: Report = lambda epochs_done, test_errors: None,
+    ) -> None:
+        """Prepares a training of `epochs` epochs.
+
+        Args:
+          directory: where the files go; it exists.
+          stems: for each output (see `Model.statistics_names`) the name of its files without ending.
+          epochs: the length of the whole training.
+          params: what the pickles tell of the settings; builtins only.
+          report: called when the files of an epoch are written, with the number of epochs done and
+            the test error of each output as a fraction.
+        """
+        super().__init__()
+        self._directory, self._stems, self._epochs = directory, stems, epochs
+        self._params, self._report = params, report
+        self._series: dict[str, Series] = {
+            output: {key: np.zeros(epochs) for key in _SERIES} for output in stems
+        }
+        self._graphs_drawn = 0.0
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        """Notes the time and says what the lines to come mean."""
+        self._start_time = time.time()
+        logging.info("columns: train loss, train error, test loss, test error")
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Takes in the statistics of an epoch, counted from 0, and writes all files."""
+        assert logs is not None
+        for output, series in self._series.items():
+            for key, template in _SERIES.items():
+                series[key][epoch] = logs[template.format(output)]
+        self._end_time = time.time()
+        self._write_pickles()
+        if self._end_time - self._graphs_drawn >= _GRAPH_SECONDS:
+            self._draw(epoch + 1)
+        logging.info("%s", self._line(epoch))
+        self._report(epoch + 1, {output: float(series["test_errors"][epoch]) for output, series in self._series.items()})
+        self._epochs_done = epoch + 1
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        """Draws the final graphs."""
+        self._draw(self._epochs_done)
+
+    def _write_pickles(self) -> None:
+        for output, series in self._series.items():
+            content = {
+                **series,
+                "start_time": self._start_time,
+                "end_time": self._end_time,
+                "params": {**self._params, "filename": self._stems[output]},
+            }
+            path = os.path.join(self._directory, f"{self._stems[output]}.pkl")
+            files.write_bytes(path, pickle.dumps(content, protocol=4))
+
+    def _draw(self, epochs_done: int) -> None:
+        for output, series in self._series.items():
+            for kind in ("error", "cost"):
+                curves = {part: series[f"{part}_{kind}s"][:epochs_done] for part in ("train", "test")}
+                picture = graphs.epoch_graph(f"{output}: {kind}", kind, curves)
+                files.write_bytes(os.path.join(self._directory, f"{self._stems[output]}_{kind}.png"), picture)
+        self._graphs_drawn = time.time()
+
+    def _line(self, epoch: int) -> str:
+        columns = [
+            f"{output} {series['train_costs'][epoch]:.4f} {100 * series['train_errors'][epoch]:5.2f} % "
+            f"{series['test_costs'][epoch]:.4f} {100 * series['test_errors'][epoch]:5.2f} %"
+            for output, series in self._series.items()
+        ]
+        minutes = (self._end_time - self._start_time) / 60
+        return f"epoch {epoch + 1:3d}/{self._epochs}  {'   '.join(columns)}   {minutes:.1f} min"

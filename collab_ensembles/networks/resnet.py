@@ -1,0 +1,187 @@
+"""The residual networks of Noel (2017), section 3.3, in the three revisions of the reference code.
+
+Input are raw pixels, 0 to 255, without scaling: batch normalisation without offset and scale takes
+its place. Then a 3x3 convolution to F filters, B bricks of R blocks, of which all but the last end
+in a reduction (half the height and width, twice the filters), the mean over height and width, and a
+dense layer to the logits. Nothing normalises between the last brick and the mean.
+
+The text names 2^B F as the width of the last layer; the code has 2^(B-1) F, since only B - 1 bricks
+end in a reduction. The code is followed.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from collab_ensembles.errors import ConfigError
+from collab_ensembles.networks.sizes import ResNetSize
+
+Tensor = Any
+
+
+def build_resnet(
+    size: ResNetSize,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    revision: str = "report",
+    regularization_rate: float = 1e-4,
+    decay_scope: str = "report",
+    random: np.random.Generator,
+    name: str,
+) -> keras.Model:
+    """A network from float32 [batch, height, width, channels] to logits [batch, num_classes].
+
+    Args:
+      size: bricks, repetitions and filters.
+      image_shape: (height, width, channels); the first two multiples of `size.image_divisor`.
+      num_classes: the number of logits.
+      revision: `report`, `fixed` or `post2018`; see the classes below.
+      regularization_rate: s; each decayed kernel adds s * sum(w^2) / 2 to the model's losses.
+      decay_scope: `report` decays the kernels of the first B - 1 bricks and their reductions, as a
+        scoping accident of the reference code does; `all` decays every kernel.
+      random: where the seeds of the kernels' initial values come from.
+      name: the model's name.
+
+    Raises:
+      ConfigError: height or width cannot be halved B - 1 times.
+    """
+    height, width, _ = image_shape
+    if height % size.image_divisor or width % size.image_divisor:
+        raise ConfigError(
+            f"{size} halves images {size.bricks - 1} times, so height and width must be multiples of "
+            f"{size.image_divisor}; received {height} x {width}"
+        )
+    brick = _REVISIONS[revision](regularization_rate, decay_scope == "all", random)
+    inputs = keras.Input(image_shape, name="images")
+    x = brick.normalize(inputs, "input_normalization", offset=False)
+    x = brick.convolve(x, size.filters, "first_convolution", bias=True)
+    for index in range(1, size.bricks + 1):
+        is_last = index == size.bricks
+        brick.decays = decay_scope == "all" or not is_last
+        for repetition in range(1, size.repetitions + 1):
+            x = brick.block(x, f"brick{index}_block{repetition}")
+        if not is_last:
+            x = brick.reduction(x, f"brick{index}_reduction")
+    brick.decays = decay_scope == "all"
+    x = keras.layers.GlobalAveragePooling2D(name="mean")(x)
+    logits = keras.layers.Dense(num_classes, name="logits", **brick.kernel_options())(x)
+    return keras.Model(inputs, logits, name=name)
+
+
+class _ReportBrick:
+    """The code of 2 June 2017, behind the published tables: pre-activation blocks.
+
+    The reduction's first convolution acts on the raw brick output: the reference normalises that
+    and then, by a typo, does not use the result.
+    """
+
+    block_bias = True
+    """Whether a block's second convolution and a reduction's shortcut have a bias."""
+
+    def __init__(self, regularization_rate: float, decays: bool, random: np.random.Generator) -> None:
+        self.decays = decays
+        # keras.regularizers.L2(l) is l * sum(w^2).
+        self._decay = keras.regularizers.L2(regularization_rate / 2)
+        self._seeds = _seeds(random)
+
+    def block(self, x: Tensor, name: str) -> Tensor:
+        filters = x.shape[-1]
+        y = self.convolve(self._activate(x, f"{name}_1"), filters, f"{name}_convolution1")
+        y = self.convolve(self._activate(y, f"{name}_2"), filters, f"{name}_convolution2", bias=self.block_bias)
+        return keras.layers.Add(name=f"{name}_sum")([x, y])
+
+    def reduction(self, x: Tensor, name: str) -> Tensor:
+        filters = 2 * x.shape[-1]
+        y = self.convolve(self._before_reduction(x, name), filters, f"{name}_convolution1", strides=2)
+        y = self.convolve(self._activate(y, f"{name}_2"), filters, f"{name}_convolution2")
+        shortcut = self._shortcut(x, filters, name, bias=self.block_bias)
+        return keras.layers.Add(name=f"{name}_sum")([shortcut, y])
+
+    def _before_reduction(self, x: Tensor, name: str) -> Tensor:
+        return x
+
+    def _shortcut(self, x: Tensor, filters: int, name: str, bias: bool) -> Tensor:
+        return self.convolve(x, filters, f"{name}_shortcut", width=2, strides=2, padding="valid", bias=bias)
+
+    def _activate(self, x: Tensor, name: str) -> Tensor:
+        return keras.layers.ReLU(name=f"{name}_relu")(self.normalize(x, f"{name}_normalization"))
+
+    def normalize(self, x: Tensor, name: str, offset: bool = True) -> Tensor:
+        layer = keras.layers.BatchNormalization(momentum=0.99, epsilon=1e-3, center=offset, scale=False, name=name)
+        return layer(x)
+
+    def convolve(
+        self,
+        x: Tensor,
+        filters: int,
+        name: str,
+        *,
+        width: int = 3,
+        strides: int = 1,
+        padding: str = "same",
+        bias: bool = False,
+    ) -> Tensor:
+        layer = keras.layers.Conv2D(
+            filters, width, strides=strides, padding=padding, use_bias=bias, name=name, **self.kernel_options()
+        )
+        return layer(x)
+
+    def kernel_options(self) -> dict[str, Any]:
+        return {
+            "kernel_initializer": keras.initializers.HeNormal(next(self._seeds)),
+            "kernel_regularizer": self._decay if self.decays else None,
+        }
+
+
+class _FixedBrick(_ReportBrick):
+    """The code of 4 June 2017: the reduction normalises as the blocks do; no biases inside bricks."""
+
+    block_bias = False
+
+    def _before_reduction(self, x: Tensor, name: str) -> Tensor:
+        return self._activate(x, f"{name}_1")
+
+
+class _Post2018Brick(_ReportBrick):
+    """The author's later correction: BN -> conv -> ReLU -> BN -> conv, and ReLU on the sum.
+
+    Batch normalisation has neither offset nor scale, every convolution a bias, and a ReLU follows
+    the network's first convolution too.
+    """
+
+    def block(self, x: Tensor, name: str) -> Tensor:
+        return self._add_and_activate(x, self._main_path(x, x.shape[-1], name, strides=1), name)
+
+    def reduction(self, x: Tensor, name: str) -> Tensor:
+        filters = 2 * x.shape[-1]
+        shortcut = self._shortcut(x, filters, name, bias=True)
+        return self._add_and_activate(shortcut, self._main_path(x, filters, name, strides=2), name)
+
+    def _main_path(self, x: Tensor, filters: int, name: str, strides: int) -> Tensor:
+        y = self.normalize(x, f"{name}_1_normalization", offset=False)
+        y = self.convolve(y, filters, f"{name}_convolution1", strides=strides, bias=True)
+        y = keras.layers.ReLU(name=f"{name}_relu")(y)
+        y = self.normalize(y, f"{name}_2_normalization", offset=False)
+        return self.convolve(y, filters, f"{name}_convolution2", bias=True)
+
+    def _add_and_activate(self, x: Tensor, y: Tensor, name: str) -> Tensor:
+        return keras.layers.ReLU(name=f"{name}_sum_relu")(keras.layers.Add(name=f"{name}_sum")([x, y]))
+
+    def convolve(self, x: Tensor, filters: int, name: str, **options: Any) -> Tensor:
+        y = super().convolve(x, filters, name, **options)
+        return keras.layers.ReLU(name="first_relu")(y) if name == "first_convolution" else y
+
+
+_REVISIONS: dict[str, type[_ReportBrick]] = {
+    "report": _ReportBrick,
+    "fixed": _FixedBrick,
+    "post2018": _Post2018Brick,
+}
+
+
+def _seeds(random: np.random.Generator) -> Iterator[int]:
+    while True:
+        yield int(random.integers(2**31 - 1))

@@ -1,0 +1,192 @@
+"""run: the one place that wires configuration, data, model, training and logging together."""
+
+import os
+import platform
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from collab_ensembles import __version__, checkpoint, collaboration, datasets, naming, run_directory, schedule
+from collab_ensembles.batch_manager import BatchManager
+from collab_ensembles.config import RunConfig
+from collab_ensembles.datasets import Dataset
+from collab_ensembles.datasets.catalogue import Description
+from collab_ensembles.logger import Logger
+from collab_ensembles.models import EnsembleModel, Model, SingleModel
+from collab_ensembles.networks.resnet import build_resnet
+from collab_ensembles.networks.sizes import parse_size
+from collab_ensembles.run_directory import Status
+from collab_ensembles.streams import Stream, generator
+
+_TEST_BATCH_SIZE = 500
+"""Test statistics are weighted by the sample: this decides speed and memory, and no result."""
+
+
+def run(
+    config: RunConfig,
+    directory: str,
+    *,
+    data_dir: str | None = None,
+    stop_after: int | None = None,
+    threads: int | None = None,
+) -> Status:
+    """Trains one configuration and leaves its statistics and checkpoints in `directory`.
+
+    A run that is done already is left as it is.
+
+    Args:
+      config: what to train.
+      directory: the run directory; created if missing.
+      data_dir: see `datasets.load`.
+      stop_after: end after so many epochs of the schedule that `config.epochs` lays down.
+      threads: how many TensorFlow was given; recorded, since equal bits are promised at equal threads.
+
+    Returns:
+      The status at the end: `done`, or `stopped` if `stop_after` came first.
+
+    Raises:
+      CollabError: settings and data do not fit, data are missing, or the directory is unwritable.
+    """
+    if os.path.exists(os.path.join(directory, "config.json")):
+        status = run_directory.read_status(directory)
+        if run_directory.read_config(directory) == config and status.state == "done":
+            return status
+    run_directory.write_config(directory, config)
+    status = Status(state="running", started=time.time(), environment=_environment(threads))
+    run_directory.write_status(directory, status)
+    try:
+        _train(config, directory, status, data_dir, stop_after)
+    except BaseException as error:
+        _end(directory, status, "failed", f"{type(error).__name__}: {' '.join(str(error).split())}"[:500])
+        raise
+    _end(directory, status, "done" if status.epochs_done == config.epochs else "stopped")
+    return status
+
+
+def build_model(config: RunConfig, dataset: Dataset) -> Model:
+    """The members that a configuration names, initialised from its seed, as one model, not compiled."""
+    members = {}
+    for index, (name, member) in enumerate(zip(config.member_names(), config.members, strict=True)):
+        members[name] = build_resnet(
+            parse_size(member),
+            dataset.image_shape,
+            dataset.num_classes,
+            revision=config.resnet,
+            regularization_rate=config.regularization_rate,
+            decay_scope=config.decay_scope,
+            random=generator(config.seed, Stream.INITIALISATION, index),
+            name=name,
+        )
+    if len(members) == 1:
+        return SingleModel(next(iter(members.values())))
+    cost = collaboration.by_name(config.method, config.target_gradient)
+    return EnsembleModel(members, cost, config.weight, config.pairing)
+
+
+def load_data(config: RunConfig, data_dir: str | None) -> Dataset:
+    """The data of a configuration, checked against its settings; see `datasets.load`."""
+    dataset = datasets.load(config.dataset, data_dir, config.split, config.train_limit)
+    config.check_data(Description(dataset.image_shape, len(dataset.train_labels)))
+    return dataset
+
+
+def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """The sample-weighted statistics of members and ensemble, batch normalisation in inference mode.
+
+    Args:
+      model: compiled or not.
+      images: uint8 [examples, height, width, channels].
+      labels: int32 [examples].
+
+    Returns:
+      `<output>_cost` and `<output>_error` (a fraction) for each of `model.statistics_names`.
+    """
+    if not model.compiled:
+        model.compile()
+    statistics: dict[str, float] = model.evaluate(_test_batches(images, labels), verbose=0, return_dict=True)
+    return {
+        f"{name}_{kind}": float(statistics[f"{name}_{kind}"])
+        for name in model.statistics_names
+        for kind in ("cost", "error")
+    }
+
+
+def _train(
+    config: RunConfig, directory: str, status: Status, data_dir: str | None, stop_after: int | None
+) -> None:
+    assert config.epochs is not None
+    dataset = load_data(config, data_dir)
+    model = build_model(config, dataset)
+    # Keras' default epsilon is 1e-7, TensorFlow 1's was 1e-8.
+    model.compile(optimizer=keras.optimizers.Adam(config.learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8))
+    batches = BatchManager(
+        dataset.train_images,
+        dataset.train_labels,
+        config.batch_size,
+        shuffle=config.shuffle,
+        augment=config.augment,
+        mirror=dataset.name.startswith("CIFAR"),
+        seed=config.seed,
+    )
+    stems = naming.statistics_names(config)
+
+    def report(epochs_done: int, test_errors: Any) -> None:
+        checkpoint.save(os.path.join(directory, "checkpoint"), epochs_done, model)
+        status.epochs_done, status.test_errors, status.ended = epochs_done, dict(test_errors), time.time()
+        pickles = [f"{stem}.pkl" for stem in stems.values()]
+        status.pickles = {name: run_directory.sha256(os.path.join(directory, name)) for name in pickles}
+        run_directory.write_status(directory, status)
+
+    model.fit(
+        batches,
+        epochs=min(config.epochs, stop_after or config.epochs),
+        shuffle=False,
+        verbose=0,
+        validation_data=_test_batches(dataset.test_images, dataset.test_labels),
+        callbacks=[
+            batches.epoch_clock(),
+            keras.callbacks.LearningRateScheduler(
+                lambda epoch, _: schedule.learning_rate(config.learning_rate, epoch + 1, config.epochs)
+            ),
+            Logger(directory, stems, config.epochs, reference_params(config), report),
+        ],
+    )
+
+
+def reference_params(config: RunConfig) -> dict[str, Any]:
+    """The settings under the names that the reference code's pickles give them."""
+    sizes = [parse_size(member) for member in config.members]
+    return {
+        **config.to_json(),
+        "collab_method": "cross_ent" if config.method == "CE" else config.method,
+        "collab_weight": config.weight,
+        "list_of_params": [
+            {"start_filter": size.filters, "num_bricks": size.bricks, "num_times": size.repetitions} for size in sizes
+        ],
+    }
+
+
+def _test_batches(images: np.ndarray, labels: np.ndarray) -> BatchManager:
+    return BatchManager(images, labels, min(_TEST_BATCH_SIZE, len(labels)))
+
+
+def _end(directory: str, status: Status, state: str, reason: str = "") -> None:
+    status.state, status.reason, status.ended = state, reason, time.time()
+    run_directory.write_status(directory, status)
+
+
+def _environment(threads: int | None) -> dict[str, Any]:
+    return {
+        "collab_ensembles": __version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+        "devices": [device.device_type for device in tf.config.list_physical_devices()],
+    }

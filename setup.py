@@ -1,0 +1,43 @@
+"""Packaging: what the project needs, and within which tested ranges."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="collab-ensembles",
+    version="0.1.0",
+    description="Groups of neural networks that learn from the labels and from each other",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.14",
+    packages=find_packages(include=["collab_ensembles*", "experiments*", "analysis*"]),
+    package_data={"analysis": ["reference/*.csv"]},
+    install_requires=[
+        "absl-py>=2.1,<3",
+        # Needed by tensorflow-datasets, which does not declare it.
+        "importlib_resources>=6",
+        "keras>=3.12,<3.16",
+        "matplotlib>=3.9,<4",
+        "numpy>=2.0,<3",
+        "pandas>=2.2,<4",
+        "pillow>=10",
+        "rich>=13,<16",
+        "scikit-learn>=1.5,<2",
+        "tensorflow>=2.20,<2.22",
+        "tensorflow-datasets>=4.9.8,<5",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
+        "dev": [
+            # dill: needed by tensorflow_datasets.testing, which does not declare it.
+            "dill",
+            "hypothesis",
+            "mypy",
+            "pandas-stubs",
+            "pytest",
+            "ruff",
+        ],
+    },
+)
