@@ -66,6 +66,6 @@ def _variables(model: Model) -> dict[str, keras.Variable]:
     variables = {
         f"{name}/{variable.path}": variable for name, member in model.members.items() for variable in member.variables
     }
-    if model.optimizer is not None:
+    if model.compiled and model.optimizer is not None:
         variables |= {f"optimizer/{index}": variable for index, variable in enumerate(model.optimizer.variables)}
     return variables

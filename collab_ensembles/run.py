@@ -14,12 +14,16 @@ from collab_ensembles.batch_manager import BatchManager
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import Dataset
 from collab_ensembles.datasets.catalogue import Description
+from collab_ensembles.errors import RunDirectoryError
 from collab_ensembles.logger import Logger
 from collab_ensembles.models import EnsembleModel, Model, SingleModel
 from collab_ensembles.networks.resnet import build_resnet
 from collab_ensembles.networks.sizes import parse_size
-from collab_ensembles.run_directory import Status
+from collab_ensembles.run_directory import DataFacts, Status
 from collab_ensembles.streams import Stream, generator
+
+CHECKPOINTS = "checkpoint"
+"""The directory of the checkpoints in a run directory."""
 
 _TEST_BATCH_SIZE = 500
 """Test statistics are weighted by the sample: this decides speed and memory, and no result."""
@@ -50,10 +54,8 @@ def run(
     Raises:
       CollabError: settings and data do not fit, data are missing, or the directory is unwritable.
     """
-    if os.path.exists(os.path.join(directory, "config.json")):
-        status = run_directory.read_status(directory)
-        if run_directory.read_config(directory) == config and status.state == "done":
-            return status
+    if run_directory.is_done(directory):
+        return run_directory.read_status(directory)
     run_directory.write_config(directory, config)
     status = Status(state="running", started=time.time(), environment=_environment(threads))
     run_directory.write_status(directory, status)
@@ -66,14 +68,14 @@ def run(
     return status
 
 
-def build_model(config: RunConfig, dataset: Dataset) -> Model:
+def build_model(config: RunConfig, image_shape: tuple[int, int, int], num_classes: int) -> Model:
     """The members that a configuration names, initialised from its seed, as one model, not compiled."""
     members = {}
     for index, (name, member) in enumerate(zip(config.member_names(), config.members, strict=True)):
         members[name] = build_resnet(
             parse_size(member),
-            dataset.image_shape,
-            dataset.num_classes,
+            image_shape,
+            num_classes,
             revision=config.resnet,
             regularization_rate=config.regularization_rate,
             decay_scope=config.decay_scope,
@@ -84,6 +86,20 @@ def build_model(config: RunConfig, dataset: Dataset) -> Model:
         return SingleModel(next(iter(members.values())))
     cost = collaboration.by_name(config.method, config.target_gradient)
     return EnsembleModel(members, cost, config.weight, config.pairing)
+
+
+def restore(directory: str) -> tuple[Model, Status]:
+    """The model of a run with the weights of its newest checkpoint, and the run's status.
+
+    Raises:
+      RunDirectoryError: the directory holds no run, or none that has been trained for an epoch.
+    """
+    config, status = run_directory.read_config(directory), run_directory.read_status(directory)
+    if status.data is None:
+        raise RunDirectoryError(f"{directory}: nothing trained yet (state {status.state}); train the run first")
+    model = build_model(config, status.data.image_shape, status.data.num_classes)
+    checkpoint.restore_latest(os.path.join(directory, CHECKPOINTS), model)
+    return model, status
 
 
 def load_data(config: RunConfig, data_dir: str | None) -> Dataset:
@@ -119,7 +135,8 @@ def _train(
 ) -> None:
     assert config.epochs is not None
     dataset = load_data(config, data_dir)
-    model = build_model(config, dataset)
+    status.data = DataFacts(dataset.name, dataset.image_shape, dataset.num_classes)
+    model = build_model(config, dataset.image_shape, dataset.num_classes)
     # Keras' default epsilon is 1e-7, TensorFlow 1's was 1e-8.
     model.compile(optimizer=keras.optimizers.Adam(config.learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8))
     batches = BatchManager(
@@ -134,7 +151,7 @@ def _train(
     stems = naming.statistics_names(config)
 
     def report(epochs_done: int, test_errors: Any) -> None:
-        checkpoint.save(os.path.join(directory, "checkpoint"), epochs_done, model)
+        checkpoint.save(os.path.join(directory, CHECKPOINTS), epochs_done, model)
         status.epochs_done, status.test_errors, status.ended = epochs_done, dict(test_errors), time.time()
         pickles = [f"{stem}.pkl" for stem in stems.values()]
         status.pickles = {name: run_directory.sha256(os.path.join(directory, name)) for name in pickles}

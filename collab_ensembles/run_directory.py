@@ -14,6 +14,15 @@ from collab_ensembles.errors import ConfigError, RunDirectoryError
 STATES = ("queued", "running", "stopped", "done", "failed")
 
 
+@dataclasses.dataclass(frozen=True)
+class DataFacts:
+    """What rebuilding a run's model takes to know of its data."""
+
+    name: str
+    image_shape: tuple[int, int, int]
+    num_classes: int
+
+
 @dataclasses.dataclass
 class Status:
     """How far a run has come; written atomically after every epoch.
@@ -26,6 +35,7 @@ class Status:
       pickles: SHA-256 of each pickle, by file name.
       started: seconds since 1970.
       ended: likewise, at the latest change.
+      data: facts on the data, once they are loaded.
       environment: versions, threads and whatever else may explain a difference.
     """
 
@@ -36,6 +46,7 @@ class Status:
     pickles: dict[str, str] = dataclasses.field(default_factory=dict)
     started: float = 0.0
     ended: float = 0.0
+    data: DataFacts | None = None
     environment: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -80,12 +91,21 @@ def read_status(directory: str) -> Status:
     if not os.path.exists(path):
         return Status()
     try:
-        status = Status(**_read_json(path))
-    except TypeError as error:
-        raise RunDirectoryError(f"{path}: unknown fields ({error}); was this written by another version?") from error
+        content = _read_json(path)
+        facts = content.get("data")
+        if facts is not None:
+            content["data"] = DataFacts(**{**facts, "image_shape": tuple(facts["image_shape"])})
+        status = Status(**content)
+    except (KeyError, TypeError) as error:
+        raise RunDirectoryError(f"{path}: unknown or missing fields ({error}); was this written by another version?") from error
     if status.state not in STATES:
         raise RunDirectoryError(f"{path}: unknown state {status.state!r}; known: {', '.join(STATES)}")
     return status
+
+
+def is_done(directory: str) -> bool:
+    """Whether a run has been trained to its end there."""
+    return os.path.exists(os.path.join(directory, "config.json")) and read_status(directory).state == "done"
 
 
 def find(log_dir: str) -> Iterator[str]:

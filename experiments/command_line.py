@@ -1,0 +1,91 @@
+"""What all commands share: help, one-line errors, exit status and plain log lines.
+
+Exit status: 0 for success, 1 for failures, 2 for settings that are not allowed, 130 after Ctrl-C.
+"""
+
+import logging as standard_logging
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from absl import app, flags, logging
+
+from collab_ensembles.errors import CollabError, ConfigError
+
+Main = Callable[[list[str]], int | None]
+
+_DEBUG = flags.DEFINE_bool("debug", False, "show the traceback of an error")
+
+
+def launch(main: Main) -> NoReturn:
+    """Runs `main` with the arguments that are no flags and ends the process.
+
+    The docstring of the module `__main__` is the head of the help text.
+    """
+    app.run(lambda arguments: _guarded(main, arguments[1:]), flags_parser=_parse)
+    raise AssertionError("app.run ends the process")
+
+
+def no_arguments(arguments: list[str]) -> None:
+    """Raises ConfigError if there are arguments that are no flags."""
+    if arguments:
+        raise ConfigError(f"unexpected argument {arguments[0]!r}; all settings are flags, such as --seed=1; see --help")
+
+
+def one_argument(arguments: list[str], what: str) -> str:
+    """The only argument.
+
+    Raises:
+      ConfigError: there is none, or several.
+    """
+    if len(arguments) != 1:
+        raise ConfigError(f"received {len(arguments)} arguments; needed: one, {what}; see --help")
+    return arguments[0]
+
+
+def _parse(arguments: list[str]) -> list[str]:
+    logging.get_absl_handler().setFormatter(_PlainFormatter())
+    if any(argument in ("--help", "-help", "-h", "--helpshort", "--helpfull") for argument in arguments[1:]):
+        print(_help())
+        sys.exit(0)
+    try:
+        return list(flags.FLAGS(arguments))
+    except flags.Error as error:
+        _say_error(error)
+        sys.exit(2)
+
+
+def _guarded(main: Main, arguments: list[str]) -> int:
+    try:
+        return main(arguments) or 0
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if _DEBUG.value:
+            raise
+        _say_error(error)
+        return 2 if isinstance(error, ConfigError) else 1
+
+
+def _say_error(error: Exception) -> None:
+    text = " ".join(str(error).split())
+    if not isinstance(error, (CollabError, flags.Error)):
+        text = f"{type(error).__name__}: {text}; add --debug for the traceback"
+    print(f"error: {text}", file=sys.stderr)
+
+
+def _help() -> str:
+    lines = [(sys.modules["__main__"].__doc__ or "").strip(), "", "Flags:"]
+    for module, module_flags in flags.FLAGS.flags_by_module_dict().items():
+        if not module.startswith("absl"):
+            for flag in module_flags:
+                default = "" if flag.default is None else f" (default: {flag.default_as_str})"
+                lines.append(f"  --{flag.name}: {flag.help}{default}")
+    return "\n".join(lines)
+
+
+class _PlainFormatter(standard_logging.Formatter):
+    def format(self, record: standard_logging.LogRecord) -> str:
+        prefix = "" if record.levelno <= standard_logging.INFO else f"{record.levelname.lower()}: "
+        return prefix + record.getMessage()

@@ -1,0 +1,58 @@
+"""The fields of RunConfig as absl flags, declared once: in RunConfig."""
+
+import dataclasses
+import typing
+from collections.abc import Collection
+
+from absl import flags
+
+from collab_ensembles.config import RunConfig
+from collab_ensembles.datasets import catalogue
+
+
+def define(without: Collection[str] = ()) -> None:
+    """Defines a flag for each field of RunConfig but those in `without`."""
+    types = typing.get_type_hints(RunConfig)
+    for field in dataclasses.fields(RunConfig):
+        if field.name in without:
+            continue
+        text, choices = field.metadata["help"], field.metadata["choices"]
+        default = list(field.default) if isinstance(field.default, tuple) else field.default
+        if choices:
+            flags.DEFINE_enum(field.name, default, list(choices), text)
+        else:
+            _DEFINERS[types[field.name]](field.name, default, text)
+
+
+def config(**fixed: object) -> RunConfig:
+    """The configuration that the flags give, with fields of `fixed` where there is no flag.
+
+    Raises:
+      ConfigError: a value is not allowed, by itself or for the data set.
+    """
+    names = [field.name for field in dataclasses.fields(RunConfig)]
+    values = {name: flags.FLAGS[name].value for name in names if name in flags.FLAGS}
+    result = RunConfig(**{**values, **fixed})
+    result.check_data(catalogue.describe(result.dataset, result.split))
+    return result
+
+
+def arguments(run: RunConfig) -> list[str]:
+    """The flags that give `run`, without those at their default."""
+    result = []
+    for field in dataclasses.fields(RunConfig):
+        value = getattr(run, field.name)
+        if value != field.default:
+            text = ",".join(value) if isinstance(value, tuple) else str(value)
+            result.append(f"--{field.name}={text}")
+    return result
+
+
+_DEFINERS: dict[object, typing.Callable[..., object]] = {
+    str: flags.DEFINE_string,
+    bool: flags.DEFINE_bool,
+    int: flags.DEFINE_integer,
+    int | None: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    tuple[str, ...]: flags.DEFINE_list,
+}

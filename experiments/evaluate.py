@@ -1,0 +1,58 @@
+"""Scores the members and the ensemble of a trained run again, on its own test data or on others.
+
+Example:
+  python -m experiments.evaluate runs/digits/digits_collab_shallow_and_thin_and_medium_ensemble-seed0-b95bf5a4
+"""
+
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from collab_ensembles import run_directory
+from collab_ensembles.datasets import catalogue
+from collab_ensembles.errors import ConfigError
+from collab_ensembles.run_directory import DataFacts
+from experiments import command_line, runtime
+
+if TYPE_CHECKING:
+    from collab_ensembles.datasets import Dataset
+
+_DATASET = flags.DEFINE_string("dataset", None, "score on the test part of this data set; default: the run's own")
+_SPLIT = flags.DEFINE_enum("split", None, list(catalogue.SPLITS), "of that data set; default: as the run's")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+_THREADS = flags.DEFINE_integer("threads", None, "threads of TensorFlow; default: one for each core")
+
+
+def main(arguments: list[str]) -> None:
+    """Restores the newest checkpoint and prints cost and error of each output."""
+    directory = command_line.one_argument(arguments, "the directory of a run")
+    runtime.check_threads(_THREADS.value)
+    config = run_directory.read_config(directory)
+    dataset, split = _DATASET.value or config.dataset, _SPLIT.value or config.split
+    catalogue.check_name(dataset)
+    runtime.start_tensorflow(_THREADS.value)
+
+    from collab_ensembles import datasets, run
+
+    model, status = run.restore(directory)
+    test = datasets.load(dataset, _DATA_DIR.value, split)
+    _check_fit(status.data, test)
+    statistics = run.evaluate(model, test.test_images, test.test_labels)
+    print(f"{test.name}, {len(test.test_labels)} test examples, after epoch {status.epochs_done}")
+    for output in model.statistics_names:
+        error, cost = statistics[f"{output}_error"], statistics[f"{output}_cost"]
+        print(f"{output:10s} error {100 * error:6.2f} %   cost {cost:.6f}")
+
+
+def _check_fit(trained_on: DataFacts | None, test: "Dataset") -> None:
+    assert trained_on is not None
+    received, needed = (test.image_shape, test.num_classes), (trained_on.image_shape, trained_on.num_classes)
+    if received != needed:
+        raise ConfigError(
+            f"--dataset={_DATASET.value} has images of shape {received[0]} in {received[1]} classes; the run was "
+            f"trained on {needed[0]} in {needed[1]}"
+        )
+
+
+if __name__ == "__main__":
+    command_line.launch(main)

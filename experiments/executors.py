@@ -1,0 +1,101 @@
+"""Where the runs of a sweep are computed: here, one subprocess each, a few at a time."""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+
+from collab_ensembles import files
+
+_POLL_SECONDS = 0.2
+OUTPUT = "output.log"
+"""What a run printed, in its run directory."""
+
+
+@dataclasses.dataclass
+class Task:
+    """One run to compute.
+
+    Attributes:
+      name: how the run is called in messages.
+      command: the command of its subprocess.
+      directory: the run directory.
+      exit_status: None until it has ended; negative for a signal.
+      running: whether it is being computed now.
+    """
+
+    name: str
+    command: list[str]
+    directory: str
+    exit_status: int | None = None
+    running: bool = False
+
+    def last_words(self) -> str:
+        """The last line that the run printed."""
+        try:
+            with open(os.path.join(self.directory, OUTPUT), encoding="utf-8", errors="replace") as file:
+                lines = [line.strip() for line in file if line.strip()]
+        except OSError:
+            return ""
+        return lines[-1] if lines else ""
+
+
+class LocalExecutor:
+    """Subprocesses on this machine."""
+
+    def __init__(self, workers: int) -> None:
+        """Prepares to compute `workers` runs at a time."""
+        self._workers = workers
+        self._processes: list[tuple[Task, subprocess.Popen[bytes]]] = []
+
+    def compute(self, tasks: Sequence[Task], watch: Callable[[], None]) -> None:
+        """Computes all tasks, whether or not some fail, and sets their exit status.
+
+        Args:
+          tasks: in the order in which they are started.
+          watch: called several times a second.
+
+        Raises:
+          KeyboardInterrupt: as soon as the subprocesses have been ended.
+        """
+        waiting = list(tasks)
+        try:
+            while waiting or self._processes:
+                while waiting and len(self._processes) < self._workers:
+                    self._start(waiting.pop(0))
+                self._collect()
+                watch()
+                time.sleep(_POLL_SECONDS)
+        finally:
+            self._end_all()
+
+    def _start(self, task: Task) -> None:
+        files.make_directory(task.directory)
+        with open(os.path.join(task.directory, OUTPUT), "wb") as output:
+            # A session of its own, so that Ctrl-C reaches this process alone, which then ends them all.
+            process = subprocess.Popen(
+                task.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        task.running = True
+        self._processes.append((task, process))
+
+    def _collect(self) -> None:
+        for task, process in list(self._processes):
+            task.exit_status = process.poll()
+            if task.exit_status is not None:
+                task.running = False
+                self._processes.remove((task, process))
+
+    def _end_all(self) -> None:
+        for _, process in self._processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+        for _, process in self._processes:
+            process.wait()

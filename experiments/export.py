@@ -1,0 +1,42 @@
+"""Writes one member of a trained run as a Keras file that loads without this package.
+
+Example:
+  python -m experiments.export RUN_DIRECTORY --member=ST --out=st.keras
+Then, elsewhere:
+  keras.models.load_model("st.keras").predict(images)   # float32, raw pixels from 0 to 255; gives logits
+"""
+
+import os
+
+from absl import flags
+
+from collab_ensembles import run_directory
+from collab_ensembles.errors import ConfigError
+from experiments import command_line, runtime
+
+_MEMBER = flags.DEFINE_string("member", None, "which member; default: the first")
+_OUT = flags.DEFINE_string("out", None, "the file to write, ending in .keras; default: MEMBER.keras")
+
+
+def main(arguments: list[str]) -> None:
+    """Restores the newest checkpoint and saves the member."""
+    directory = command_line.one_argument(arguments, "the directory of a run")
+    names = run_directory.read_config(directory).member_names()
+    name = _MEMBER.value or names[0]
+    if name not in names:
+        raise ConfigError(f"--member={name}: not in this run; allowed: {', '.join(names)}")
+    out = _OUT.value or f"{name}.keras"
+    if not out.endswith(".keras"):
+        raise ConfigError(f"--out={out}: the name must end in .keras")
+    runtime.start_tensorflow(None)
+
+    from collab_ensembles import run
+    from collab_ensembles.networks import exported
+
+    model, status = run.restore(directory)
+    exported.save(model.members[name], out)
+    print(f"{name} after epoch {status.epochs_done}: {out} ({os.path.getsize(out):,} bytes)")
+
+
+if __name__ == "__main__":
+    command_line.launch(main)

@@ -1,0 +1,30 @@
+"""Fetches a data set, verifies it and keeps its decoded arrays, as the first run would.
+
+Example:
+  python -m experiments.prepare --dataset=mnist
+"""
+
+from absl import flags
+
+from collab_ensembles import datasets
+from collab_ensembles.datasets import catalogue
+from experiments import command_line, runtime
+
+_DATASET = flags.DEFINE_string("dataset", "digits", f"data set: {', '.join(catalogue.CATALOGUE)}")
+_SPLIT = flags.DEFINE_enum("split", "report", list(catalogue.SPLITS), "see experiments.train")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+
+
+def main(arguments: list[str]) -> None:
+    """Loads the data set once."""
+    command_line.no_arguments(arguments)
+    catalogue.check_name(_DATASET.value)
+    runtime.quiet_tensorflow()
+    data_dir = _DATA_DIR.value or datasets.default_data_dir()
+    dataset = datasets.load(_DATASET.value, data_dir, _SPLIT.value)
+    train, test = len(dataset.train_labels), len(dataset.test_labels)
+    print(f"{dataset.name}: {train} training and {test} test examples in {data_dir}")
+
+
+if __name__ == "__main__":
+    command_line.launch(main)

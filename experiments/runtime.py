@@ -1,0 +1,63 @@
+"""Starting TensorFlow: with a given number of threads, and quietly."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from collab_ensembles.errors import ConfigError
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_threads(threads: int | None) -> None:
+    """Raises ConfigError for fewer than one thread."""
+    if threads is not None and threads < 1:
+        raise ConfigError(f"--threads={threads}: allowed: whole numbers from 1")
+
+
+def quiet_tensorflow() -> None:
+    """Has TensorFlow, if it comes to be imported, report errors alone."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+
+
+def start_tensorflow(threads: int | None) -> int:
+    """Imports TensorFlow, to run on so many threads; default: one for each core.
+
+    Returns:
+      The number of threads.
+    """
+    threads = threads or available_cores()
+    quiet_tensorflow()
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    with _stderr_held_back():
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1 if threads == 1 else 2)
+        tf.config.list_physical_devices()
+    return threads
+
+
+@contextlib.contextmanager
+def _stderr_held_back() -> Iterator[None]:
+    """Keeps what TensorFlow's libraries write to descriptor 2, and shows it only if the block fails."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as buffer:
+        os.dup2(buffer.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            buffer.seek(0)
+            sys.stderr.write(buffer.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,111 @@
+"""Trains a grid of configurations, several at a time, and prints the tables.
+
+Runs that are finished already are skipped, so the same command goes on where it was interrupted.
+
+Example:
+  python -m experiments.sweep --grid=noel --dataset=mnist --log_dir=runs --seeds=0,1,2
+"""
+
+import shlex
+import subprocess
+import sys
+
+from absl import flags
+from rich.console import Console
+
+from analysis import frame, tables
+from collab_ensembles import files, naming, run_directory
+from collab_ensembles.config import RunConfig
+from collab_ensembles.datasets import catalogue
+from collab_ensembles.errors import CollabError, ConfigError
+from experiments import command_line, config_flags, runtime
+from experiments.executors import LocalExecutor, Task
+from experiments.grids import GRIDS, with_seeds
+from experiments.progress import Progress, Row, failure
+
+config_flags.define(without=("method", "weight", "seed"))
+_GRID = flags.DEFINE_enum("grid", "noel", list(GRIDS), "what to train")
+_SEEDS = flags.DEFINE_list("seeds", ["0"], "the grid is trained once for each of these seeds")
+_LOG_DIR = flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+_WORKERS = flags.DEFINE_string("workers", "auto", "runs at a time; auto: one for each core")
+_THREADS = flags.DEFINE_integer("threads", None, "threads of each run; default: the cores divided among the workers")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "print the commands and train nothing")
+
+
+def main(arguments: list[str]) -> int:
+    """Plans, trains and reports; 1 if any run failed."""
+    command_line.no_arguments(arguments)
+    configs = with_seeds(GRIDS[_GRID.value], config_flags.config(), _seeds())
+    runtime.check_threads(_THREADS.value)
+    workers = min(_workers(), len(configs))
+    threads = _THREADS.value or max(1, runtime.available_cores() // workers)
+    run_directory.check_format(_LOG_DIR.value)
+    rows = [_row(config, threads) for config in configs]
+    tasks = [row.task for row in rows if row.task is not None]
+    if _DRY_RUN.value:
+        for row in rows:
+            print(shlex.join(row.task.command) if row.task else f"# {row.name}: skipped, {row.note}")
+        return 0
+    files.make_directory(_LOG_DIR.value)
+    if tasks:
+        _prepare_data(configs[0])
+        print(f"{len(tasks)} of {len(rows)} runs to train, {workers} at a time with {threads} thread(s) each")
+    console = Console()
+    with Progress(rows, console) as progress:
+        LocalExecutor(workers).compute(tasks, progress.refresh)
+    label = catalogue.label(configs[0].dataset)
+    print(tables.report(frame.read_runs(_LOG_DIR.value, label), "markdown"))
+    failed = [task for task in tasks if task.exit_status != 0]
+    for task in failed:
+        print(f"failed: {task.name}: {failure(task)}; see {task.directory}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _row(config: RunConfig, threads: int) -> Row:
+    assert config.epochs is not None
+    directory = naming.run_directory(_LOG_DIR.value, config)
+    method = "plain" if config.method == "None" else f"{config.method} {config.weight:g}"
+    name = f"{method}, seed {config.seed}"
+    if run_directory.is_done(directory):
+        return Row(None, config.epochs, directory, name, f"finished in {directory}")
+    command = [sys.executable, "-m", "experiments.train", *config_flags.arguments(config)]
+    command += [f"--log_dir={_LOG_DIR.value}", f"--threads={threads}"]
+    if _DATA_DIR.value:
+        command.append(f"--data_dir={_DATA_DIR.value}")
+    return Row(Task(name, command, directory), config.epochs, directory, name)
+
+
+def _prepare_data(config: RunConfig) -> None:
+    """Fetches the data once, in a process of its own, before several runs would do so at the same time."""
+    if catalogue.is_file(config.dataset):
+        return
+    command = [sys.executable, "-m", "experiments.prepare", f"--dataset={config.dataset}", f"--split={config.split}"]
+    if _DATA_DIR.value:
+        command.append(f"--data_dir={_DATA_DIR.value}")
+    result = subprocess.run(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    if result.returncode != 0:
+        words = result.stderr.strip().splitlines()
+        raise CollabError(words[-1].removeprefix("error: ") if words else f"preparing {config.dataset} failed")
+
+
+def _seeds() -> list[int]:
+    try:
+        seeds = [int(seed) for seed in _SEEDS.value]
+    except ValueError:
+        seeds = []
+    if not seeds or min(seeds) < 0 or len(set(seeds)) != len(seeds):
+        raise ConfigError(f"--seeds={','.join(_SEEDS.value)}: allowed: different whole numbers from 0, such as 0,1,2")
+    return seeds
+
+
+def _workers() -> int:
+    if _WORKERS.value == "auto":
+        return runtime.available_cores()
+    if not _WORKERS.value.isdigit() or int(_WORKERS.value) < 1:
+        raise ConfigError(f"--workers={_WORKERS.value}: allowed: auto, or whole numbers from 1")
+    return int(_WORKERS.value)
+
+
+if __name__ == "__main__":
+    command_line.launch(main)

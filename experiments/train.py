@@ -1,0 +1,45 @@
+"""Trains one configuration.
+
+Example:
+  python -m experiments.train --dataset=mnist --method=L2 --weight=0.01 --epochs=30 --seed=0 --log_dir=runs
+"""
+
+from absl import flags
+
+from collab_ensembles import files, naming, run_directory
+from collab_ensembles.errors import ConfigError
+from experiments import command_line, config_flags, runtime
+
+config_flags.define()
+# absl.logging has a flag of this name, for log files that nothing here writes.
+_LOG_DIR = flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+_STOP_AFTER = flags.DEFINE_integer("stop_after", None, "end after so many epochs of the schedule of --epochs")
+_THREADS = flags.DEFINE_integer("threads", None, "threads of TensorFlow; default: one for each core")
+
+
+def main(arguments: list[str]) -> None:
+    """Checks everything that can be checked at once, and only then starts TensorFlow."""
+    command_line.no_arguments(arguments)
+    config = config_flags.config()
+    if _STOP_AFTER.value is not None and _STOP_AFTER.value < 1:
+        raise ConfigError(f"--stop_after={_STOP_AFTER.value}: allowed: whole numbers from 1")
+    runtime.check_threads(_THREADS.value)
+    run_directory.check_format(_LOG_DIR.value)
+    directory = naming.run_directory(_LOG_DIR.value, config)
+    files.make_directory(directory)
+    if run_directory.is_done(directory):
+        print(f"already trained, and left as it is: {directory}")
+        return
+    threads = runtime.start_tensorflow(_THREADS.value)
+
+    from collab_ensembles import run
+
+    status = run.run(config, directory, data_dir=_DATA_DIR.value, stop_after=_STOP_AFTER.value, threads=threads)
+    errors = ", ".join(f"{output} {100 * error:.2f} %" for output, error in status.test_errors.items())
+    print(f"test error after {status.epochs_done} of {config.epochs} epochs: {errors}")
+    print(f"statistics: {directory}")
+
+
+if __name__ == "__main__":
+    command_line.launch(main)
