@@ -7,10 +7,23 @@ import warnings
 import keras
 
 from collab_ensembles import files
+from collab_ensembles.layers import BatchNormalization
+
+
+def with_stock_layers(network: keras.Model) -> keras.Model:
+    """The same network, weights and all, in float32 and from layers that Keras itself has."""
+
+    def stock(layer: keras.layers.Layer) -> keras.layers.Layer:
+        kind = keras.layers.BatchNormalization if isinstance(layer, BatchNormalization) else type(layer)
+        return kind.from_config({**layer.get_config(), "dtype": "float32"})
+
+    copy = keras.models.clone_model(network, clone_function=stock)
+    copy.set_weights(network.get_weights())
+    return copy
 
 
 def save(network: keras.Model, path: str) -> None:
-    """Saves a network of stock Keras layers as the file `path` (ending in .keras).
+    """Saves a network, rebuilt from stock Keras layers, as the file `path` (ending in .keras).
 
     Raises:
       CollabError: the file cannot be written.
@@ -20,6 +33,6 @@ def save(network: keras.Model, path: str) -> None:
         with warnings.catch_warnings():
             # Keras 3.15 still passes NumPy a keyword that NumPy 2.4 deprecates.
             warnings.filterwarnings("ignore", message=r"__array__ implementation doesn't accept a copy keyword")
-            network.save(whole)
+            with_stock_layers(network).save(whole)
         with open(whole, "rb") as file:
             files.write_bytes(path, file.read())

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.layers import BatchNormalization
 from collab_ensembles.networks.sizes import ResNetSize
 
 Tensor = Any
@@ -110,7 +111,7 @@ class _ReportBrick:
         return keras.layers.ReLU(name=f"{name}_relu")(self.normalize(x, f"{name}_normalization"))
 
     def normalize(self, x: Tensor, name: str, offset: bool = True) -> Tensor:
-        layer = keras.layers.BatchNormalization(momentum=0.99, epsilon=1e-3, center=offset, scale=False, name=name)
+        layer = BatchNormalization(momentum=0.99, epsilon=1e-3, center=offset, scale=False, name=name)
         return layer(x)
 
     def convolve(

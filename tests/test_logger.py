@@ -1,0 +1,96 @@
+"""Pickles and graphs of the Logger."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from collab_ensembles.logger import Logger
+
+STEMS = {"ST": "X_000", "ensemble": "X_Ensemble"}
+
+
+def _logs(scale: float) -> dict[str, float]:
+    kinds = ("error", "cost", "running_error", "running_cost")
+    logs = {f"{output}_{kind}": scale * (10 * o + k + 1) for o, output in enumerate(STEMS) for k, kind in enumerate(kinds)}
+    return {**logs, **{f"val_{name}": value + 0.5 for name, value in logs.items()}, "loss": 9.0}
+
+
+def _pickle(directory: Path, stem: str) -> dict:
+    with open(directory / f"{stem}.pkl", "rb") as file:
+        content: dict = pickle.load(file)
+    return content
+
+
+@pytest.fixture
+def logger(tmp_path: Path) -> Logger:
+    logger = Logger(str(tmp_path), STEMS, 3, {"epochs": 3, "collab_method": "L2"})
+    logger.on_train_begin()
+    return logger
+
+
+def test_pickles_hold_the_reference_keys(logger: Logger, tmp_path: Path) -> None:
+    logger.on_epoch_end(0, _logs(0.01))
+    logger.on_epoch_end(1, _logs(0.02))
+    content = _pickle(tmp_path, "X_Ensemble")
+    expected = {
+        "train_errors_mean": [0.11, 0.22, 0],
+        "train_costs_mean": [0.12, 0.24, 0],
+        "train_errors": [0.13, 0.26, 0],
+        "train_costs": [0.14, 0.28, 0],
+        "test_errors": [0.61, 0.72, 0],
+        "test_costs": [0.62, 0.74, 0],
+    }
+    for key, values in expected.items():
+        assert content[key].dtype == np.float64
+        np.testing.assert_allclose(content[key], values)
+    assert content["params"] == {"epochs": 3, "collab_method": "L2", "filename": "X_Ensemble"}
+    assert content["end_time"] >= content["start_time"] > 1.7e9
+    assert set(content) == {*expected, "params", "start_time", "end_time"}
+
+
+def test_each_output_has_its_own_statistics(logger: Logger, tmp_path: Path) -> None:
+    logger.on_epoch_end(0, _logs(0.01))
+    assert _pickle(tmp_path, "X_000")["test_errors"][0] == pytest.approx(0.51)
+
+
+def test_graphs_are_drawn_at_once_then_rarely_and_at_the_end(
+    logger: Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1.8e9]
+    monkeypatch.setattr("time.time", lambda: now[0])
+    logger.on_epoch_end(0, _logs(0.01))
+    graph = tmp_path / "X_000_error.png"
+    pictures = [graph.read_bytes()]
+    for epoch, seconds in ((1, 29.0), (2, 2.0)):
+        now[0] += seconds
+        logger.on_epoch_end(epoch, _logs(0.01 * (epoch + 2)))
+        pictures.append(graph.read_bytes())
+    assert pictures[0] == pictures[1] != pictures[2]
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures)
+    assert {path.name for path in tmp_path.glob("*.png")} == {
+        f"{stem}_{kind}.png" for stem in STEMS.values() for kind in ("error", "cost")
+    }
+
+
+def test_an_epochs_line_has_its_numbers(logger: Logger, caplog: pytest.LogCaptureFixture) -> None:
+    from absl import logging
+
+    logging.set_verbosity(logging.INFO)
+    with caplog.at_level("INFO", logger="absl"):
+        logger.on_epoch_end(0, _logs(0.01))
+    assert "epoch   1/3  ST 0.0400  3.00 % 0.5200 51.00 %" in caplog.text
+
+
+def test_a_report_follows_the_files(tmp_path: Path) -> None:
+    reports: list[tuple[int, dict]] = []
+
+    def report(epochs_done: int, test_errors: dict) -> None:
+        assert (tmp_path / "X_000.pkl").exists()
+        reports.append((epochs_done, dict(test_errors)))
+
+    logger = Logger(str(tmp_path), STEMS, 3, {}, report)
+    logger.on_train_begin()
+    logger.on_epoch_end(0, _logs(0.01))
+    assert reports == [(1, {"ST": pytest.approx(0.51), "ensemble": pytest.approx(0.61)})]
