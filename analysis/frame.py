@@ -25,6 +25,7 @@ _DATA = {
     "TrainCostMean": "train_costs_mean",
     "TrainErrorMean": "train_errors_mean",
 }
+DEFAULT_SETTINGS = "default settings"
 _VARIED = ("method", "weight", "seed")
 
 
@@ -82,12 +83,12 @@ def setting(config: RunConfig) -> str:
     Runs of different settings must not stand in one table. Settings at their default are not named.
     """
     reference = RunConfig(dataset=config.dataset)
-    parts = []
+    parts = [config.dataset] if catalogue.is_file(config.dataset) else []
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if field.name not in (*_VARIED, "dataset") and value != getattr(reference, field.name):
             parts.append(f"{field.name}={','.join(value) if isinstance(value, tuple) else value}")
-    return ", ".join(parts) or "default settings"
+    return ", ".join(parts) or DEFAULT_SETTINGS
 
 
 def by_setting(runs: Iterable[Run]) -> dict[str, list[Run]]:

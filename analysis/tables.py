@@ -29,7 +29,7 @@ def final_table(runs: Sequence[Run], quantity: str) -> pd.DataFrame:
 
     Returns:
       A row for each (Method, Weight), in the order of the paper's tables; a column for each model,
-      `Seeds`, and `paper <model>` where the paper has the same ensemble on the same data.
+      `Seeds`, and `paper <model>` where the paper has the same ensembles, trained as these were.
     """
     data = _QUANTITIES[quantity][0]
     last = frame.to_frame(runs).iloc[-1].xs(data, level="Data")
@@ -90,7 +90,7 @@ def paper_results() -> pd.DataFrame:
 
 
 def _paper(run: Run, quantity: str) -> dict[str, pd.Series]:
-    if run.config.members != ("ST", "M"):
+    if frame.setting(run.config) != frame.DEFAULT_SETTINGS:
         return {}
     results = paper_results()
     results = results[results["dataset"] == catalogue.label(run.config.dataset)]

@@ -122,7 +122,7 @@ _KNOWN = {
 
 
 # The implementation in Python: the one in C reserves memory for whatever index a file claims.
-class _Unpickler(pickle._Unpickler):  # type: ignore[misc,name-defined]
+class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         return _KNOWN.get((module, name)) or Placeholder(f"{module}.{name}")
 

@@ -28,27 +28,43 @@ class RunConfig:
     """
 
     dataset: str = _option("digits", f"data set: {', '.join(catalogue.CATALOGUE)}, or the path of an .npz file")
-    split: str = _option("report", "report: as in the published tables; standard: the official one; validation: "
-                         "the last tenth of the training part serves as test part", catalogue.SPLITS)
+    split: str = _option(
+        "report",
+        "report: as in the published tables; standard: the official one; validation: "
+        "the last tenth of the training part serves as test part",
+        catalogue.SPLITS,
+    )
     train_limit: int | None = _option(None, "use only the first so many training examples")
     members: tuple[str, ...] = _option(("ST", "M"), "the ensemble's members: ST, M, or sizes such as B3R5F16")
-    resnet: str = _option("report", "revision of the residual block: report is the one behind the published "
-                          "tables, fixed mends its typo, post2018 is the author's later correction",
-                          ("report", "fixed", "post2018"))
+    resnet: str = _option(
+        "report",
+        "revision of the residual block: report is the one behind the published "
+        "tables, fixed mends its typo, post2018 is the author's later correction",
+        ("report", "fixed", "post2018"),
+    )
     method: str = _option("None", "collaboration method", ("None", "CE", "L1", "L2"))
     weight: float = _option(1.0, "collaboration weight (alpha); stays at 1 where the method is None")
-    pairing: str = _option("chain", "which members collaborate: neighbours in the list, or all with all",
-                           ("chain", "all"))
-    target_gradient: bool = _option(False, "let the gradient of CE flow into the softmax targets, as the text "
-                                    "says and the reference code does not")
+    pairing: str = _option(
+        "chain", "which members collaborate: neighbours in the list, or all with all", ("chain", "all")
+    )
+    target_gradient: bool = _option(
+        False, "let the gradient of CE flow into the softmax targets, as the text says and the reference code does not"
+    )
     regularization_rate: float = _option(1e-4, "weight decay s: each decayed kernel adds s * sum(w^2) / 2")
-    decay_scope: str = _option("report", "which kernels decay: report: those of all bricks but the last, as in "
-                               "the reference code; all: every kernel", ("report", "all"))
+    decay_scope: str = _option(
+        "report",
+        "which kernels decay: report: those of all bricks but the last, as in the reference code; all: every kernel",
+        ("report", "all"),
+    )
     epochs: int | None = _option(None, "length of training; default: 15 for notMNIST, 30 otherwise")
     batch_size: int = _option(64, "examples a step")
     learning_rate: float = _option(2.0**-10, "learning rate of Adam before it is lowered")
-    shuffle: str = _option("none", "order of the training examples: none: the same each epoch; permute: a new "
-                           "permutation each epoch; bootstrap: drawn with replacement", ("none", "permute", "bootstrap"))
+    shuffle: str = _option(
+        "none",
+        "order of the training examples: none: the same each epoch; permute: a new "
+        "permutation each epoch; bootstrap: drawn with replacement",
+        ("none", "permute", "bootstrap"),
+    )
     augment: bool = _option(False, "shift images by up to 12.5 % and, on CIFAR, flip them, anew each epoch")
     seed: int = _option(0, "seed of every stream of random numbers")
 

@@ -16,6 +16,7 @@ def epoch_graph(title: str, quantity: str, curves: Mapping[str, np.ndarray]) -> 
     """
     # Imported late: half a second that no run needs before its first epoch has ended.
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     percent = quantity == "error"
     figure = Figure(figsize=(6, 4), layout="constrained")
@@ -24,7 +25,7 @@ def epoch_graph(title: str, quantity: str, curves: Mapping[str, np.ndarray]) -> 
         marker = "o" if len(values) == 1 else None
         axes.plot(np.arange(1, len(values) + 1), values * (100 if percent else 1), label=name, marker=marker)
     axes.set(title=title, xlabel="epoch", ylabel=f"{quantity} in %" if percent else quantity)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend()
     buffer = io.BytesIO()

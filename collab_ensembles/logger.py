@@ -60,9 +60,7 @@ class Logger(keras.callbacks.Callback):
         super().__init__()
         self._directory, self._stems, self._epochs = directory, stems, epochs
         self._params, self._report = params, report
-        self._series: dict[str, Series] = {
-            output: {key: np.zeros(epochs) for key in _SERIES} for output in stems
-        }
+        self._series: dict[str, Series] = {output: {key: np.zeros(epochs) for key in _SERIES} for output in stems}
         self._graphs_drawn = 0.0
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
@@ -72,7 +70,12 @@ class Logger(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Takes in the statistics of an epoch, counted from 0, and writes all files."""
-        assert logs is not None
+        missing = {name.format(output) for output in self._stems for name in _SERIES.values()} - set(logs or {})
+        if logs is None or missing:
+            raise ValueError(
+                f"the epoch has no {', '.join(sorted(missing))}; pass validation_data to fit, and one stem for each "
+                "of the model's statistics_names"
+            )
         for output, series in self._series.items():
             for key, template in _SERIES.items():
                 series[key][epoch] = logs[template.format(output)]
@@ -81,7 +84,9 @@ class Logger(keras.callbacks.Callback):
         if self._end_time - self._graphs_drawn >= _GRAPH_SECONDS:
             self._draw(epoch + 1)
         logging.info("%s", self._line(epoch))
-        self._report(epoch + 1, {output: float(series["test_errors"][epoch]) for output, series in self._series.items()})
+        self._report(
+            epoch + 1, {output: float(series["test_errors"][epoch]) for output, series in self._series.items()}
+        )
         self._epochs_done = epoch + 1
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:

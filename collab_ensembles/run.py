@@ -12,7 +12,7 @@ import tensorflow as tf
 from collab_ensembles import __version__, checkpoint, collaboration, datasets, naming, run_directory, schedule
 from collab_ensembles.batch_manager import BatchManager
 from collab_ensembles.config import RunConfig
-from collab_ensembles.datasets import Dataset
+from collab_ensembles.datasets import Dataset, catalogue
 from collab_ensembles.datasets.catalogue import Description
 from collab_ensembles.errors import RunDirectoryError
 from collab_ensembles.logger import Logger
@@ -130,9 +130,7 @@ def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, 
     }
 
 
-def _train(
-    config: RunConfig, directory: str, status: Status, data_dir: str | None, stop_after: int | None
-) -> None:
+def _train(config: RunConfig, directory: str, status: Status, data_dir: str | None, stop_after: int | None) -> None:
     assert config.epochs is not None
     dataset = load_data(config, data_dir)
     status.data = DataFacts(dataset.name, dataset.image_shape, dataset.num_classes)
@@ -145,7 +143,7 @@ def _train(
         config.batch_size,
         shuffle=config.shuffle,
         augment=config.augment,
-        mirror=dataset.name.startswith("CIFAR"),
+        mirror=catalogue.is_mirrored(config.dataset),
         seed=config.seed,
     )
     stems = naming.statistics_names(config)
@@ -165,12 +163,17 @@ def _train(
         validation_data=_test_batches(dataset.test_images, dataset.test_labels),
         callbacks=[
             batches.epoch_clock(),
-            keras.callbacks.LearningRateScheduler(
-                lambda epoch, _: schedule.learning_rate(config.learning_rate, epoch + 1, config.epochs)
-            ),
+            _learning_rate_clock(model, config.learning_rate, config.epochs),
             Logger(directory, stems, config.epochs, reference_params(config), report),
         ],
     )
+
+
+def _learning_rate_clock(model: Model, initial: float, epochs: int) -> keras.callbacks.Callback:
+    def set_rate(epoch: int, logs: Any) -> None:
+        model.optimizer.learning_rate.assign(schedule.learning_rate(initial, epoch + 1, epochs))
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin=set_rate)
 
 
 def reference_params(config: RunConfig) -> dict[str, Any]:

@@ -97,7 +97,9 @@ def read_status(directory: str) -> Status:
             content["data"] = DataFacts(**{**facts, "image_shape": tuple(facts["image_shape"])})
         status = Status(**content)
     except (KeyError, TypeError) as error:
-        raise RunDirectoryError(f"{path}: unknown or missing fields ({error}); was this written by another version?") from error
+        raise RunDirectoryError(
+            f"{path}: unknown or missing fields ({error}); was this written by another version?"
+        ) from error
     if status.state not in STATES:
         raise RunDirectoryError(f"{path}: unknown state {status.state!r}; known: {', '.join(STATES)}")
     return status

@@ -1,0 +1,1 @@
+"""The commands: train, sweep, prepare, evaluate, export."""

@@ -1,6 +1,7 @@
 """The fields of RunConfig as absl flags, declared once: in RunConfig."""
 
 import dataclasses
+import os
 import typing
 from collections.abc import Collection
 
@@ -17,22 +18,25 @@ def define(without: Collection[str] = ()) -> None:
         if field.name in without:
             continue
         text, choices = field.metadata["help"], field.metadata["choices"]
-        default = list(field.default) if isinstance(field.default, tuple) else field.default
+        default: typing.Any = list(field.default) if isinstance(field.default, tuple) else field.default
         if choices:
             flags.DEFINE_enum(field.name, default, list(choices), text)
         else:
             _DEFINERS[types[field.name]](field.name, default, text)
 
 
-def config(**fixed: object) -> RunConfig:
-    """The configuration that the flags give, with fields of `fixed` where there is no flag.
+def config() -> RunConfig:
+    """The configuration that the flags give; fields without a flag stay at their default.
 
     Raises:
       ConfigError: a value is not allowed, by itself or for the data set.
     """
     names = [field.name for field in dataclasses.fields(RunConfig)]
-    values = {name: flags.FLAGS[name].value for name in names if name in flags.FLAGS}
-    result = RunConfig(**{**values, **fixed})
+    values: dict[str, typing.Any] = {name: flags.FLAGS[name].value for name in names if name in flags.FLAGS}
+    if catalogue.is_file(values["dataset"]):
+        # However it is spelled, and wherever the run is evaluated later.
+        values["dataset"] = os.path.abspath(values["dataset"])
+    result = RunConfig(**values)
     result.check_data(catalogue.describe(result.dataset, result.split))
     return result
 

@@ -90,7 +90,7 @@ class Progress:
         for row, status in zip(self._rows, statuses, strict=True):
             if row.task is not None and row.task.exit_status is not None and not row.announced:
                 row.announced = True
-                ended = sum(other.task is None or other.task.exit_status is not None for other in self._rows)
+                ended = sum(other.task is None or other.announced for other in self._rows)
                 outcome = _errors(status) if row.task.exit_status == 0 else f"FAILED: {failure(row.task)}"
                 self._console.print(
                     f"[{ended}/{len(self._rows)}] {row.name}: {outcome}   {self._times(statuses)}",

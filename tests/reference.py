@@ -14,7 +14,9 @@ def cross_entropy(labels: np.ndarray, logits: np.ndarray) -> float:
     """Mean of -ln p(label) = ln sum exp l - l(label)."""
     highest = logits.max(axis=1)
     log_sums = highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
-    return float(np.mean([log_sum - each[label] for log_sum, each, label in zip(log_sums, logits, labels, strict=True)]))
+    return float(
+        np.mean([log_sum - each[label] for log_sum, each, label in zip(log_sums, logits, labels, strict=True)])
+    )
 
 
 def convolve(x: np.ndarray, kernel: np.ndarray, stride: int = 1, same: bool = True) -> np.ndarray:

@@ -27,7 +27,9 @@ def _expected(method: str, logits: list[np.ndarray], pairs: list[tuple[int, int]
     return float(np.mean([np.sum(distance(logits[i] - logits[j]), axis=1) for i, j in pairs]))
 
 
-def _gradients(method: str, logits: list[np.ndarray], pairs: list[tuple[int, int]], **options: bool) -> list[np.ndarray]:
+def _gradients(
+    method: str, logits: list[np.ndarray], pairs: list[tuple[int, int]], **options: bool
+) -> list[np.ndarray]:
     cost = collaboration.by_name(method, **options)
     assert cost is not None
     with tf.GradientTape() as tape:

@@ -19,8 +19,6 @@ def test_all_blocks_are_found() -> None:
     assert len(_BLOCKS) == _TEXT.count("```python") >= 4
 
 
-# Keras 3.15 still passes NumPy a keyword that NumPy 2.4 deprecates.
-@pytest.mark.filterwarnings("error", "ignore:__array__ implementation doesn't accept a copy keyword")
 @pytest.mark.parametrize("block", _BLOCKS, ids=lambda block: f"line{_line(block)}")
 def test_block_runs(block: re.Match[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

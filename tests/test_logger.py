@@ -13,7 +13,9 @@ STEMS = {"ST": "X_000", "ensemble": "X_Ensemble"}
 
 def _logs(scale: float) -> dict[str, float]:
     kinds = ("error", "cost", "running_error", "running_cost")
-    logs = {f"{output}_{kind}": scale * (10 * o + k + 1) for o, output in enumerate(STEMS) for k, kind in enumerate(kinds)}
+    logs = {
+        f"{output}_{kind}": scale * (10 * o + k + 1) for o, output in enumerate(STEMS) for k, kind in enumerate(kinds)
+    }
     return {**logs, **{f"val_{name}": value + 0.5 for name, value in logs.items()}, "loss": 9.0}
 
 

