@@ -19,6 +19,7 @@ from collab_ensembles.logger import Logger
 from collab_ensembles.models import EnsembleModel, Model, SingleModel
 from collab_ensembles.networks.resnet import build_resnet
 from collab_ensembles.networks.sizes import parse_size
+from collab_ensembles.optimizers import Adam
 from collab_ensembles.run_directory import DataFacts, Status
 from collab_ensembles.streams import Stream, generator
 
@@ -135,8 +136,7 @@ def _train(config: RunConfig, directory: str, status: Status, data_dir: str | No
     dataset = load_data(config, data_dir)
     status.data = DataFacts(dataset.name, dataset.image_shape, dataset.num_classes)
     model = build_model(config, dataset.image_shape, dataset.num_classes)
-    # Keras' default epsilon is 1e-7, TensorFlow 1's was 1e-8.
-    model.compile(optimizer=keras.optimizers.Adam(config.learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8))
+    model.compile(optimizer=Adam(config.learning_rate))
     batches = BatchManager(
         dataset.train_images,
         dataset.train_labels,

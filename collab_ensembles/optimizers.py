@@ -1,0 +1,57 @@
+"""The optimizer of the reference code."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable("collab_ensembles")
+class Adam(keras.optimizers.Adam):
+    """Adam with one operation for each variable: the kernel that TensorFlow 1's optimizer runs.
+
+    The same formula and, within rounding, the same numbers as Keras' Adam, which builds each update
+    from some thirty operations; in networks as small as these, that is a fifth of a training step.
+    Dense float32 gradients only.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 2.0**-10,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        name: str = "adam",
+    ) -> None:
+        """The defaults are those of the reference code; Keras' own epsilon is 1e-7."""
+        super().__init__(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, name=name)
+
+    def apply(self, grads: Sequence[Tensor], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
+        """Updates all variables; see `keras.Optimizer.apply`."""
+        step = tf.cast(tf.convert_to_tensor(self.iterations) + 1, tf.float32)
+        self._beta_powers = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
+        super().apply(grads, trainable_variables)
+
+    def update_step(self, gradient: Tensor, variable: tf.Variable, learning_rate: Tensor) -> None:
+        """Updates one variable and its moments."""
+        index = self._get_variable_index(variable)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=self._beta_powers[0],
+            beta2_power=self._beta_powers[1],
+            lr=tf.convert_to_tensor(learning_rate),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        config = super().get_config()
+        return {key: config[key] for key in ("name", "learning_rate", "beta_1", "beta_2", "epsilon")}
