@@ -72,9 +72,8 @@ def make_directory(path: str) -> None:
 
 
 def _unwritable(path: str, error: OSError) -> CollabError:
-    return CollabError(
-        f"cannot write {path}: {error.strerror}; make room or permit writing there, or choose another directory"
-    )
+    reason = error.strerror or error
+    return CollabError(f"cannot write {path}: {reason}; make room or permit writing there, or choose another directory")
 
 
 def _umask() -> int:

@@ -40,10 +40,11 @@ class ArrayCache:
         try:
             images = np.load(os.path.join(directory, "images.npy"), mmap_mode="r", allow_pickle=False)
             labels = np.load(os.path.join(directory, "labels.npy"), mmap_mode="r", allow_pickle=False)
-        except FileNotFoundError:
-            return None
-        except (ValueError, EOFError, OSError) as error:
-            raise DataError(f"{directory}: damaged ({error}); delete it, and it is made again") from error
+        except Exception as error:  # what damaged bytes raise has no end
+            if not os.path.isdir(directory):
+                return None
+            reason = " ".join(str(error).split())
+            raise DataError(f"{directory}: damaged ({reason}); delete it, and it is made again") from error
         return Part(images, labels)
 
     def write(self, part: str, content: Part, digest: str, source: str) -> Part:
@@ -70,7 +71,7 @@ class ArrayCache:
             files.sync_directory(self._directory)
         except OSError as error:
             raise CollabError(
-                f"cannot write the data to {self._directory}: {error.strerror}; make room or permit writing "
+                f"cannot write the data to {self._directory}: {error.strerror or error}; make room or permit writing "
                 "there, or give another --data_dir"
             ) from error
         finally:
@@ -87,14 +88,21 @@ class ArrayCache:
           DataError: a part was recorded before, with another digest.
         """
         files.make_directory(self._directory)
-        recorded: dict[str, str] = {}
-        if os.path.exists(self._record):
-            with open(self._record, encoding="utf-8") as file:
-                recorded = json.load(file)
+        recorded = self._recorded()
         for part, digest in digests.items():
             check_digest(f"{part} part recorded in {self._record}", digest, recorded.get(part), source)
         if not digests.items() <= recorded.items():
             files.write_json(self._record, {**recorded, **digests})
+
+    def _recorded(self) -> dict[str, str]:
+        try:
+            with open(self._record, encoding="utf-8") as file:
+                recorded: dict[str, str] = json.load(file)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self._record}: damaged ({error}); delete it, and the data are verified anew") from error
+        return recorded
 
 
 def check_digest(what: str, received: str, expected: str | None, source: str) -> None:

@@ -4,6 +4,7 @@ The archives were published by Yaroslav Bulatov in 2011. Copies repacked by othe
 bytes, so only the decoded content is judged.
 """
 
+import gzip
 import io
 import tarfile
 from typing import Any, ClassVar
@@ -98,7 +99,11 @@ def read_archive(path: epath.Path) -> tuple[Part, int]:
     """
     images, labels, unreadable = [], [], 0
     try:
-        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r|gz") as archive:
+        with (
+            path.open("rb") as file,
+            gzip.GzipFile(fileobj=file) as plain,
+            tarfile.open(fileobj=plain, mode="r|") as archive,
+        ):
             for member in archive:
                 letter = member.name.split("/")[-2] if "/" in member.name else ""
                 if not member.isreg() or letter not in tuple(_LETTERS):
@@ -110,7 +115,10 @@ def read_archive(path: epath.Path) -> tuple[Part, int]:
                 else:
                     images.append(image)
                     labels.append(_LETTERS.index(letter))
-    except (tarfile.TarError, EOFError, OSError) as error:
+            # Only the end of the stream tells whether all of it was there, and undamaged.
+            while plain.read(2**20):
+                pass
+    except Exception as error:  # what damaged bytes raise has no end
         raise DataError(f"{path}: truncated or not a .tar.gz archive ({error}); fetch it again") from error
     if not images:
         raise DataError(f"{path}: no readable image in directories named A to J")

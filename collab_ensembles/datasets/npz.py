@@ -1,5 +1,6 @@
 """Arrays of the user's own, from an .npz file."""
 
+import hashlib
 import os
 
 import numpy as np
@@ -38,22 +39,26 @@ def read(path: str, data_dir: str) -> tuple[Part, Part]:
             "both must be the same"
         )
     (train, train_digest), (test, test_digest) = (in_digest_order([part]) for part in parts)
-    record = ArrayCache(data_dir, f"npz/{os.path.abspath(path).strip('/').replace('/', '_')}")
+    location = os.path.abspath(path)
+    record = ArrayCache(data_dir, f"{os.path.basename(path)}-{hashlib.sha256(location.encode()).hexdigest()[:12]}")
     record.hold_to_record({"train": train_digest, "test": test_digest}, path)
     return train, test
 
 
 def _arrays(path: str) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # NumPy leaves a file that it opens itself open where it turns out to be damaged.
+        with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
             missing = [key for key in _KEYS if key not in file]
             if missing:
                 raise DataError(f"{path}: lacks {', '.join(missing)}; needed: {', '.join(_KEYS)}")
             return {key: file[key] for key in _KEYS}
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: not a readable .npz file ({error})") from error
+    except DataError:
+        raise
+    except Exception as error:  # what damaged bytes raise has no end
+        raise DataError(f"{path}: not a readable .npz file ({' '.join(str(error).split())})") from error
 
 
 def _check(path: str, part: str, images: np.ndarray, labels: np.ndarray) -> None:

