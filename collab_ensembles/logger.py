@@ -61,11 +61,10 @@ class Logger(keras.callbacks.Callback):
         self._directory, self._stems, self._epochs = directory, stems, epochs
         self._params, self._report = params, report
         self._series: dict[str, Series] = {output: {key: np.zeros(epochs) for key in _SERIES} for output in stems}
-        self._graphs_drawn = 0.0
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Notes the time and says what the lines to come mean."""
-        self._start_time = time.time()
+        self._start_time = self._graphs_drawn = time.time()
         logging.info("columns: train loss, train error, test loss, test error")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:

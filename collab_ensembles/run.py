@@ -137,6 +137,8 @@ def _train(config: RunConfig, directory: str, status: Status, data_dir: str | No
     status.data = DataFacts(dataset.name, dataset.image_shape, dataset.num_classes)
     model = build_model(config, dataset.image_shape, dataset.num_classes)
     model.compile(optimizer=Adam(config.learning_rate))
+    # Variables that appear while the training step is traced have it traced twice.
+    model.optimizer.build(model.trainable_variables)
     batches = BatchManager(
         dataset.train_images,
         dataset.train_labels,

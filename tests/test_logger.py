@@ -57,20 +57,24 @@ def test_each_output_has_its_own_statistics(logger: Logger, tmp_path: Path) -> N
     assert _pickle(tmp_path, "X_000")["test_errors"][0] == pytest.approx(0.51)
 
 
-def test_graphs_are_drawn_at_once_then_rarely_and_at_the_end(
-    logger: Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_graphs_are_drawn_rarely_and_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1.8e9]
     monkeypatch.setattr("time.time", lambda: now[0])
-    logger.on_epoch_end(0, _logs(0.01))
+    logger = Logger(str(tmp_path), STEMS, 5, {})
+    logger.on_train_begin()
     graph = tmp_path / "X_000_error.png"
-    pictures = [graph.read_bytes()]
-    for epoch, seconds in ((1, 29.0), (2, 2.0)):
+    pictures = []
+    for epoch, seconds in enumerate((29.0, 2.0, 29.0, 2.0, 2.0)):
         now[0] += seconds
         logger.on_epoch_end(epoch, _logs(0.01 * (epoch + 2)))
-        pictures.append(graph.read_bytes())
-    assert pictures[0] == pictures[1] != pictures[2]
-    assert all(picture.startswith(b"\x89PNG") for picture in pictures)
+        pictures.append(graph.read_bytes() if graph.exists() else b"")
+    logger.on_train_end()
+    pictures.append(graph.read_bytes())
+    assert pictures[0] == b""
+    assert pictures[1] == pictures[2]
+    assert pictures[3] == pictures[4]
+    assert len(set(pictures)) == 4
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures[1:])
     assert {path.name for path in tmp_path.glob("*.png")} == {
         f"{stem}_{kind}.png" for stem in STEMS.values() for kind in ("error", "cost")
     }
