@@ -49,12 +49,12 @@ class Run:
         return "Single" if self.config.method == "None" else self.config.method
 
 
-def read_runs(log_dir: str, label: str | None = None) -> list[Run]:
-    """All runs of a log directory that are done.
+def read_runs(log_dir: str, dataset: str) -> list[Run]:
+    """All runs of one data set that are done.
 
     Args:
       log_dir: the log directory.
-      label: only runs of this data set, named as in files: MNIST, CIFAR10, ...
+      dataset: the name of the data set, as `--dataset` takes it.
 
     Raises:
       DataError: the directory does not exist or holds no finished run, or a file is damaged.
@@ -65,25 +65,26 @@ def read_runs(log_dir: str, label: str | None = None) -> list[Run]:
     unfinished = 0
     for directory in run_directory.find(log_dir):
         config = run_directory.read_config(directory)
-        if label is None or catalogue.label(config.dataset) == label:
+        if _is_same(config.dataset, dataset):
             status = run_directory.read_status(directory)
             if status.state == "done":
                 runs.append(Run(directory, config, status, _statistics(directory, config, status)))
             else:
                 unfinished += 1
     if not runs:
-        of = f" of {label}" if label else ""
-        raise DataError(f"{log_dir}: no finished run{of} ({unfinished} unfinished); train some with experiments.sweep")
+        raise DataError(
+            f"{log_dir}: no finished run of {dataset} ({unfinished} unfinished); train some with experiments.sweep"
+        )
     return runs
 
 
 def setting(config: RunConfig) -> str:
-    """What a run has in common with the others of its grid: all but method, weight and seed.
+    """What a run has in common with the others of its grid: all but data set, method, weight and seed.
 
     Runs of different settings must not stand in one table. Settings at their default are not named.
     """
     reference = RunConfig(dataset=config.dataset)
-    parts = [config.dataset] if catalogue.is_file(config.dataset) else []
+    parts = []
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if field.name not in (*_VARIED, "dataset") and value != getattr(reference, field.name):
@@ -127,13 +128,19 @@ def load(log_dir: str, dataset: str) -> pd.DataFrame:
     Raises:
       DataError: there are none, or they were trained in different settings.
     """
-    groups = by_setting(read_runs(log_dir, catalogue.label(dataset)))
+    groups = by_setting(read_runs(log_dir, dataset))
     if len(groups) > 1:
         raise DataError(
             f"{log_dir} holds runs of {dataset} in {len(groups)} settings ({'; '.join(groups)}); keep each in a "
             "log directory of its own, or take them apart with by_setting"
         )
     return to_frame(next(iter(groups.values())))
+
+
+def _is_same(one: str, other: str) -> bool:
+    if catalogue.is_file(one) and catalogue.is_file(other):
+        return os.path.abspath(one) == os.path.abspath(other)
+    return one == other
 
 
 def _statistics(directory: str, config: RunConfig, status: Status) -> dict[str, pd.DataFrame]:

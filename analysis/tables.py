@@ -38,7 +38,9 @@ def final_table(runs: Sequence[Run], quantity: str) -> pd.DataFrame:
     table = by_model[models]
     table["Seeds"] = last.groupby(level=["Method", "Weight", "Model"]).count().unstack("Model")[models[0]]
     for model, values in _paper(runs[0], quantity).items():
-        table[f"paper {model}"] = values.reindex(table.index)
+        # 0.1**2 is the paper's 0.01 too.
+        index = [(method, round(weight, 10)) for method, weight in table.index]
+        table[f"paper {model}"] = values.reindex(pd.MultiIndex.from_tuples(index)).to_numpy()
     order = sorted(table.index, key=lambda row: (METHODS.index(row[0]), -row[1]))
     return table.loc[order]
 
@@ -56,18 +58,22 @@ def render(table: pd.DataFrame, quantity: str, style: str) -> str:
     digits = _QUANTITIES[quantity][2]
     emphasis = "**{}**" if style == "markdown" else "\\textbf{{{}}}"
     columns = [name for name in table.columns if name != "Seeds" or table["Seeds"].max() > 1]
-    rows = []
-    for method, weight in table.index:
-        cells = [method, f"{weight:g}"]
-        for name in columns:
-            value = table.loc[(method, weight), name]
-            text = "" if pd.isna(value) else f"{value:.{0 if name == 'Seeds' else digits}f}"
-            # Equal to the eye, equal in rank: ties are marked together.
-            is_best = name != "Seeds" and text != "" and round(value, digits) == round(table[name].min(), digits)
-            cells.append(emphasis.format(text) if is_best else text)
-        rows.append(cells)
+    cells = {name: _cells(table[name], 0 if name == "Seeds" else digits) for name in columns}
+    for name in columns:
+        if name != "Seeds":
+            # By what is shown, so that equal numbers are marked together.
+            best = min(filter(None, cells[name]), key=float, default="")
+            cells[name] = [emphasis.format(text) if text and text == best else text for text in cells[name]]
     header = ["method", "weight", *columns]
+    rows = [
+        [method, f"{weight:g}", *texts]
+        for (method, weight), *texts in zip(table.index, *(cells[name] for name in columns), strict=True)
+    ]
     return _markdown(header, rows) if style == "markdown" else _latex(header, rows)
+
+
+def _cells(values: pd.Series, digits: int) -> list[str]:
+    return ["" if pd.isna(value) else f"{value:.{digits}f}" for value in values]
 
 
 def report(runs: Sequence[Run], style: str) -> str:
@@ -116,7 +122,7 @@ def _latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         [
             rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
             r"\toprule",
-            " & ".join(header) + r" \\",
+            " & ".join(header).replace("_", r"\_") + r" \\",
             r"\midrule",
             *body,
             r"\bottomrule",
@@ -128,7 +134,7 @@ def _latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _main(arguments: list[str]) -> None:
     command_line.no_arguments(arguments)
     catalogue.check_name(flags.FLAGS.dataset)
-    print(report(frame.read_runs(flags.FLAGS.log_dir, catalogue.label(flags.FLAGS.dataset)), flags.FLAGS.format))
+    print(report(frame.read_runs(flags.FLAGS.log_dir, flags.FLAGS.dataset), flags.FLAGS.format))
 
 
 if __name__ == "__main__":

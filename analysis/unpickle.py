@@ -8,7 +8,8 @@ import io
 import math
 import os
 import pickle
-from typing import Any
+import struct
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def read_pickle(path: str) -> Any:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     try:
-        return _finished(_Unpickler(io.BytesIO(content)).load())
+        return _Rebuilder()(_Unpickler(io.BytesIO(content)).load())
     except Exception as error:
         # A damaged stream can raise nearly anything; none of it may pass for a result.
         raise DataError(f"{path}: not a readable pickle of statistics ({error or type(error).__name__})") from error
@@ -99,8 +100,19 @@ class _NumberState:
         return np.frombuffer(self._content, self._dtype.dtype(), count=1)[0]
 
 
+class _BufferState(_ArrayState):
+    """An array as protocol 5 spells it: all at once."""
+
+    def __init__(self, content: bytes, dtype: _TypeState, shape: tuple[int, ...], order: str) -> None:
+        self.state = (1, shape, dtype, order == "F", bytes(content))
+
+
 def _new_array(*_: object) -> _ArrayState:
     return _ArrayState()
+
+
+def _no_bytes() -> bytes:
+    return b""
 
 
 def _encoded(text: str, encoding: str) -> bytes:
@@ -110,34 +122,70 @@ def _encoded(text: str, encoding: str) -> bytes:
 
 
 _KNOWN = {
-    # NumPy 2 moved these; files of NumPy 1 name the old place.
-    ("numpy.core.multiarray", "_reconstruct"): _new_array,
-    ("numpy._core.multiarray", "_reconstruct"): _new_array,
-    ("numpy.core.multiarray", "scalar"): _NumberState,
-    ("numpy._core.multiarray", "scalar"): _NumberState,
     ("numpy", "dtype"): _TypeState,
     # How protocols up to 2 spell bytes.
     ("_codecs", "encode"): _encoded,
+    ("__builtin__", "bytes"): _no_bytes,
 }
+# NumPy 2 moved these; files of NumPy 1 name the old place.
+for _package in ("numpy.core", "numpy._core"):
+    _KNOWN[f"{_package}.multiarray", "_reconstruct"] = _new_array
+    _KNOWN[f"{_package}.multiarray", "scalar"] = _NumberState
+    _KNOWN[f"{_package}.numeric", "_frombuffer"] = _BufferState
 
 
 # The implementation in Python: the one in C reserves memory for whatever index a file claims.
-class _Unpickler(pickle._Unpickler):
+_PythonUnpickler: Any = pickle._Unpickler
+
+
+class _Unpickler(_PythonUnpickler):
+    dispatch: ClassVar[dict[int, Any]] = dict(_PythonUnpickler.dispatch)
+
     def find_class(self, module: str, name: str) -> Any:
         return _KNOWN.get((module, name)) or Placeholder(f"{module}.{name}")
 
     def persistent_load(self, identifier: object) -> Any:
         raise pickle.UnpicklingError("refers to objects outside the file")
 
+    def load_build(self) -> None:
+        # Anything else could be one of the functions above, which a file must not alter.
+        if not isinstance(self.stack[-2], (_ArrayState, _TypeState, Placeholder)):
+            raise pickle.UnpicklingError(f"asks to build {self.stack[-2]!r}")
+        super().load_build()
 
-def _finished(value: Any) -> Any:
-    """The value with arrays and numbers in the place of their states."""
-    if isinstance(value, _ArrayState):
-        return value.array()
-    if isinstance(value, _NumberState):
-        return value.number()
-    if isinstance(value, dict):
-        return {_finished(key): _finished(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_finished(item) for item in value)
-    return value
+    def load_bytearray8(self) -> None:
+        # The base class reserves the size that the file claims before it reads.
+        (size,) = struct.unpack("<Q", self.read(8))
+        self.append(self.read(size))
+
+    dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
+
+
+class _Rebuilder:
+    """Puts arrays and numbers in the place of their states, each object once however often it occurs."""
+
+    def __init__(self) -> None:
+        # Beside each result its origin, whose identity would otherwise be given to a later object.
+        self._results: dict[int, tuple[Any, Any]] = {}
+        self._bytes = 0
+
+    def __call__(self, value: Any) -> Any:
+        if id(value) not in self._results:
+            self._results[id(value)] = value, self._rebuilt(value)
+        return self._results[id(value)][1]
+
+    def _rebuilt(self, value: Any) -> Any:
+        if isinstance(value, _ArrayState):
+            array = value.array()
+            self._bytes += array.nbytes
+            if self._bytes > _LARGEST_FILE:
+                raise pickle.UnpicklingError(f"holds arrays of more than {_LARGEST_FILE:,} bytes")
+            return array
+        if isinstance(value, _NumberState):
+            return value.number()
+        if isinstance(value, dict):
+            return {self(key): self(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(self(item) for item in value)
+        return value

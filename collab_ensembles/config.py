@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,27 @@ from collab_ensembles.networks.sizes import parse_size
 
 FORMAT_VERSION = 1
 """Raised whenever a default changes, or the meaning of a field: old digests then stand for other runs."""
+
+
+def _typed(field: "dataclasses.Field[Any]", value: Any) -> Any:
+    """The value in its field's type, so that equal settings have equal digests; JSON has lists only."""
+    kind: Any = field.type
+    try:
+        if kind is float:
+            return float(value)
+        if kind is int or (kind == int | None and value is not None):
+            return operator.index(value)
+        if kind == tuple[str, ...] and not isinstance(value, str):
+            return tuple(_typed_as(str, member) for member in value)
+        return _typed_as(kind, value)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"--{field.name}={value!r}: needed: {getattr(kind, '__name__', kind)}") from error
+
+
+def _typed_as(kind: Any, value: Any) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is no {kind}")
+    return value
 
 
 def _option(default: Any, description: str, choices: tuple[str, ...] = ()) -> Any:
@@ -69,8 +91,8 @@ class RunConfig:
     seed: int = _option(0, "seed of every stream of random numbers")
 
     def __post_init__(self) -> None:
-        # JSON knows lists only, and a missing number of epochs means the data set's own.
-        object.__setattr__(self, "members", tuple(self.members))
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, _typed(field, getattr(self, field.name)))
         self._check_names()
         if self.epochs is None:
             object.__setattr__(self, "epochs", catalogue.default_epochs(self.dataset))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from collab_ensembles import files
 
 _POLL_SECONDS = 0.2
+_PATIENCE_SECONDS = 10.0
 OUTPUT = "output.log"
 """What a run printed, in its run directory."""
 
@@ -98,4 +99,8 @@ class LocalExecutor:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
         for _, process in self._processes:
-            process.wait()
+            try:
+                process.wait(_PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()

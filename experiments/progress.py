@@ -66,7 +66,7 @@ class Progress:
             self._live.start()
         for row in self._rows:
             if row.task is None and not self._live:
-                self._console.print(f"{row.name}: skipped, {row.note}", highlight=False)
+                self._say(f"{row.name}: skipped, {row.note}")
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -92,12 +92,10 @@ class Progress:
                 row.announced = True
                 ended = sum(other.task is None or other.announced for other in self._rows)
                 outcome = _errors(status) if row.task.exit_status == 0 else f"FAILED: {failure(row.task)}"
-                self._console.print(
-                    f"[{ended}/{len(self._rows)}] {row.name}: {outcome}   {self._times(statuses)}",
-                    highlight=False,
-                    markup=False,
-                    soft_wrap=True,
-                )
+                self._say(f"[{ended}/{len(self._rows)}] {row.name}: {outcome}   {self._times(statuses)}")
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _table(self, statuses: Sequence[Status]) -> Table:
         table = Table(title=self._times(statuses), title_justify="left")

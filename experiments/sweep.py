@@ -23,7 +23,7 @@ from experiments.executors import LocalExecutor, Task
 from experiments.grids import GRIDS, with_seeds
 from experiments.progress import Progress, Row, failure
 
-config_flags.define(without=("method", "weight", "seed"))
+config_flags.define(without=("method", "weight", "target_gradient", "seed"))
 _GRID = flags.DEFINE_enum("grid", "noel", list(GRIDS), "what to train")
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "the grid is trained once for each of these seeds")
 _LOG_DIR = flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
@@ -54,11 +54,11 @@ def main(arguments: list[str]) -> int:
     console = Console()
     with Progress(rows, console) as progress:
         LocalExecutor(workers).compute(tasks, progress.refresh)
-    label = catalogue.label(configs[0].dataset)
-    print(tables.report(frame.read_runs(_LOG_DIR.value, label), "markdown"))
     failed = [task for task in tasks if task.exit_status != 0]
     for task in failed:
         print(f"failed: {task.name}: {failure(task)}; see {task.directory}", file=sys.stderr)
+    if len(failed) < len(rows):
+        print(tables.report(frame.read_runs(_LOG_DIR.value, configs[0].dataset), "markdown"))
     return 1 if failed else 0
 
 
@@ -102,9 +102,13 @@ def _seeds() -> list[int]:
 def _workers() -> int:
     if _WORKERS.value == "auto":
         return runtime.available_cores()
-    if not _WORKERS.value.isdigit() or int(_WORKERS.value) < 1:
+    try:
+        workers = int(_WORKERS.value)
+    except ValueError:
+        workers = 0
+    if workers < 1:
         raise ConfigError(f"--workers={_WORKERS.value}: allowed: auto, or whole numbers from 1")
-    return int(_WORKERS.value)
+    return workers
 
 
 if __name__ == "__main__":

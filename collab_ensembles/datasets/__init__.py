@@ -5,6 +5,7 @@ import os
 from collab_ensembles.datasets import catalogue, npz, sources
 from collab_ensembles.datasets.cache import ArrayCache, Part, check_digest, in_digest_order
 from collab_ensembles.datasets.dataset import Dataset
+from collab_ensembles.errors import ConfigError
 
 __all__ = ["Dataset", "default_data_dir", "load"]
 
@@ -32,6 +33,8 @@ def load(name: str, data_dir: str | None = None, split: str = "report", train_li
     """
     catalogue.check_name(name)
     catalogue.check_split(split)
+    if train_limit is not None and train_limit < 1:
+        raise ConfigError(f"train_limit={train_limit}: allowed: whole numbers from 1")
     data_dir = data_dir or default_data_dir()
     if catalogue.is_file(name):
         train, test = npz.read(name, data_dir)
@@ -41,7 +44,9 @@ def load(name: str, data_dir: str | None = None, split: str = "report", train_li
         train, test = _compose(entry, entry.composition(split), data_dir)
         label_names = entry.label_names
     held_out = catalogue.validation_size(split, len(train.labels))
-    if held_out:
+    if split == "validation":
+        if held_out == 0:
+            raise ConfigError(f"{name} has {len(train.labels)} training examples; split=validation takes at least 10")
         test = Part(train.images[-held_out:], train.labels[-held_out:])
         train = Part(train.images[:-held_out], train.labels[:-held_out])
     dataset = Dataset(catalogue.label(name), *train, *test, label_names)

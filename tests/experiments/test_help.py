@@ -1,0 +1,45 @@
+"""--help: every flag, with an example."""
+
+import dataclasses
+
+import pytest
+from command_runner import run
+
+from collab_ensembles.config import RunConfig
+
+_FIELDS = [field.name for field in dataclasses.fields(RunConfig)]
+
+
+@pytest.mark.parametrize(
+    ("module", "flags"),
+    [
+        ("experiments.train", [*_FIELDS, "log_dir", "data_dir", "stop_after", "threads", "debug"]),
+        ("experiments.sweep", ["grid", "seeds", "workers", "threads", "dry_run", "log_dir", "data_dir", "members"]),
+        ("experiments.evaluate", ["dataset", "split", "data_dir", "threads"]),
+        ("experiments.export", ["member", "out"]),
+        ("experiments.prepare", ["dataset", "split", "data_dir"]),
+        ("analysis.tables", ["log_dir", "dataset", "format"]),
+    ],
+)
+def test_help_shows_an_example_and_every_flag(module: str, flags: list[str]) -> None:
+    result = run(module, "--help")
+    assert (result.exit_status, result.errors) == (0, "")
+    assert "Example:\n" in result.output
+    assert f"  python -m {module} " in result.output
+    for name in flags:
+        assert result.output.count(f"\n  --{name}: ") == 1, name
+    assert result.seconds < 4
+
+
+def test_help_gives_the_text_and_default_of_every_setting() -> None:
+    result = run("experiments.train", "--epochs=0", "--helpfull")
+    assert result.exit_status == 0
+    for field in dataclasses.fields(RunConfig):
+        assert field.metadata["help"] in result.output
+    assert "weight decay s: each decayed kernel adds s * sum(w^2) / 2 (default: '0.0001')" in result.output
+
+
+def test_a_sweep_offers_no_flag_for_what_its_grid_varies() -> None:
+    result = run("experiments.sweep", "--help")
+    for name in ("method", "weight", "seed"):
+        assert f"--{name}:" not in result.output

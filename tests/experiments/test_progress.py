@@ -1,0 +1,156 @@
+"""What a sweep shows, on a console that writes to memory."""
+
+import io
+import pathlib
+
+import pytest
+from rich.console import Console
+
+from collab_ensembles import run_directory
+from collab_ensembles.run_directory import Status
+from experiments import executors, progress
+from experiments.executors import Task
+from experiments.progress import Progress, Row
+
+
+class _Clock:
+    """Stands in for `time.monotonic`."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
+    clock = _Clock()
+    monkeypatch.setattr(progress.time, "monotonic", clock)
+    return clock
+
+
+def _row(directory: pathlib.Path, name: str, status: Status, epochs: int = 2, **task: object) -> Row:
+    run_directory.files.make_directory(str(directory / name))
+    run_directory.write_status(str(directory / name), status)
+    return Row(Task(name, [], str(directory / name), **task), epochs, str(directory / name), name)  # type: ignore[arg-type]
+
+
+def _done(directory: pathlib.Path, name: str) -> Row:
+    errors = {"ST": 0.02, "M": 0.01254, "ensemble": 0.5}
+    return _row(directory, name, Status(state="done", epochs_done=2, test_errors=errors), exit_status=0)
+
+
+def _lines(rows: list[Row]) -> list[str]:
+    output = io.StringIO()
+    with Progress(rows, Console(file=output, width=80)):
+        pass
+    return output.getvalue().splitlines()
+
+
+def test_a_finished_run_is_one_line_with_its_errors_in_percent(tmp_path: pathlib.Path, clock: _Clock) -> None:
+    (line,) = _lines([_done(tmp_path, "L2 0.01, seed 0")])
+    assert line.startswith("[1/1] L2 0.01, seed 0: ST 2.00 %  M 1.25 %  ensemble 50.00 %")
+
+
+def test_a_failed_run_shows_its_last_words(tmp_path: pathlib.Path, clock: _Clock) -> None:
+    failed = _row(tmp_path, "CE 1, seed 0", Status(state="failed"), exit_status=1)
+    (tmp_path / "CE 1, seed 0" / executors.OUTPUT).write_text("epoch 1\nerror: no room [left] on the disk\n\n")
+    killed = _row(tmp_path, "CE 0.1, seed 0", Status(state="running"), exit_status=-9)
+    lines = _lines([failed, killed])
+    assert "CE 1, seed 0: FAILED: exit status 1: error: no room [left] on the disk" in lines[0]
+    assert "CE 0.1, seed 0: FAILED: killed by signal 9" in lines[1]
+
+
+def test_a_skipped_run_is_one_line_with_the_reason(tmp_path: pathlib.Path, clock: _Clock) -> None:
+    directory = tmp_path / "a long [name] of a directory that does not fit into the eighty columns of a line"
+    row = Row(None, 2, str(directory), "plain, seed 0", f"finished in {directory}")
+    assert _lines([row]) == [f"plain, seed 0: skipped, finished in {directory}"]
+
+
+def test_the_lines_count_the_runs(tmp_path: pathlib.Path, clock: _Clock) -> None:
+    skipped = Row(None, 2, str(tmp_path), "plain, seed 0", "finished before")
+    rows = [skipped, *(_done(tmp_path, f"CE {weight}, seed 0") for weight in (1, 0.1, 0.01))]
+    assert [line.split()[0] for line in _lines(rows)[1:]] == ["[2/4]", "[3/4]", "[4/4]"]
+
+
+def test_each_run_is_announced_once_and_when_it_ends(tmp_path: pathlib.Path, clock: _Clock) -> None:
+    output = io.StringIO()
+    row = _row(tmp_path, "L1 1, seed 0", Status(state="running"), running=True)
+    with Progress([row], Console(file=output, width=200)) as shown:
+        for _ in range(3):
+            clock.now += 2
+            shown.refresh()
+        assert output.getvalue() == ""
+        assert row.task is not None
+        row.task.running, row.task.exit_status = False, 0
+        for _ in range(3):
+            clock.now += 2
+            shown.refresh()
+        assert output.getvalue().count("\n") == 1
+    assert output.getvalue().count("L1 1, seed 0") == 1
+
+
+def test_the_time_left_supposes_that_all_epochs_take_the_same_time(tmp_path: pathlib.Path, clock: _Clock) -> None:
+    rows = [
+        Row(None, 2, str(tmp_path / "before"), "finished before"),
+        _done(tmp_path, "done"),
+        _row(tmp_path, "running", Status(state="running", epochs_done=1), running=True),
+        _row(tmp_path, "waiting", Status()),
+    ]
+    output = io.StringIO()
+    with Progress(rows, Console(file=output, width=200)) as shown:
+        clock.now += 360
+        shown.refresh()
+    # 3 epochs in 6 minutes; 3 to come.
+    assert "6.0 min used, about 6.0 min left" in output.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("task", "status", "state"),
+    [
+        (None, "done", "finished before"),
+        ({}, "queued", "waiting"),
+        ({}, "running", "waiting"),  # of an earlier process that was killed
+        ({"running": True}, "running", "running"),
+        ({"running": True}, "queued", "starting"),
+        ({"exit_status": 0}, "done", "done"),
+        ({"exit_status": 1}, "running", "failed"),
+    ],
+)
+def test_the_subprocess_knows_the_state_better_than_the_status_file(
+    task: dict[str, object] | None, status: str, state: str
+) -> None:
+    row = Row(None if task is None else Task("name", [], "", **task), 2, "", "name")  # type: ignore[arg-type]
+    assert row.state(Status(state=status)) == state
+
+
+def test_a_damaged_status_file_is_shown_and_stops_nothing(tmp_path: pathlib.Path, clock: _Clock) -> None:
+    row = _done(tmp_path, "plain, seed 0")
+    (tmp_path / "plain, seed 0" / "status.json").write_text("{")
+    assert row.status().state == "failed"
+    assert len(_lines([row])) == 1
+
+
+def test_a_terminal_gets_a_table_with_a_row_for_each_run(tmp_path: pathlib.Path, clock: _Clock) -> None:
+    output = io.StringIO()
+    rows = [
+        Row(None, 2, str(tmp_path / "before"), "plain, seed 0", "finished in logs"),
+        _done(tmp_path, "CE 1, seed 0"),
+        _row(tmp_path, "L2 1, seed 0", Status(state="running", epochs_done=1), running=True),
+        _row(tmp_path, "L2 0.1, seed 0", Status(state="failed"), exit_status=1),
+    ]
+    with Progress(rows, Console(file=output, width=200, force_terminal=True, color_system=None)):
+        pass
+    table = output.getvalue().splitlines()
+
+    def row_of(name: str) -> str:
+        return next(line for line in reversed(table) if name in line)
+
+    assert "finished in logs" in row_of("plain, seed 0")
+    for fragment in ("done", "2/2", "ST 2.00 %"):
+        assert fragment in row_of("CE 1, seed 0")
+    for fragment in ("running", "1/2"):
+        assert fragment in row_of("L2 1, seed 0")
+    for fragment in ("failed", "exit status 1"):
+        assert fragment in row_of("L2 0.1, seed 0")

@@ -1,0 +1,221 @@
+"""From one command to tables: a whole grid of tiny networks, and what is done with its runs afterwards."""
+
+import concurrent.futures
+import dataclasses
+import json
+import pathlib
+import pickle
+import subprocess
+import sys
+import zipfile
+from typing import Any
+
+import numpy as np
+import pytest
+from command_runner import Result, environment, run
+
+_FLAGS = ["--members=B1R1F2,B1R1F3", "--epochs=1", "--train_limit=64", "--batch_size=16", "--threads=1"]
+_STEM = "digits_collab_B1R1F2_and_B1R1F3"
+_WEIGHTS = ["1.0", "0.1", "0.01", "0.0001"]
+_NAMES = [f"{_STEM}_ensemble", *(f"{_STEM}_{method}_{weight}" for method in ("CE", "L1", "L2") for weight in _WEIGHTS)]
+_ARRAYS = ["train_errors", "train_costs", "train_errors_mean", "train_costs_mean", "test_errors", "test_costs"]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sweep:
+    """A finished sweep."""
+
+    log_dir: pathlib.Path
+    data_dir: pathlib.Path
+    result: Result
+
+    def run(self) -> Result:
+        return run("experiments.sweep", *_FLAGS, f"--log_dir={self.log_dir}", f"--data_dir={self.data_dir}")
+
+    def directory(self, name: str) -> pathlib.Path:
+        (directory,) = self.log_dir.glob(f"digits/{name}-seed0-*")
+        return directory
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> _Sweep:
+    directory = tmp_path_factory.mktemp("sweep")
+    started = _Sweep(directory / "runs", directory / "data", Result(0, "", "", 0))
+    return dataclasses.replace(started, result=started.run())
+
+
+def _load(path: pathlib.Path) -> dict[str, Any]:
+    """As the documentation tells people to: no project code is needed."""
+    with path.open("rb") as file:
+        content = pickle.load(file)
+    assert isinstance(content, dict)
+    return content
+
+
+def test_all_13_runs_are_done(sweep: _Sweep) -> None:
+    assert (sweep.result.exit_status, sweep.result.errors) == (0, "")
+    directories = list((sweep.log_dir / "digits").iterdir())
+    assert sorted(directory.name.rsplit("-seed0-", 1)[0] for directory in directories) == sorted(_NAMES)
+    for directory in directories:
+        status = json.loads((directory / "status.json").read_text())
+        assert (status["state"], status["epochs_done"]) == ("done", 1)
+        assert status["environment"]["threads"] == 1
+    assert "13 of 13 runs to train" in sweep.result.output
+    assert "[13/13]" in sweep.result.output
+
+
+def test_every_run_leaves_pickles_and_graphs_of_each_output(sweep: _Sweep) -> None:
+    for name in _NAMES:
+        directory = sweep.directory(name)
+        for output in ("000", "001", "Ensemble"):
+            content = _load(directory / f"{name}_{output}.pkl")
+            for key in _ARRAYS:
+                assert content[key].shape == (1,)
+                assert content[key].dtype == np.float64
+                assert np.isfinite(content[key]).all()
+            for kind in ("error", "cost"):
+                assert (directory / f"{name}_{output}_{kind}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_method_and_weight_have_an_effect(sweep: _Sweep) -> None:
+    costs = {name: _load(sweep.directory(name) / f"{name}_000.pkl")["test_costs"][0] for name in _NAMES}
+    assert len(set(costs.values())) == 13, costs
+
+
+def test_the_printed_table_has_the_numbers_of_the_pickles(sweep: _Sweep) -> None:
+    tables = sweep.result.output.split("\n\n")
+    labels = [("Single", "1"), *((method, f"{float(w):g}") for method in ("CE", "L1", "L2") for w in _WEIGHTS)]
+    for title, key, factor, form in (("error", "test_errors", 100, "{:.2f}"), ("cost", "test_costs", 1, "{:.6f}")):
+        index = next(i for i, text in enumerate(tables) if f"final test {title}" in text)
+        rows = [[cell.strip(" *") for cell in line.split("|")[1:-1]] for line in tables[index + 1].splitlines()]
+        received = {(row[0], row[1]): row[2:] for row in rows[2:]}
+        assert len(rows) == 15
+        for name, label in zip(_NAMES, labels, strict=True):
+            directory = sweep.directory(name)
+            values = [_load(directory / f"{name}_{output}.pkl")[key][-1] for output in ("000", "001", "Ensemble")]
+            assert received[label] == [form.format(factor * value) for value in values]
+
+
+def test_a_second_sweep_skips_all_runs_and_changes_nothing(sweep: _Sweep) -> None:
+    before = {path: path.stat().st_mtime_ns for path in sweep.log_dir.rglob("*")}
+    again = sweep.run()
+    assert (again.exit_status, again.errors) == (0, "")
+    skipped = [line for line in again.output.splitlines() if ": skipped, finished in " in line]
+    assert len(skipped) == 13
+    for name in _NAMES:
+        assert sum(line.endswith(f" {sweep.directory(name)}") for line in skipped) == 1
+    assert "to train" not in again.output
+    assert again.output.split("\n\n")[-3:] == sweep.result.output.split("\n\n")[-3:]
+    assert {path: path.stat().st_mtime_ns for path in sweep.log_dir.rglob("*")} == before
+    assert again.seconds < 5
+
+
+def test_a_dry_run_prints_what_would_be_done_and_does_nothing(sweep: _Sweep, tmp_path: pathlib.Path) -> None:
+    flags = [*_FLAGS, f"--data_dir={sweep.data_dir}", "--dry_run", "--seeds=0,1"]
+    result = run("experiments.sweep", *flags, f"--log_dir={sweep.log_dir}")
+    lines = result.output.splitlines()
+    assert len(lines) == 26
+    assert all(line.startswith("# ") and ": skipped, finished in " in line for line in lines[:13])
+    assert all("-m experiments.train " in line and "--seed=1" in line for line in lines[13:])
+    assert "--method=L2 --weight=0.01 " in lines[24]
+    assert len(list((sweep.log_dir / "digits").iterdir())) == 13
+    result = run("experiments.sweep", *flags, f"--log_dir={tmp_path / 'runs'}")
+    assert len(result.output.splitlines()) == 26
+    assert not (tmp_path / "runs").exists()
+
+
+_BLOCKED = "import sys; sys.modules.update(dict.fromkeys(['collab_ensembles', 'experiments', 'analysis']))\n"
+
+# What someone does who has the file and Keras, and not this project.
+_USE_EXPORT = f"""{_BLOCKED}
+import keras, numpy as np
+model = keras.models.load_model(sys.argv[1])
+kinds = {{type(layer) for layer in model.layers}}
+print(all(kind.__module__.startswith("keras.") for kind in kinds), sorted(kind.__name__ for kind in kinds))
+images, labels = (np.load(f"{{sys.argv[2]}}/{{name}}.npy")[-360:] for name in ("images", "labels"))
+logits = model.predict(images.astype("float32"), verbose=0)
+print(logits.dtype, logits.shape, np.mean(logits.argmax(axis=1) != labels))
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Afterwards:
+    """What was done with the run of L2 with 0.01: trained again elsewhere, evaluated, exported and used."""
+
+    trained: Result
+    evaluated: Result
+    exported: Result
+    used: subprocess.CompletedProcess[str]
+    log_dir: pathlib.Path
+    file: pathlib.Path
+
+
+@pytest.fixture(scope="module")
+def afterwards(sweep: _Sweep, tmp_path_factory: pytest.TempPathFactory) -> _Afterwards:
+    directory = tmp_path_factory.mktemp("afterwards")
+    log_dir, file = directory / "runs", directory / "second.keras"
+    first, data = str(sweep.directory(f"{_STEM}_L2_0.01")), f"--data_dir={sweep.data_dir}"
+
+    def export_and_use() -> tuple[Result, subprocess.CompletedProcess[str]]:
+        exported = run("experiments.export", first, "--member=B1R1F3", f"--out={file}")
+        arrays = str(sweep.data_dir / "arrays" / "digits" / "all")
+        command = [sys.executable, "-I", "-c", _USE_EXPORT, str(file), arrays]
+        used = subprocess.run(
+            command, cwd=directory, env=environment(), capture_output=True, text=True, timeout=300, check=False
+        )
+        return exported, used
+
+    def train_and_evaluate() -> tuple[Result, Result]:
+        settings = ["--method=L2", "--weight=0.01", f"--log_dir={log_dir}", data]
+        return run("experiments.train", *_FLAGS, *settings), run("experiments.evaluate", first, "--threads=1", data)
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        one, other = pool.submit(train_and_evaluate), pool.submit(export_and_use)
+        return _Afterwards(*one.result(), *other.result(), log_dir, file)
+
+
+def _same(first: Any, second: Any) -> bool:
+    if isinstance(first, np.ndarray):
+        return first.dtype == second.dtype and first.tobytes() == second.tobytes()
+    return type(first) is type(second) and first == second
+
+
+def test_the_same_settings_seed_and_threads_give_the_same_bits(sweep: _Sweep, afterwards: _Afterwards) -> None:
+    assert (afterwards.trained.exit_status, afterwards.trained.output.count("\n")) == (0, 2)
+    first = sweep.directory(f"{_STEM}_L2_0.01")
+    second = afterwards.log_dir / "digits" / first.name
+    for output in ("000", "001", "Ensemble"):
+        name = f"{_STEM}_L2_0.01_{output}.pkl"
+        one, other = _load(first / name), _load(second / name)
+        assert list(one) == list(other)
+        assert {key for key in one if not _same(one[key], other[key])} <= {"start_time", "end_time"}
+        assert one["start_time"] < one["end_time"] < other["start_time"] < other["end_time"]
+
+
+def test_evaluation_gives_the_last_test_error_and_cost_of_each_output(sweep: _Sweep, afterwards: _Afterwards) -> None:
+    assert (afterwards.evaluated.exit_status, afterwards.evaluated.errors) == (0, "")
+    lines = afterwards.evaluated.output.splitlines()
+    assert lines[0] == "digits, 360 test examples, after epoch 1"
+    directory = sweep.directory(f"{_STEM}_L2_0.01")
+    for line, output, name in zip(lines[1:], ("000", "001", "Ensemble"), ("B1R1F2", "B1R1F3", "ensemble"), strict=True):
+        content = _load(directory / f"{_STEM}_L2_0.01_{output}.pkl")
+        expected = [name, "error", f"{100 * content['test_errors'][0]:.2f}", "%", "cost"]
+        assert line.split()[:-1] == expected
+        assert float(line.split()[-1]) == pytest.approx(content["test_costs"][0], rel=1e-5)
+
+
+def test_an_exported_member_consists_of_stock_layers_and_works_without_this_project(
+    sweep: _Sweep, afterwards: _Afterwards
+) -> None:
+    assert (afterwards.exported.exit_status, afterwards.exported.errors) == (0, "")
+    assert afterwards.file.name in afterwards.exported.output
+    with zipfile.ZipFile(afterwards.file) as archive:
+        assert b"collab_ensembles" not in archive.read("config.json")
+    assert afterwards.used.returncode == 0, afterwards.used.stderr
+    layers, predictions = afterwards.used.stdout.splitlines()
+    assert layers.startswith("True ")
+    assert "'BatchNormalization'" in layers
+    content = _load(sweep.directory(f"{_STEM}_L2_0.01") / f"{_STEM}_L2_0.01_001.pkl")
+    *form, error = predictions.rsplit(" ", 1)
+    assert form == ["float32 (360, 10)"]
+    assert float(error) == pytest.approx(content["test_errors"][0], abs=1e-7)

@@ -1,0 +1,223 @@
+"""RunConfig: what is refused and how, digests, JSON and member names."""
+
+import dataclasses
+import hashlib
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from collab_ensembles.config import RunConfig
+from collab_ensembles.datasets.catalogue import Description
+from collab_ensembles.errors import CollabError, ConfigError
+
+# A value other than the default for every field, in an otherwise allowed configuration.
+_OTHER: dict[str, Any] = {
+    "dataset": "mnist",
+    "split": "validation",
+    "train_limit": 500,
+    "members": ("M", "ST"),
+    "resnet": "fixed",
+    "method": "L2",
+    "weight": 0.5,
+    "pairing": "all",
+    "target_gradient": True,
+    "regularization_rate": 2e-4,
+    "decay_scope": "all",
+    "epochs": 7,
+    "batch_size": 32,
+    "learning_rate": 0.01,
+    "shuffle": "permute",
+    "augment": True,
+    "seed": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "fragments"),
+    [
+        ({"dataset": "imagenet"}, ["'imagenet'", "digits, mnist, cifar10, cifar100, notmnist, notmnist/small", ".npz"]),
+        ({"split": "dev"}, ["--split=dev", "report, standard, validation"]),
+        ({"resnet": "pre2016"}, ["--resnet=pre2016", "report, fixed, post2018"]),
+        ({"method": "KL"}, ["--method=KL", "None, CE, L1, L2"]),
+        ({"pairing": "ring"}, ["--pairing=ring", "chain, all"]),
+        ({"decay_scope": "some"}, ["--decay_scope=some", "report, all"]),
+        ({"shuffle": "yes"}, ["--shuffle=yes", "none, permute, bootstrap"]),
+        ({"members": ()}, ["--members is empty", "ST"]),
+        ({"members": ("ST", "XL")}, ["'XL'", "ST, M", "B3R5F16"]),
+        ({"members": ("B0R1F8",)}, ["'B0R1F8'", "at least 1"]),
+        ({"members": ("B3R1F8x",)}, ["'B3R1F8x'"]),
+        ({"epochs": 0}, ["--epochs=0", "from 1"]),
+        ({"batch_size": 0}, ["--batch_size=0", "from 1"]),
+        ({"train_limit": 0}, ["--train_limit=0", "from 1"]),
+        ({"seed": -1}, ["--seed=-1", "from 0"]),
+        ({"method": "L2", "weight": -0.5}, ["--weight=-0.5", "finite numbers from 0"]),
+        ({"method": "L2", "weight": math.nan}, ["--weight=nan", "finite numbers from 0"]),
+        ({"method": "L2", "weight": math.inf}, ["--weight=inf", "finite numbers from 0"]),
+        ({"regularization_rate": -1e-4}, ["--regularization_rate=-0.0001", "from 0"]),
+        ({"learning_rate": 0.0}, ["--learning_rate=0.0", "above 0"]),
+        ({"learning_rate": math.inf}, ["--learning_rate=inf", "above 0"]),
+        ({"weight": 0.1}, ["--weight=0.1", "no effect", "--method=CE, L1 or L2"]),
+        ({"method": "L1", "members": ("ST",)}, ["--method=L1", "--members=ST", "only one", "--method=None"]),
+        ({"target_gradient": True}, ["--target_gradient", "--method=CE", "--method=None"]),
+        ({"target_gradient": True, "method": "L2"}, ["--target_gradient", "--method=CE", "--method=L2"]),
+    ],
+)
+def test_what_is_not_allowed_is_refused_with_what_was_received_and_what_is_allowed(
+    settings: dict[str, Any], fragments: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        RunConfig(**settings)
+    for fragment in fragments:
+        assert fragment in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, CollabError)
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"epochs": 1, "batch_size": 1, "train_limit": 1, "seed": 0, "regularization_rate": 0.0},
+        {"method": "L2", "weight": 0.0},
+        {"method": "L2", "weight": 1000.0},
+        {"members": ("B1R1F1",)},
+        {"members": ("M", "M", "ST"), "method": "CE", "target_gradient": True},
+        {"dataset": "some/where/own.npz"},
+    ],
+)
+def test_the_limits_themselves_are_allowed(settings: dict[str, Any]) -> None:
+    config = RunConfig(**settings)
+    assert all(getattr(config, name) == value for name, value in settings.items())
+
+
+def test_a_configuration_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RunConfig().seed = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("dataset", "epochs"), [("mnist", 30), ("cifar10", 30), ("notmnist", 15), ("own.npz", 30)])
+def test_the_length_of_training_is_that_of_the_paper(dataset: str, epochs: int) -> None:
+    assert RunConfig(dataset=dataset).epochs == epochs
+    assert RunConfig(dataset=dataset, epochs=3).epochs == 3
+
+
+def _digest_by_hand(**changed: Any) -> str:
+    text = json.dumps(dict(sorted({"format_version": 1, **changed}.items()))).replace(": ", ":").replace(", ", ",")
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("settings", "changed"),
+    [
+        ({}, {}),
+        ({"dataset": "mnist"}, {"dataset": "mnist"}),
+        ({"dataset": "mnist", "epochs": 30}, {"dataset": "mnist"}),
+        ({"dataset": "notmnist", "epochs": 15}, {"dataset": "notmnist"}),
+        ({"dataset": "notmnist", "epochs": 30}, {"dataset": "notmnist", "epochs": 30}),
+        ({"members": ["ST", "M"], "batch_size": 64, "learning_rate": 1 / 1024}, {}),
+        ({"method": "L2", "weight": 0.01, "seed": 2}, {"method": "L2", "weight": 0.01, "seed": 2}),
+        ({"members": ("M",), "augment": True}, {"members": ["M"], "augment": True}),
+    ],
+)
+def test_the_digest_is_the_sha256_of_the_canonical_json_of_what_differs_from_the_defaults(
+    settings: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    assert RunConfig(**settings).digest() == _digest_by_hand(**changed)
+
+
+def test_no_epochs_and_the_usual_epochs_are_the_same_run() -> None:
+    usual, explicit = RunConfig(dataset="mnist"), RunConfig(dataset="mnist", epochs=30)
+    assert usual == explicit
+    assert usual.digest() == explicit.digest()
+
+
+def test_every_field_is_covered_below() -> None:
+    assert set(_OTHER) == {field.name for field in dataclasses.fields(RunConfig)}
+
+
+@pytest.mark.parametrize("name", _OTHER)
+def test_every_changed_field_changes_the_digest(name: str) -> None:
+    # CE is the one method that goes with everything.
+    base = RunConfig(method="CE")
+    changed = dataclasses.replace(base, **{name: _OTHER[name]})
+    assert changed.digest() != base.digest()
+
+
+@pytest.mark.parametrize(
+    ("settings", "same"),
+    [
+        ({"method": "L2", "weight": 0}, {"method": "L2", "weight": 0.0}),
+        ({"method": "L2", "weight": 10}, {"method": "L2", "weight": 10.0}),
+        ({"learning_rate": 1}, {"learning_rate": 1.0}),
+        ({"regularization_rate": 0}, {"regularization_rate": 0.0}),
+        ({"method": "L2", "weight": np.float64(0.25)}, {"method": "L2", "weight": 0.25}),
+        ({"seed": np.int64(3)}, {"seed": 3}),
+    ],
+)
+def test_equal_configurations_have_equal_digests(settings: dict[str, Any], same: dict[str, Any]) -> None:
+    assert RunConfig(**settings) == RunConfig(**same)
+    assert RunConfig(**settings).digest() == RunConfig(**same).digest()
+
+
+@pytest.mark.parametrize("name", _OTHER)
+def test_json_gives_back_every_field(name: str) -> None:
+    config = dataclasses.replace(RunConfig(method="CE"), **{name: _OTHER[name]})
+    text = json.dumps(config.to_json(), allow_nan=False)
+    assert json.loads(text)[name] == (list(_OTHER[name]) if name == "members" else _OTHER[name])
+    restored = RunConfig.from_json(json.loads(text))
+    assert restored == config
+    assert restored.digest() == config.digest()
+    assert restored.members == config.members
+
+
+def test_json_of_an_older_release_without_a_field_takes_its_default() -> None:
+    values = RunConfig(method="L2").to_json()
+    del values["pairing"]
+    assert RunConfig.from_json(values) == RunConfig(method="L2")
+
+
+def test_unknown_settings_are_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match="unknown settings: dropout, momentum"):
+        RunConfig.from_json({**RunConfig().to_json(), "momentum": 0.9, "dropout": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("members", "names"),
+    [
+        (("ST", "M"), ("ST", "M")),
+        (("ST", "ST", "M", "ST"), ("ST", "ST_2", "M", "ST_3")),
+        (("B1R1F2", "B1R1F3", "B1R1F2"), ("B1R1F2", "B1R1F3", "B1R1F2_2")),
+    ],
+)
+def test_repeated_members_are_numbered_from_the_second_on(members: tuple[str, ...], names: tuple[str, ...]) -> None:
+    assert RunConfig(members=members).member_names() == names
+
+
+def test_images_that_cannot_be_halved_often_enough_are_refused() -> None:
+    config = RunConfig(members=("ST", "B5R1F4"))
+    config.check_data(Description((32, 48, 1), 1000))
+    for shape in ((8, 32, 1), (32, 8, 1), (28, 28, 1)):
+        with pytest.raises(ConfigError) as caught:
+            config.check_data(Description(shape, 1000))
+        for fragment in ("B5R1F4", "5 bricks", "multiples of 16", "digits", f"{shape[0]} x {shape[1]}"):
+            assert fragment in str(caught.value)
+    RunConfig(members=("B1R1F4",)).check_data(Description((7, 5, 1), 1000))
+
+
+@pytest.mark.parametrize(
+    ("settings", "num_train", "allowed"),
+    [
+        ({"batch_size": 101}, 100, 100),
+        ({"batch_size": 65, "train_limit": 64}, 100, 64),
+        ({"batch_size": 101, "train_limit": 500}, 100, 100),
+    ],
+)
+def test_a_batch_of_more_than_the_training_examples_is_refused(
+    settings: dict[str, Any], num_train: int, allowed: int
+) -> None:
+    with pytest.raises(ConfigError, match=f"--batch_size={settings['batch_size']}.*allowed: 1 to {allowed}$"):
+        RunConfig(**settings).check_data(Description((8, 8, 1), num_train))
+    RunConfig(**{**settings, "batch_size": allowed}).check_data(Description((8, 8, 1), num_train))
