@@ -8,7 +8,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install test check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep clean
+.PHONY: help install test check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep bench clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -46,6 +46,9 @@ notmnist-sweep: install ## the 13 ensembles on notMNIST (a day)
 
 cifar10-sweep: install ## the 13 ensembles on CIFAR-10 (hours)
 	$(RUN) -m experiments.sweep --grid=noel --dataset=cifar10 --log_dir=$(LOG_DIR) $(SWEEP_FLAGS)
+
+bench: install ## measure speed and memory (half an hour); PyTorch too, if it is there
+	$(RUN) -m benchmarks.bench
 
 clean: ## remove .venv and caches; run directories and data stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -30,6 +30,8 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
+        # The peer of the benchmarks.
+        "bench": ["torch==2.13.0"],
         "dev": [
             # dill: needed by tensorflow_datasets.testing, which does not declare it.
             "dill",

@@ -1,1 +1,1 @@
-"""Measurements of speed and memory; nothing here is a test."""
+"""Measurements of speed and memory. Nothing here is a test."""

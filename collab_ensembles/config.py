@@ -87,6 +87,11 @@ class RunConfig:
         "permutation each epoch; bootstrap: drawn with replacement",
         ("none", "permute", "bootstrap"),
     )
+    precision: str = _option(
+        "float32",
+        "mixed_bfloat16 computes the convolutions of members with 16 filters or more in bfloat16",
+        ("float32", "mixed_bfloat16"),
+    )
     augment: bool = _option(False, "shift images by up to 12.5 % and, on CIFAR, flip them, anew each epoch")
     seed: int = _option(0, "seed of every stream of random numbers")
 

@@ -80,6 +80,7 @@ def build_model(config: RunConfig, image_shape: tuple[int, int, int], num_classe
             revision=config.resnet,
             regularization_rate=config.regularization_rate,
             decay_scope=config.decay_scope,
+            precision=config.precision,
             random=generator(config.seed, Stream.INITIALISATION, index),
             name=name,
         )
@@ -136,7 +137,7 @@ def _train(config: RunConfig, directory: str, status: Status, data_dir: str | No
     dataset = load_data(config, data_dir)
     status.data = DataFacts(dataset.name, dataset.image_shape, dataset.num_classes)
     model = build_model(config, dataset.image_shape, dataset.num_classes)
-    model.compile(optimizer=Adam(config.learning_rate))
+    model.compile(optimizer=Adam(config.learning_rate), jit_compile=_jit_compile())
     # Variables that appear while the training step is traced have it traced twice.
     model.optimizer.build(model.trainable_variables)
     batches = BatchManager(
@@ -200,6 +201,11 @@ def _end(directory: str, status: Status, state: str, reason: str = "") -> None:
     run_directory.write_status(directory, status)
 
 
+def _jit_compile() -> bool:
+    """XLA pays on a GPU; on a CPU it gained nothing, and compiling takes seconds."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
 def _environment(threads: int | None) -> dict[str, Any]:
     return {
         "collab_ensembles": __version__,
@@ -210,5 +216,6 @@ def _environment(threads: int | None) -> dict[str, Any]:
         "machine": platform.machine(),
         "cores": os.cpu_count(),
         "threads": threads,
+        "jit_compile": _jit_compile(),
         "devices": [device.device_type for device in tf.config.list_physical_devices()],
     }

@@ -12,6 +12,7 @@ from collab_ensembles import files
 
 _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 10.0
+_MOST_RETRIES = 1
 OUTPUT = "output.log"
 """What a run printed, in its run directory."""
 
@@ -26,6 +27,7 @@ class Task:
       directory: the run directory.
       exit_status: None until it has ended; negative for a signal.
       running: whether it is being computed now.
+      retries: how often it was started again.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Task:
     directory: str
     exit_status: int | None = None
     running: bool = False
+    retries: int = 0
 
     def last_words(self) -> str:
         """The last line that the run printed."""
@@ -55,6 +58,9 @@ class LocalExecutor:
     def compute(self, tasks: Sequence[Task], watch: Callable[[], None]) -> None:
         """Computes all tasks, whether or not some fail, and sets their exit status.
 
+        A process that dies by a signal (killed for its memory, say) is started once more; one that
+        ends with an error of its own would only fail again.
+
         Args:
           tasks: in the order in which they are started.
           watch: called several times a second.
@@ -67,7 +73,7 @@ class LocalExecutor:
             while waiting or self._processes:
                 while waiting and len(self._processes) < self._workers:
                     self._start(waiting.pop(0))
-                self._collect()
+                waiting[:0] = self._collect()
                 watch()
                 time.sleep(_POLL_SECONDS)
         finally:
@@ -87,12 +93,21 @@ class LocalExecutor:
         task.running = True
         self._processes.append((task, process))
 
-    def _collect(self) -> None:
+    def _collect(self) -> list[Task]:
+        """Notes which processes have ended, and gives those to be started again."""
+        again = []
         for task, process in list(self._processes):
-            task.exit_status = process.poll()
-            if task.exit_status is not None:
-                task.running = False
-                self._processes.remove((task, process))
+            status = process.poll()
+            if status is None:
+                continue
+            task.running = False
+            self._processes.remove((task, process))
+            if status < 0 and task.retries < _MOST_RETRIES:
+                task.retries += 1
+                again.append(task)
+            else:
+                task.exit_status = status
+        return again
 
     def _end_all(self) -> None:
         for _, process in self._processes:

@@ -92,6 +92,7 @@ class Progress:
                 row.announced = True
                 ended = sum(other.task is None or other.announced for other in self._rows)
                 outcome = _errors(status) if row.task.exit_status == 0 else f"FAILED: {failure(row.task)}"
+                outcome += f" ({_retries(row.task)})" if row.task.retries else ""
                 self._say(f"[{ended}/{len(self._rows)}] {row.name}: {outcome}   {self._times(statuses)}")
 
     def _say(self, line: str) -> None:
@@ -110,7 +111,7 @@ class Progress:
                 f"{status.epochs_done}/{row.epochs}" if started else "",
                 _errors(status) if started else "",
                 f"{(status.ended - status.started) / 60:.1f}" if started and status.ended else "",
-                failure(row.task) if failed and row.task else row.note,
+                failure(row.task) if failed and row.task else _retries(row.task) or row.note,
                 style="red" if failed else "dim" if row.task is None else None,
             )
         return table
@@ -134,6 +135,10 @@ def failure(task: Task) -> str:
     """Why a run failed, in one line."""
     status = task.exit_status or 0
     return f"killed by signal {-status}" if status < 0 else f"exit status {status}: {task.last_words()}"
+
+
+def _retries(task: Task | None) -> str:
+    return "its process died once and was started again" if task is not None and task.retries else ""
 
 
 def _errors(status: Status) -> str:

@@ -6,6 +6,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from absl import logging
+
 from collab_ensembles.errors import ConfigError
 
 
@@ -18,6 +20,17 @@ def check_threads(threads: int | None) -> None:
     """Raises ConfigError for fewer than one thread."""
     if threads is not None and threads < 1:
         raise ConfigError(f"--threads={threads}: allowed: whole numbers from 1")
+
+
+def warn_of_slow_bfloat16(precision: str) -> None:
+    """Says so if this processor lacks bfloat16 instructions: results are right all the same, only slow."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            features = file.read()
+    except OSError:
+        return
+    if precision == "mixed_bfloat16" and not ("avx512_bf16" in features or "amx_bf16" in features):
+        logging.warning("this processor has no bfloat16 instructions: on it, --precision=float32 is faster")
 
 
 def quiet_tensorflow() -> None:
@@ -40,7 +53,9 @@ def start_tensorflow(threads: int | None) -> int:
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1 if threads == 1 else 2)
-        tf.config.list_physical_devices()
+        for gpu in tf.config.list_physical_devices("GPU"):
+            # Without this the first process takes all of the GPU's memory.
+            tf.config.experimental.set_memory_growth(gpu, True)
     return threads
 
 

@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import sys
 
-from absl import flags
+from absl import flags, logging
 from rich.console import Console
 
 from analysis import frame, tables
@@ -40,6 +40,13 @@ def main(arguments: list[str]) -> int:
     runtime.check_threads(_THREADS.value)
     workers = min(_workers(), len(configs))
     threads = _THREADS.value or max(1, runtime.available_cores() // workers)
+    if workers * threads > runtime.available_cores():
+        logging.warning(
+            "%d workers of %d thread(s) on %d cores: they will wait for each other",
+            workers,
+            threads,
+            runtime.available_cores(),
+        )
     run_directory.check_format(_LOG_DIR.value)
     rows = [_row(config, threads) for config in configs]
     tasks = [row.task for row in rows if row.task is not None]

@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> None:
     if run_directory.is_done(directory):
         print(f"already trained, and left as it is: {directory}")
         return
+    runtime.warn_of_slow_bfloat16(config.precision)
     threads = runtime.start_tensorflow(_THREADS.value)
 
     from collab_ensembles import run

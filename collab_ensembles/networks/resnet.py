@@ -21,6 +21,8 @@ from collab_ensembles.networks.sizes import ResNetSize
 
 Tensor = Any
 
+_LEAST_FILTERS_IN_BFLOAT16 = 16
+
 
 def build_resnet(
     size: ResNetSize,
@@ -30,6 +32,7 @@ def build_resnet(
     revision: str = "report",
     regularization_rate: float = 1e-4,
     decay_scope: str = "report",
+    precision: str = "float32",
     random: np.random.Generator,
     name: str,
 ) -> keras.Model:
@@ -43,6 +46,9 @@ def build_resnet(
       regularization_rate: s; each decayed kernel adds s * sum(w^2) / 2 to the model's losses.
       decay_scope: `report` decays the kernels of the first B - 1 bricks and their reductions, as a
         scoping accident of the reference code does; `all` decays every kernel.
+      precision: `float32`, or `mixed_bfloat16` for the bricks and the convolution before them; pixels,
+        batch statistics and logits stay in float32. Networks of fewer than 16 filters do so
+        altogether: in bfloat16 they are slower.
       random: where the seeds of the kernels' initial values come from.
       name: the model's name.
 
@@ -55,9 +61,10 @@ def build_resnet(
             f"{size} halves images {size.bricks - 1} times, so height and width must be multiples of "
             f"{size.image_divisor}; received {height} x {width}"
         )
-    brick = _REVISIONS[revision](regularization_rate, decay_scope == "all", random)
+    dtype = "float32" if size.filters < _LEAST_FILTERS_IN_BFLOAT16 else precision
+    brick = _REVISIONS[revision](regularization_rate, decay_scope == "all", random, dtype)
     inputs = keras.Input(image_shape, name="images")
-    x = brick.normalize(inputs, "input_normalization", offset=False)
+    x = brick.normalize(inputs, "input_normalization", offset=False, dtype="float32")
     x = brick.convolve(x, size.filters, "first_convolution", bias=True)
     for index in range(1, size.bricks + 1):
         is_last = index == size.bricks
@@ -67,8 +74,8 @@ def build_resnet(
         if not is_last:
             x = brick.reduction(x, f"brick{index}_reduction")
     brick.decays = decay_scope == "all"
-    x = keras.layers.GlobalAveragePooling2D(name="mean")(x)
-    logits = keras.layers.Dense(num_classes, name="logits", **brick.kernel_options())(x)
+    x = keras.layers.GlobalAveragePooling2D(dtype="float32", name="mean")(x)
+    logits = keras.layers.Dense(num_classes, dtype="float32", name="logits", **brick.kernel_options())(x)
     return keras.Model(inputs, logits, name=name)
 
 
@@ -82,8 +89,9 @@ class _ReportBrick:
     block_bias = True
     """Whether a block's second convolution and a reduction's shortcut have a bias."""
 
-    def __init__(self, regularization_rate: float, decays: bool, random: np.random.Generator) -> None:
+    def __init__(self, regularization_rate: float, decays: bool, random: np.random.Generator, dtype: str) -> None:
         self.decays = decays
+        self._dtype = dtype
         # keras.regularizers.L2(l) is l * sum(w^2).
         self._decay = keras.regularizers.L2(regularization_rate / 2)
         self._seeds = _seeds(random)
@@ -92,14 +100,20 @@ class _ReportBrick:
         filters = x.shape[-1]
         y = self.convolve(self._activate(x, f"{name}_1"), filters, f"{name}_convolution1")
         y = self.convolve(self._activate(y, f"{name}_2"), filters, f"{name}_convolution2", bias=self.block_bias)
-        return keras.layers.Add(name=f"{name}_sum")([x, y])
+        return self._sum(x, y, name)
 
     def reduction(self, x: Tensor, name: str) -> Tensor:
         filters = 2 * x.shape[-1]
         y = self.convolve(self._before_reduction(x, name), filters, f"{name}_convolution1", strides=2)
         y = self.convolve(self._activate(y, f"{name}_2"), filters, f"{name}_convolution2")
         shortcut = self._shortcut(x, filters, name, bias=self.block_bias)
-        return keras.layers.Add(name=f"{name}_sum")([shortcut, y])
+        return self._sum(shortcut, y, name)
+
+    def _sum(self, x: Tensor, y: Tensor, name: str) -> Tensor:
+        return keras.layers.Add(dtype=self._dtype, name=f"{name}_sum")([x, y])
+
+    def _relu(self, x: Tensor, name: str) -> Tensor:
+        return keras.layers.ReLU(dtype=self._dtype, name=name)(x)
 
     def _before_reduction(self, x: Tensor, name: str) -> Tensor:
         return x
@@ -108,10 +122,12 @@ class _ReportBrick:
         return self.convolve(x, filters, f"{name}_shortcut", width=2, strides=2, padding="valid", bias=bias)
 
     def _activate(self, x: Tensor, name: str) -> Tensor:
-        return keras.layers.ReLU(name=f"{name}_relu")(self.normalize(x, f"{name}_normalization"))
+        return self._relu(self.normalize(x, f"{name}_normalization"), f"{name}_relu")
 
-    def normalize(self, x: Tensor, name: str, offset: bool = True) -> Tensor:
-        layer = BatchNormalization(momentum=0.99, epsilon=1e-3, center=offset, scale=False, name=name)
+    def normalize(self, x: Tensor, name: str, offset: bool = True, dtype: str | None = None) -> Tensor:
+        layer = BatchNormalization(
+            momentum=0.99, epsilon=1e-3, center=offset, scale=False, dtype=dtype or self._dtype, name=name
+        )
         return layer(x)
 
     def convolve(
@@ -126,7 +142,14 @@ class _ReportBrick:
         bias: bool = False,
     ) -> Tensor:
         layer = keras.layers.Conv2D(
-            filters, width, strides=strides, padding=padding, use_bias=bias, name=name, **self.kernel_options()
+            filters,
+            width,
+            strides=strides,
+            padding=padding,
+            use_bias=bias,
+            dtype=self._dtype,
+            name=name,
+            **self.kernel_options(),
         )
         return layer(x)
 
@@ -164,16 +187,16 @@ class _Post2018Brick(_ReportBrick):
     def _main_path(self, x: Tensor, filters: int, name: str, strides: int) -> Tensor:
         y = self.normalize(x, f"{name}_1_normalization", offset=False)
         y = self.convolve(y, filters, f"{name}_convolution1", strides=strides, bias=True)
-        y = keras.layers.ReLU(name=f"{name}_relu")(y)
+        y = self._relu(y, f"{name}_relu")
         y = self.normalize(y, f"{name}_2_normalization", offset=False)
         return self.convolve(y, filters, f"{name}_convolution2", bias=True)
 
     def _add_and_activate(self, x: Tensor, y: Tensor, name: str) -> Tensor:
-        return keras.layers.ReLU(name=f"{name}_sum_relu")(keras.layers.Add(name=f"{name}_sum")([x, y]))
+        return self._relu(self._sum(x, y, name), f"{name}_sum_relu")
 
     def convolve(self, x: Tensor, filters: int, name: str, **options: Any) -> Tensor:
         y = super().convolve(x, filters, name, **options)
-        return keras.layers.ReLU(name="first_relu")(y) if name == "first_convolution" else y
+        return self._relu(y, "first_relu") if name == "first_convolution" else y
 
 
 _REVISIONS: dict[str, type[_ReportBrick]] = {

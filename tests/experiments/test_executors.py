@@ -131,3 +131,20 @@ def test_the_subprocesses_do_not_get_the_ctrl_c_of_the_terminal(tmp_path: pathli
     task = _task(tmp_path, "run", "import os; print(os.getpgid(0) == os.getpid())")
     LocalExecutor(1).compute([task], _nothing)
     assert task.last_words() == "True"
+
+
+def test_a_process_that_dies_is_started_once_more(tmp_path: pathlib.Path) -> None:
+    """Killed at the first try only, killed at every try, and failing with an error of its own."""
+    count = "import os, sys; open('{0}', 'a').write('x'); tries = os.path.getsize('{0}'); "
+    scripts = {
+        "once": "os.kill(os.getpid(), 9) if tries == 1 else None",
+        "always": "os.kill(os.getpid(), 9)",
+        "error": "raise SystemExit(1)",
+    }
+    tasks = [_task(tmp_path, name, count.format(tmp_path / name) + text) for name, text in scripts.items()]
+    for task in tasks:
+        task.directory += "-run"
+    LocalExecutor(2).compute(tasks, _nothing)
+    assert [task.exit_status for task in tasks] == [0, -signal.SIGKILL, 1]
+    assert [task.retries for task in tasks] == [1, 1, 0]
+    assert [(tmp_path / name).read_text() for name in scripts] == ["xx", "xx", "x"]

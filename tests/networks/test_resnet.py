@@ -167,3 +167,26 @@ def test_sizes_by_name() -> None:
     for wrong in ("B0R1F8", "b3r1f8", "B3R1", "L", "B3R1F8x", ""):
         with pytest.raises(ConfigError, match="unknown member"):
             parse_size(wrong)
+
+
+def test_mixed_precision_leaves_pixels_statistics_and_logits_in_float32() -> None:
+    net = _build(ResNetSize(3, 1, 16), precision="mixed_bfloat16")
+    computes = {layer.name: layer.compute_dtype for layer in net.layers}
+    in_float32 = {name for name, dtype in computes.items() if dtype == "float32"}
+    assert in_float32 == {"images", "input_normalization", "mean", "logits"}
+    assert set(computes.values()) == {"float32", "bfloat16"}
+    assert {variable.dtype for variable in net.variables} == {"float32"}
+    assert net.output.dtype == "float32"
+
+
+def test_thin_networks_stay_in_float32() -> None:
+    net = _build(ResNetSize(3, 1, 8), precision="mixed_bfloat16")
+    assert {layer.compute_dtype for layer in net.layers} == {"float32"}
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_mixed_precision_gives_about_the_same_logits(revision: str, rng: np.random.Generator) -> None:
+    nets = [_build(ResNetSize(3, 1, 16), revision=revision, precision=p) for p in ("float32", "mixed_bfloat16")]
+    images = rng.integers(0, 256, (16, 8, 8, 1)).astype(np.float32)
+    exact, mixed = (net(images, training=True).numpy() for net in nets)
+    assert 0 < np.abs(exact - mixed).max() < 0.05 * np.abs(exact).max()

@@ -1,0 +1,76 @@
+"""The results of a benchmark as Markdown, with its targets."""
+
+from typing import Any
+
+_TARGETS = (
+    ("mixed_bfloat16", "stock", 2.0),
+    ("float32", "stock", 1.5),
+)
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """All results as tables; a missed target says so."""
+    machine = results["machine"]
+    rates: dict[str, float] = results["throughput"]
+    versions = ", ".join(f"{name} {machine[name]}" for name in ("tensorflow", "keras", "torch") if name in machine)
+    lines = [
+        f"{machine['processor']}, {machine['cores']} cores; {versions}. ST and M, 28 x 28 x 1, batches of 64.",
+        "",
+        "| configuration | images/s | over stock | spread between rounds |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, rate in rates.items():
+        spread = results["spread"][name]
+        lines.append(f"| {_DESCRIPTIONS.get(name, name)} | {rate:,.0f} | {rate / rates['stock']:.2f} | {spread:.0%} |")
+    lines += ["", *_limits(results), "", "| target | measured | |", "|---|---:|---|"]
+    lines += [f"| {text} | {value} | {'met' if met else '**missed**'} |" for text, value, met in _targets(results)]
+    return "\n".join(lines) + "\n"
+
+
+_DESCRIPTIONS = {
+    "stock": "stock Keras layers and optimizer, `fit` on arrays, default threads",
+    "one process": "this project, one process",
+    "float32": "this project, one single-threaded process a core, float32",
+    "mixed_bfloat16": "the same, mixed_bfloat16",
+    "no collaboration": "the same in float32, without collaboration",
+    "1 members": "1 member (ST), one single-threaded process a core, float32",
+    "2 members": "2 members (ST)",
+    "4 members": "4 members (ST)",
+    "8 members": "8 members (ST)",
+    "torch float32": "PyTorch, one single-threaded process a core, float32",
+    "torch float32 compiled": "the same, compiled",
+    "torch mixed_bfloat16": "the same, bfloat16",
+    "torch mixed_bfloat16 compiled": "the same, bfloat16, compiled",
+}
+
+
+def _limits(results: dict[str, Any]) -> list[str]:
+    limit, rates = results["limit"], results["throughput"]
+    lines = [f"Arithmetic limit: {limit['flop_per_image'] / 1e6:.0f} MFLOP an image."]
+    for dtype, name in (("float32", "float32"), ("bfloat16", "mixed_bfloat16")):
+        lines.append(
+            f"This machine's matrix products in {dtype}, {limit[f'{dtype}_flop_per_second'] / 1e9:,.0f} GFLOP/s, allow "
+            f"{limit[f'{dtype}_images_per_second']:,.0f} images/s; reached: "
+            f"{rates[name] / limit[f'{dtype}_images_per_second']:.0%}."
+        )
+    return lines
+
+
+def _targets(results: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    rates = results["throughput"]
+    targets = []
+    for name, reference, least in _TARGETS:
+        ratio = rates[name] / rates[reference]
+        targets.append((f"{name} over {reference}: at least {least}", f"{ratio:.2f}", ratio >= least))
+    peers = {name: rate for name, rate in rates.items() if name.startswith("torch")}
+    if peers:
+        best = max(peers, key=lambda name: peers[name])
+        ratio = rates["mixed_bfloat16"] / peers[best]
+        targets.append(
+            (f"mixed_bfloat16 over the best of PyTorch ({best}): at least 1.05", f"{ratio:.2f}", ratio >= 1.05)
+        )
+    overhead = rates["no collaboration"] / rates["float32"] - 1
+    targets.append(("cost of collaboration: at most 2 %", f"{overhead:.1%}", overhead <= 0.02))
+    for name, size in results["memory"].items():
+        targets.append((f"memory of a process, {name}: at most 1.2 GB", f"{size / 1e9:.2f} GB", size <= 1.2e9))
+    return targets
