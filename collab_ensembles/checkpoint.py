@@ -2,7 +2,6 @@
 
 import os
 import re
-import zipfile
 
 import keras
 import numpy as np
@@ -25,37 +24,31 @@ def save(directory: str, epoch: int, model: Model) -> None:
     files.make_directory(directory)
     with files.atomic_write(_path(directory, epoch)) as file:
         np.savez(file, allow_pickle=False, **{key: np.asarray(value) for key, value in _variables(model).items()})
-    for old in saved_epochs(directory)[:-2]:
+    for old in _saved_epochs(directory)[:-2]:
         os.unlink(_path(directory, old))
 
 
-def saved_epochs(directory: str) -> list[int]:
-    """The epochs there are checkpoints of, in ascending order."""
-    if not os.path.isdir(directory):
-        return []
-    matches = map(_NAME.fullmatch, os.listdir(directory))
-    return sorted(int(match.group(1)) for match in matches if match)
-
-
-def restore_latest(directory: str, model: Model) -> int:
-    """Puts the newest checkpoint's values into the model's variables and gives its epoch.
-
-    Variables of the optimizer are restored if the model is compiled.
+def restore(directory: str, epoch: int, model: Model) -> None:
+    """Puts the values after `epoch` epochs into the model's variables, and the optimizer's if compiled.
 
     Raises:
-      RunDirectoryError: there is no checkpoint, or it is not one of this model.
+      RunDirectoryError: there is no such checkpoint, or it is not one of this model.
     """
-    epochs = saved_epochs(directory)
-    if not epochs:
-        raise RunDirectoryError(f"{directory}: no checkpoint; train the run for at least one epoch first")
-    path = _path(directory, epochs[-1])
+    path = _path(directory, epoch)
     try:
-        with np.load(path, allow_pickle=False) as values:
+        # NumPy leaves a file that it opens itself open where it turns out to be damaged.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as values:
             for key, variable in _variables(model).items():
                 variable.assign(values[key])
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except FileNotFoundError as error:
+        raise RunDirectoryError(f"{path}: no such checkpoint; train the run for at least one epoch") from error
+    except Exception as error:  # what damaged bytes raise has no end
         raise RunDirectoryError(f"{path}: not a checkpoint of this model ({error}); train the run again") from error
-    return epochs[-1]
+
+
+def _saved_epochs(directory: str) -> list[int]:
+    matches = map(_NAME.fullmatch, os.listdir(directory))
+    return sorted(int(match.group(1)) for match in matches if match)
 
 
 def _path(directory: str, epoch: int) -> str:

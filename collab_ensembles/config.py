@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import operator
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,10 @@ from collab_ensembles.networks.sizes import parse_size
 
 FORMAT_VERSION = 1
 """Raised whenever a default changes, or the meaning of a field: old digests then stand for other runs."""
+
+
+_MOST = 2**31 - 1
+_MOST_EPOCHS = 100_000
 
 
 def _typed(field: "dataclasses.Field[Any]", value: Any) -> Any:
@@ -99,6 +104,9 @@ class RunConfig:
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, _typed(field, getattr(self, field.name)))
         self._check_names()
+        if catalogue.is_file(self.dataset):
+            # However it is spelled, and wherever the run is evaluated later.
+            object.__setattr__(self, "dataset", os.path.abspath(self.dataset))
         if self.epochs is None:
             object.__setattr__(self, "epochs", catalogue.default_epochs(self.dataset))
         self._check_numbers()
@@ -118,12 +126,15 @@ class RunConfig:
     def _check_numbers(self) -> None:
         for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("train_limit", 1)):
             value = getattr(self, name)
-            if value is not None and value < least:
-                raise ConfigError(f"--{name}={value}: allowed: whole numbers from {least}")
+            if value is not None and not least <= value <= _MOST:
+                raise ConfigError(f"--{name}={value}: allowed: whole numbers from {least} to {_MOST:,}")
         for name, positive in (("weight", False), ("regularization_rate", False), ("learning_rate", True)):
             value = getattr(self, name)
             if not math.isfinite(value) or value < 0 or (positive and value == 0):
                 raise ConfigError(f"--{name}={value}: allowed: finite numbers {'above' if positive else 'from'} 0")
+
+        if self.epochs is not None and self.epochs > _MOST_EPOCHS:
+            raise ConfigError(f"--epochs={self.epochs}: allowed: whole numbers from 1 to {_MOST_EPOCHS:,}")
 
     def _check_collaboration(self) -> None:
         if self.method == "None" and self.weight != 1.0:

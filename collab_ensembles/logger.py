@@ -65,7 +65,7 @@ class Logger(keras.callbacks.Callback):
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Notes the time and says what the lines to come mean."""
         self._start_time = self._graphs_drawn = time.time()
-        logging.info("columns: train loss, train error, test loss, test error")
+        logging.info("loss and error of each output, on the training examples and on the test examples:")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Takes in the statistics of an epoch, counted from 0, and writes all files."""
@@ -113,8 +113,8 @@ class Logger(keras.callbacks.Callback):
 
     def _line(self, epoch: int) -> str:
         columns = [
-            f"{output} {series['train_costs'][epoch]:.4f} {100 * series['train_errors'][epoch]:5.2f} % "
-            f"{series['test_costs'][epoch]:.4f} {100 * series['test_errors'][epoch]:5.2f} %"
+            f"{output} train {series['train_costs'][epoch]:.4f} {100 * series['train_errors'][epoch]:5.2f} % "
+            f"test {series['test_costs'][epoch]:.4f} {100 * series['test_errors'][epoch]:5.2f} %"
             for output, series in self._series.items()
         ]
         minutes = (self._end_time - self._start_time) / 60

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from collab_ensembles import __version__, checkpoint, collaboration, datasets, naming, run_directory, schedule
+from collab_ensembles import __version__, checkpoint, collaboration, datasets, files, naming, run_directory, schedule
 from collab_ensembles.batch_manager import BatchManager
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import Dataset, catalogue
@@ -40,7 +41,7 @@ def run(
 ) -> Status:
     """Trains one configuration and leaves its statistics and checkpoints in `directory`.
 
-    A run that is done already is left as it is.
+    A run that is done already, or was stopped after as many epochs, is left as it is.
 
     Args:
       config: what to train.
@@ -55,15 +56,28 @@ def run(
     Raises:
       CollabError: settings and data do not fit, data are missing, or the directory is unwritable.
     """
-    if run_directory.is_done(directory):
-        return run_directory.read_status(directory)
+    files.make_directory(directory)
+    with run_directory.lock(directory):
+        if run_directory.is_done(directory, stop_after):
+            return run_directory.read_status(directory)
+        return _run_anew(config, directory, data_dir, stop_after, threads)
+
+
+def _run_anew(
+    config: RunConfig, directory: str, data_dir: str | None, stop_after: int | None, threads: int | None
+) -> Status:
+    # Checkpoints of an attempt that was cut off are not of this one.
+    shutil.rmtree(os.path.join(directory, CHECKPOINTS), ignore_errors=True)
     run_directory.write_config(directory, config)
-    status = Status(state="running", started=time.time(), environment=_environment(threads))
+    status = Status(state="running", started=time.time(), environment=_environment(config, threads))
     run_directory.write_status(directory, status)
     try:
         _train(config, directory, status, data_dir, stop_after)
-    except BaseException as error:
+    except Exception as error:
         _end(directory, status, "failed", f"{type(error).__name__}: {' '.join(str(error).split())}"[:500])
+        raise
+    except BaseException:
+        _end(directory, status, "stopped", "interrupted")
         raise
     _end(directory, status, "done" if status.epochs_done == config.epochs else "stopped")
     return status
@@ -100,7 +114,7 @@ def restore(directory: str) -> tuple[Model, Status]:
     if status.data is None:
         raise RunDirectoryError(f"{directory}: nothing trained yet (state {status.state}); train the run first")
     model = build_model(config, status.data.image_shape, status.data.num_classes)
-    checkpoint.restore_latest(os.path.join(directory, CHECKPOINTS), model)
+    checkpoint.restore(os.path.join(directory, CHECKPOINTS), status.epochs_done, model)
     return model, status
 
 
@@ -206,7 +220,7 @@ def _jit_compile() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def _environment(threads: int | None) -> dict[str, Any]:
+def _environment(config: RunConfig, threads: int | None) -> dict[str, Any]:
     return {
         "collab_ensembles": __version__,
         "tensorflow": tf.__version__,
@@ -216,6 +230,7 @@ def _environment(threads: int | None) -> dict[str, Any]:
         "machine": platform.machine(),
         "cores": os.cpu_count(),
         "threads": threads,
+        "precision": config.precision,
         "jit_compile": _jit_compile(),
         "devices": [device.device_type for device in tf.config.list_physical_devices()],
     }

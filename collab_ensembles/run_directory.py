@@ -1,6 +1,8 @@
 """What a run directory says of its run: config.json and status.json. Imports nothing heavy."""
 
+import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import json
 import os
@@ -28,7 +30,7 @@ class Status:
     """How far a run has come; written atomically after every epoch.
 
     Attributes:
-      state: one of STATES; `stopped` means that `--stop_after` ended it.
+      state: one of STATES; `stopped` means that `--stop_after`, Ctrl-C or a signal ended it.
       reason: why it failed, in one line.
       epochs_done: completed epochs.
       test_errors: by output, the latest test error as a fraction.
@@ -105,9 +107,30 @@ def read_status(directory: str) -> Status:
     return status
 
 
-def is_done(directory: str) -> bool:
-    """Whether a run has been trained to its end there."""
-    return os.path.exists(os.path.join(directory, "config.json")) and read_status(directory).state == "done"
+def is_done(directory: str, stop_after: int | None = None) -> bool:
+    """Whether a run has been trained there to its end, or for `stop_after` epochs."""
+    if not os.path.exists(os.path.join(directory, "config.json")):
+        return False
+    status = read_status(directory)
+    stopped = status.state == "stopped" and stop_after is not None and status.epochs_done >= stop_after
+    return status.state == "done" or stopped
+
+
+@contextlib.contextmanager
+def lock(directory: str) -> Iterator[None]:
+    """Keeps other processes from training the same run; released when this process ends, however it does.
+
+    Raises:
+      RunDirectoryError: another process holds the lock.
+    """
+    with open(os.path.join(directory, "lock"), "a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunDirectoryError(
+                f"{directory}: another process is training this run; wait for it, or give another --log_dir"
+            ) from error
+        yield
 
 
 def find(log_dir: str) -> Iterator[str]:

@@ -1,9 +1,12 @@
 """What all commands share: help, one-line errors, exit status and plain log lines.
 
-Exit status: 0 for success, 1 for failures, 2 for settings that are not allowed, 130 after Ctrl-C.
+Exit status: 0 for success, 1 for failures, 2 for settings that are not allowed, 130 after Ctrl-C, 143
+after SIGTERM and 129 after SIGHUP. Errors and warnings go to stderr, everything else to stdout.
 """
 
 import logging as standard_logging
+import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -22,6 +25,8 @@ def launch(main: Main) -> NoReturn:
 
     The docstring of the module `__main__` is the head of the help text.
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     app.run(lambda arguments: _guarded(main, arguments[1:]), flags_parser=_parse)
     raise AssertionError("app.run ends the process")
 
@@ -44,8 +49,12 @@ def one_argument(arguments: list[str], what: str) -> str:
 
 
 def _parse(arguments: list[str]) -> list[str]:
-    logging.get_absl_handler().setFormatter(_PlainFormatter())
-    if any(argument in ("--help", "-help", "-h", "--helpshort", "--helpfull") for argument in arguments[1:]):
+    root = standard_logging.getLogger()
+    root.removeHandler(logging.get_absl_handler())
+    root.addHandler(_PlainHandler())
+    if any(
+        argument in ("--help", "-help", "-h", "--helpshort", "--helpfull", "--helpxml") for argument in arguments[1:]
+    ):
         print(_help())
         sys.exit(0)
     try:
@@ -57,10 +66,16 @@ def _parse(arguments: list[str]) -> list[str]:
 
 def _guarded(main: Main, arguments: list[str]) -> int:
     try:
-        return main(arguments) or 0
+        status = main(arguments) or 0
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        print("interrupted; the same command goes on", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever read the output, such as head, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Exception as error:
         if _DEBUG.value:
             raise
@@ -85,7 +100,14 @@ def _help() -> str:
     return "\n".join(lines)
 
 
-class _PlainFormatter(standard_logging.Formatter):
-    def format(self, record: standard_logging.LogRecord) -> str:
-        prefix = "" if record.levelno <= standard_logging.INFO else f"{record.levelname.lower()}: "
-        return prefix + record.getMessage()
+def _end(number: int, frame: object) -> NoReturn:
+    # An exception, so that subprocesses are ended and nothing is left half done.
+    raise SystemExit(128 + number)
+
+
+class _PlainHandler(standard_logging.Handler):
+    def emit(self, record: standard_logging.LogRecord) -> None:
+        if record.levelno <= standard_logging.INFO:
+            print(record.getMessage(), flush=True)
+        else:
+            print(f"{record.levelname.lower()}: {record.getMessage()}", file=sys.stderr, flush=True)

@@ -1,7 +1,6 @@
 """The fields of RunConfig as absl flags, declared once: in RunConfig."""
 
 import dataclasses
-import os
 import typing
 from collections.abc import Collection
 
@@ -33,9 +32,6 @@ def config() -> RunConfig:
     """
     names = [field.name for field in dataclasses.fields(RunConfig)]
     values: dict[str, typing.Any] = {name: flags.FLAGS[name].value for name in names if name in flags.FLAGS}
-    if catalogue.is_file(values["dataset"]):
-        # However it is spelled, and wherever the run is evaluated later.
-        values["dataset"] = os.path.abspath(values["dataset"])
     result = RunConfig(**values)
     result.check_data(catalogue.describe(result.dataset, result.split))
     return result

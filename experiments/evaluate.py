@@ -1,7 +1,7 @@
 """Scores the members and the ensemble of a trained run again, on its own test data or on others.
 
 Example:
-  python -m experiments.evaluate runs/digits/digits_collab_shallow_and_thin_and_medium_ensemble-seed0-b95bf5a4
+  python -m experiments.evaluate runs/digits/RUN_DIRECTORY --split=standard
 """
 
 from typing import TYPE_CHECKING

@@ -27,6 +27,7 @@ class Task:
       directory: the run directory.
       exit_status: None until it has ended; negative for a signal.
       running: whether it is being computed now.
+      started: when its latest process was started, in seconds since 1970.
       retries: how often it was started again.
     """
 
@@ -35,6 +36,7 @@ class Task:
     directory: str
     exit_status: int | None = None
     running: bool = False
+    started: float = 0.0
     retries: int = 0
 
     def last_words(self) -> str:
@@ -81,6 +83,7 @@ class LocalExecutor:
 
     def _start(self, task: Task) -> None:
         files.make_directory(task.directory)
+        task.running, task.started = True, time.time()
         with open(os.path.join(task.directory, OUTPUT), "wb") as output:
             # A session of its own, so that Ctrl-C reaches this process alone, which then ends them all.
             process = subprocess.Popen(
@@ -90,7 +93,6 @@ class LocalExecutor:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        task.running = True
         self._processes.append((task, process))
 
     def _collect(self) -> list[Task]:

@@ -14,6 +14,8 @@ from collab_ensembles.run_directory import Status
 from experiments.executors import Task
 
 _REFRESH_SECONDS = 1.0
+_LINES_AROUND = 7
+"""Of the live table beside its rows."""
 
 
 @dataclasses.dataclass
@@ -25,7 +27,8 @@ class Row:
       epochs: the length of its training.
       directory: the run directory.
       name: method, weight and seed.
-      note: why it is not computed, or why it failed.
+      note: why it is not computed.
+      announced: whether its end has been printed.
     """
 
     task: Task | None
@@ -36,18 +39,19 @@ class Row:
     announced: bool = False
 
     def status(self) -> Status:
-        """What the run directory says now."""
+        """What the run directory says now, unless that is what an earlier attempt left."""
         try:
-            return run_directory.read_status(self.directory)
+            status = run_directory.read_status(self.directory)
         except RunDirectoryError as error:
             return Status(state="failed", reason=str(error))
+        return Status() if self.task is not None and status.started < self.task.started else status
 
-    def state(self, status: Status) -> str:
+    def state(self) -> str:
         """The state to show; the subprocess knows better than a status that a dead process left."""
         if self.task is None:
-            return "finished before"
+            return "before"
         if self.task.running:
-            return "running" if status.state == "running" else "starting"
+            return "running"
         if self.task.exit_status is None:
             return "waiting"
         return "done" if self.task.exit_status == 0 else "failed"
@@ -92,29 +96,49 @@ class Progress:
                 row.announced = True
                 ended = sum(other.task is None or other.announced for other in self._rows)
                 outcome = _errors(status) if row.task.exit_status == 0 else f"FAILED: {failure(row.task)}"
-                outcome += f" ({_retries(row.task)})" if row.task.retries else ""
+                outcome += "; its process died once and was started again" if row.task.retries else ""
                 self._say(f"[{ended}/{len(self._rows)}] {row.name}: {outcome}   {self._times(statuses)}")
 
     def _say(self, line: str) -> None:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _table(self, statuses: Sequence[Status]) -> Table:
-        table = Table(title=self._times(statuses), title_justify="left")
-        for column in ("run", "state", "epoch", "test error", "minutes", "note"):
-            table.add_column(column, justify="right" if column in ("epoch", "minutes") else "left")
-        for row, status in zip(self._rows, statuses, strict=True):
-            failed = row.task is not None and row.task.exit_status not in (None, 0)
+        """The runs, or as many as fit: what runs or failed first, then what ended last."""
+        outputs = next((list(status.test_errors) for status in statuses if status.test_errors), [])
+        shown = self._shown(self._console.height - _LINES_AROUND)
+        table = Table(
+            title=self._times(statuses), title_justify="left", caption=self._summary(), caption_justify="left"
+        )
+        for column in ("run", "state", "epoch", *(f"{output} %" for output in outputs), "min"):
+            table.add_column(column, justify="left" if column in ("run", "state") else "right", no_wrap=True)
+        for index in shown:
+            row, status = self._rows[index], statuses[index]
             started = row.task is None or row.task.running or row.task.exit_status is not None
+            errors = [f"{100 * status.test_errors[o]:.2f}" if o in status.test_errors else "" for o in outputs]
             table.add_row(
                 row.name,
-                row.state(status),
+                row.state() + (" again" if row.task is not None and row.task.retries else ""),
                 f"{status.epochs_done}/{row.epochs}" if started else "",
-                _errors(status) if started else "",
-                f"{(status.ended - status.started) / 60:.1f}" if started and status.ended else "",
-                failure(row.task) if failed and row.task else _retries(row.task) or row.note,
-                style="red" if failed else "dim" if row.task is None else None,
+                *errors,
+                f"{(status.ended - status.started) / 60:.1f}" if status.ended else "",
+                style={"failed": "red", "before": "dim", "running": "bold"}.get(row.state()),
             )
         return table
+
+    def _shown(self, room: int) -> list[int]:
+        """The indices of the rows to show, in their order."""
+        ranks = {"failed": 0, "running": 0, "done": 1, "waiting": 2, "before": 3}
+
+        def interest(index: int) -> tuple[int, int]:
+            state = self._rows[index].state()
+            return ranks[state], index if state == "waiting" else -index
+
+        by_interest = sorted(range(len(self._rows)), key=interest)
+        return sorted(by_interest[: max(room, 3)])
+
+    def _summary(self) -> str:
+        states = [row.state() for row in self._rows]
+        return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
 
     def _times(self, statuses: Sequence[Status]) -> str:
         """Time used, and time left if what remains takes as long an epoch."""
@@ -135,10 +159,6 @@ def failure(task: Task) -> str:
     """Why a run failed, in one line."""
     status = task.exit_status or 0
     return f"killed by signal {-status}" if status < 0 else f"exit status {status}: {task.last_words()}"
-
-
-def _retries(task: Task | None) -> str:
-    return "its process died once and was started again" if task is not None and task.retries else ""
 
 
 def _errors(status: Status) -> str:

@@ -10,6 +10,8 @@ from absl import logging
 
 from collab_ensembles.errors import ConfigError
 
+_MOST_THREADS = 1024
+
 
 def available_cores() -> int:
     """The cores that this process may use."""
@@ -17,9 +19,9 @@ def available_cores() -> int:
 
 
 def check_threads(threads: int | None) -> None:
-    """Raises ConfigError for fewer than one thread."""
-    if threads is not None and threads < 1:
-        raise ConfigError(f"--threads={threads}: allowed: whole numbers from 1")
+    """Raises ConfigError for fewer than one thread, or far more than there are cores anywhere."""
+    if threads is not None and not 1 <= threads <= _MOST_THREADS:
+        raise ConfigError(f"--threads={threads}: allowed: whole numbers from 1 to {_MOST_THREADS}")
 
 
 def warn_of_slow_bfloat16(precision: str) -> None:

@@ -13,11 +13,9 @@ import sys
 from absl import flags, logging
 from rich.console import Console
 
-from analysis import frame, tables
 from collab_ensembles import files, naming, run_directory
 from collab_ensembles.config import RunConfig
-from collab_ensembles.datasets import catalogue
-from collab_ensembles.errors import CollabError, ConfigError
+from collab_ensembles.errors import ConfigError
 from experiments import command_line, config_flags, runtime
 from experiments.executors import LocalExecutor, Task
 from experiments.grids import GRIDS, with_seeds
@@ -65,7 +63,7 @@ def main(arguments: list[str]) -> int:
     for task in failed:
         print(f"failed: {task.name}: {failure(task)}; see {task.directory}", file=sys.stderr)
     if len(failed) < len(rows):
-        print(tables.report(frame.read_runs(_LOG_DIR.value, configs[0].dataset), "markdown"))
+        _run("analysis.tables", f"--log_dir={_LOG_DIR.value}", f"--dataset={configs[0].dataset}")
     return 1 if failed else 0
 
 
@@ -85,15 +83,16 @@ def _row(config: RunConfig, threads: int) -> Row:
 
 def _prepare_data(config: RunConfig) -> None:
     """Fetches the data once, in a process of its own, before several runs would do so at the same time."""
-    if catalogue.is_file(config.dataset):
-        return
-    command = [sys.executable, "-m", "experiments.prepare", f"--dataset={config.dataset}", f"--split={config.split}"]
-    if _DATA_DIR.value:
-        command.append(f"--data_dir={_DATA_DIR.value}")
-    result = subprocess.run(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
-    if result.returncode != 0:
-        words = result.stderr.strip().splitlines()
-        raise CollabError(words[-1].removeprefix("error: ") if words else f"preparing {config.dataset} failed")
+    options = [f"--data_dir={_DATA_DIR.value}"] if _DATA_DIR.value else []
+    _run("experiments.prepare", f"--dataset={config.dataset}", f"--split={config.split}", *options)
+
+
+def _run(module: str, *options: str) -> None:
+    """Runs another command; if that fails it has said why, and this process ends with its exit status."""
+    sys.stdout.flush()
+    status = subprocess.run([sys.executable, "-m", module, *options], stdin=subprocess.DEVNULL).returncode
+    if status != 0:
+        raise SystemExit(status)
 
 
 def _seeds() -> list[int]:

@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> None:
     run_directory.check_format(_LOG_DIR.value)
     directory = naming.run_directory(_LOG_DIR.value, config)
     files.make_directory(directory)
-    if run_directory.is_done(directory):
+    if run_directory.is_done(directory, _STOP_AFTER.value):
         print(f"already trained, and left as it is: {directory}")
         return
     runtime.warn_of_slow_bfloat16(config.precision)

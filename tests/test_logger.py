@@ -86,7 +86,20 @@ def test_an_epochs_line_has_its_numbers(logger: Logger, caplog: pytest.LogCaptur
     logging.set_verbosity(logging.INFO)
     with caplog.at_level("INFO", logger="absl"):
         logger.on_epoch_end(0, _logs(0.01))
-    assert "epoch   1/3  ST 0.0400  3.00 % 0.5200 51.00 %" in caplog.text
+    assert "epoch   1/3  ST train 0.0400  3.00 % test 0.5200 51.00 %" in caplog.text
+
+
+def test_a_line_ends_with_the_minutes_since_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1.8e9]
+    monkeypatch.setattr("collab_ensembles.logger.time.time", lambda: now[0])
+    logger = Logger(str(tmp_path), STEMS, 3, {})
+    logger.on_train_begin()
+    now[0] += 150
+    with caplog.at_level("INFO", logger="absl"):
+        logger.on_epoch_end(0, _logs(0.01))
+    assert "2.5 min" in caplog.text
 
 
 def test_a_report_follows_the_files(tmp_path: Path) -> None:

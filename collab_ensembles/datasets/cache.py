@@ -110,7 +110,7 @@ def check_digest(what: str, received: str, expected: str | None, source: str) ->
     if expected is not None and received != expected:
         raise DataError(
             f"{source} delivered other data than expected for the {what}: content digest expected {expected}, "
-            f"received {received}; nothing was cached"
+            f"received {received}; nothing was cached; if the source keeps a copy of its own, delete that"
         )
 
 

@@ -156,9 +156,10 @@ def is_file(name: str) -> bool:
 def check_name(name: str) -> None:
     """Raises ConfigError if `name` is neither in the catalogue nor an .npz file's name."""
     if name not in CATALOGUE and not is_file(name):
+        meant = f"; did you mean {name.lower()}?" if name.lower() in CATALOGUE else ""
         raise ConfigError(
             f"unknown data set {name!r}; allowed: {', '.join(CATALOGUE)}, or the path of an .npz "
-            "file with x_train, y_train, x_test and y_test"
+            f"file with x_train, y_train, x_test and y_test{meant}"
         )
 
 
@@ -243,9 +244,9 @@ def _npz_image_shape(path: str) -> tuple[int, ...]:
         raise DataError(f"{path}: not an .npz file with x_train, y_train, x_test and y_test ({error})") from error
     if len(shape) == 3:
         shape = (*shape, 1)
-    if len(shape) != 4:
+    if len(shape) != 4 or 0 in shape:
         raise DataError(
             f"{path}: x_train has the shape {shape}; allowed: (examples, height, width) or "
-            "(examples, height, width, channels)"
+            "(examples, height, width, channels), none of them 0"
         )
     return tuple(int(size) for size in shape)

@@ -41,7 +41,10 @@ def read(path: str, data_dir: str) -> tuple[Part, Part]:
     (train, train_digest), (test, test_digest) = (in_digest_order([part]) for part in parts)
     location = os.path.abspath(path)
     record = ArrayCache(data_dir, f"{os.path.basename(path)}-{hashlib.sha256(location.encode()).hexdigest()[:12]}")
-    record.hold_to_record({"train": train_digest, "test": test_digest}, path)
+    try:
+        record.hold_to_record({"train": train_digest, "test": test_digest}, path)
+    except DataError as error:
+        raise DataError(f"{error}; give changed data a new name") from error
     return train, test
 
 
@@ -62,10 +65,10 @@ def _arrays(path: str) -> dict[str, np.ndarray]:
 
 
 def _check(path: str, part: str, images: np.ndarray, labels: np.ndarray) -> None:
-    if images.dtype != np.uint8 or images.ndim != 4 or len(images) == 0:
+    if images.dtype != np.uint8 or images.ndim != 4 or images.size == 0:
         raise DataError(
             f"{path}: x_{part} is {images.dtype} {images.shape}; allowed: uint8 (examples, height, width[, channels]), "
-            "with at least one example"
+            "with at least one example and pixel"
         )
     if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
         raise DataError(

@@ -26,8 +26,8 @@ PROBE_SECONDS = 2.0
 """How long an address may take to answer. Official host and registry are asked in turn."""
 
 
-_CLIENT_SECONDS = PROBE_SECONDS + 1.0
-"""The same for a registry's client, which takes a moment to start."""
+_CLIENT_SECONDS = 10.0
+"""After this a registry's client is given up that does not keep to the time it was told."""
 
 
 class SourceUnavailableError(Exception):

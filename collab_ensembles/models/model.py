@@ -94,8 +94,7 @@ class Model(keras.Model):
             logits = [*logits, mean_logits]
             costs = [*costs, _mean_cross_entropy(labels, mean_logits)]
         errors = [_error(labels, output) for output in logits]
-        self._loss_tracker.update_state(total, sample_weight=batch_size)
-        self.statistics.update_state(costs, errors, batch_size)
+        self.statistics.update_state(total, costs, errors, batch_size)
         return self.get_metrics_result()
 
 

@@ -48,7 +48,7 @@ def build_resnet(
         scoping accident of the reference code does; `all` decays every kernel.
       precision: `float32`, or `mixed_bfloat16` for the bricks and the convolution before them; pixels,
         batch statistics and logits stay in float32. Networks of fewer than 16 filters do so
-        altogether: in bfloat16 they are slower.
+        altogether: in bfloat16 they are slower. Any other dtype, such as float64, holds throughout.
       random: where the seeds of the kernels' initial values come from.
       name: the model's name.
 
@@ -61,10 +61,11 @@ def build_resnet(
             f"{size} halves images {size.bricks - 1} times, so height and width must be multiples of "
             f"{size.image_divisor}; received {height} x {width}"
         )
-    dtype = "float32" if size.filters < _LEAST_FILTERS_IN_BFLOAT16 else precision
+    exact = "float32" if precision == "mixed_bfloat16" else precision
+    dtype = exact if size.filters < _LEAST_FILTERS_IN_BFLOAT16 else precision
     brick = _REVISIONS[revision](regularization_rate, decay_scope == "all", random, dtype)
-    inputs = keras.Input(image_shape, name="images")
-    x = brick.normalize(inputs, "input_normalization", offset=False, dtype="float32")
+    inputs = keras.Input(image_shape, dtype=exact, name="images")
+    x = brick.normalize(inputs, "input_normalization", offset=False, dtype=exact)
     x = brick.convolve(x, size.filters, "first_convolution", bias=True)
     for index in range(1, size.bricks + 1):
         is_last = index == size.bricks
@@ -73,9 +74,8 @@ def build_resnet(
             x = brick.block(x, f"brick{index}_block{repetition}")
         if not is_last:
             x = brick.reduction(x, f"brick{index}_reduction")
-    brick.decays = decay_scope == "all"
-    x = keras.layers.GlobalAveragePooling2D(dtype="float32", name="mean")(x)
-    logits = keras.layers.Dense(num_classes, dtype="float32", name="logits", **brick.kernel_options())(x)
+    x = keras.layers.GlobalAveragePooling2D(data_format="channels_last", dtype=exact, name="mean")(x)
+    logits = keras.layers.Dense(num_classes, dtype=exact, name="logits", **brick.kernel_options())(x)
     return keras.Model(inputs, logits, name=name)
 
 
@@ -147,6 +147,7 @@ class _ReportBrick:
             strides=strides,
             padding=padding,
             use_bias=bias,
+            data_format="channels_last",
             dtype=self._dtype,
             name=name,
             **self.kernel_options(),

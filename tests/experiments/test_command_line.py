@@ -34,27 +34,30 @@ def _run(statement: str, *arguments: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize(
-    ("statement", "exit_status", "last_line"),
+    ("statement", "exit_status", "line"),
     [
         ("raise ConfigError('--epochs=0: no')", 2, "error: --epochs=0: no"),
         ("raise DataError('gone')", 1, "error: gone"),
         ("raise DataError('on\\n  two lines')", 1, "error: on two lines"),
         ("{}['key']", 1, "error: KeyError: 'key'; add --debug for the traceback"),
-        ("raise KeyboardInterrupt", 130, "interrupted"),
+        ("raise KeyboardInterrupt", 130, "interrupted; the same command goes on"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", 143, None),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGHUP)", 129, None),
+        ("raise BrokenPipeError", 0, None),
     ],
 )
 def test_an_error_is_one_line_and_its_kind_decides_the_exit_status(
-    statement: str, exit_status: int, last_line: str
+    statement: str, exit_status: int, line: str | None
 ) -> None:
     received, output, errors = _run(statement)
     assert received == exit_status
-    assert output == ""
-    assert errors.splitlines() == ["working", last_line]
+    assert output == "working\n"
+    assert errors.splitlines() == ([line] if line else [])
 
 
 @pytest.mark.parametrize(("statement", "exit_status"), [("return None", 0), ("return 0", 0), ("return 1", 1)])
 def test_what_main_returns_is_the_exit_status(statement: str, exit_status: int) -> None:
-    assert _run(statement) == (exit_status, "", "working\n")
+    assert _run(statement) == (exit_status, "working\n", "")
 
 
 def test_debug_shows_the_traceback() -> None:
@@ -65,7 +68,7 @@ def test_debug_shows_the_traceback() -> None:
 
 
 def test_warnings_are_marked_and_notes_are_plain() -> None:
-    assert _run("logging.warning('odd')")[2] == "working\nwarning: odd\n"
+    assert _run("logging.warning('odd')") == (0, "working\n", "warning: odd\n")
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h", "--helpshort", "--helpfull"])

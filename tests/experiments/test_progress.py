@@ -69,7 +69,7 @@ def test_a_skipped_run_is_one_line_with_the_reason(tmp_path: pathlib.Path, clock
 
 
 def test_the_lines_count_the_runs(tmp_path: pathlib.Path, clock: _Clock) -> None:
-    skipped = Row(None, 2, str(tmp_path), "plain, seed 0", "finished before")
+    skipped = Row(None, 2, str(tmp_path), "plain, seed 0", "before")
     rows = [skipped, *(_done(tmp_path, f"CE {weight}, seed 0") for weight in (1, 0.1, 0.01))]
     assert [line.split()[0] for line in _lines(rows)[1:]] == ["[2/4]", "[3/4]", "[4/4]"]
 
@@ -93,7 +93,7 @@ def test_each_run_is_announced_once_and_when_it_ends(tmp_path: pathlib.Path, clo
 
 def test_the_time_left_supposes_that_all_epochs_take_the_same_time(tmp_path: pathlib.Path, clock: _Clock) -> None:
     rows = [
-        Row(None, 2, str(tmp_path / "before"), "finished before"),
+        Row(None, 2, str(tmp_path / "before"), "before"),
         _done(tmp_path, "done"),
         _row(tmp_path, "running", Status(state="running", epochs_done=1), running=True),
         _row(tmp_path, "waiting", Status()),
@@ -109,20 +109,27 @@ def test_the_time_left_supposes_that_all_epochs_take_the_same_time(tmp_path: pat
 @pytest.mark.parametrize(
     ("task", "status", "state"),
     [
-        (None, "done", "finished before"),
+        (None, "done", "before"),
         ({}, "queued", "waiting"),
         ({}, "running", "waiting"),  # of an earlier process that was killed
         ({"running": True}, "running", "running"),
-        ({"running": True}, "queued", "starting"),
         ({"exit_status": 0}, "done", "done"),
         ({"exit_status": 1}, "running", "failed"),
     ],
 )
 def test_the_subprocess_knows_the_state_better_than_the_status_file(
-    task: dict[str, object] | None, status: str, state: str
+    tmp_path: pathlib.Path, task: dict[str, object] | None, status: str, state: str
 ) -> None:
-    row = Row(None if task is None else Task("name", [], "", **task), 2, "", "name")  # type: ignore[arg-type]
-    assert row.state(Status(state=status)) == state
+    run_directory.write_status(str(tmp_path), Status(state=status))
+    row = Row(None if task is None else Task("name", [], "", **task), 2, str(tmp_path), "name")  # type: ignore[arg-type]
+    assert row.state() == state
+
+
+def test_what_an_earlier_attempt_left_does_not_count(tmp_path: pathlib.Path) -> None:
+    run_directory.write_status(str(tmp_path), Status(state="running", epochs_done=1, started=100.0))
+    for started, epochs_done in ((99.0, 1), (101.0, 0)):
+        row = Row(Task("name", [], "", running=True, started=started), 2, str(tmp_path), "name")
+        assert row.status().epochs_done == epochs_done
 
 
 def test_a_damaged_status_file_is_shown_and_stops_nothing(tmp_path: pathlib.Path, clock: _Clock) -> None:
@@ -147,10 +154,23 @@ def test_a_terminal_gets_a_table_with_a_row_for_each_run(tmp_path: pathlib.Path,
     def row_of(name: str) -> str:
         return next(line for line in reversed(table) if name in line)
 
-    assert "finished in logs" in row_of("plain, seed 0")
-    for fragment in ("done", "2/2", "ST 2.00 %"):
+    assert "before" in row_of("plain, seed 0")
+    for fragment in ("done", "2/2", "2.00"):
         assert fragment in row_of("CE 1, seed 0")
     for fragment in ("running", "1/2"):
         assert fragment in row_of("L2 1, seed 0")
-    for fragment in ("failed", "exit status 1"):
-        assert fragment in row_of("L2 0.1, seed 0")
+    assert "failed" in row_of("L2 0.1, seed 0")
+    assert "1 before, 1 done, 1 running, 1 failed" in output.getvalue()
+
+
+def test_a_low_terminal_shows_what_runs_and_how_many_there_are_of_the_others(
+    tmp_path: pathlib.Path, clock: _Clock
+) -> None:
+    output = io.StringIO()
+    rows = [_row(tmp_path, f"run {index}", Status(), running=index == 20) for index in range(39)]
+    console = Console(file=output, width=80, height=24, force_terminal=True, color_system=None)
+    with Progress(rows, console):
+        pass
+    assert "run 20" in output.getvalue()
+    assert "38 waiting, 1 running" in output.getvalue()
+    assert len(output.getvalue().splitlines()) <= 2 * 24

@@ -57,26 +57,21 @@ def test_the_objective_is_the_sum_of_member_costs_plus_alpha_times_collab(method
 @pytest.mark.parametrize("method", ["None", "CE", "L2"])
 def test_gradients_equal_finite_differences(method: str, batch: Batch) -> None:
     """Along a random direction for each member, in float64; targets of CE stay where they are."""
-    usual = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    try:
-        model = _double_precision_ensemble(method)
-        for member in model.members.values():
-            # As if trained: logits of a size at which differences say something.
-            member.get_layer("input_normalization").moving_mean.assign([127.0])
-            member.get_layer("input_normalization").moving_variance.assign([5400.0])
-        targets = [each.numpy() for each in model.logits(batch[0])]
-        with tf.GradientTape() as tape:
-            total, _ = model.objective(batch[1], model.logits(batch[0]))
-        gradients = tape.gradient(total, {name: m.trainable_variables for name, m in model.members.items()})
-        rng = np.random.default_rng(1)
-        for index, (name, member) in enumerate(model.members.items()):
-            directions = [rng.normal(size=variable.shape) for variable in member.trainable_variables]
-            expected = sum(float(np.sum(g.numpy() * d)) for g, d in zip(gradients[name], directions, strict=True))
-            received = _slope(model, batch, method, targets, index, directions)
-            np.testing.assert_allclose(received, expected, rtol=1e-5)
-    finally:
-        keras.config.set_dtype_policy(usual)
+    model = _double_precision_ensemble(method)
+    for member in model.members.values():
+        # As if trained: logits of a size at which differences say something.
+        member.get_layer("input_normalization").moving_mean.assign([127.0])
+        member.get_layer("input_normalization").moving_variance.assign([5400.0])
+    targets = [each.numpy() for each in model.logits(batch[0])]
+    with tf.GradientTape() as tape:
+        total, _ = model.objective(batch[1], model.logits(batch[0]))
+    gradients = tape.gradient(total, {name: m.trainable_variables for name, m in model.members.items()})
+    rng = np.random.default_rng(1)
+    for index, (name, member) in enumerate(model.members.items()):
+        directions = [rng.normal(size=variable.shape) for variable in member.trainable_variables]
+        expected = sum(float(np.sum(g.numpy() * d)) for g, d in zip(gradients[name], directions, strict=True))
+        received = _slope(model, batch, method, targets, index, directions)
+        np.testing.assert_allclose(received, expected, rtol=1e-5)
 
 
 def _double_precision_ensemble(method: str) -> EnsembleModel:
@@ -85,7 +80,7 @@ def _double_precision_ensemble(method: str) -> EnsembleModel:
             return [member(tf.cast(images, tf.float64), training=training) for member in self.members.values()]
 
     members = {
-        f"member{index}": network(size, index, regularization_rate=0.02)
+        f"member{index}": network(size, index, regularization_rate=0.02, precision="float64")
         for index, size in enumerate(("B2R1F2", "B2R2F3"))
     }
     return DoublePrecision(members, collaboration.by_name(method), 0.3)
@@ -199,6 +194,23 @@ def test_statistics_of_members_and_ensemble(batch: Batch) -> None:
     ):
         assert received[f"{name}_cost"] == pytest.approx(cross_entropy(batch[1], each) + decay, rel=1e-5)
         assert received[f"{name}_error"] == pytest.approx(np.mean(each.argmax(axis=1) != batch[1]))
+
+
+def test_the_loss_is_the_objective_weighted_by_the_sample(batch: Batch) -> None:
+    model = _ensemble("L2")
+    received = model.evaluate(*batch, batch_size=5, verbose=0, return_dict=True)["loss"]
+    parts = [(size, slice(start, start + size)) for start, size in ((0, 5), (5, 5), (10, 2))]
+    totals = [size * float(model.objective(batch[1][rows], model.logits(batch[0][rows]))[0]) for size, rows in parts]
+    assert received == pytest.approx(sum(totals) / 12, rel=1e-5)
+
+
+def test_call_passes_on_whether_it_trains(batch: Batch) -> None:
+    model = _ensemble()
+    for training in (True, False):
+        received = model(batch[0], training=training)
+        expected = [member(batch[0].astype(np.float32), training=training) for member in model.members.values()]
+        for one, other in zip(received, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
 def test_running_average_forgets_and_starts_each_epoch_from_zero(batch: Batch) -> None:

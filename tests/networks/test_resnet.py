@@ -141,7 +141,14 @@ def test_kernels_are_he_initialised() -> None:
         assert kernel.std() == pytest.approx(math.sqrt(2 / math.prod(kernel.shape[:3])), rel=0.03)
         # A normal distribution cut at two of its standard deviations, which the cut lowers by 0.8796.
         assert np.abs(kernel).max() < 2.01 / 0.8796 * kernel.std()
+        # Of that one, 0.7152 lie within one of the standard deviations before the cut.
+        assert np.mean(np.abs(kernel) < kernel.std() / 0.8796) == pytest.approx(0.7152, abs=0.01)
     assert not any(np.any(layer.bias.numpy()) for layer in net.layers if getattr(layer, "use_bias", False))
+
+
+def test_batch_normalisation_has_the_momentum_and_epsilon_of_the_reference() -> None:
+    norms = [layer for layer in _build(ResNetSize(2, 1, 2)).layers if "normalization" in layer.name]
+    assert {(norm.momentum, norm.epsilon, norm.scale) for norm in norms} == {(0.99, 1e-3, False)}
 
 
 def test_kernels_depend_on_the_seed_and_differ_from_each_other() -> None:
