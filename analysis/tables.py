@@ -51,10 +51,8 @@ def render(table: pd.DataFrame, quantity: str, style: str) -> str:
     Args:
       table: from `final_table`.
       quantity: `error` or `cost`.
-      style: `markdown`, `latex` (needs the package booktabs) or `csv` (nothing marked, all digits).
+      style: `markdown` or `latex` (needs the package booktabs).
     """
-    if style == "csv":
-        return table.reset_index().to_csv(index=False, lineterminator="\n").rstrip()
     digits = _QUANTITIES[quantity][2]
     emphasis = "**{}**" if style == "markdown" else "\\textbf{{{}}}"
     columns = [name for name in table.columns if name != "Seeds" or table["Seeds"].max() > 1]
@@ -77,15 +75,40 @@ def _cells(values: pd.Series, digits: int) -> list[str]:
 
 
 def report(runs: Sequence[Run], style: str) -> str:
-    """The error and cost tables of runs of one data set, apart for each setting they were trained in."""
+    """The final results of runs of one data set, apart for each setting they were trained in.
+
+    Args:
+      runs: finished runs of one data set.
+      style: `markdown` or `latex` for a table of errors and one of costs, `csv` for `long_table`.
+    """
+    if style == "csv":
+        return long_table(runs).to_csv(index=False, lineterminator="\n", float_format="%.8g").rstrip()
     texts = []
     for setting, group in frame.by_setting(runs).items():
         for quantity, (_, title, _) in _QUANTITIES.items():
             label, epochs = catalogue.label(group[0].config.dataset), group[0].config.epochs
             heading = f"{label}, final {title} after {epochs} epochs ({setting})"
-            comment = {"markdown": f"{heading}\n", "latex": f"% {heading}", "csv": f"# {heading}"}[style]
+            comment = {"markdown": f"{heading}\n", "latex": f"% {heading}"}[style]
             texts.append(f"{comment}\n{render(final_table(group, quantity), quantity, style)}")
     return "\n\n".join(texts)
+
+
+def long_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """The final results with a row for each setting, method, weight and model; means over seeds.
+
+    Columns: setting, method, weight, model, seeds, test_error_percent, test_cost, and
+    paper_test_error_percent and paper_test_cost, empty where the paper has nothing to compare.
+    """
+    rows = []
+    for setting, group in frame.by_setting(runs).items():
+        errors, costs = (final_table(group, quantity) for quantity in _QUANTITIES)
+        for index in errors.index:
+            for model in group[0].statistics:
+                error, cost, paper = errors.loc[index], costs.loc[index], f"paper {model}"
+                ours = (setting, *index, model, int(error["Seeds"]), error[model], cost[model])
+                rows.append((*ours, error.get(paper), cost.get(paper)))
+    columns = ["setting", "method", "weight", "model", "seeds", "test_error_percent", "test_cost"]
+    return pd.DataFrame(rows, columns=[*columns, "paper_test_error_percent", "paper_test_cost"])
 
 
 def paper_results() -> pd.DataFrame:

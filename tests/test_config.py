@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import pathlib
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ _OTHER: dict[str, Any] = {
     "learning_rate": 0.01,
     "shuffle": "permute",
     "augment": True,
+    "precision": "mixed_bfloat16",
     "seed": 1,
 }
 
@@ -85,12 +87,20 @@ def test_what_is_not_allowed_is_refused_with_what_was_received_and_what_is_allow
         {"method": "L2", "weight": 1000.0},
         {"members": ("B1R1F1",)},
         {"members": ("M", "M", "ST"), "method": "CE", "target_gradient": True},
-        {"dataset": "some/where/own.npz"},
+        {"dataset": "/some/where/own.npz"},
     ],
 )
 def test_the_limits_themselves_are_allowed(settings: dict[str, Any]) -> None:
     config = RunConfig(**settings)
     assert all(getattr(config, name) == value for name, value in settings.items())
+
+
+def test_a_file_is_the_same_however_its_path_is_spelled(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spellings = ("own.npz", "./own.npz", str(tmp_path / "own.npz"))
+    assert len({RunConfig(dataset=spelling).digest() for spelling in spellings}) == 1
 
 
 def test_a_configuration_cannot_be_changed() -> None:

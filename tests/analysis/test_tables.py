@@ -228,14 +228,16 @@ def test_latex_escapes_what_latex_would_not_take(tmp_path: pathlib.Path) -> None
     assert "_" not in text.replace(r"\_", "")
 
 
-def test_csv_has_all_digits_and_nothing_marked(tmp_path: pathlib.Path) -> None:
-    runs = _runs(tmp_path, {("L2", 0.01, 0): (0.123456789, 2, 3), ("CE", 0.0001, 0): (1 / 3, 2, 3)})
-    table = tables.final_table(runs, "error")
-    read = pd.read_csv(io.StringIO(tables.render(table, "error", "csv"))).set_index(["Method", "Weight"])
-    assert read.loc[("L2", 0.01), "ST"] == pytest.approx(0.123456789, rel=1e-14)
-    assert read.loc[("CE", 0.0001), "ST"] == pytest.approx(1 / 3, rel=1e-14)
-    assert read.loc[("L2", 0.01), "paper ST"] == 0.56
-    assert read["Seeds"].tolist() == [1, 1]
+def test_csv_is_one_table_with_nothing_marked(tmp_path: pathlib.Path) -> None:
+    runs = _runs(tmp_path, {("L2", 0.01, 0): (0.12345678, 2, 3), ("CE", 0.0001, 0): (1 / 3, 2, 3)})
+    read = pd.read_csv(io.StringIO(tables.report(runs, "csv"))).set_index(["method", "weight", "model"])
+    assert len(read) == 6
+    assert read.loc[("L2", 0.01, "ST"), "test_error_percent"] == pytest.approx(0.12345678, rel=1e-7)
+    assert read.loc[("CE", 0.0001, "ST"), "test_error_percent"] == pytest.approx(1 / 3, rel=1e-7)
+    assert read.loc[("L2", 0.01, "ST"), "paper_test_error_percent"] == 0.56
+    assert read.loc[("L2", 0.01, "Ens"), "paper_test_cost"] == 0.0168002
+    assert set(read["seeds"]) == {1}
+    assert set(read["setting"]) == {frame.DEFAULT_SETTINGS}
 
 
 def test_a_report_keeps_settings_apart(tmp_path: pathlib.Path) -> None:
@@ -267,12 +269,9 @@ def test_the_command_prints_both_tables(tmp_path: pathlib.Path, style: str) -> N
     )
     assert (result.returncode, result.stderr) == (0, "")
     if style == "csv":
-        errors, costs = (
-            pd.read_csv(io.StringIO(text), comment="#").set_index(["Method", "Weight"])
-            for text in result.stdout.split("\n\n")
-        )
-        assert errors.loc[("L2", 0.01), ["ST", "M", "Ens"]].tolist() == pytest.approx([0.75, 0.5, 0.25])
-        assert costs.loc[("L2", 0.01), ["ST", "M", "Ens"]].tolist() == pytest.approx([0.0075, 0.005, 0.0025])
+        read = pd.read_csv(io.StringIO(result.stdout)).set_index(["method", "weight"]).loc[("L2", 0.01)]
+        assert read["test_error_percent"].tolist() == pytest.approx([0.75, 0.5, 0.25])
+        assert read["test_cost"].tolist() == pytest.approx([0.0075, 0.005, 0.0025])
     else:
         start, end = ("**", "**") if style == "markdown" else (r"\textbf{", "}")
         for text in ("0.75", "0.50", "0.25", "0.007500", "0.005000", "0.002500"):
