@@ -9,6 +9,7 @@ Example:
 
 import dataclasses
 import importlib.metadata
+import os
 import platform
 import statistics
 import subprocess
@@ -35,6 +36,8 @@ Measurement = tuple[Workload, int]
 def main(arguments: list[str]) -> None:
     """Measures everything and writes JSON and a Markdown table."""
     command_line.no_arguments(arguments)
+    # Before half an hour of measuring, not after it.
+    files.make_directory(os.path.dirname(os.path.abspath(_OUT.value)))
     cores = runtime.available_cores()
     results: dict[str, Any] = {"machine": _machine(cores), "throughput": {}, "spread": {}}
     for name, rates in _interleaved(_comparisons(cores)).items():

@@ -41,7 +41,7 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
         temporary = None
         sync_directory(directory)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     finally:
         if temporary is not None:
             with contextlib.suppress(FileNotFoundError):
@@ -68,10 +68,11 @@ def make_directory(path: str) -> None:
     try:
         os.makedirs(path, exist_ok=True)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
-def _unwritable(path: str, error: OSError) -> CollabError:
+def unwritable(path: str, error: OSError) -> CollabError:
+    """The error that says why `path` cannot be written, and what to do."""
     reason = error.strerror or error
     return CollabError(f"cannot write {path}: {reason}; make room or permit writing there, or choose another directory")
 

@@ -122,8 +122,14 @@ def lock(directory: str) -> Iterator[None]:
 
     Raises:
       RunDirectoryError: another process holds the lock.
+      CollabError: the directory cannot be written.
     """
-    with open(os.path.join(directory, "lock"), "a", encoding="utf-8") as file:
+    path = os.path.join(directory, "lock")
+    try:
+        file = open(path, "a", encoding="utf-8")  # noqa: SIM115  (closed below, once it has been locked)
+    except OSError as error:
+        raise files.unwritable(path, error) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -154,3 +154,10 @@ def test_a_checksum_is_that_of_the_content(tmp_path: pathlib.Path) -> None:
 def test_a_status_that_cannot_be_written_is_a_one_line_error(tmp_path: pathlib.Path) -> None:
     with pytest.raises(CollabError, match=f"cannot write {tmp_path}/gone/status.json"):
         run_directory.write_status(str(tmp_path / "gone"), _STATUS)
+
+
+def test_a_lock_that_cannot_be_written_is_a_one_line_error(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "lock").mkdir()
+    message = r"cannot write .*lock: Is a directory; make room or permit writing"
+    with pytest.raises(CollabError, match=message), run_directory.lock(str(tmp_path)):
+        pass
