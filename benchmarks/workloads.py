@@ -99,7 +99,6 @@ def train_with_keras(workload: Workload, clock: Clock) -> None:
     from collab_ensembles.config import RunConfig
     from collab_ensembles.models import EnsembleModel
     from collab_ensembles.networks.exported import with_stock_layers
-    from collab_ensembles.optimizers import Adam
 
     weight = 1.0 if workload.method == "None" else 0.01
     config = RunConfig(members=workload.members, method=workload.method, weight=weight, precision=workload.precision)
@@ -114,11 +113,10 @@ def train_with_keras(workload: Workload, clock: Clock) -> None:
     if workload.kind == "stock":
         members = {name: with_stock_layers(member) for name, member in model.members.items()}
         model = EnsembleModel(members, collaboration.by_name(workload.method), weight)
-        model.compile(optimizer=keras.optimizers.Adam(2.0**-10, epsilon=1e-8))
+        model.compile(optimizer=keras.optimizers.Adam(config.learning_rate, epsilon=1e-8))
         model.fit(images, labels, batch_size=workload.batch_size, **options)
     else:
-        model.compile(optimizer=Adam(), jit_compile=False)
-        model.optimizer.build(model.trainable_variables)
+        run.compile_for_training(model, config.learning_rate)
         model.fit(BatchManager(images, labels, workload.batch_size), steps_per_epoch=workload.steps, **options)
 
 

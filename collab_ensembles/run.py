@@ -104,6 +104,13 @@ def build_model(config: RunConfig, image_shape: tuple[int, int, int], num_classe
     return EnsembleModel(members, cost, config.weight, config.pairing)
 
 
+def compile_for_training(model: Model, learning_rate: float) -> None:
+    """Gives a model the optimizer that runs train with."""
+    model.compile(optimizer=Adam(learning_rate), jit_compile=_jit_compile())
+    # Variables that appear while the training step is traced have it traced twice.
+    model.optimizer.build(model.trainable_variables)
+
+
 def restore(directory: str) -> tuple[Model, Status]:
     """The model of a run with the weights of its newest checkpoint, and the run's status.
 
@@ -151,9 +158,7 @@ def _train(config: RunConfig, directory: str, status: Status, data_dir: str | No
     dataset = load_data(config, data_dir)
     status.data = DataFacts(dataset.name, dataset.image_shape, dataset.num_classes)
     model = build_model(config, dataset.image_shape, dataset.num_classes)
-    model.compile(optimizer=Adam(config.learning_rate), jit_compile=_jit_compile())
-    # Variables that appear while the training step is traced have it traced twice.
-    model.optimizer.build(model.trainable_variables)
+    compile_for_training(model, config.learning_rate)
     batches = BatchManager(
         dataset.train_images,
         dataset.train_labels,

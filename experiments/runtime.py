@@ -26,12 +26,14 @@ def check_threads(threads: int | None) -> None:
 
 def warn_of_slow_bfloat16(precision: str) -> None:
     """Says so if this processor lacks bfloat16 instructions: results are right all the same, only slow."""
+    if precision != "mixed_bfloat16":
+        return
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             features = file.read()
     except OSError:
         return
-    if precision == "mixed_bfloat16" and not ("avx512_bf16" in features or "amx_bf16" in features):
+    if "avx512_bf16" not in features and "amx_bf16" not in features:
         logging.warning("this processor has no bfloat16 instructions: on it, --precision=float32 is faster")
 
 
