@@ -117,7 +117,8 @@ def train_with_keras(workload: Workload, clock: Clock) -> None:
         model.fit(images, labels, batch_size=workload.batch_size, **options)
     else:
         run.compile_for_training(model, config.learning_rate)
-        model.fit(BatchManager(images, labels, workload.batch_size), steps_per_epoch=workload.steps, **options)
+        batches = BatchManager(images, labels, workload.batch_size)
+        model.fit(batches.dataset(), steps_per_epoch=workload.steps, **options)
 
 
 def measure(workload: Workload, when_warm: Callable[[], None] = lambda: None) -> dict[str, Any]:

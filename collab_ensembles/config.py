@@ -94,7 +94,7 @@ class RunConfig:
     )
     precision: str = _option(
         "float32",
-        "mixed_bfloat16 computes the convolutions of members with 16 filters or more in bfloat16",
+        "mixed_bfloat16 computes the convolutions in bfloat16, statistics, logits and costs in float32",
         ("float32", "mixed_bfloat16"),
     )
     augment: bool = _option(False, "shift images by up to 12.5 % and, on CIFAR, flip them, anew each epoch")

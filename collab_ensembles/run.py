@@ -178,7 +178,7 @@ def _train(config: RunConfig, directory: str, status: Status, data_dir: str | No
         run_directory.write_status(directory, status)
 
     model.fit(
-        batches,
+        batches.dataset(),
         epochs=min(config.epochs, stop_after or config.epochs),
         shuffle=False,
         verbose=0,
@@ -211,8 +211,8 @@ def reference_params(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def _test_batches(images: np.ndarray, labels: np.ndarray) -> BatchManager:
-    return BatchManager(images, labels, min(_TEST_BATCH_SIZE, len(labels)))
+def _test_batches(images: np.ndarray, labels: np.ndarray) -> tf.data.Dataset:
+    return BatchManager(images, labels, min(_TEST_BATCH_SIZE, len(labels))).dataset()
 
 
 def _end(directory: str, status: Status, state: str, reason: str = "") -> None:

@@ -135,5 +135,5 @@ def test_fit_sees_the_epochs_from_the_one_it_starts_with() -> None:
     model.compile(loss="mse", run_eagerly=True)
     new_list = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: shown.append([]))
     clock = manager.epoch_clock()
-    model.fit(manager, initial_epoch=2, epochs=4, verbose=0, shuffle=False, callbacks=[clock, new_list])
+    model.fit(manager.dataset(), initial_epoch=2, epochs=4, verbose=0, shuffle=False, callbacks=[clock, new_list])
     assert shown[1:] == [list(example_order(10, "permute", 9, epoch)) for epoch in (2, 3)]

@@ -3,18 +3,19 @@
 import os
 import tempfile
 import warnings
+from typing import Any
 
 import keras
 
 from collab_ensembles import files
-from collab_ensembles.layers import BatchNormalization
 
 
 def with_stock_layers(network: keras.Model) -> keras.Model:
     """The same network, weights and all, in float32 and from layers that Keras itself has."""
 
     def stock(layer: keras.layers.Layer) -> keras.layers.Layer:
-        kind = keras.layers.BatchNormalization if isinstance(layer, BatchNormalization) else type(layer)
+        # Our layers have the variables and the configuration of the Keras layers that they derive from.
+        kind: Any = next(kind for kind in type(layer).__mro__ if not kind.__module__.startswith("collab_ensembles."))
         return kind.from_config({**layer.get_config(), "dtype": "float32"})
 
     copy = keras.models.clone_model(network, clone_function=stock)

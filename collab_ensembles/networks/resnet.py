@@ -16,12 +16,10 @@ import keras
 import numpy as np
 
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.layers import BatchNormalization
+from collab_ensembles.layers import BatchNormalization, PatchConvolution
 from collab_ensembles.networks.sizes import ResNetSize
 
 Tensor = Any
-
-_LEAST_FILTERS_IN_BFLOAT16 = 16
 
 
 def build_resnet(
@@ -47,8 +45,7 @@ def build_resnet(
       decay_scope: `report` decays the kernels of the first B - 1 bricks and their reductions, as a
         scoping accident of the reference code does; `all` decays every kernel.
       precision: `float32`, or `mixed_bfloat16` for the bricks and the convolution before them; pixels,
-        batch statistics and logits stay in float32. Networks of fewer than 16 filters do so
-        altogether: in bfloat16 they are slower. Any other dtype, such as float64, holds throughout.
+        batch statistics and logits stay in float32. Any other dtype, such as float64, holds throughout.
       random: where the seeds of the kernels' initial values come from.
       name: the model's name.
 
@@ -62,8 +59,7 @@ def build_resnet(
             f"{size.image_divisor}; received {height} x {width}"
         )
     exact = "float32" if precision == "mixed_bfloat16" else precision
-    dtype = exact if size.filters < _LEAST_FILTERS_IN_BFLOAT16 else precision
-    brick = _REVISIONS[revision](regularization_rate, decay_scope == "all", random, dtype)
+    brick = _REVISIONS[revision](regularization_rate, decay_scope == "all", random, precision)
     inputs = keras.Input(image_shape, dtype=exact, name="images")
     x = brick.normalize(inputs, "input_normalization", offset=False, dtype=exact)
     x = brick.convolve(x, size.filters, "first_convolution", bias=True)
@@ -119,7 +115,9 @@ class _ReportBrick:
         return x
 
     def _shortcut(self, x: Tensor, filters: int, name: str, bias: bool) -> Tensor:
-        return self.convolve(x, filters, f"{name}_shortcut", width=2, strides=2, padding="valid", bias=bias)
+        return self.convolve(
+            x, filters, f"{name}_shortcut", width=2, strides=2, padding="valid", bias=bias, kind=PatchConvolution
+        )
 
     def _activate(self, x: Tensor, name: str) -> Tensor:
         return self._relu(self.normalize(x, f"{name}_normalization"), f"{name}_relu")
@@ -140,8 +138,9 @@ class _ReportBrick:
         strides: int = 1,
         padding: str = "same",
         bias: bool = False,
+        kind: type[keras.layers.Conv2D] = keras.layers.Conv2D,
     ) -> Tensor:
-        layer = keras.layers.Conv2D(
+        layer = kind(
             filters,
             width,
             strides=strides,
