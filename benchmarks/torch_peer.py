@@ -73,7 +73,7 @@ class ResNet(nn.Module):
 
 
 def train(workload: Workload, clock: Clock) -> None:
-    """Trains one epoch more than `workload.repetitions`."""
+    """Trains one epoch of all steps."""
     if workload.threads is not None:
         torch.set_num_threads(workload.threads)
     sizes = [parse_size(member) for member in workload.members]
@@ -93,12 +93,10 @@ def train(workload: Workload, clock: Clock) -> None:
     step = torch.compile(cost) if workload.compiled else cost
     arrays = random_data(workload)
     pixels, labels = torch.from_numpy(arrays[0]), torch.from_numpy(arrays[1]).long()
-    for _ in range(workload.repetitions + 1):
-        clock.begin()
-        for start in range(0, workload.examples, workload.batch_size):
-            rows = slice(start, start + workload.batch_size)
-            images = pixels[rows].permute(0, 3, 1, 2).float()
-            optimizer.zero_grad()
-            step(images, labels[rows]).backward()
-            optimizer.step()
-        clock.end()
+    for start in range(0, workload.total_steps * workload.batch_size, workload.batch_size):
+        rows = slice(start, start + workload.batch_size)
+        images = pixels[rows].permute(0, 3, 1, 2).float()
+        optimizer.zero_grad()
+        step(images, labels[rows]).backward()
+        optimizer.step()
+        clock.step()

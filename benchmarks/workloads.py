@@ -1,4 +1,4 @@
-"""What is timed: whole training steps in one process, after an epoch to warm up.
+"""What is timed: whole training steps in one process, in one long epoch, after some to warm up.
 
 Run as `python -m benchmarks.workloads '<JSON>'` it prints a line when warm, waits for a line on standard
 input, so that several processes start together, measures, and prints a line of JSON.
@@ -17,7 +17,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """One thing to measure; a repetition is an epoch over `examples`.
+    """One thing to measure.
 
     Attributes:
       kind: `stock` (Keras' own layers and optimizer, `fit` on arrays, default threads), `ours` (as a run of
@@ -27,11 +27,11 @@ class Workload:
       method: collaboration method, at weight 0.01.
       members: as in RunConfig.
       image_shape: (height, width, channels).
-      examples: images in memory.
-      steps: training steps an epoch; None for as many as there are batches.
+      examples: images in memory; None for as many as are shown.
       memory_mapped: whether the images lie in a file, as the data of a run do.
       batch_size: images a step.
-      repetitions: epochs that are timed.
+      steps: training steps a repetition.
+      repetitions: how many are timed, after one to warm up.
       compiled: whether torch.compile is used.
     """
 
@@ -41,51 +41,57 @@ class Workload:
     method: str = "L2"
     members: tuple[str, ...] = ("ST", "M")
     image_shape: tuple[int, int, int] = (28, 28, 1)
-    examples: int = 1_600
-    steps: int | None = None
+    examples: int | None = None
     memory_mapped: bool = False
     batch_size: int = 64
+    steps: int = 25
     repetitions: int = 5
     compiled: bool = False
 
+    @property
+    def total_steps(self) -> int:
+        """Training steps in all, those that warm up included."""
+        return self.steps * (self.repetitions + 1)
+
 
 class Clock:
-    """Times epochs; the first one warms up."""
+    """Times repetitions of so many steps; the first one warms up."""
 
-    def __init__(self, when_warm: Callable[[], None]) -> None:
-        """Calls `when_warm` after the first epoch."""
+    def __init__(self, steps: int, when_warm: Callable[[], None]) -> None:
+        """Calls `when_warm` after the first repetition."""
         self.seconds: list[float] = []
-        self._when_warm = when_warm
-        self._is_warm = False
+        self._steps, self._when_warm = steps, when_warm
+        self._count = 0
+        self._start = 0.0
 
-    def begin(self) -> None:
-        """Starts an epoch."""
-        self._start = time.perf_counter()
-
-    def end(self) -> None:
-        """Ends an epoch."""
-        if self._is_warm:
+    def step(self) -> None:
+        """To be called after each step."""
+        self._count += 1
+        if self._count == self._steps:
+            self._when_warm()
+        elif self._count % self._steps == 0:
             self.seconds.append(time.perf_counter() - self._start)
         else:
-            self._is_warm = True
-            self._when_warm()
+            return
+        self._start = time.perf_counter()
 
 
 def random_data(workload: Workload) -> tuple[np.ndarray, np.ndarray]:
     """Images and labels; speed does not depend on what they show."""
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (workload.examples, *workload.image_shape), np.uint8)
+    examples = workload.examples or workload.total_steps * workload.batch_size
+    images = rng.integers(0, 256, (examples, *workload.image_shape), np.uint8)
     if workload.memory_mapped:
         with tempfile.NamedTemporaryFile(suffix=".npy") as file:
             np.save(file, images)
             file.flush()
             # The mapping outlives the name of the file.
             images = np.load(file.name, mmap_mode="r")
-    return images, rng.integers(0, 10, workload.examples).astype(np.int32)
+    return images, rng.integers(0, 10, examples).astype(np.int32)
 
 
 def train_with_keras(workload: Workload, clock: Clock) -> None:
-    """Trains one epoch more than `workload.repetitions`, with this project or with stock Keras."""
+    """Trains one epoch of all steps, with this project or with stock Keras."""
     from experiments import runtime
 
     if workload.kind == "stock":
@@ -104,12 +110,8 @@ def train_with_keras(workload: Workload, clock: Clock) -> None:
     config = RunConfig(members=workload.members, method=workload.method, weight=weight, precision=workload.precision)
     model = run.build_model(config, workload.image_shape, 10)
     images, labels = random_data(workload)
-    options: dict[str, Any] = {"epochs": workload.repetitions + 1, "shuffle": False, "verbose": 0}
-    options["callbacks"] = [
-        keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda epoch, logs: clock.begin(), on_epoch_end=lambda epoch, logs: clock.end()
-        )
-    ]
+    options: dict[str, Any] = {"steps_per_epoch": workload.total_steps, "shuffle": False, "verbose": 0}
+    options["callbacks"] = [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: clock.step())]
     if workload.kind == "stock":
         members = {name: with_stock_layers(member) for name, member in model.members.items()}
         model = EnsembleModel(members, collaboration.by_name(workload.method), weight)
@@ -118,19 +120,19 @@ def train_with_keras(workload: Workload, clock: Clock) -> None:
     else:
         run.compile_for_training(model, config.learning_rate)
         batches = BatchManager(images, labels, workload.batch_size)
-        model.fit(batches.dataset(), steps_per_epoch=workload.steps, **options)
+        model.fit(batches.dataset(), **options)
 
 
 def measure(workload: Workload, when_warm: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """Images a second in each repetition, and the process's memory in bytes, files in memory aside."""
-    clock = Clock(when_warm)
+    clock = Clock(workload.steps, when_warm)
     if workload.kind == "torch":
         from benchmarks import torch_peer
 
         torch_peer.train(workload, clock)
     else:
         train_with_keras(workload, clock)
-    images = workload.steps * workload.batch_size if workload.steps else workload.examples
+    images = workload.steps * workload.batch_size
     return {"images_per_second": [images / seconds for seconds in clock.seconds], "memory_bytes": _own_memory()}
 
 
