@@ -1,52 +1,127 @@
-"""Checkpoints: every variable of model and optimizer in one file without pickled objects."""
+"""Checkpoints: all that a training needs to go on as if it had never stopped, in one verified file.
 
+A checkpoint is an .npz archive without pickled objects: every variable of the members and of the
+optimizer, and the statistics so far. Random numbers need no state: they are functions of seed, stream
+and epoch. The archive's comment is the SHA-256 of all bytes before it.
+"""
+
+import hashlib
+import io
 import os
 import re
+import zipfile
+from collections.abc import Mapping
 
 import keras
 import numpy as np
+from absl import logging
 
 from collab_ensembles import files
 from collab_ensembles.errors import RunDirectoryError
+from collab_ensembles.logger import Record
 from collab_ensembles.models import Model
 
 _NAME = re.compile(r"epoch-(\d{5})\.npz")
+_KEPT = 2
+_SEAL_LENGTH = 64
+_SERIES = "statistics"
 
 
-def save(directory: str, epoch: int, model: Model) -> None:
-    """Writes `epoch-<epoch>.npz` atomically, then removes all but the last two.
+def save(directory: str, model: Model, record: Record, digest: str) -> None:
+    """Writes `epoch-<epochs done>.npz` atomically, then removes all but the last two.
 
     Args:
       directory: where checkpoints are kept; created if missing.
-      epoch: how many epochs have been trained.
-      model: the model, compiled.
+      model: the model; compiled, if training is to go on from here.
+      record: the statistics so far.
+      digest: of the configuration.
+
+    Raises:
+      CollabError: the file cannot be written; those before it are still there.
     """
+    values = {key: np.asarray(variable) for key, variable in _variables(model).items()}
+    for output, series in record.series.items():
+        values |= {f"{_SERIES}/{output}/{key}": array for key, array in series.items()}
+    values["epochs_done"], values["seconds"] = np.array(record.epochs_done), np.array(record.seconds)
+    values["digest"] = np.array(digest)
     files.make_directory(directory)
-    with files.atomic_write(_path(directory, epoch)) as file:
-        np.savez(file, allow_pickle=False, **{key: np.asarray(value) for key, value in _variables(model).items()})
-    for old in _saved_epochs(directory)[:-2]:
+    files.write_bytes(_path(directory, record.epochs_done), _sealed(values))
+    for old in _saved_epochs(directory)[:-_KEPT]:
         os.unlink(_path(directory, old))
 
 
-def restore(directory: str, epoch: int, model: Model) -> None:
-    """Puts the values after `epoch` epochs into the model's variables, and the optimizer's if compiled.
+def restore(directory: str, model: Model, digest: str) -> Record | None:
+    """Puts the newest good checkpoint into the model's variables, and the optimizer's if compiled.
 
-    Raises:
-      RunDirectoryError: there is no such checkpoint, or it is not one of this model.
+    Damaged checkpoints, and those of other settings, are named in a warning and passed over.
+
+    Returns:
+      The statistics up to that epoch, or None where there is no good checkpoint: the model is then
+      as it was.
     """
-    path = _path(directory, epoch)
+    epochs = _saved_epochs(directory)
+    for epoch in reversed(epochs):
+        try:
+            return _restore_one(_path(directory, epoch), model, digest)
+        except RunDirectoryError as error:
+            logging.warning("%s; the one before it is used", error)
+    if epochs:
+        logging.warning("%s: no checkpoint is left that can be used", directory)
+    return None
+
+
+def _restore_one(path: str, model: Model, digest: str) -> Record:
+    values = _unsealed(path)
+    variables = _variables(model)
     try:
-        # NumPy leaves a file that it opens itself open where it turns out to be damaged.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as values:
-            for key, variable in _variables(model).items():
-                variable.assign(values[key])
-    except FileNotFoundError as error:
-        raise RunDirectoryError(f"{path}: no such checkpoint; train the run for at least one epoch") from error
-    except Exception as error:  # what damaged bytes raise has no end
-        raise RunDirectoryError(f"{path}: not a checkpoint of this model ({error}); train the run again") from error
+        if str(values.pop("digest")) != digest:
+            raise ValueError("of other settings")
+        record = _record(values)
+        differing = [key for key, variable in variables.items() if values[key].shape != tuple(variable.shape)]
+        if differing:
+            raise ValueError(f"other shapes of {', '.join(differing)}")
+    except (KeyError, ValueError) as error:
+        raise RunDirectoryError(f"{path}: not a checkpoint of this model ({error})") from error
+    for key, variable in variables.items():
+        variable.assign(values[key])
+    return record
+
+
+def _record(values: Mapping[str, np.ndarray]) -> Record:
+    series: dict[str, dict[str, np.ndarray]] = {}
+    for key, array in values.items():
+        kind, _, name = key.partition("/")
+        if kind == _SERIES:
+            output, _, statistic = name.rpartition("/")
+            series.setdefault(output, {})[statistic] = array
+    return Record(int(values["epochs_done"]), float(values["seconds"]), series)
+
+
+def _sealed(values: Mapping[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **values)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.comment = bytes(_SEAL_LENGTH)
+    body = buffer.getvalue()[:-_SEAL_LENGTH]
+    return body + hashlib.sha256(body).hexdigest().encode()
+
+
+def _unsealed(path: str) -> dict[str, np.ndarray]:
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise RunDirectoryError(f"{path}: cannot be read ({error.strerror})") from error
+    body, seal = content[:-_SEAL_LENGTH], content[-_SEAL_LENGTH:]
+    if hashlib.sha256(body).hexdigest().encode() != seal:
+        raise RunDirectoryError(f"{path}: truncated or altered, its checksum differs")
+    with np.load(io.BytesIO(content), allow_pickle=False) as values:
+        return {key: values[key] for key in values.files}
 
 
 def _saved_epochs(directory: str) -> list[int]:
+    if not os.path.isdir(directory):
+        return []
     matches = map(_NAME.fullmatch, os.listdir(directory))
     return sorted(int(match.group(1)) for match in matches if match)
 

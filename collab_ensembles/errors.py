@@ -15,3 +15,7 @@ class DataError(CollabError):
 
 class RunDirectoryError(CollabError):
     """A run directory that cannot be used as it is."""
+
+
+class DivergenceError(CollabError):
+    """A training whose numbers are no longer finite."""

@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 
 from collab_ensembles.errors import CollabError
 
+_TEMPORARY = ".tmp"
+
 
 def sync_directory(directory: str) -> None:
     """Makes renames in `directory` durable."""
@@ -31,7 +33,7 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
     directory = os.path.dirname(os.path.abspath(path))
     temporary = None
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=os.path.basename(path), suffix=".tmp")
+        descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=os.path.basename(path), suffix=_TEMPORARY)
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
@@ -46,6 +48,14 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
         if temporary is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
+
+
+def remove_temporaries(directory: str) -> None:
+    """Removes what `atomic_write` leaves in a directory, or in one that does not exist, when killed."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(directory):
+            if name.endswith(_TEMPORARY):
+                os.unlink(os.path.join(directory, name))
 
 
 def write_bytes(path: str, content: bytes) -> None:

@@ -1,9 +1,10 @@
 """Logger: a Keras callback that keeps the statistics of each epoch in pickles and graphs."""
 
+import dataclasses
 import os
 import pickle
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ import numpy as np
 from absl import logging
 
 from collab_ensembles import files, graphs
+from collab_ensembles.models.model import DISAGREEMENT
 
 _GRAPH_SECONDS = 30.0
 """Graphs are drawn at the end, and before that at most this often."""
@@ -25,9 +27,41 @@ _SERIES = {
     "test_errors": "val_{}_error",
     "test_costs": "val_{}_cost",
 }
+# What the ensemble's pickle has beside them, on the test examples.
+_ENSEMBLE_SERIES = {name: f"val_{name}" for name in DISAGREEMENT}
 
-Series = dict[str, np.ndarray]
-Report = Callable[[int, Mapping[str, float]], None]
+
+@dataclasses.dataclass
+class Record:
+    """The statistics of a training so far.
+
+    Attributes:
+      epochs_done: completed epochs.
+      seconds: time of training; pauses after a crash are left out.
+      series: for each output the arrays of its pickle, by name.
+    """
+
+    epochs_done: int
+    seconds: float
+    series: dict[str, dict[str, np.ndarray]]
+
+    @classmethod
+    def empty(cls, outputs: Iterable[str], epochs: int) -> "Record":
+        """The record before the first of so many epochs."""
+        return cls(0, 0.0, {output: {key: np.zeros(epochs) for key in _series(output)} for output in outputs})
+
+    def test_errors(self) -> dict[str, float]:
+        """The latest test error of each output, as a fraction."""
+        return {output: float(series["test_errors"][self.epochs_done - 1]) for output, series in self.series.items()}
+
+
+def _series(output: str) -> dict[str, str]:
+    """The keys of an output's pickle, and the entries of the epoch's logs that they collect."""
+    further = _ENSEMBLE_SERIES if output == "ensemble" else {}
+    return {**{key: template.format(output) for key, template in _SERIES.items()}, **further}
+
+
+Report = Callable[[Record], None]
 
 
 class Logger(keras.callbacks.Callback):
@@ -35,8 +69,9 @@ class Logger(keras.callbacks.Callback):
 
     A pickle is a dict of builtins and NumPy arrays: for each of `train_errors`, `train_costs`,
     `test_errors`, `test_costs`, `train_errors_mean` and `train_costs_mean` a float64 array of one
-    value an epoch (zeros for epochs to come; errors as fractions), `start_time` and `end_time` in
-    seconds since 1970, and `params`.
+    value an epoch (zeros for epochs to come; errors as fractions), that of the ensemble also
+    `disagreement` and `logit_distance` (see `models.model.DISAGREEMENT`); `start_time` and `end_time` in
+    seconds since 1970 (their difference is the time of training, without pauses), and `params`.
     """
 
     def __init__(
@@ -45,7 +80,8 @@ class Logger(keras.callbacks.Callback):
         stems: Mapping[str, str],
         epochs: int,
         params: Mapping[str, Any],
-        report: Report = lambda epochs_done, test_errors: None,
+        report: Report = lambda record: None,
+        record: Record | None = None,
     ) -> None:
         """Prepares a training of `epochs` epochs.
 
@@ -54,57 +90,59 @@ class Logger(keras.callbacks.Callback):
           stems: for each output (see `Model.statistics_names`) the name of its files without ending.
           epochs: the length of the whole training.
           params: what the pickles tell of the settings; builtins only.
-          report: called when the files of an epoch are written, with the number of epochs done and
-            the test error of each output as a fraction.
+          report: called whenever the pickles have been written.
+          record: of a training that is resumed: the pickles are written anew from it at once.
         """
         super().__init__()
         self._directory, self._stems, self._epochs = directory, stems, epochs
         self._params, self._report = params, report
-        self._series: dict[str, Series] = {output: {key: np.zeros(epochs) for key in _SERIES} for output in stems}
+        self._record = record or Record.empty(stems, epochs)
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Notes the time and says what the lines to come mean."""
-        self._start_time = self._graphs_drawn = time.time()
+        self._graphs_drawn = time.time()
+        self._start_time = time.time() - self._record.seconds
         logging.info("loss and error of each output, on the training examples and on the test examples:")
+        if self._record.epochs_done:
+            self._write_pickles()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Takes in the statistics of an epoch, counted from 0, and writes all files."""
-        missing = {name.format(output) for output in self._stems for name in _SERIES.values()} - set(logs or {})
+        missing = {name for output in self._stems for name in _series(output).values()} - set(logs or {})
         if logs is None or missing:
             raise ValueError(
                 f"the epoch has no {', '.join(sorted(missing))}; pass validation_data to fit, and one stem for each "
                 "of the model's statistics_names"
             )
-        for output, series in self._series.items():
-            for key, template in _SERIES.items():
-                series[key][epoch] = logs[template.format(output)]
-        self._end_time = time.time()
+        for output, series in self._record.series.items():
+            for key, name in _series(output).items():
+                series[key][epoch] = logs[name]
+        self._record.epochs_done = epoch + 1
+        self._record.seconds = time.time() - self._start_time
         self._write_pickles()
-        if self._end_time - self._graphs_drawn >= _GRAPH_SECONDS:
-            self._draw(epoch + 1)
+        if time.time() - self._graphs_drawn >= _GRAPH_SECONDS:
+            self._draw()
         logging.info("%s", self._line(epoch))
-        self._report(
-            epoch + 1, {output: float(series["test_errors"][epoch]) for output, series in self._series.items()}
-        )
-        self._epochs_done = epoch + 1
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         """Draws the final graphs."""
-        self._draw(self._epochs_done)
+        self._draw()
 
     def _write_pickles(self) -> None:
-        for output, series in self._series.items():
+        for output, series in self._record.series.items():
             content = {
                 **series,
                 "start_time": self._start_time,
-                "end_time": self._end_time,
+                "end_time": self._start_time + self._record.seconds,
                 "params": {**self._params, "filename": self._stems[output]},
             }
             path = os.path.join(self._directory, f"{self._stems[output]}.pkl")
             files.write_bytes(path, pickle.dumps(content, protocol=4))
+        self._report(self._record)
 
-    def _draw(self, epochs_done: int) -> None:
-        for output, series in self._series.items():
+    def _draw(self) -> None:
+        epochs_done = self._record.epochs_done
+        for output, series in self._record.series.items():
             for kind in ("error", "cost"):
                 curves = {part: series[f"{part}_{kind}s"][:epochs_done] for part in ("train", "test")}
                 picture = graphs.epoch_graph(f"{output}: {kind}", kind, curves)
@@ -115,7 +153,7 @@ class Logger(keras.callbacks.Callback):
         columns = [
             f"{output} train {series['train_costs'][epoch]:.4f} {100 * series['train_errors'][epoch]:5.2f} % "
             f"test {series['test_costs'][epoch]:.4f} {100 * series['test_errors'][epoch]:5.2f} %"
-            for output, series in self._series.items()
+            for output, series in self._record.series.items()
         ]
-        minutes = (self._end_time - self._start_time) / 60
+        minutes = self._record.seconds / 60
         return f"epoch {epoch + 1:3d}/{self._epochs}  {'   '.join(columns)}   {minutes:.1f} min"

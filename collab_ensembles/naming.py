@@ -33,6 +33,12 @@ def _method_name(config: RunConfig) -> str:
     return f"{config.method}_{config.weight!r}"
 
 
+def describe(config: RunConfig) -> str:
+    """A run among those of its grid, for people: `plain, seed 0` or `L2 0.01, seed 0`."""
+    method = "plain" if config.method == "None" else f"{config.method} {config.weight:g}"
+    return f"{method}, seed {config.seed}"
+
+
 def run_directory(log_dir: str, config: RunConfig) -> str:
     """Where a run keeps its files; different settings, different directory."""
     name = f"{run_name(config)}-seed{config.seed}-{config.digest()[:8]}"

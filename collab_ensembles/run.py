@@ -1,22 +1,23 @@
 """run: the one place that wires configuration, data, model, training and logging together."""
 
+import dataclasses
 import os
 import platform
-import shutil
 import time
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from collab_ensembles import __version__, checkpoint, collaboration, datasets, files, naming, run_directory, schedule
 from collab_ensembles.batch_manager import BatchManager
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import Dataset, catalogue
 from collab_ensembles.datasets.catalogue import Description
-from collab_ensembles.errors import RunDirectoryError
-from collab_ensembles.logger import Logger
+from collab_ensembles.errors import DivergenceError, RunDirectoryError
+from collab_ensembles.logger import Logger, Record
 from collab_ensembles.models import EnsembleModel, Model, SingleModel
 from collab_ensembles.networks.resnet import build_resnet
 from collab_ensembles.networks.sizes import parse_size
@@ -31,55 +32,90 @@ _TEST_BATCH_SIZE = 500
 """Test statistics are weighted by the sample: this decides speed and memory, and no result."""
 
 
-def run(
-    config: RunConfig,
-    directory: str,
-    *,
-    data_dir: str | None = None,
-    stop_after: int | None = None,
-    threads: int | None = None,
-) -> Status:
+_LOCK_PATIENCE = 20.0
+"""Seconds to wait for a process that is ending: the training of a sweep that was killed, say."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a run is computed, which decides nothing about its results.
+
+    Attributes:
+      data_dir: see `datasets.load`.
+      stop_after: end after so many epochs of the schedule that `RunConfig.epochs` lays down.
+      checkpoint_every: write a checkpoint after so many epochs; there is always one at the end.
+      threads: how many TensorFlow was given; recorded, since equal bits are promised at equal threads.
+    """
+
+    data_dir: str | None = None
+    stop_after: int | None = None
+    checkpoint_every: int = 1
+    threads: int | None = None
+
+
+def run(config: RunConfig, directory: str, options: Options | None = None) -> Status:
     """Trains one configuration and leaves its statistics and checkpoints in `directory`.
 
-    A run that is done already, or was stopped after as many epochs, is left as it is.
+    A run that is done already, or was stopped after as many epochs, is left as it is; one that was cut
+    off goes on from its newest good checkpoint. Either way the statistics are, bit for bit, those of a
+    run that was never interrupted, on the same machine and with as many threads.
 
     Args:
       config: what to train.
       directory: the run directory; created if missing.
-      data_dir: see `datasets.load`.
-      stop_after: end after so many epochs of the schedule that `config.epochs` lays down.
-      threads: how many TensorFlow was given; recorded, since equal bits are promised at equal threads.
+      options: how to do so; default: `Options()`.
 
     Returns:
       The status at the end: `done`, or `stopped` if `stop_after` came first.
 
     Raises:
-      CollabError: settings and data do not fit, data are missing, or the directory is unwritable.
+      DivergenceError: a cost became infinite or undefined.
+      CollabError: settings and data do not fit, data are missing, or the directory is unwritable or
+        another run's.
     """
+    options = options or Options()
     files.make_directory(directory)
-    with run_directory.lock(directory):
-        if run_directory.is_done(directory, stop_after):
+    with run_directory.lock(directory, patience=_LOCK_PATIENCE):
+        if run_directory.is_done(directory, options.stop_after):
             return run_directory.read_status(directory)
-        return _run_anew(config, directory, data_dir, stop_after, threads)
+        _claim(directory, config)
+        status = _begun(directory, _environment(config, options.threads))
+        try:
+            _train(config, directory, status, options)
+        except Exception as error:
+            _end(directory, status, "failed", f"{type(error).__name__}: {' '.join(str(error).split())}"[:500])
+            raise
+        except BaseException:
+            _end(directory, status, "stopped", "interrupted")
+            raise
+        _end(directory, status, "done" if status.epochs_done == config.epochs else "stopped")
+        return status
 
 
-def _run_anew(
-    config: RunConfig, directory: str, data_dir: str | None, stop_after: int | None, threads: int | None
-) -> Status:
-    # Checkpoints of an attempt that was cut off are not of this one.
-    shutil.rmtree(os.path.join(directory, CHECKPOINTS), ignore_errors=True)
-    run_directory.write_config(directory, config)
-    status = Status(state="running", started=time.time(), environment=_environment(config, threads))
-    run_directory.write_status(directory, status)
+def _claim(directory: str, config: RunConfig) -> None:
+    """Makes the directory this run's, and rids it of what a dying process left half-written."""
+    if os.path.exists(os.path.join(directory, "config.json")):
+        if run_directory.read_config(directory) != config:
+            raise RunDirectoryError(f"{directory}: holds a run of other settings; choose another directory")
+    else:
+        run_directory.write_config(directory, config)
+    for parent in (directory, os.path.join(directory, CHECKPOINTS)):
+        files.remove_temporaries(parent)
+
+
+def _begun(directory: str, environment: dict[str, Any]) -> Status:
+    """Writes the status `running`; what an earlier attempt resumed from stays noted."""
     try:
-        _train(config, directory, status, data_dir, stop_after)
-    except Exception as error:
-        _end(directory, status, "failed", f"{type(error).__name__}: {' '.join(str(error).split())}"[:500])
-        raise
-    except BaseException:
-        _end(directory, status, "stopped", "interrupted")
-        raise
-    _end(directory, status, "done" if status.epochs_done == config.epochs else "stopped")
+        earlier = run_directory.read_status(directory)
+    except RunDirectoryError:
+        earlier = Status()
+    changed = [key for key, value in environment.items() if earlier.environment.get(key, value) != value]
+    if changed:
+        logging.warning(
+            "%s: begun with another %s; the last bits of its numbers may differ", directory, ", ".join(changed)
+        )
+    status = Status(state="running", started=time.time(), environment=environment, resumed=earlier.resumed)
+    run_directory.write_status(directory, status)
     return status
 
 
@@ -112,7 +148,7 @@ def compile_for_training(model: Model, learning_rate: float) -> None:
 
 
 def restore(directory: str) -> tuple[Model, Status]:
-    """The model of a run with the weights of its newest checkpoint, and the run's status.
+    """The model of a run with the weights of its newest checkpoint, and the run's status at that epoch.
 
     Raises:
       RunDirectoryError: the directory holds no run, or none that has been trained for an epoch.
@@ -121,8 +157,10 @@ def restore(directory: str) -> tuple[Model, Status]:
     if status.data is None:
         raise RunDirectoryError(f"{directory}: nothing trained yet (state {status.state}); train the run first")
     model = build_model(config, status.data.image_shape, status.data.num_classes)
-    checkpoint.restore(os.path.join(directory, CHECKPOINTS), status.epochs_done, model)
-    return model, status
+    record = checkpoint.restore(os.path.join(directory, CHECKPOINTS), model, config.digest())
+    if record is None:
+        raise RunDirectoryError(f"{directory}: no checkpoint to use; train the run for at least one epoch")
+    return model, dataclasses.replace(status, epochs_done=record.epochs_done, test_errors=record.test_errors())
 
 
 def load_data(config: RunConfig, data_dir: str | None) -> Dataset:
@@ -153,9 +191,9 @@ def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, 
     }
 
 
-def _train(config: RunConfig, directory: str, status: Status, data_dir: str | None, stop_after: int | None) -> None:
+def _train(config: RunConfig, directory: str, status: Status, options: Options) -> None:
     assert config.epochs is not None
-    dataset = load_data(config, data_dir)
+    dataset = load_data(config, options.data_dir)
     status.data = DataFacts(dataset.name, dataset.image_shape, dataset.num_classes)
     model = build_model(config, dataset.image_shape, dataset.num_classes)
     compile_for_training(model, config.learning_rate)
@@ -168,27 +206,54 @@ def _train(config: RunConfig, directory: str, status: Status, data_dir: str | No
         mirror=catalogue.is_mirrored(config.dataset),
         seed=config.seed,
     )
+    checkpoints, digest = os.path.join(directory, CHECKPOINTS), config.digest()
+    restored = checkpoint.restore(checkpoints, model, digest)
+    first_epoch = restored.epochs_done if restored else 0
+    last_epoch = min(config.epochs, options.stop_after or config.epochs)
     stems = naming.statistics_names(config)
 
-    def report(epochs_done: int, test_errors: Any) -> None:
-        checkpoint.save(os.path.join(directory, CHECKPOINTS), epochs_done, model)
-        status.epochs_done, status.test_errors, status.ended = epochs_done, dict(test_errors), time.time()
+    def report(record: Record) -> None:
+        epoch = record.epochs_done
+        if epoch > first_epoch and (epoch % options.checkpoint_every == 0 or epoch == last_epoch):
+            checkpoint.save(checkpoints, model, record, digest)
+        status.epochs_done, status.test_errors, status.ended = epoch, record.test_errors(), time.time()
         pickles = [f"{stem}.pkl" for stem in stems.values()]
         status.pickles = {name: run_directory.sha256(os.path.join(directory, name)) for name in pickles}
         run_directory.write_status(directory, status)
 
+    if restored:
+        status.resumed.append(first_epoch)
+        logging.info("going on after epoch %d of %d, from the checkpoint", first_epoch, config.epochs)
     model.fit(
         batches.dataset(),
-        epochs=min(config.epochs, stop_after or config.epochs),
+        initial_epoch=first_epoch,
+        epochs=last_epoch,
         shuffle=False,
         verbose=0,
         validation_data=_test_batches(dataset.test_images, dataset.test_labels),
         callbacks=[
             batches.epoch_clock(),
             _learning_rate_clock(model, config.learning_rate, config.epochs),
-            Logger(directory, stems, config.epochs, reference_params(config), report),
+            _divergence_guard(model, config),
+            Logger(directory, stems, config.epochs, reference_params(config), report, restored),
         ],
     )
+
+
+def _divergence_guard(model: Model, config: RunConfig) -> keras.callbacks.Callback:
+    """Ends a training at the end of an epoch with a cost that is no finite number, before that is kept."""
+
+    def check(epoch: int, logs: Any) -> None:
+        for part, prefix in (("training", ""), ("test", "val_")):
+            for name in model.statistics_names:
+                cost = float(logs[f"{prefix}{name}_cost"])
+                if not np.isfinite(cost):
+                    raise DivergenceError(
+                        f"epoch {epoch + 1}: the {part} cost of {name} is {cost} ({naming.describe(config)}); "
+                        "the epoch before is kept; try a smaller --learning_rate or --weight"
+                    )
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=check)
 
 
 def _learning_rate_clock(model: Model, initial: float, epochs: int) -> keras.callbacks.Callback:

@@ -6,14 +6,20 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
+
+from absl import logging
 
 from collab_ensembles import files
 from collab_ensembles.config import FORMAT_VERSION, RunConfig
 from collab_ensembles.errors import ConfigError, RunDirectoryError
 
 STATES = ("queued", "running", "stopped", "done", "failed")
+
+_LOCK_POLL_SECONDS = 0.2
+_TRAIN_AGAIN = "the command that trained the run makes it again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Status:
       pickles: SHA-256 of each pickle, by file name.
       started: seconds since 1970.
       ended: likewise, at the latest change.
+      resumed: the numbers of completed epochs from which the training was taken up again.
       data: facts on the data, once they are loaded.
       environment: versions, threads and whatever else may explain a difference.
     """
@@ -48,6 +55,7 @@ class Status:
     pickles: dict[str, str] = dataclasses.field(default_factory=dict)
     started: float = 0.0
     ended: float = 0.0
+    resumed: list[int] = dataclasses.field(default_factory=list)
     data: DataFacts | None = None
     environment: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -73,9 +81,16 @@ def read_config(directory: str) -> RunConfig:
             "use another log directory, or the release that wrote it"
         )
     try:
-        return RunConfig.from_json(content["config"])
-    except (KeyError, TypeError, ConfigError) as error:
-        raise RunDirectoryError(f"{directory}/config.json: {error}") from error
+        config = RunConfig.from_json(content["config"])
+        digest = config.digest()
+    except (AttributeError, KeyError, TypeError, ConfigError) as error:
+        raise RunDirectoryError(f"{directory}/config.json: {type(error).__name__}: {error}") from error
+    if content.get("digest") != digest:
+        raise RunDirectoryError(
+            f"{directory}/config.json: its settings have the digest {digest[:8]}, not the one written beside them; it "
+            "was altered: delete it, and the command that trained the run writes it again"
+        )
+    return config
 
 
 def write_status(directory: str, status: Status) -> None:
@@ -87,56 +102,100 @@ def read_status(directory: str) -> Status:
     """The status of the run in `directory`; `queued` where nothing has been written yet.
 
     Raises:
-      RunDirectoryError: status.json is damaged or has unknown fields.
+      RunDirectoryError: status.json is damaged, or has unknown fields or values.
     """
     path = os.path.join(directory, "status.json")
     if not os.path.exists(path):
         return Status()
+    content = _read_json(path)
+    unknown = sorted(set(content) - {field.name for field in dataclasses.fields(Status)})
+    if unknown:
+        raise RunDirectoryError(f"{path}: unknown fields: {', '.join(unknown)}; was this written by another version?")
     try:
-        content = _read_json(path)
-        facts = content.get("data")
-        if facts is not None:
-            content["data"] = DataFacts(**{**facts, "image_shape": tuple(facts["image_shape"])})
-        status = Status(**content)
-    except (KeyError, TypeError) as error:
-        raise RunDirectoryError(
-            f"{path}: unknown or missing fields ({error}); was this written by another version?"
-        ) from error
+        return _status(content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunDirectoryError(f"{path}: damaged ({type(error).__name__}: {error}); {_TRAIN_AGAIN}") from error
+
+
+def _status(content: dict[str, Any]) -> Status:
+    facts = content.get("data")
+    if facts is not None:
+        height, width, channels = map(int, facts["image_shape"])
+        facts = DataFacts(str(facts["name"]), (height, width, channels), int(facts["num_classes"]))
+    status = Status(**{**content, "data": facts})
+    numbers = [status.epochs_done, status.started, status.ended, *status.test_errors.values(), *status.resumed]
+    texts = [status.state, status.reason, *status.pickles.values()]
+    if not all(isinstance(number, int | float) for number in numbers) or not isinstance(status.epochs_done, int):
+        raise ValueError("text where a number is needed")
+    if not all(isinstance(text, str) for text in texts) or not isinstance(status.environment, dict):
+        raise ValueError("no text where text is needed")
     if status.state not in STATES:
-        raise RunDirectoryError(f"{path}: unknown state {status.state!r}; known: {', '.join(STATES)}")
+        raise ValueError(f"unknown state {status.state!r}; known: {', '.join(STATES)}")
     return status
 
 
 def is_done(directory: str, stop_after: int | None = None) -> bool:
-    """Whether a run has been trained there to its end, or for `stop_after` epochs."""
+    """Whether a run has been trained there to its end, or for `stop_after` epochs, and is undamaged.
+
+    Damage is named in a warning: a training that is started there mends it from its checkpoint.
+    """
     if not os.path.exists(os.path.join(directory, "config.json")):
         return False
-    status = read_status(directory)
+    try:
+        status = read_status(directory)
+    except RunDirectoryError as error:
+        logging.warning("%s", error)
+        return False
     stopped = status.state == "stopped" and stop_after is not None and status.epochs_done >= stop_after
-    return status.state == "done" or stopped
+    if status.state != "done" and not stopped:
+        return False
+    changed = changed_pickles(directory, status)
+    for name in changed:
+        logging.warning("%s: missing, or changed since it was written; %s", os.path.join(directory, name), _TRAIN_AGAIN)
+    return not changed
+
+
+def changed_pickles(directory: str, status: Status) -> list[str]:
+    """The names of the pickles that are missing or differ from what the run wrote."""
+    paths = {name: os.path.join(directory, name) for name in status.pickles}
+    return [name for name, path in paths.items() if not os.path.isfile(path) or sha256(path) != status.pickles[name]]
 
 
 @contextlib.contextmanager
-def lock(directory: str) -> Iterator[None]:
-    """Keeps other processes from training the same run; released when this process ends, however it does.
+def lock(directory: str, work: str = "training this run", patience: float = 0.0) -> Iterator[None]:
+    """Keeps other processes from the same work; released when this process ends, however it does.
+
+    Args:
+      directory: what is locked.
+      work: what only one process at a time may do there.
+      patience: for how many seconds to wait for another process to end.
 
     Raises:
       RunDirectoryError: another process holds the lock.
       CollabError: the directory cannot be written.
     """
     path = os.path.join(directory, "lock")
+    deadline = time.monotonic() + patience
     try:
         file = open(path, "a", encoding="utf-8")  # noqa: SIM115  (closed below, once it has been locked)
     except OSError as error:
         raise files.unwritable(path, error) from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunDirectoryError(
-                f"{directory}: another process is training this run; wait for it, or give another --log_dir"
-            ) from error
+        while not _locked(file):
+            if time.monotonic() >= deadline:
+                raise RunDirectoryError(
+                    f"{directory}: another process is {work}; wait for it, or give another --log_dir"
+                )
+            time.sleep(_LOCK_POLL_SECONDS)
         yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def find(log_dir: str) -> Iterator[str]:
@@ -167,7 +226,7 @@ def _read_json(path: str) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise RunDirectoryError(f"{path}: no such file; give the directory of a run") from error
     except (OSError, ValueError) as error:
-        raise RunDirectoryError(f"{path}: damaged ({error}); delete the run's directory to train it again") from error
+        raise RunDirectoryError(f"{path}: damaged ({error}); delete it: {_TRAIN_AGAIN}") from error
     if not isinstance(content, dict):
-        raise RunDirectoryError(f"{path}: damaged (no JSON object); delete the run's directory to train it again")
+        raise RunDirectoryError(f"{path}: damaged (no JSON object); delete it: {_TRAIN_AGAIN}")
     return content

@@ -16,7 +16,13 @@ def default_data_dir() -> str:
     return os.path.join(base, "collab_ensembles")
 
 
-def load(name: str, data_dir: str | None = None, split: str = "report", train_limit: int | None = None) -> Dataset:
+def load(
+    name: str,
+    data_dir: str | None = None,
+    split: str = "report",
+    train_limit: int | None = None,
+    verify: bool = False,
+) -> Dataset:
     """Loads a data set, fetching it at first use.
 
     Args:
@@ -25,6 +31,7 @@ def load(name: str, data_dir: str | None = None, split: str = "report", train_li
       split: `report` (the split of the published tables), `standard` (the official one) or
         `validation` (the last tenth of the report's training part serves as the test part).
       train_limit: keep only so many of the training examples, the first ones.
+      verify: hold what the cache has to its digests first; what is damaged is made again.
 
     Raises:
       ConfigError: an unknown name or split.
@@ -41,7 +48,8 @@ def load(name: str, data_dir: str | None = None, split: str = "report", train_li
         label_names = tuple(str(label) for label in range(int(max(train.labels.max(), test.labels.max())) + 1))
     else:
         entry = catalogue.CATALOGUE[name]
-        train, test = _compose(entry, entry.composition(split), data_dir)
+        cache = ArrayCache(data_dir, entry.name, verify)
+        train, test = _compose(entry, entry.composition(split), cache, data_dir)
         label_names = entry.label_names
     held_out = catalogue.validation_size(split, len(train.labels))
     if split == "validation":
@@ -53,8 +61,9 @@ def load(name: str, data_dir: str | None = None, split: str = "report", train_li
     return dataset.first(train_limit) if train_limit else dataset
 
 
-def _compose(entry: catalogue.Entry, composition: catalogue.Composition, data_dir: str) -> tuple[Part, Part]:
-    cache = ArrayCache(data_dir, entry.name)
+def _compose(
+    entry: catalogue.Entry, composition: catalogue.Composition, cache: ArrayCache, data_dir: str
+) -> tuple[Part, Part]:
     train = _pool(entry, composition.train, cache, data_dir)
     if composition.test:
         return train, _pool(entry, composition.test, cache, data_dir)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
 from collab_ensembles import files
 from collab_ensembles.datasets import digests as digests_lib
@@ -30,13 +31,38 @@ class Part(NamedTuple):
 class ArrayCache:
     """Parts below `<data_dir>/arrays/<data set>/<part>/`, each written whole or not at all."""
 
-    def __init__(self, data_dir: str, dataset: str) -> None:
+    def __init__(self, data_dir: str, dataset: str, verify: bool = False) -> None:
+        """Opens the cache of a data set; with `verify`, parts are held to their digests as they are read."""
+        self._verify = verify
         self._directory = os.path.join(data_dir, "arrays", dataset.replace("/", "_"))
         self._record = os.path.join(self._directory, "digests.json")
 
     def read(self, part: str) -> Part | None:
-        """The cached part, memory-mapped, or None."""
+        """The cached part, memory-mapped, or None.
+
+        Raises:
+          DataError: the part is damaged. With `verify` it is removed instead, with a warning.
+        """
         directory = os.path.join(self._directory, part)
+        if not self._verify:
+            return self._load(directory)
+        try:
+            content = self._load(directory)
+            reason = "" if content is None or self._is_as_recorded(part, content) else "its digest differs"
+        except DataError as error:
+            content, reason = None, str(error)
+        if not reason:
+            return content
+        logging.warning("%s: damaged (%s); it is made again", directory, reason)
+        shutil.rmtree(directory)
+        return None
+
+    def _is_as_recorded(self, part: str, content: Part) -> bool:
+        ordered, digest = in_digest_order([content])
+        in_order = all(np.array_equal(a, b) for a, b in zip(ordered, content, strict=True))
+        return in_order and digest == self._recorded().get(part)
+
+    def _load(self, directory: str) -> Part | None:
         try:
             images = np.load(os.path.join(directory, "images.npy"), mmap_mode="r", allow_pickle=False)
             labels = np.load(os.path.join(directory, "labels.npy"), mmap_mode="r", allow_pickle=False)
@@ -44,7 +70,7 @@ class ArrayCache:
             if not os.path.isdir(directory):
                 return None
             reason = " ".join(str(error).split())
-            raise DataError(f"{directory}: damaged ({reason}); delete it, and it is made again") from error
+            raise DataError(f"{directory}: damaged ({reason}); experiments.prepare makes it again") from error
         return Part(images, labels)
 
     def write(self, part: str, content: Part, digest: str, source: str) -> Part:

@@ -1,5 +1,6 @@
 """Model: the base of all groups of networks, with the one training step they share."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,10 @@ import tensorflow as tf
 from collab_ensembles.models.statistics import EpochStatistics
 
 Tensor = Any
+
+DISAGREEMENT = ("disagreement", "logit_distance")
+"""What the statistics of several members have beside costs and errors: the share of examples on which two
+members answer differently, and the Euclidean distance of their logits, as means over all pairs."""
 
 
 class Model(keras.Model):
@@ -34,7 +39,8 @@ class Model(keras.Model):
             raise ValueError(f"received members {list(members)}; needed: at least one, none of them named 'ensemble'")
         self.members = dict(members)
         self.statistics_names = [*members, "ensemble"] if len(members) > 1 else list(members)
-        self.statistics = EpochStatistics(self.statistics_names)
+        further = DISAGREEMENT if len(members) > 1 else ()
+        self.statistics = EpochStatistics(self.statistics_names, further)
         self.built = True
 
     def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
@@ -89,17 +95,30 @@ class Model(keras.Model):
         cross-entropy of the softmax of that mean, without decay or collaboration.
         """
         batch_size = keras.ops.shape(labels)[0]
+        further: Sequence[Tensor] = ()
         if len(logits) > 1:
+            further = _disagreement(logits)
             mean_logits = sum(logits) / len(logits)
             logits = [*logits, mean_logits]
             costs = [*costs, _mean_cross_entropy(labels, mean_logits)]
         errors = [_error(labels, output) for output in logits]
-        self.statistics.update_state(total, costs, errors, batch_size)
+        self.statistics.update_state(total, costs, errors, batch_size, further)
         return self.get_metrics_result()
 
 
 def _mean_cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:
     return keras.ops.mean(keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True))
+
+
+def _disagreement(logits: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Means over all pairs of members: how often their answers differ, and how far apart their logits are."""
+    pairs = list(itertools.combinations(logits, 2))
+    answers = [keras.ops.not_equal(keras.ops.argmax(a, axis=-1), keras.ops.argmax(b, axis=-1)) for a, b in pairs]
+    distances = [keras.ops.sqrt(keras.ops.sum(keras.ops.square(a - b), axis=-1)) for a, b in pairs]
+    return (
+        keras.ops.mean(keras.ops.cast(keras.ops.stack(answers), "float32")),
+        keras.ops.mean(keras.ops.stack(distances)),
+    )
 
 
 def _error(labels: Tensor, logits: Tensor) -> Tensor:

@@ -18,19 +18,28 @@ class EpochStatistics(keras.metrics.Metric):
     weighted by the size of the batch, and `<name>_running_cost` and `<name>_running_error`, the
     running average that the published statistics hold for the training set (remark 5.1).
 
-    `loss` is the mean of the objective. All values are kept in vectors: a step updates three
+    `loss` is the mean of the objective, and quantities that concern no single output have means under
+    their own names. All values are kept in vectors: a step updates three
     variables, however many outputs there are.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], further: Sequence[str] = ()) -> None:
+        """Takes the names of the outputs, and of further quantities."""
         super().__init__(name="statistics")
-        self._keys = ["loss", *(f"{name}_{kind}" for kind in ("cost", "error") for name in names)]
+        self._keys = ["loss", *(f"{name}_{kind}" for kind in ("cost", "error") for name in names), *further]
         self._running_keys = [f"{name}_running_{kind}" for kind in ("cost", "error") for name in names]
         self._total = self.add_weight(shape=(len(self._keys),), initializer="zeros", name="total")
         self._running = self.add_weight(shape=(len(self._keys),), initializer="zeros", name="running")
         self._count = self.add_weight(shape=(), initializer="zeros", name="count")
 
-    def update_state(self, loss: Tensor, costs: Sequence[Tensor], errors: Sequence[Tensor], batch_size: Tensor) -> None:
+    def update_state(
+        self,
+        loss: Tensor,
+        costs: Sequence[Tensor],
+        errors: Sequence[Tensor],
+        batch_size: Tensor,
+        further: Sequence[Tensor] = (),
+    ) -> None:
         """Takes in one batch.
 
         Args:
@@ -38,8 +47,9 @@ class EpochStatistics(keras.metrics.Metric):
           costs: a scalar for each output.
           errors: a scalar for each output, the fraction of wrong answers.
           batch_size: the number of examples in the batch.
+          further: a scalar for each further quantity.
         """
-        values = keras.ops.stack([keras.ops.cast(value, "float32") for value in (loss, *costs, *errors)])
+        values = keras.ops.stack([keras.ops.cast(value, "float32") for value in (loss, *costs, *errors, *further)])
         weight = keras.ops.cast(batch_size, "float32")
         self._total.assign_add(values * weight)
         self._count.assign_add(weight)
