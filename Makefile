@@ -8,7 +8,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install test check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep bench clean
+.PHONY: help install test faults check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep bench clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -25,6 +25,9 @@ $(VENV)/.installed: setup.py pyproject.toml constraints.txt
 
 test: install ## run the tests (some minutes)
 	$(RUN) -m pytest
+
+faults: install ## kill, damage and starve sweeps many times, and compare their results (half an hour)
+	$(RUN) -m pytest tests/faults --all-faults
 
 check: install ## formatting, lint and types
 	$(VENV)/bin/ruff format --check .

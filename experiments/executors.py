@@ -84,11 +84,12 @@ class LocalExecutor:
     def _start(self, task: Task) -> None:
         files.make_directory(task.directory)
         task.running, task.started = True, time.time()
-        with open(os.path.join(task.directory, OUTPUT), "wb") as output:
-            # A session of its own, so that Ctrl-C reaches this process alone, which then ends them all.
+        with open(os.path.join(task.directory, OUTPUT), "ab") as output:
+            # A session of its own, so that Ctrl-C reaches this process alone, which then ends them all;
+            # and a pipe that stays silent, but closes when this process is killed.
             process = subprocess.Popen(
                 task.command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -102,8 +103,8 @@ class LocalExecutor:
             status = process.poll()
             if status is None:
                 continue
-            task.running = False
             self._processes.remove((task, process))
+            _let_go(task, process)
             if status < 0 and task.retries < _MOST_RETRIES:
                 task.retries += 1
                 again.append(task)
@@ -115,9 +116,16 @@ class LocalExecutor:
         for _, process in self._processes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-        for _, process in self._processes:
+        for task, process in self._processes:
             try:
                 process.wait(_PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+            _let_go(task, process)
+
+
+def _let_go(task: Task, process: "subprocess.Popen[bytes]") -> None:
+    task.running = False
+    if process.stdin is not None:
+        process.stdin.close()

@@ -1,4 +1,4 @@
-"""Fetches a data set, verifies it and keeps its decoded arrays, as the first run would.
+"""Fetches a data set and keeps its decoded arrays; verifies them, if they are there, and mends them.
 
 Example:
   python -m experiments.prepare --dataset=mnist
@@ -16,12 +16,12 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default:
 
 
 def main(arguments: list[str]) -> None:
-    """Loads the data set once."""
+    """Loads the data set once, and verifies it."""
     command_line.no_arguments(arguments)
     catalogue.check_name(_DATASET.value)
     runtime.quiet_tensorflow()
     data_dir = _DATA_DIR.value or datasets.default_data_dir()
-    dataset = datasets.load(_DATASET.value, data_dir, _SPLIT.value)
+    dataset = datasets.load(_DATASET.value, data_dir, _SPLIT.value, verify=True)
     train, test = len(dataset.train_labels), len(dataset.test_labels)
     print(f"{dataset.name}: {train} training and {test} test examples in {data_dir}")
 

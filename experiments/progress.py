@@ -53,7 +53,7 @@ class Row:
         if self.task.running:
             return "running"
         if self.task.exit_status is None:
-            return "waiting"
+            return "stopped" if self.task.started else "waiting"
         return "done" if self.task.exit_status == 0 else "failed"
 
 
@@ -127,7 +127,7 @@ class Progress:
 
     def _shown(self, room: int) -> list[int]:
         """The indices of the rows to show, in their order."""
-        ranks = {"failed": 0, "running": 0, "done": 1, "waiting": 2, "before": 3}
+        ranks = {"failed": 0, "running": 0, "stopped": 0, "done": 1, "waiting": 2, "before": 3}
 
         def interest(index: int) -> tuple[int, int]:
             state = self._rows[index].state()

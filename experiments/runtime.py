@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 
 from absl import logging
@@ -35,6 +37,21 @@ def warn_of_slow_bfloat16(precision: str) -> None:
         return
     if "avx512_bf16" not in features and "amx_bf16" not in features:
         logging.warning("this processor has no bfloat16 instructions: on it, --precision=float32 is faster")
+
+
+def end_with_stdin() -> None:
+    """From now on, has this process end itself, as SIGTERM would, when its standard input is closed.
+
+    The other end of that pipe is held by the process that started this one, and the system closes it
+    however that process dies.
+    """
+
+    def watch() -> None:
+        while os.read(sys.stdin.fileno(), 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def quiet_tensorflow() -> None:

@@ -28,6 +28,7 @@ _LOG_DIR = flags.DEFINE_string("log_dir", "runs", "where run directories are kep
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
 _WORKERS = flags.DEFINE_string("workers", "auto", "runs at a time; auto: one for each core")
 _THREADS = flags.DEFINE_integer("threads", None, "threads of each run; default: the cores divided among the workers")
+_CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 1, "write a checkpoint after so many epochs")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "print the commands and train nothing")
 
 
@@ -45,14 +46,18 @@ def main(arguments: list[str]) -> int:
             threads,
             runtime.available_cores(),
         )
-    run_directory.check_format(_LOG_DIR.value)
-    rows = [_row(config, threads) for config in configs]
-    tasks = [row.task for row in rows if row.task is not None]
     if _DRY_RUN.value:
-        for row in rows:
+        for row in _rows(configs, threads):
             print(shlex.join(row.task.command) if row.task else f"# {row.name}: skipped, {row.note}")
         return 0
     files.make_directory(_LOG_DIR.value)
+    with run_directory.lock(_LOG_DIR.value, "running a sweep there"):
+        return _sweep(configs, workers, threads)
+
+
+def _sweep(configs: list[RunConfig], workers: int, threads: int) -> int:
+    rows = _rows(configs, threads)
+    tasks = [row.task for row in rows if row.task is not None]
     if tasks:
         _prepare_data(configs[0])
         print(f"{len(tasks)} of {len(rows)} runs to train, {workers} at a time with {threads} thread(s) each")
@@ -67,15 +72,21 @@ def main(arguments: list[str]) -> int:
     return 1 if failed else 0
 
 
+def _rows(configs: list[RunConfig], threads: int) -> list[Row]:
+    run_directory.check_format(_LOG_DIR.value)
+    return [_row(config, threads) for config in configs]
+
+
 def _row(config: RunConfig, threads: int) -> Row:
     assert config.epochs is not None
     directory = naming.run_directory(_LOG_DIR.value, config)
-    method = "plain" if config.method == "None" else f"{config.method} {config.weight:g}"
-    name = f"{method}, seed {config.seed}"
+    name = naming.describe(config)
     if run_directory.is_done(directory):
         return Row(None, config.epochs, directory, name, f"finished in {directory}")
     command = [sys.executable, "-m", "experiments.train", *config_flags.arguments(config)]
-    command += [f"--log_dir={_LOG_DIR.value}", f"--threads={threads}"]
+    command += [f"--log_dir={_LOG_DIR.value}", f"--threads={threads}", "--end_with_stdin"]
+    if _CHECKPOINT_EVERY.value != 1:
+        command.append(f"--checkpoint_every={_CHECKPOINT_EVERY.value}")
     if _DATA_DIR.value:
         command.append(f"--data_dir={_DATA_DIR.value}")
     return Row(Task(name, command, directory), config.epochs, directory, name)

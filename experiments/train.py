@@ -15,6 +15,10 @@ config_flags.define()
 _LOG_DIR = flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
 _STOP_AFTER = flags.DEFINE_integer("stop_after", None, "end after so many epochs of the schedule of --epochs")
+_CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 1, "write a checkpoint after so many epochs")
+_END_WITH_STDIN = flags.DEFINE_bool(
+    "end_with_stdin", False, "end when standard input is closed: so a training notices that its sweep has died"
+)
 _THREADS = flags.DEFINE_integer("threads", None, "threads of TensorFlow; default: one for each core")
 
 
@@ -24,6 +28,10 @@ def main(arguments: list[str]) -> None:
     config = config_flags.config()
     if _STOP_AFTER.value is not None and _STOP_AFTER.value < 1:
         raise ConfigError(f"--stop_after={_STOP_AFTER.value}: allowed: whole numbers from 1")
+    if _CHECKPOINT_EVERY.value < 1:
+        raise ConfigError(f"--checkpoint_every={_CHECKPOINT_EVERY.value}: allowed: whole numbers from 1")
+    if _END_WITH_STDIN.value:
+        runtime.end_with_stdin()
     runtime.check_threads(_THREADS.value)
     run_directory.check_format(_LOG_DIR.value)
     directory = naming.run_directory(_LOG_DIR.value, config)
@@ -36,7 +44,8 @@ def main(arguments: list[str]) -> None:
 
     from collab_ensembles import run
 
-    status = run.run(config, directory, data_dir=_DATA_DIR.value, stop_after=_STOP_AFTER.value, threads=threads)
+    options = run.Options(_DATA_DIR.value, _STOP_AFTER.value, _CHECKPOINT_EVERY.value, threads)
+    status = run.run(config, directory, options)
     errors = ", ".join(f"{output} {100 * error:.2f} %" for output, error in status.test_errors.items())
     print(f"test error after {status.epochs_done} of {config.epochs} epochs: {errors}")
     print(f"statistics: {directory}")

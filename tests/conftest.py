@@ -32,3 +32,8 @@ def network(size: str = "B2R1F2", member: int = 0, **options: object) -> keras.M
     """A small network for images of 8 x 8 pixels in 5 classes."""
     random = generator(3, Stream.INITIALISATION, member)
     return build_resnet(parse_size(size), (8, 8, 1), 5, random=random, name=f"{size}_{member}", **options)  # type: ignore[arg-type]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of this suite."""
+    parser.addoption("--all-faults", action="store_true", help="disturb sweeps many times, not a few (tests/faults)")

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collab_ensembles.logger import Logger
+from collab_ensembles.logger import Logger, Record
+from collab_ensembles.models.model import DISAGREEMENT
 
 STEMS = {"ST": "X_000", "ensemble": "X_Ensemble"}
 
@@ -16,6 +17,7 @@ def _logs(scale: float) -> dict[str, float]:
     logs = {
         f"{output}_{kind}": scale * (10 * o + k + 1) for o, output in enumerate(STEMS) for k, kind in enumerate(kinds)
     }
+    logs |= {name: scale * (20 + index) for index, name in enumerate(DISAGREEMENT)}
     return {**logs, **{f"val_{name}": value + 0.5 for name, value in logs.items()}, "loss": 9.0}
 
 
@@ -43,6 +45,8 @@ def test_pickles_hold_the_reference_keys(logger: Logger, tmp_path: Path) -> None
         "train_costs": [0.14, 0.28, 0],
         "test_errors": [0.61, 0.72, 0],
         "test_costs": [0.62, 0.74, 0],
+        "disagreement": [0.7, 0.9, 0],
+        "logit_distance": [0.71, 0.92, 0],
     }
     for key, values in expected.items():
         assert content[key].dtype == np.float64
@@ -54,7 +58,10 @@ def test_pickles_hold_the_reference_keys(logger: Logger, tmp_path: Path) -> None
 
 def test_each_output_has_its_own_statistics(logger: Logger, tmp_path: Path) -> None:
     logger.on_epoch_end(0, _logs(0.01))
-    assert _pickle(tmp_path, "X_000")["test_errors"][0] == pytest.approx(0.51)
+    content = _pickle(tmp_path, "X_000")
+    assert content["test_errors"][0] == pytest.approx(0.51)
+    # A member alone disagrees with nobody.
+    assert not set(DISAGREEMENT) & set(content)
 
 
 def test_graphs_are_drawn_rarely_and_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,13 +110,88 @@ def test_a_line_ends_with_the_minutes_since_the_start(
 
 
 def test_a_report_follows_the_files(tmp_path: Path) -> None:
-    reports: list[tuple[int, dict]] = []
+    reports: list[tuple[int, dict[str, float]]] = []
 
-    def report(epochs_done: int, test_errors: dict) -> None:
+    def report(record: Record) -> None:
         assert (tmp_path / "X_000.pkl").exists()
-        reports.append((epochs_done, dict(test_errors)))
+        assert (tmp_path / "X_Ensemble.pkl").exists()
+        reports.append((record.epochs_done, record.test_errors()))
 
     logger = Logger(str(tmp_path), STEMS, 3, {}, report)
     logger.on_train_begin()
+    assert reports == []
     logger.on_epoch_end(0, _logs(0.01))
-    assert reports == [(1, {"ST": pytest.approx(0.51), "ensemble": pytest.approx(0.61)})]
+    logger.on_epoch_end(1, _logs(0.02))
+    assert reports == [
+        (1, {"ST": pytest.approx(0.51), "ensemble": pytest.approx(0.61)}),
+        (2, {"ST": pytest.approx(0.52), "ensemble": pytest.approx(0.72)}),
+    ]
+
+
+def _record(epochs_done: int, seconds: float = 60.0, epochs: int = 3) -> Record:
+    """A record whose values are all different, and none of them a short decimal."""
+    record = Record.empty(STEMS, epochs)
+    for index, (output, key) in enumerate((o, k) for o in STEMS for k in record.series[o]):
+        record.series[output][key][:epochs_done] = [1 / (3 + index + 20 * epoch) for epoch in range(epochs_done)]
+    return Record(epochs_done, seconds, record.series)
+
+
+def test_an_empty_record_has_zeros_for_every_output_and_epoch() -> None:
+    record = Record.empty(STEMS, 4)
+    assert (record.epochs_done, record.seconds, list(record.series)) == (0, 0.0, list(STEMS))
+    arrays = [array for series in record.series.values() for array in series.values()]
+    assert len(arrays) == 6 + 8
+    assert all(array.dtype == np.float64 and array.tolist() == [0.0] * 4 for array in arrays)
+    assert len({id(array) for array in arrays}) == 6 + 8  # an epoch of one is not an epoch of another
+
+
+def test_from_a_record_the_pickles_are_written_anew_to_the_bit_before_the_first_epoch(tmp_path: Path) -> None:
+    reports: list[int] = []
+    record = _record(2)
+    expected = {output: {key: array.tobytes() for key, array in part.items()} for output, part in record.series.items()}
+    (tmp_path / "X_000.pkl").write_bytes(b"of a dying process")
+    logger = Logger(str(tmp_path), STEMS, 3, {"epochs": 3}, lambda record: reports.append(record.epochs_done), record)
+    logger.on_train_begin()
+    for output, stem in STEMS.items():
+        content = _pickle(tmp_path, stem)
+        assert {key: value.tobytes() for key, value in content.items() if isinstance(value, np.ndarray)} == expected[
+            output
+        ]
+        assert content["params"] == {"epochs": 3, "filename": stem}
+    assert reports == [2]
+
+
+def test_the_epochs_after_a_record_stand_behind_those_of_the_record(tmp_path: Path) -> None:
+    earlier = _record(2).series["ensemble"]["test_errors"][:2].tolist()
+    logger = Logger(str(tmp_path), STEMS, 3, {}, record=_record(2))
+    logger.on_train_begin()
+    logger.on_epoch_end(2, _logs(0.01))
+    assert _pickle(tmp_path, "X_Ensemble")["test_errors"].tolist() == [*earlier, pytest.approx(0.61)]
+
+
+def test_without_a_record_nothing_is_written_before_the_first_epoch(logger: Logger, tmp_path: Path) -> None:
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_time_of_training_leaves_out_the_pause_before_it_was_taken_up_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1.8e9]
+    monkeypatch.setattr("collab_ensembles.logger.time.time", lambda: now[0])
+    records: list[Record] = []
+    logger = Logger(str(tmp_path), STEMS, 3, {}, records.append)
+    logger.on_train_begin()
+    now[0] += 100
+    logger.on_epoch_end(0, _logs(0.01))
+    now[0] += 7  # of a second epoch that was cut off
+    now[0] += 5000  # until somebody noticed
+    logger = Logger(str(tmp_path), STEMS, 3, {}, records.append, records[0])
+    logger.on_train_begin()
+    content = _pickle(tmp_path, "X_000")
+    assert content["end_time"] - content["start_time"] == 100
+    now[0] += 30
+    logger.on_epoch_end(1, _logs(0.02))
+    content = _pickle(tmp_path, "X_000")
+    assert content["end_time"] == now[0]
+    assert content["end_time"] - content["start_time"] == 130
+    assert records[-1].seconds == 130

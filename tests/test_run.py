@@ -13,7 +13,7 @@ import pytest
 
 from collab_ensembles import naming, run, run_directory
 from collab_ensembles.config import RunConfig
-from collab_ensembles.errors import ConfigError, RunDirectoryError
+from collab_ensembles.errors import ConfigError, DivergenceError, RunDirectoryError
 from collab_ensembles.optimizers import Adam
 
 TINY = RunConfig(members=("B2R1F2", "B1R1F3"), train_limit=96, batch_size=32, epochs=2)
@@ -39,7 +39,7 @@ CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 def _train(config: RunConfig, directory: Path, data_dir: str, **options: Any) -> dict[str, dict[str, Any]]:
-    run.run(config, str(directory), data_dir=data_dir, **options)
+    run.run(config, str(directory), run.Options(data_dir, **options))
     contents = {}
     for output, stem in naming.statistics_names(config).items():
         with open(directory / f"{stem}.pkl", "rb") as file:
@@ -101,7 +101,7 @@ def test_the_optimizer_is_the_references_and_its_rate_follows_the_schedule(
         return train_step(self, *arguments, **options)
 
     monkeypatch.setattr(run.EnsembleModel, "fit", fit)
-    status = run.run(dataclasses.replace(TINY, epochs=4), str(tmp_path), data_dir=data_dir, stop_after=3)
+    status = run.run(dataclasses.replace(TINY, epochs=4), str(tmp_path), run.Options(data_dir, stop_after=3))
     rates = [2.0**-10, 2.0**-11, 2.0**-12]
     assert seen == [(Adam, 1e-8, 0.999, rate) for rate in rates]
     assert (status.state, status.epochs_done) == ("stopped", 3)
@@ -132,21 +132,131 @@ def test_params_have_the_references_names() -> None:
     assert methods == ["None", "L1", "L2"]
 
 
-def test_an_attempt_leaves_nothing_to_the_next(tmp_path: Path, data_dir: str) -> None:
-    """Stopped after 2 epochs, as if cut off, and trained anew for 1: what is restored is of the second attempt."""
-    config = dataclasses.replace(TINY, epochs=4)
-    _train(config, tmp_path, data_dir, stop_after=2)
+RESUMED = dataclasses.replace(TINY, epochs=4, method="L2", shuffle="permute", augment=True)
+
+
+def _series(contents: dict[str, dict[str, Any]]) -> dict[str, bytes]:
+    """All statistics, to the bit."""
+    return {
+        f"{output}/{key}": value.tobytes()
+        for output, content in contents.items()
+        for key, value in content.items()
+        if isinstance(value, np.ndarray)
+    }
+
+
+def _weights(directory: Path) -> dict[str, bytes]:
+    with np.load(directory / run.CHECKPOINTS / "epoch-00004.npz") as values:
+        return {key: values[key].tobytes() for key in values.files if key != "seconds"}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    directory = tmp_path_factory.mktemp("undisturbed")
+    return _series(_train(RESUMED, directory, data_dir)), _weights(directory)
+
+
+def _cut_off(directory: Path, data_dir: str, epochs: int, **options: Any) -> None:
+    """Leaves a run directory as a process that was killed after so many epochs does."""
+    _train(RESUMED, directory, data_dir, stop_after=epochs, **options)
+    status = run_directory.read_status(str(directory))
+    run_directory.write_status(str(directory), dataclasses.replace(status, state="running"))
+    (directory / "status.json123.tmp").write_bytes(b"{")
+
+
+def _flip(path: Path, position: int = 1000) -> None:
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 4])
+def test_a_run_that_was_cut_off_ends_with_the_same_bits(
+    epochs: int, tmp_path: Path, data_dir: str, undisturbed: tuple[dict[str, bytes], dict[str, bytes]]
+) -> None:
+    _cut_off(tmp_path, data_dir, epochs)
+    assert (_series(_train(RESUMED, tmp_path, data_dir)), _weights(tmp_path)) == undisturbed
     status = run_directory.read_status(str(tmp_path))
-    run_directory.write_status(str(tmp_path), dataclasses.replace(status, state="running"))
-    contents = _train(config, tmp_path, data_dir, stop_after=1)
-    assert os.listdir(tmp_path / run.CHECKPOINTS) == ["epoch-00001.npz"]
+    assert (status.state, status.epochs_done, status.resumed) == ("done", 4, [epochs])
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_of_damaged_checkpoints_the_one_before_is_used(
+    tmp_path: Path,
+    data_dir: str,
+    undisturbed: tuple[dict[str, bytes], dict[str, bytes]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    _cut_off(tmp_path, data_dir, 3)
+    _flip(tmp_path / run.CHECKPOINTS / "epoch-00003.npz")
+    assert (_series(_train(RESUMED, tmp_path, data_dir)), _weights(tmp_path)) == undisturbed
+    assert "epoch-00003.npz: truncated or altered" in caplog.text
+    assert run_directory.read_status(str(tmp_path)).resumed == [2]
+
+
+def test_without_a_good_checkpoint_a_run_starts_over(
+    tmp_path: Path,
+    data_dir: str,
+    undisturbed: tuple[dict[str, bytes], dict[str, bytes]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    _cut_off(tmp_path, data_dir, 2)
+    for path in (tmp_path / run.CHECKPOINTS).iterdir():
+        path.write_bytes(path.read_bytes()[:-7])
+    assert (_series(_train(RESUMED, tmp_path, data_dir)), _weights(tmp_path)) == undisturbed
+    assert "no checkpoint is left that can be used" in caplog.text
+    assert run_directory.read_status(str(tmp_path)).resumed == []
+
+
+def test_what_was_altered_after_the_end_is_made_again(
+    tmp_path: Path, data_dir: str, undisturbed: tuple[dict[str, bytes], dict[str, bytes]]
+) -> None:
+    _train(RESUMED, tmp_path, data_dir)
+    pickles = sorted(tmp_path.glob("*.pkl"))
+    _flip(pickles[0], 100)
+    pickles[1].unlink()
+    assert _series(_train(RESUMED, tmp_path, data_dir)) == undisturbed[0]
+    (tmp_path / "status.json").write_text("{")
+    assert _series(_train(RESUMED, tmp_path, data_dir)) == undisturbed[0]
+    assert run_directory.is_done(str(tmp_path))
+
+
+def test_checkpoints_may_be_written_more_rarely(tmp_path: Path, data_dir: str) -> None:
+    _train(RESUMED, tmp_path, data_dir, stop_after=3, checkpoint_every=2)
+    assert sorted(os.listdir(tmp_path / run.CHECKPOINTS)) == ["epoch-00002.npz", "epoch-00003.npz"]
+
+
+def test_the_restored_model_gives_the_statistics_of_its_epoch(tmp_path: Path, data_dir: str) -> None:
+    contents = _train(RESUMED, tmp_path, data_dir, stop_after=1)
     model, status = run.restore(str(tmp_path))
     assert status.epochs_done == 1
-    data = run.load_data(config, data_dir)
+    data = run.load_data(RESUMED, data_dir)
     scores = run.evaluate(model, data.test_images, data.test_labels)
     for output, content in contents.items():
         assert scores[f"{output}_error"] == pytest.approx(content["test_errors"][0], rel=1e-6)
         assert scores[f"{output}_cost"] == pytest.approx(content["test_costs"][0], rel=1e-6)
+
+
+def test_a_directory_of_other_settings_is_not_touched(tmp_path: Path, data_dir: str) -> None:
+    run_directory.write_config(str(tmp_path), RESUMED)
+    with pytest.raises(RunDirectoryError, match="holds a run of other settings"):
+        run.run(TINY, str(tmp_path), run.Options(data_dir))
+    assert run_directory.read_config(str(tmp_path)) == RESUMED
+
+
+def test_a_cost_that_is_no_number_ends_the_run_and_keeps_the_epoch_before(
+    tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(TINY, epochs=4)
+    rates = [2.0**-10, float("nan")]
+    monkeypatch.setattr(run.schedule, "learning_rate", lambda initial, epoch, epochs: rates[min(epoch, 2) - 1])
+    with pytest.raises(DivergenceError, match=r"^epoch 2: the training cost of B\dR1F\d is nan \(plain, seed 0\)"):
+        run.run(config, str(tmp_path), run.Options(data_dir))
+    status = run_directory.read_status(str(tmp_path))
+    assert (status.state, status.epochs_done) == ("failed", 1)
+    assert "epoch 2: the training cost" in status.reason
+    model, _ = run.restore(str(tmp_path))
+    assert all(np.isfinite(variable.numpy()).all() for variable in model.trainable_variables)
 
 
 def test_what_is_done_is_left_alone(tmp_path: Path, data_dir: str) -> None:
@@ -159,19 +269,22 @@ def test_what_is_done_is_left_alone(tmp_path: Path, data_dir: str) -> None:
 def test_a_failure_is_noted_with_its_reason(tmp_path: Path, data_dir: str) -> None:
     config = dataclasses.replace(TINY, train_limit=16)
     with pytest.raises(ConfigError, match="exceeds the 16 training examples"):
-        run.run(config, str(tmp_path), data_dir=data_dir)
+        run.run(config, str(tmp_path), run.Options(data_dir))
     status = run_directory.read_status(str(tmp_path))
     assert status.state == "failed"
     assert "exceeds the 16 training examples" in status.reason
 
 
-def test_two_processes_do_not_train_the_same_run(tmp_path: Path, data_dir: str) -> None:
+def test_two_processes_do_not_train_the_same_run(
+    tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_LOCK_PATIENCE", 0.5)
     with run_directory.lock(str(tmp_path)), pytest.raises(RunDirectoryError, match="another process is training"):
-        run.run(TINY, str(tmp_path), data_dir=data_dir)
+        run.run(TINY, str(tmp_path), run.Options(data_dir))
 
 
 def test_the_status_tells_how_it_was_computed(tmp_path: Path, data_dir: str) -> None:
-    run.run(dataclasses.replace(TINY, epochs=1), str(tmp_path), data_dir=data_dir, threads=3)
+    run.run(dataclasses.replace(TINY, epochs=1), str(tmp_path), run.Options(data_dir, threads=3))
     environment = json.loads((tmp_path / "status.json").read_text())["environment"]
     assert environment["threads"] == 3
     assert environment["precision"] == "float32"

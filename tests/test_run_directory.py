@@ -3,6 +3,10 @@
 import hashlib
 import json
 import pathlib
+import signal
+import subprocess
+import sys
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +15,7 @@ from collab_ensembles import run_directory
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import CollabError, RunDirectoryError
 from collab_ensembles.run_directory import DataFacts, Status
+from conftest import REPOSITORY
 
 _CONFIG = RunConfig(method="L2", weight=0.01, members=("ST", "ST", "M"), seed=4)
 _STATUS = Status(
@@ -71,9 +76,12 @@ def test_a_log_directory_of_this_format_or_without_runs_passes(tmp_path: pathlib
         ({"config": {**_CONFIG.to_json(), "method": "KL"}}, "--method=KL"),
         ({"config": {**_CONFIG.to_json(), "epochs": "many"}}, "config.json"),
         ({"config": None}, "config.json"),
+        ({"config": {**_CONFIG.to_json(), "seed": 5}}, "not the one written beside them; it was altered: delete it"),
+        ({"digest": "0" * 64}, f"have the digest {_CONFIG.digest()[:8]}, not the one written beside them"),
+        ({"digest": None}, "not the one written beside them"),
     ],
 )
-def test_settings_that_are_not_allowed_are_an_error_of_the_run_directory(
+def test_settings_that_are_not_allowed_or_were_altered_are_an_error_of_the_run_directory(
     tmp_path: pathlib.Path, changes: dict[str, Any], fragment: str
 ) -> None:
     run_directory.write_config(str(tmp_path), _CONFIG)
@@ -89,7 +97,7 @@ def test_settings_that_are_not_allowed_are_an_error_of_the_run_directory(
 def test_damaged_files_are_named_with_advice(tmp_path: pathlib.Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content)
     read = run_directory.read_config if name == "config.json" else run_directory.read_status
-    with pytest.raises(RunDirectoryError, match=f"{tmp_path}/{name}: damaged .*delete the run's directory"):
+    with pytest.raises(RunDirectoryError, match=f"{tmp_path}/{name}: damaged .*delete it: the command that trained"):
         read(str(tmp_path))
 
 
@@ -115,17 +123,32 @@ def test_without_a_status_the_run_is_queued(tmp_path: pathlib.Path) -> None:
     ("changes", "fragment"),
     [
         ({"state": "lost"}, "unknown state 'lost'; known: queued, running, stopped, done, failed"),
-        ({"mood": "good"}, "mood"),
+        ({"mood": "good", "colour": "red"}, "unknown fields: colour, mood; was this written by another version?"),
         ({"data": {"name": "digits"}}, "image_shape"),
-        ({"data": "digits"}, "status.json"),
+        ({"data": {"name": "digits", "image_shape": [8, 8], "num_classes": 10}}, "status.json: damaged (ValueError"),
+        ({"data": "digits"}, "status.json: damaged (TypeError"),
+        ({"state": 3}, "no text where text is needed"),
+        ({"reason": None}, "no text where text is needed"),
+        ({"pickles": {"a.pkl": 7}}, "no text where text is needed"),
+        ({"environment": ["threads"]}, "no text where text is needed"),
+        ({"epochs_done": "3"}, "text where a number is needed"),
+        ({"epochs_done": 3.5}, "text where a number is needed"),
+        ({"started": "yesterday"}, "text where a number is needed"),
+        ({"ended": None}, "text where a number is needed"),
+        ({"test_errors": {"ST": "0.25"}}, "text where a number is needed"),
+        ({"resumed": ["1"]}, "text where a number is needed"),
     ],
 )
-def test_a_status_of_another_release_is_refused(tmp_path: pathlib.Path, changes: dict[str, Any], fragment: str) -> None:
+def test_a_status_of_another_release_or_with_values_of_other_types_is_refused(
+    tmp_path: pathlib.Path, changes: dict[str, Any], fragment: str
+) -> None:
     run_directory.write_status(str(tmp_path), _STATUS)
     _edit(tmp_path / "status.json", **changes)
     with pytest.raises(RunDirectoryError) as caught:
         run_directory.read_status(str(tmp_path))
     assert fragment in str(caught.value)
+    assert f"{tmp_path}/status.json" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("state", run_directory.STATES)
@@ -134,6 +157,65 @@ def test_only_a_run_whose_state_is_done_is_done(tmp_path: pathlib.Path, state: s
     assert not run_directory.is_done(str(tmp_path))
     run_directory.write_config(str(tmp_path), _CONFIG)
     assert run_directory.is_done(str(tmp_path)) == (state == "done")
+
+
+@pytest.mark.parametrize(("stop_after", "done"), [(None, False), (2, True), (3, True), (4, False)])
+def test_a_run_that_was_stopped_is_done_for_those_who_want_no_more_epochs(
+    tmp_path: pathlib.Path, stop_after: int | None, done: bool
+) -> None:
+    run_directory.write_config(str(tmp_path), _CONFIG)
+    run_directory.write_status(str(tmp_path), Status(state="stopped", epochs_done=3))
+    assert run_directory.is_done(str(tmp_path), stop_after) == done
+
+
+@pytest.mark.parametrize("content", ["{", '{"state": "done", "mood": "good"}', '{"state": "done", "epochs_done": "2"}'])
+def test_a_run_with_a_damaged_status_is_not_done_and_a_warning_says_why(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, content: str
+) -> None:
+    run_directory.write_config(str(tmp_path), _CONFIG)
+    (tmp_path / "status.json").write_text(content)
+    assert not run_directory.is_done(str(tmp_path))
+    (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert str(tmp_path / "status.json") in warning.getMessage()
+
+
+def _write_done(directory: pathlib.Path) -> None:
+    run_directory.write_config(str(directory), _CONFIG)
+    pickles = {}
+    for name in ("a.pkl", "b.pkl"):
+        (directory / name).write_bytes(b"statistics " + name.encode())
+        pickles[name] = run_directory.sha256(str(directory / name))
+    run_directory.write_status(str(directory), Status(state="done", pickles=pickles))
+
+
+def test_undamaged_pickles_are_a_run_that_is_done_without_a_warning(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _write_done(tmp_path)
+    assert run_directory.changed_pickles(str(tmp_path), run_directory.read_status(str(tmp_path))) == []
+    assert run_directory.is_done(str(tmp_path))
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("damage", ["flipped", "shorter", "missing", "directory"])
+def test_a_run_with_a_changed_pickle_is_not_done_and_a_warning_names_it(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    _write_done(tmp_path)
+    path = tmp_path / "b.pkl"
+    content = path.read_bytes()
+    if damage == "flipped":
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    elif damage == "shorter":
+        path.write_bytes(content[:-1])
+    else:
+        path.unlink()
+        if damage == "directory":
+            path.mkdir()
+    assert run_directory.changed_pickles(str(tmp_path), run_directory.read_status(str(tmp_path))) == ["b.pkl"]
+    assert not run_directory.is_done(str(tmp_path))
+    assert f"{path}: missing, or changed since it was written; the command that trained the run" in caplog.text
+    assert "a.pkl" not in caplog.text
 
 
 def test_runs_are_found_at_any_depth_in_alphabetical_order(tmp_path: pathlib.Path) -> None:
@@ -161,3 +243,56 @@ def test_a_lock_that_cannot_be_written_is_a_one_line_error(tmp_path: pathlib.Pat
     message = r"cannot write .*lock: Is a directory; make room or permit writing"
     with pytest.raises(CollabError, match=message), run_directory.lock(str(tmp_path)):
         pass
+
+
+def test_who_holds_a_lock_says_at_what_work(tmp_path: pathlib.Path) -> None:
+    for work in ("training this run", "running a sweep there"):
+        message = f"{tmp_path}: another process is {work}; wait for it, or give another --log_dir"
+        start = time.monotonic()
+        with (
+            run_directory.lock(str(tmp_path)),
+            pytest.raises(RunDirectoryError, match=message),
+            run_directory.lock(str(tmp_path), work),
+        ):
+            pass
+        assert time.monotonic() - start < 5
+
+
+def test_a_lock_is_free_again_after_its_block_even_if_that_fails(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ZeroDivisionError), run_directory.lock(str(tmp_path)):
+        raise ZeroDivisionError
+    with run_directory.lock(str(tmp_path)):
+        entered = True
+    assert entered
+
+
+def test_patience_waits_for_the_other_process_and_no_longer_than_that(tmp_path: pathlib.Path) -> None:
+    start = time.monotonic()
+    with (
+        run_directory.lock(str(tmp_path)),
+        pytest.raises(RunDirectoryError, match="another process"),
+        run_directory.lock(str(tmp_path), patience=0.5),
+    ):
+        pass
+    assert 0.5 <= time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_lock_is_had_as_soon_as_the_process_that_holds_it_has_ended_however_it_does(
+    tmp_path: pathlib.Path, killed: bool
+) -> None:
+    script = (
+        "import sys, time; from collab_ensembles import run_directory\n"
+        f"with run_directory.lock({str(tmp_path)!r}):\n"
+        f"    print('locked', flush=True); time.sleep({60 if killed else 0.5})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        with pytest.raises(RunDirectoryError, match="another process"), run_directory.lock(str(tmp_path)):
+            pass
+        if killed:
+            process.kill()
+        with run_directory.lock(str(tmp_path), patience=30):
+            assert process.wait(timeout=30) == (-signal.SIGKILL if killed else 0)

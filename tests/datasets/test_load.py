@@ -93,6 +93,35 @@ def test_the_second_load_asks_no_source(data_dir: str, monkeypatch: pytest.Monke
     assert np.array_equal(datasets.load("digits", data_dir).test_images, first.test_images)
 
 
+@pytest.mark.parametrize("damage", ["a flipped pixel", "an unreadable file"])
+def test_verifying_makes_damaged_data_again_and_leaves_good_data_alone(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    fetched = []
+    fetch = sources.fetch
+
+    def watched(entry: catalogue.Entry, data_dir: str) -> tuple[str, dict[str, Part]]:
+        fetched.append(entry.name)
+        return fetch(entry, data_dir)
+
+    monkeypatch.setattr(sources, "fetch", watched)
+    first = datasets.load("digits", str(tmp_path), verify=True)
+    path = tmp_path / "arrays" / "digits" / "all" / "images.npy"
+    content = path.read_bytes()
+    datasets.load("digits", str(tmp_path), verify=True)
+    assert fetched == ["digits"]
+    assert "damaged" not in caplog.text
+    # A new file: the arrays of the first load are mapped to the old one.
+    path.unlink()
+    path.write_bytes(content[:-30] + bytes([content[-30] ^ 1]) + content[-29:] if "pixel" in damage else content[:50])
+    again = datasets.load("digits", str(tmp_path), verify=True)
+    assert fetched == ["digits", "digits"]
+    assert "damaged" in caplog.text
+    assert path.read_bytes() == content
+    for name in ("train_images", "train_labels", "test_images", "test_labels"):
+        assert np.array_equal(getattr(again, name), getattr(first, name))
+
+
 def test_data_with_another_digest_are_refused_and_not_cached(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,10 +5,10 @@ import pathlib
 
 import numpy as np
 import pytest
-from command_runner import Result, run
 
 from collab_ensembles import run_directory
 from collab_ensembles.config import RunConfig
+from command_runner import Result, run
 
 _SECONDS = 4.0
 """On a machine with nothing else to do it takes a tenth of this."""
@@ -60,6 +60,14 @@ def _check(result: Result, exit_status: int, fragments: list[str], tmp_path: pat
         ("train", ["--batch_size=65", "--train_limit=64"], ["--batch_size=65", "1 to 64"]),
         ("train", ["--batchsize=64"], ["batchsize", "batch_size"]),
         ("train", ["--stop_after=0"], ["--stop_after=0", "from 1"]),
+        ("train", ["--checkpoint_every=0"], ["--checkpoint_every=0", "from 1"]),
+        ("train", ["--checkpoint_every=-1"], ["--checkpoint_every=-1", "from 1"]),
+        pytest.param(
+            "sweep",
+            ["--checkpoint_every=0", "--dry_run"],
+            ["--checkpoint_every=0", "from 1"],
+            marks=pytest.mark.xfail(strict=True, reason="a sweep leaves the check to each of its runs"),
+        ),
         ("train", ["--threads=0"], ["--threads=0", "from 1"]),
         ("train", ["digits"], ["unexpected argument 'digits'", "--help"]),
         ("sweep", ["--workers=0"], ["--workers=0", "auto", "from 1"]),
@@ -126,7 +134,7 @@ def test_a_log_directory_of_another_format_version_is_exit_status_1(
     (directory / "config.json").write_text(json.dumps({**content, "format_version": 0}))
     result = run(f"experiments.{module}", f"--log_dir={tmp_path / 'runs'}", **no_tensorflow)
     _check(result, 1, [str(directory), "format version 0", "another log directory"], tmp_path)
-    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["MNIST"]
+    assert {path.name for path in (tmp_path / "runs").iterdir()} - {"lock"} == {"MNIST"}
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,14 @@
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 
+from command_runner import REPOSITORY
 from experiments.executors import OUTPUT, LocalExecutor, Task
 
 
@@ -43,10 +46,49 @@ def test_output_and_errors_go_to_a_file_in_the_run_directory(
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_input_is_empty(tmp_path: pathlib.Path) -> None:
-    task = _task(tmp_path, "reads", "import sys; raise SystemExit(len(sys.stdin.read()))")
-    LocalExecutor(1).compute([task], _nothing)
-    assert task.exit_status == 0
+def test_the_output_of_an_earlier_attempt_is_kept(tmp_path: pathlib.Path) -> None:
+    for word in ("first", "second"):
+        LocalExecutor(1).compute([_task(tmp_path, "run", f"print({word!r})")], _nothing)
+    assert (tmp_path / "run" / OUTPUT).read_text().split() == ["first", "second"]
+
+
+_SWEEP = """
+import sys
+from experiments.executors import LocalExecutor, Task
+child = "import sys; print('waits', flush=True); sys.stdin.read(); open(sys.argv[1], 'x').close()"
+tasks = [
+    Task(name, [sys.executable, "-S", "-c", child, f"{sys.argv[1]}/{name}-ended"], f"{sys.argv[1]}/{name}")
+    for name in ("first", "second")
+]
+LocalExecutor(2).compute(tasks, lambda: None)
+"""
+
+
+def _wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_the_input_of_the_subprocesses_is_silent_and_ends_when_the_executor_is_killed(tmp_path: pathlib.Path) -> None:
+    names = ("first", "second")
+
+    def waiting() -> bool:
+        outputs = [tmp_path / name / OUTPUT for name in names]
+        return all(output.exists() and output.read_text() == "waits\n" for output in outputs)
+
+    def ended() -> list[bool]:
+        return [(tmp_path / f"{name}-ended").exists() for name in names]
+
+    with subprocess.Popen([sys.executable, "-c", _SWEEP, str(tmp_path)], cwd=REPOSITORY) as executor:
+        try:
+            _wait_for(waiting)
+            time.sleep(0.5)
+            assert ended() == [False, False]
+        finally:
+            executor.kill()
+    _wait_for(lambda: all(ended()))
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -3,9 +3,9 @@
 import dataclasses
 
 import pytest
-from command_runner import run
 
 from collab_ensembles.config import RunConfig
+from command_runner import run
 
 _FIELDS = [field.name for field in dataclasses.fields(RunConfig)]
 

@@ -112,6 +112,10 @@ def test_the_time_left_supposes_that_all_epochs_take_the_same_time(tmp_path: pat
         (None, "done", "before"),
         ({}, "queued", "waiting"),
         ({}, "running", "waiting"),  # of an earlier process that was killed
+        ({"started": 1.0}, "stopped", "stopped"),  # with the whole sweep
+        ({"started": 1.0}, "running", "stopped"),
+        ({"started": 1.0, "running": True}, "running", "running"),
+        ({"started": 1.0, "exit_status": 0}, "done", "done"),
         ({"running": True}, "running", "running"),
         ({"exit_status": 0}, "done", "done"),
         ({"exit_status": 1}, "running", "failed"),
@@ -161,6 +165,19 @@ def test_a_terminal_gets_a_table_with_a_row_for_each_run(tmp_path: pathlib.Path,
         assert fragment in row_of("L2 1, seed 0")
     assert "failed" in row_of("L2 0.1, seed 0")
     assert "1 before, 1 done, 1 running, 1 failed" in output.getvalue()
+
+
+def test_a_sweep_that_was_stopped_says_how_many_runs_were(tmp_path: pathlib.Path, clock: _Clock) -> None:
+    output = io.StringIO()
+    rows = [
+        _done(tmp_path, "CE 1, seed 0"),
+        _row(tmp_path, "L2 1, seed 0", Status(state="stopped", started=2.0, epochs_done=1), started=1.0),
+        _row(tmp_path, "L2 0.1, seed 0", Status()),
+    ]
+    with Progress(rows, Console(file=output, width=200, force_terminal=True, color_system=None)):
+        pass
+    assert "1 done, 1 stopped, 1 waiting" in output.getvalue()
+    assert any("L2 1, seed 0" in line and "stopped" in line for line in output.getvalue().splitlines())
 
 
 def test_a_low_terminal_shows_what_runs_and_how_many_there_are_of_the_others(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from command_runner import Result, environment, run
 
 _FLAGS = ["--members=B1R1F2,B1R1F3", "--epochs=1", "--train_limit=64", "--batch_size=16", "--threads=1"]

@@ -1,0 +1,77 @@
+"""Trains a run again from its settings and says which statistics are the same.
+
+On the same machine, with the same versions and as many threads, all are identical to the bit. Within
+rounding means within a thousandth: of costs relatively, of errors in all examples.
+
+Example:
+  python -m experiments.verify runs/DIGITS/DIGITS_collab_shallow_and_thin_and_medium_ensemble-seed0-0f9d3c3d
+"""
+
+import os
+import tempfile
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from analysis.unpickle import read_pickle
+from collab_ensembles import naming, run_directory
+from collab_ensembles.config import RunConfig
+from collab_ensembles.errors import RunDirectoryError
+from experiments import command_line, runtime
+
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+
+_ROUNDING = 1e-3
+_VERDICTS = ("identical", "within rounding", "differs")
+
+
+def main(arguments: list[str]) -> int:
+    """Compares; 1 if any statistic differs by more than rounding."""
+    directory = command_line.one_argument(arguments, "a run directory")
+    config, status = run_directory.read_config(directory), run_directory.read_status(directory)
+    if status.epochs_done == 0:
+        raise RunDirectoryError(f"{directory}: nothing trained yet (state {status.state}); train the run first")
+    recorded = _statistics(directory, config, status.epochs_done)
+    threads = runtime.start_tensorflow(status.environment.get("threads"))
+
+    from collab_ensembles import run
+
+    with tempfile.TemporaryDirectory() as again:
+        options = run.Options(_DATA_DIR.value, stop_after=status.epochs_done, threads=threads)
+        environment = run.run(config, again, options).environment
+        repeated = _statistics(again, config, status.epochs_done)
+    for key in sorted(key for key in environment if environment[key] != status.environment.get(key)):
+        print(f"{key}: {status.environment.get(key)} then, {environment[key]} now")
+    verdicts = []
+    for name, values in recorded.items():
+        verdict, remark = compare(values, repeated[name])
+        verdicts.append(verdict)
+        print(f"{name}: {verdict}{remark}")
+    counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in _VERDICTS if verdict in verdicts]
+    print(f"{len(verdicts)} statistics of {status.epochs_done} epochs: {', '.join(counts)}")
+    return 1 if "differs" in verdicts else 0
+
+
+def compare(recorded: np.ndarray, repeated: np.ndarray) -> tuple[str, str]:
+    """The verdict on two series of one number an epoch, and a remark."""
+    if recorded.tobytes() == repeated.tobytes():
+        return "identical", ""
+    differences = np.abs(recorded - repeated)
+    verdict = "within rounding" if np.allclose(recorded, repeated, rtol=_ROUNDING, atol=_ROUNDING) else "differs"
+    epoch = int(np.argmax(differences))
+    return verdict, f" (most in epoch {epoch + 1}: {recorded[epoch]:.6g} then, {repeated[epoch]:.6g} now)"
+
+
+def _statistics(directory: str, config: RunConfig, epochs: int) -> dict[str, np.ndarray]:
+    result = {}
+    for output, stem in naming.statistics_names(config).items():
+        content: dict[str, Any] = read_pickle(os.path.join(directory, f"{stem}.pkl"))
+        for key, value in content.items():
+            if isinstance(value, np.ndarray):
+                result[f"{output} {key}"] = value[:epochs]
+    return result
+
+
+if __name__ == "__main__":
+    command_line.launch(main)

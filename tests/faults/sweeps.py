@@ -1,0 +1,171 @@
+"""A small sweep on digits, in processes of its own, to be disturbed and compared with an undisturbed one."""
+
+import dataclasses
+import os
+import pathlib
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from collab_ensembles import run_directory
+from command_runner import REPOSITORY, environment
+
+_SWEEP = """
+from experiments import command_line, grids, sweep
+noel = grids.GRIDS["noel"]
+grids.GRIDS["noel"] = lambda base: noel(base)[-{runs}:]
+command_line.launch(sweep.main)
+"""
+"""The last runs of the grid alone, so that it can be disturbed often; all else is the sweep that people use."""
+
+_SETTINGS = ("--dataset=digits", "--members=B1R1F2,B2R1F2", "--train_limit=400", "--shuffle=permute", "--augment")
+_PATIENCE = 240.0
+
+Statistics = dict[str, bytes]
+
+
+@dataclasses.dataclass
+class Scene:
+    """Data, settings, and what an undisturbed sweep leaves behind."""
+
+    directory: pathlib.Path
+    runs: int
+    epochs: int
+    expected: Statistics = dataclasses.field(default_factory=dict)
+    table: str = ""
+
+    @property
+    def data_dir(self) -> pathlib.Path:
+        """Where all sweeps find their data."""
+        return self.directory / "data"
+
+    def prepare(self) -> None:
+        """Fetches the data and computes the undisturbed sweep."""
+        undisturbed = self.new_log_dir("undisturbed")
+        self.finish(undisturbed)
+        self.expected, self.table = statistics(undisturbed), self._table(undisturbed)
+        assert len(self.expected) == self.runs * 3 * 6
+
+    def new_log_dir(self, name: str) -> pathlib.Path:
+        """A log directory that does not exist yet."""
+        path = self.directory / name
+        shutil.rmtree(path, ignore_errors=True)
+        return path
+
+    def start(
+        self, log_dir: pathlib.Path, *flags: str, before: Callable[[], None] | None = None
+    ) -> "subprocess.Popen[str]":
+        """Starts a sweep; `before` is called in its process first."""
+        options = (*_SETTINGS, f"--epochs={self.epochs}", f"--log_dir={log_dir}", f"--data_dir={self.data_dir}")
+        return subprocess.Popen(
+            [sys.executable, "-c", _SWEEP.format(runs=self.runs), *options, "--workers=2", "--threads=1", *flags],
+            cwd=REPOSITORY,
+            env=environment(TF_CPP_MIN_LOG_LEVEL="3"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=before,
+        )
+
+    def sweep(self, log_dir: pathlib.Path, before: Callable[[], None] | None = None) -> tuple[int, str, str]:
+        """Runs a sweep to its end, good or bad: exit status, output and errors."""
+        process = self.start(log_dir, before=before)
+        output, errors = process.communicate(timeout=_PATIENCE)
+        return process.returncode, output, errors
+
+    def finish(self, log_dir: pathlib.Path) -> str:
+        """Runs a sweep that must succeed, and gives its errors (warnings)."""
+        status, output, errors = self.sweep(log_dir)
+        assert status == 0, output + errors
+        return errors
+
+    def assert_recovers(self, log_dir: pathlib.Path) -> str:
+        """Finishes a disturbed sweep; its results must be those of the undisturbed one, to the bit."""
+        errors = self.finish(log_dir)
+        assert statistics(log_dir) == self.expected
+        assert self._table(log_dir) == self.table
+        return errors
+
+    def _table(self, log_dir: pathlib.Path) -> str:
+        command = [sys.executable, "-m", "analysis.tables", f"--log_dir={log_dir}", "--dataset=digits"]
+        result = subprocess.run(command, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, check=True)
+        return result.stdout.replace(str(log_dir), "")
+
+
+def statistics(log_dir: pathlib.Path) -> Statistics:
+    """Every series of every pickle, to the bit."""
+    result = {}
+    for path in sorted(log_dir.rglob("*.pkl")):
+        content = pickle.loads(path.read_bytes())
+        for key, value in content.items():
+            if isinstance(value, np.ndarray):
+                result[f"{path.relative_to(log_dir)} {key}"] = value.tobytes()
+    return result
+
+
+def trainings(log_dir: pathlib.Path) -> list[int]:
+    """The process numbers of trainings that are running for this log directory."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            command = (entry / "cmdline").read_bytes().decode(errors="replace") if entry.name.isdigit() else ""
+        except OSError:
+            continue
+        if "experiments.train" in command and f"--log_dir={log_dir}\0" in command:
+            found.append(int(entry.name))
+    return found
+
+
+def kill(processes: Sequence[int]) -> None:
+    """SIGKILL, which no process can catch."""
+    for process in processes:
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def kill_sweep(process: "subprocess.Popen[str]", log_dir: pathlib.Path, with_trainings: bool) -> None:
+    """Kills a sweep alone, as when memory runs out, or with its trainings at once, as when the power fails."""
+    process.kill()
+    if with_trainings:
+        kill(trainings(log_dir))
+    process.communicate()
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Waits, and fails if the condition never holds."""
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.05)
+
+
+def run_directories(log_dir: pathlib.Path) -> list[pathlib.Path]:
+    """Those that exist by now."""
+    return [pathlib.Path(directory) for directory in run_directory.find(str(log_dir))]
+
+
+def checkpoints(log_dir: pathlib.Path) -> list[pathlib.Path]:
+    """All checkpoints that exist by now."""
+    return sorted(log_dir.rglob("epoch-*.npz"))
+
+
+def alter(path: pathlib.Path, how: str, position: float = 0.5) -> None:
+    """Flips a bit, at a share of the length, or cuts the file off there."""
+    content = bytearray(path.read_bytes())
+    index = int(position * (len(content) - 1))
+    if how == "flip":
+        content[index] ^= 0x10
+    else:
+        del content[index:]
+    # In place, as failing hardware would.
+    path.write_bytes(content)
