@@ -7,6 +7,13 @@ SWEEP_FLAGS ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 
+# The grid, what its members cost in use, and the page that shows everything.
+define sweep
+$(RUN) -m experiments.sweep --grid=noel --dataset=$(1) --log_dir=$(LOG_DIR) $(SWEEP_FLAGS)
+$(if $(findstring dry_run,$(SWEEP_FLAGS)),,$(RUN) -m experiments.measure_inference --dataset=$(1) --log_dir=$(LOG_DIR))
+$(if $(findstring dry_run,$(SWEEP_FLAGS)),,$(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html)
+endef
+
 .DEFAULT_GOAL := help
 .PHONY: help install test faults check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep bench clean
 
@@ -38,17 +45,17 @@ format: install ## put the code into form
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-digits-sweep: install ## the 13 ensembles on scikit-learn's digits (3 minutes), and their tables
-	$(RUN) -m experiments.sweep --grid=noel --dataset=digits --log_dir=$(LOG_DIR) $(SWEEP_FLAGS)
+digits-sweep: install ## the 13 ensembles on scikit-learn's digits (3 minutes), tables and a report
+	$(call sweep,digits)
 
 mnist-sweep: install ## the 13 ensembles on MNIST (hours)
-	$(RUN) -m experiments.sweep --grid=noel --dataset=mnist --log_dir=$(LOG_DIR) $(SWEEP_FLAGS)
+	$(call sweep,mnist)
 
 notmnist-sweep: install ## the 13 ensembles on notMNIST (a day)
-	$(RUN) -m experiments.sweep --grid=noel --dataset=notmnist --log_dir=$(LOG_DIR) $(SWEEP_FLAGS)
+	$(call sweep,notmnist)
 
 cifar10-sweep: install ## the 13 ensembles on CIFAR-10 (hours)
-	$(RUN) -m experiments.sweep --grid=noel --dataset=cifar10 --log_dir=$(LOG_DIR) $(SWEEP_FLAGS)
+	$(call sweep,cifar10)
 
 bench: install ## measure speed and memory (half an hour); PyTorch too, if it is there
 	$(RUN) -m benchmarks.bench

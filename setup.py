@@ -25,11 +25,13 @@ setup(
         "pillow>=10",
         "rich>=13,<16",
         "scikit-learn>=1.5,<2",
+        "scipy>=1.15,<2",
         "tensorflow>=2.20,<2.22",
         "tensorflow-datasets>=4.9.8,<5",
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
+        "tensorboard": ["tensorboard>=2.19,<3"],
         # The peer of the benchmarks.
         "bench": ["torch==2.13.0"],
         "dev": [
@@ -39,6 +41,7 @@ setup(
             "mypy",
             "pandas-stubs",
             "pytest",
+            "tensorboard>=2.19,<3",
             "ruff",
         ],
     },

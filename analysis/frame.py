@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -17,13 +18,18 @@ from collab_ensembles.run_directory import Status
 COLUMNS = ("Model", "Method", "Weight", "Seed", "Digest", "Data")
 
 # Names of Data, and the keys of the pickles.
-_DATA = {
+DATA = {
     "TrainCost": "train_costs",
     "TrainError": "train_errors",
     "TestCost": "test_costs",
     "TestError": "test_errors",
+}
+# What the reference code does not record.
+FURTHER_DATA = {
     "TrainCostMean": "train_costs_mean",
     "TrainErrorMean": "train_errors_mean",
+    "Disagreement": "disagreement",
+    "LogitDistance": "logit_distance",
 }
 DEFAULT_SETTINGS = "default settings"
 _VARIED = ("method", "weight", "seed")
@@ -31,9 +37,10 @@ _VARIED = ("method", "weight", "seed")
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run directory.
+    """One run directory, or one ensemble among the author's result files.
 
     Attributes:
+      directory: where its files lie.
       statistics: by output (member names, and `Ens`), one row an epoch from 1, one column a kind of
         data; errors in percent.
     """
@@ -52,17 +59,32 @@ class Run:
 def read_runs(log_dir: str, dataset: str) -> list[Run]:
     """All runs of one data set that are done.
 
+    Besides our run directories, the author's own result files are read (see `analysis.author_files`).
+
     Args:
       log_dir: the log directory.
       dataset: the name of the data set, as `--dataset` takes it.
 
     Raises:
-      DataError: the directory does not exist or holds no finished run, or a file is damaged.
+      DataError: the directory does not exist or holds no finished run, a file is damaged, or a run is
+        there twice.
+      RunDirectoryError: a run directory of ours is damaged.
     """
+    return read_all(log_dir, dataset)[0]
+
+
+def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[RunConfig]]:
+    """The runs of one data set that are done, and the settings of those that are not.
+
+    Arguments and errors are those of `read_runs`.
+    """
+    # It builds on this module.
+    from analysis import author_files
+
     if not os.path.isdir(log_dir):
         raise DataError(f"{log_dir}: no such directory; give the --log_dir of a sweep")
     runs = []
-    unfinished = 0
+    unfinished = []
     for directory in run_directory.find(log_dir):
         config = run_directory.read_config(directory)
         if _is_same(config.dataset, dataset):
@@ -70,12 +92,46 @@ def read_runs(log_dir: str, dataset: str) -> list[Run]:
             if status.state == "done":
                 runs.append(Run(directory, config, status, _statistics(directory, config, status)))
             else:
-                unfinished += 1
+                unfinished.append(config)
+    for files in author_files.find(log_dir, dataset):
+        run = author_files.read(files)
+        if run.status.state == "done":
+            runs.append(run)
+        else:
+            unfinished.append(run.config)
     if not runs:
         raise DataError(
-            f"{log_dir}: no finished run of {dataset} ({unfinished} unfinished); train some with experiments.sweep"
+            f"{log_dir}: no finished run of {dataset} ({len(unfinished)} unfinished); it holds {_held(log_dir)}; "
+            "train some with experiments.sweep"
         )
-    return runs
+    check_distinct(runs)
+    return runs, unfinished
+
+
+def _held(log_dir: str) -> str:
+    from analysis import author_files
+
+    datasets = [run_directory.read_config(directory).dataset for directory in run_directory.find(log_dir)]
+    counts = Counter([*datasets, *(files.dataset for files in author_files.find_all(log_dir))])
+    return "runs of " + ", ".join(f"{name} ({count})" for name, count in sorted(counts.items())) if counts else "no run"
+
+
+def check_distinct(runs: Iterable[Run]) -> None:
+    """Raises DataError if a run is there twice, such as in a copied directory: it would count twice in every mean."""
+    seen: dict[RunConfig, Run] = {}
+    for run in runs:
+        key = dataclasses.replace(run.config, weight=without_rounding(run.config.weight))
+        if key in seen:
+            raise DataError(
+                f"{seen[key].directory} and {run.directory}: both hold {naming.describe(run.config)} of "
+                f"{run.config.dataset} ({setting(run.config)}); move one of them out of the log directory"
+            )
+        seen[key] = run
+
+
+def without_rounding(value: float) -> float:
+    """The decimal number that was meant: 0.01 for 0.1**2, which is 0.010000000000000002."""
+    return float(f"{value:.12g}")
 
 
 def setting(config: RunConfig) -> str:
@@ -104,7 +160,9 @@ def to_frame(runs: Sequence[Run]) -> pd.DataFrame:
     """One row an epoch, counted from 1; columns are (Model, Method, Weight, Seed, Digest, Data).
 
     Model is a member's name or `Ens`; Data is TestError, TestCost, TrainError or TrainCost (running
-    averages, as published), TrainErrorMean or TrainCostMean (means over the epoch). Errors are in percent.
+    averages, as published), TrainErrorMean or TrainCostMean (means over the epoch), and for `Ens`
+    Disagreement and LogitDistance (on the test set, see `collab_ensembles.models.model.DISAGREEMENT`).
+    Errors and disagreement are in percent.
     """
     pieces = {}
     for run in runs:
@@ -150,16 +208,32 @@ def _statistics(directory: str, config: RunConfig, status: Status) -> dict[str, 
     for output, stem in naming.statistics_names(config).items():
         path = os.path.join(directory, f"{stem}.pkl")
         _check_sum(path, status)
-        content = read_pickle(path)
-        series = {}
-        for data, key in _DATA.items():
-            values = content.get(key) if isinstance(content, dict) else None
-            if not isinstance(values, np.ndarray) or values.shape != (epochs,) or values.dtype.kind != "f":
-                raise DataError(f"{path}: needed under {key!r}: {epochs} floating-point numbers, one an epoch")
-            series[data] = values * 100 if "Error" in data else values
-        index = pd.RangeIndex(1, epochs + 1, name="Epoch")
-        result["Ens" if output == "ensemble" else output] = pd.DataFrame(series, index=index)
+        result["Ens" if output == "ensemble" else output] = statistics_of(path, read_pickle(path), epochs)
     return result
+
+
+def statistics_of(path: str, content: object, epochs: int) -> pd.DataFrame:
+    """The statistics in a pickle, one row an epoch from 1, errors in percent.
+
+    Args:
+      path: of the pickle; for messages.
+      content: what it holds.
+      epochs: how many there must be.
+
+    Raises:
+      DataError: what the reference code records is not there, or something has another shape or type.
+    """
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: not a pickle of statistics; needed: a dict with {', '.join(DATA.values())}")
+    series = {}
+    for data, key in (DATA | FURTHER_DATA).items():
+        values = content.get(key)
+        if values is None and data in FURTHER_DATA:
+            continue
+        if not isinstance(values, np.ndarray) or values.shape != (epochs,) or values.dtype.kind != "f":
+            raise DataError(f"{path}: needed under {key!r}: {epochs} floating-point numbers, one an epoch")
+        series[data] = values * 100 if "Error" in data or data == "Disagreement" else values
+    return pd.DataFrame(series, index=pd.RangeIndex(1, epochs + 1, name="Epoch"))
 
 
 def _check_sum(path: str, status: Status) -> None:

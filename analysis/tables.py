@@ -1,163 +1,286 @@
-"""Final test errors and costs, laid out as in figures A.7 to A.12 of Noel (2017).
+"""Test errors and costs at the end of training, laid out as in figures A.7 to A.12 of Noel (2017).
 
 Example:
   python -m analysis.tables --log_dir=runs --dataset=mnist --format=markdown
 """
 
+import dataclasses
 import importlib.resources
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
-from absl import flags
+from absl import flags, logging
 
-from analysis import frame
+from analysis import frame, table_text
 from analysis.frame import Run
+from analysis.intervals import interval
+from analysis.table_text import Cell, Table
+from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
+from collab_ensembles.errors import DataError
 from experiments import command_line
 
 METHODS = ("CE", "L1", "L2", "Single")
-FORMATS = ("markdown", "latex", "csv")
-_QUANTITIES = {"error": ("TestError", "test error in %", 2), "cost": ("TestCost", "test cost", 6)}
+FORMATS = (*table_text.STYLES, "csv")
+
+_BEST_NOTE = (
+    "Of each run and output the lowest error of any epoch. Here the test set itself chooses the epoch, which is "
+    "flattering: compare methods by the last epoch."
+)
+_INTERVAL_NOTE = (
+    "In brackets: 95 % bootstrap interval of the mean over seeds; of two or three seeds it is just their range."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Quantity:
+    """What a table shows.
+
+    Attributes:
+      data: the statistic, as `Run.statistics` names it.
+      title: for headings; takes the number of epochs.
+      digits: decimals.
+      column: the name in `long_table`.
+      best_epoch: whether the lowest of all epochs counts, for each run and output by itself; otherwise the last.
+    """
+
+    data: str
+    title: str
+    digits: int
+    column: str
+    best_epoch: bool = False
+
+    def of(self, run: Run, model: str) -> float:
+        """The value of one output of one run."""
+        values = run.statistics[model][self.data]
+        return float(values.min() if self.best_epoch else values.iloc[-1])
+
+
+QUANTITIES = {
+    "error": Quantity("TestError", "final test error in % after {} epochs", 2, "test_error_percent"),
+    "best_error": Quantity("TestError", "best test error over {} epochs in %", 2, "best_test_error_percent", True),
+    "cost": Quantity("TestCost", "final test cost after {} epochs", 6, "test_cost"),
+}
 
 
 def final_table(runs: Sequence[Run], quantity: str) -> pd.DataFrame:
-    """The test error in percent, or the test cost, after the last epoch; the mean over seeds.
+    """The results of runs; means over seeds.
 
     Args:
       runs: finished runs of one data set in one setting.
-      quantity: `error` or `cost`.
+      quantity: `error` (after the last epoch, in percent), `best_error` (the lowest of any epoch, which
+        the test set itself chooses) or `cost` (after the last epoch).
 
     Returns:
-      A row for each (Method, Weight), in the order of the paper's tables; a column for each model,
-      `Seeds`, and `paper <model>` where the paper has the same ensembles, trained as these were.
+      A row for each (Method, Weight), in the order of the paper's tables. Columns: for each model its
+      mean (`ST`, `M`, `Ens`); `Seeds`, the number of runs behind it; for each model `<model> low` and
+      `<model> high`, the 95 % bootstrap interval of the mean (NaN for one seed). Where the paper has
+      the data set and the runs were trained at default settings, `error` and `cost` also have, for each
+      model, `paper <model>` and `<model> - paper`, ours less the paper's (NaN for weights it has not).
+
+    Raises:
+      DataError: the runs differ in data set or setting, or a run is there twice.
     """
-    data = _QUANTITIES[quantity][0]
-    last = frame.to_frame(runs).iloc[-1].xs(data, level="Data")
-    by_model = last.groupby(level=["Method", "Weight", "Model"], sort=False).mean().unstack("Model")
+    _check_comparable(runs)
+    what = QUANTITIES[quantity]
     models = list(runs[0].statistics)
-    table = by_model[models]
-    table["Seeds"] = last.groupby(level=["Method", "Weight", "Model"]).count().unstack("Model")[models[0]]
-    for model, values in _paper(runs[0], quantity).items():
-        # 0.1**2 is the paper's 0.01 too.
-        index = [(method, round(weight, 10)) for method, weight in table.index]
-        table[f"paper {model}"] = values.reindex(pd.MultiIndex.from_tuples(index)).to_numpy()
-    order = sorted(table.index, key=lambda row: (METHODS.index(row[0]), -row[1]))
-    return table.loc[order]
+    rows = _rows(runs)
+    values = {row: {model: [what.of(run, model) for run in rows[row]] for model in models} for row in rows}
+    index = pd.MultiIndex.from_tuples(list(rows), names=["Method", "Weight"])
+    columns: dict[str, list[float]] = {
+        model: [math.fsum(of[model]) / len(of[model]) for of in values.values()] for model in models
+    }
+    columns["Seeds"] = [len(rows[row]) for row in rows]
+    for model in models:
+        intervals = [interval(of[model]) or (math.nan, math.nan) for of in values.values()]
+        columns[f"{model} low"], columns[f"{model} high"] = map(list, zip(*intervals, strict=True))
+    table = pd.DataFrame(columns, index=index)
+    paper = {} if what.best_epoch else _paper(runs[0], what)
+    for model, published in paper.items():
+        table[f"paper {model}"] = published.reindex(index).to_numpy()
+    for model in paper:
+        table[f"{model} - paper"] = table[model] - table[f"paper {model}"]
+    return table
 
 
 def render(table: pd.DataFrame, quantity: str, style: str) -> str:
-    """A final table as text; the best of each column is marked.
+    """A final table as text, with the interval behind each mean; the best of each column is marked.
 
     Args:
       table: from `final_table`.
-      quantity: `error` or `cost`.
+      quantity: as it was given there.
       style: `markdown` or `latex` (needs the package booktabs).
     """
-    digits = _QUANTITIES[quantity][2]
-    emphasis = "**{}**" if style == "markdown" else "\\textbf{{{}}}"
-    columns = [name for name in table.columns if name != "Seeds" or table["Seeds"].max() > 1]
-    cells = {name: _cells(table[name], 0 if name == "Seeds" else digits) for name in columns}
-    for name in columns:
-        if name != "Seeds":
-            # By what is shown, so that equal numbers are marked together.
-            best = min(filter(None, cells[name]), key=float, default="")
-            cells[name] = [emphasis.format(text) if text and text == best else text for text in cells[name]]
-    header = ["method", "weight", *columns]
-    rows = [
-        [method, f"{weight:g}", *texts]
-        for (method, weight), *texts in zip(table.index, *(cells[name] for name in columns), strict=True)
-    ]
-    return _markdown(header, rows) if style == "markdown" else _latex(header, rows)
+    write = {"markdown": table_text.markdown, "latex": table_text.latex}[style]
+    return write(*_texts(table, quantity))
 
 
-def _cells(values: pd.Series, digits: int) -> list[str]:
-    return ["" if pd.isna(value) else f"{value:.{digits}f}" for value in values]
-
-
-def report(runs: Sequence[Run], style: str) -> str:
-    """The final results of runs of one data set, apart for each setting they were trained in.
+def report(runs: Sequence[Run], style: str, unfinished: Iterable[RunConfig] = ()) -> str:
+    """The results of runs of one data set, apart for each setting they were trained in.
 
     Args:
       runs: finished runs of one data set.
-      style: `markdown` or `latex` for a table of errors and one of costs, `csv` for `long_table`.
+      style: `markdown` or `latex` for one table for each of QUANTITIES, `csv` for `long_table`.
+      unfinished: the settings of runs that are left out; how many is said under the tables (not in CSV).
+
+    Raises:
+      DataError: a run is there twice.
     """
     if style == "csv":
         return long_table(runs).to_csv(index=False, lineterminator="\n", float_format="%.8g").rstrip()
-    texts = []
-    for setting, group in frame.by_setting(runs).items():
-        for quantity, (_, title, _) in _QUANTITIES.items():
-            label, epochs = catalogue.label(group[0].config.dataset), group[0].config.epochs
-            heading = f"{label}, final {title} after {epochs} epochs ({setting})"
-            comment = {"markdown": f"{heading}\n", "latex": f"% {heading}"}[style]
-            texts.append(f"{comment}\n{render(final_table(group, quantity), quantity, style)}")
+    groups = frame.by_setting(runs)
+    left_out = Counter(frame.setting(config) for config in unfinished)
+    texts = [
+        table_text.write(_table(group, quantity, left_out[setting]), style)
+        for setting, group in groups.items()
+        for quantity in QUANTITIES
+    ]
+    start = "% " if style == "latex" else ""
+    texts += [f"{start}{setting}: {_left_out(count)}" for setting, count in left_out.items() if setting not in groups]
     return "\n\n".join(texts)
 
 
 def long_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """The final results with a row for each setting, method, weight and model; means over seeds.
+    """The results with a row for each setting, method, weight and model; means over seeds.
 
-    Columns: setting, method, weight, model, seeds, test_error_percent, test_cost, and
-    paper_test_error_percent and paper_test_cost, empty where the paper has nothing to compare.
+    Columns: setting, method, weight, model, seeds (how many); test_error_percent (last epoch),
+    best_test_error_percent (lowest of any epoch) and test_cost (last epoch), each followed by its 95 %
+    bootstrap interval, `<column>_low` and `<column>_high`, empty for one seed; and for
+    test_error_percent and test_cost the paper's value, `paper_<column>`, and ours less the paper's,
+    `<column>_minus_paper`, empty where the paper has nothing to compare.
+
+    Raises:
+      DataError: the runs are of several data sets, or a run is there twice.
     """
     rows = []
     for setting, group in frame.by_setting(runs).items():
-        errors, costs = (final_table(group, quantity) for quantity in _QUANTITIES)
-        for index in errors.index:
+        tables = {quantity: final_table(group, quantity) for quantity in QUANTITIES}
+        for method, weight in tables["error"].index:
             for model in group[0].statistics:
-                error, cost, paper = errors.loc[index], costs.loc[index], f"paper {model}"
-                ours = (setting, *index, model, int(error["Seeds"]), error[model], cost[model])
-                rows.append((*ours, error.get(paper), cost.get(paper)))
-    columns = ["setting", "method", "weight", "model", "seeds", "test_error_percent", "test_cost"]
-    return pd.DataFrame(rows, columns=[*columns, "paper_test_error_percent", "paper_test_cost"])
+                row = {"setting": setting, "method": method, "weight": weight, "model": model}
+                row["seeds"] = int(tables["error"].loc[(method, weight), "Seeds"])
+                for quantity, table in tables.items():
+                    row |= _long_cells(table.loc[(method, weight)], model, QUANTITIES[quantity])
+                rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def paper_results() -> pd.DataFrame:
-    """The published final results: figures A.7 to A.12 of Noel (2017) as one long table."""
+    """The published final results: figures A.7 to A.12 of Noel (2017) as one long table.
+
+    Columns: dataset (as file names spell it), method, weight, model, test_error_percent, test_cost.
+    """
     path = importlib.resources.files("analysis").joinpath("reference/noel_2017.csv")
     with path.open(encoding="utf-8") as file:
         return pd.read_csv(file)
 
 
-def _paper(run: Run, quantity: str) -> dict[str, pd.Series]:
+def _check_comparable(runs: Sequence[Run]) -> None:
+    kinds = dict.fromkeys((run.config.dataset, frame.setting(run.config)) for run in runs)
+    if len(kinds) != 1:
+        received = "; ".join(f"{dataset} ({setting})" for dataset, setting in kinds) or "no runs"
+        raise DataError(f"a table shows runs of one data set in one setting; received: {received}")
+    frame.check_distinct(runs)
+
+
+def _rows(runs: Sequence[Run]) -> dict[tuple[str, float], list[Run]]:
+    """The runs of each (Method, Weight), in the order of the paper's tables."""
+    rows: dict[tuple[str, float], list[Run]] = {}
+    for run in sorted(runs, key=lambda run: run.config.seed):
+        rows.setdefault((run.method, frame.without_rounding(run.config.weight)), []).append(run)
+    return {row: rows[row] for row in sorted(rows, key=lambda row: (METHODS.index(row[0]), -row[1]))}
+
+
+def _paper(run: Run, what: Quantity) -> dict[str, pd.Series]:
     if frame.setting(run.config) != frame.DEFAULT_SETTINGS:
         return {}
     results = paper_results()
     results = results[results["dataset"] == catalogue.label(run.config.dataset)]
-    value = "test_error_percent" if quantity == "error" else "test_cost"
     return {
-        str(model): rows.set_index(["method", "weight"])[value] for model, rows in results.groupby("model", sort=False)
+        str(model): rows.set_index(["method", "weight"])[what.column]
+        for model, rows in results.groupby("model", sort=False)
     }
 
 
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-        for row in (header, *rows)
+def _table(runs: Sequence[Run], quantity: str, unfinished: int) -> Table:
+    table, config = final_table(runs, quantity), runs[0].config
+    title = QUANTITIES[quantity].title.format(config.epochs)
+    notes = [_BEST_NOTE] if QUANTITIES[quantity].best_epoch else []
+    if table["Seeds"].max() > 1:
+        notes.append(_INTERVAL_NOTE)
+    notes += _seeds_note(_rows(runs))
+    if unfinished:
+        notes.append(_left_out(unfinished))
+    heading = f"{catalogue.label(config.dataset)}, {title} ({frame.setting(config)})"
+    return Table(heading, *_texts(table, quantity), notes)
+
+
+def _seeds_note(rows: dict[tuple[str, float], list[Run]]) -> list[str]:
+    seeds = {row: ", ".join(str(run.config.seed) for run in runs) for row, runs in rows.items()}
+    ((usual, _),) = Counter(seeds.values()).most_common(1)
+    others = [f"{method} {weight:g} has {own}" for (method, weight), own in seeds.items() if own != usual]
+    return [f"Rows differ in their seeds: {'; '.join(others)}; the others have {usual}."] if others else []
+
+
+def _left_out(count: int) -> str:
+    return "1 run is not finished and left out" if count == 1 else f"{count} runs are not finished and left out"
+
+
+def _texts(table: pd.DataFrame, quantity: str) -> tuple[list[str], list[list[Cell]]]:
+    """The header and the rows that are shown."""
+    names = [str(name) for name in table.columns if not str(name).endswith((" low", " high"))]
+    if table["Seeds"].max() == 1:
+        names.remove("Seeds")
+    columns = [_column(table, name, QUANTITIES[quantity].digits) for name in names]
+    rows = [
+        [Cell(method), Cell(f"{weight:g}"), *cells]
+        for (method, weight), *cells in zip(table.index, *columns, strict=True)
     ]
-    rule = "|" + "|".join("-" * (width + 1) + ":" if index else "-" * (width + 2) for index, width in enumerate(widths))
-    return "\n".join([lines[0], f"{rule}|", *lines[1:]])
+    return ["method", "weight", *names], rows
 
 
-def _latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    body = [" & ".join(row) + r" \\" for row in rows]
-    return "\n".join(
-        [
-            rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
-            r"\toprule",
-            " & ".join(header).replace("_", r"\_") + r" \\",
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-        ]
-    )
+def _column(table: pd.DataFrame, name: str, digits: int) -> list[Cell]:
+    if name == "Seeds":
+        return [Cell(str(int(count))) for count in table[name]]
+    if name.endswith(" - paper"):
+        return [Cell(_number(value, f"+.{digits}f")) for value in table[name]]
+    texts = [_number(value, f".{digits}f") for value in table[name]]
+    # By what is shown, so that equal numbers are marked together.
+    best = min(filter(None, texts), key=float, default="")
+    additions = [""] * len(texts)
+    if f"{name} low" in table:
+        ends = zip(table[f"{name} low"], table[f"{name} high"], strict=True)
+        additions = ["" if math.isnan(low) else f"[{low:.{digits}f}, {high:.{digits}f}]" for low, high in ends]
+    return [Cell(text, addition, text != "" and text == best) for text, addition in zip(texts, additions, strict=True)]
+
+
+def _number(value: float, form: str) -> str:
+    if math.isnan(value):
+        return ""
+    text = f"{value:{form}}"
+    # What is shown as zero has no sign.
+    return text if float(text) else text.lstrip("+-")
+
+
+def _long_cells(cells: pd.Series, model: str, what: Quantity) -> dict[str, float]:
+    result = {what.column: cells[model]}
+    for end in ("low", "high"):
+        result[f"{what.column}_{end}"] = cells[f"{model} {end}"]
+    if not what.best_epoch:
+        result[f"paper_{what.column}"] = cells.get(f"paper {model}", math.nan)
+        result[f"{what.column}_minus_paper"] = cells.get(f"{model} - paper", math.nan)
+    return result
 
 
 def _main(arguments: list[str]) -> None:
     command_line.no_arguments(arguments)
     catalogue.check_name(flags.FLAGS.dataset)
-    print(report(frame.read_runs(flags.FLAGS.log_dir, flags.FLAGS.dataset), flags.FLAGS.format))
+    runs, unfinished = frame.read_all(flags.FLAGS.log_dir, flags.FLAGS.dataset)
+    if flags.FLAGS.format == "csv" and unfinished:
+        logging.warning("%s", _left_out(len(unfinished)))
+    print(report(runs, flags.FLAGS.format, unfinished))
 
 
 if __name__ == "__main__":

@@ -104,6 +104,9 @@ class _BufferState(_ArrayState):
     """An array as protocol 5 spells it: all at once."""
 
     def __init__(self, content: bytes, dtype: _TypeState, shape: tuple[int, ...], order: str) -> None:
+        # bytes() of a number would reserve so much memory.
+        if not isinstance(content, bytes | bytearray):
+            raise pickle.UnpicklingError(f"holds {type(content).__name__} where the bytes of an array should be")
         self.state = (1, shape, dtype, order == "F", bytes(content))
 
 
@@ -186,6 +189,8 @@ class _Rebuilder:
             return value.number()
         if isinstance(value, dict):
             return {self(key): self(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
+        if isinstance(value, (list, tuple, set, frozenset)):
             return type(value)(self(item) for item in value)
-        return value
+        if value is None or isinstance(value, (bool, int, float, complex, str, bytes, bytearray, Placeholder)):
+            return value
+        raise pickle.UnpicklingError("holds a part of an array by itself")

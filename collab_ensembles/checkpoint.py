@@ -23,12 +23,13 @@ from collab_ensembles.models import Model
 
 _NAME = re.compile(r"epoch-(\d{5})\.npz")
 _KEPT = 2
+"""Should the newest one be damaged, there is another."""
 _SEAL_LENGTH = 64
 _SERIES = "statistics"
 
 
 def save(directory: str, model: Model, record: Record, digest: str) -> None:
-    """Writes `epoch-<epochs done>.npz` atomically, then removes all but the last two.
+    """Writes `epoch-<epochs done>.npz` atomically, then removes all but it and the one before.
 
     Args:
       directory: where checkpoints are kept; created if missing.
@@ -46,8 +47,11 @@ def save(directory: str, model: Model, record: Record, digest: str) -> None:
     values["digest"] = np.array(digest)
     files.make_directory(directory)
     files.write_bytes(_path(directory, record.epochs_done), _sealed(values))
-    for old in _saved_epochs(directory)[:-_KEPT]:
-        os.unlink(_path(directory, old))
+    epochs = _saved_epochs(directory)
+    # Those of later epochs are damaged, or training would not have come by here again.
+    earlier = [epoch for epoch in epochs if epoch <= record.epochs_done]
+    for epoch in set(epochs) - set(earlier[-_KEPT:]):
+        files.remove(_path(directory, epoch))
 
 
 def restore(directory: str, model: Model, digest: str) -> Record | None:

@@ -6,6 +6,7 @@ import json
 import math
 import operator
 import os
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,14 +27,15 @@ def _typed(field: "dataclasses.Field[Any]", value: Any) -> Any:
     kind: Any = field.type
     try:
         if kind is float:
-            return float(value)
+            # Adding 0 makes -0.0 the 0.0 that it equals.
+            return float(value) + 0.0
         if kind is int or (kind == int | None and value is not None):
             return operator.index(value)
         if kind == tuple[str, ...] and not isinstance(value, str):
             return tuple(_typed_as(str, member) for member in value)
         return _typed_as(kind, value)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"--{field.name}={value!r}: needed: {getattr(kind, '__name__', kind)}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"--{field.name}={reprlib.repr(value)}: needed: {getattr(kind, '__name__', kind)}") from error
 
 
 def _typed_as(kind: Any, value: Any) -> Any:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -50,12 +51,29 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
                 os.unlink(temporary)
 
 
+def remove(path: str) -> None:
+    """Removes a file or directory, if there is one.
+
+    Raises:
+      CollabError: that is not permitted.
+    """
+    try:
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        elif os.path.lexists(path):
+            os.unlink(path)
+    except OSError as error:
+        raise CollabError(
+            f"cannot remove {path}: {error.strerror or error}; permit it, or remove it yourself"
+        ) from error
+
+
 def remove_temporaries(directory: str) -> None:
     """Removes what `atomic_write` leaves in a directory, or in one that does not exist, when killed."""
-    with contextlib.suppress(FileNotFoundError):
+    if os.path.isdir(directory):
         for name in os.listdir(directory):
             if name.endswith(_TEMPORARY):
-                os.unlink(os.path.join(directory, name))
+                remove(os.path.join(directory, name))
 
 
 def write_bytes(path: str, content: bytes) -> None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import platform
 import time
 from typing import Any
 
@@ -11,7 +10,17 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from collab_ensembles import __version__, checkpoint, collaboration, datasets, files, naming, run_directory, schedule
+from collab_ensembles import (
+    checkpoint,
+    collaboration,
+    datasets,
+    environment,
+    files,
+    naming,
+    run_directory,
+    schedule,
+    tensorboard,
+)
 from collab_ensembles.batch_manager import BatchManager
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import Dataset, catalogue
@@ -45,12 +54,14 @@ class Options:
       stop_after: end after so many epochs of the schedule that `RunConfig.epochs` lays down.
       checkpoint_every: write a checkpoint after so many epochs; there is always one at the end.
       threads: how many TensorFlow was given; recorded, since equal bits are promised at equal threads.
+      tensorboard: also write what TensorBoard shows; see `tensorboard.callback`.
     """
 
     data_dir: str | None = None
     stop_after: int | None = None
     checkpoint_every: int = 1
     threads: int | None = None
+    tensorboard: bool = False
 
 
 def run(config: RunConfig, directory: str, options: Options | None = None) -> Status:
@@ -79,7 +90,7 @@ def run(config: RunConfig, directory: str, options: Options | None = None) -> St
         if run_directory.is_done(directory, options.stop_after):
             return run_directory.read_status(directory)
         _claim(directory, config)
-        status = _begun(directory, _environment(config, options.threads))
+        status = _begun(directory, environment.describe(config.precision, options.threads))
         try:
             _train(config, directory, status, options)
         except Exception as error:
@@ -103,18 +114,18 @@ def _claim(directory: str, config: RunConfig) -> None:
         files.remove_temporaries(parent)
 
 
-def _begun(directory: str, environment: dict[str, Any]) -> Status:
+def _begun(directory: str, facts: dict[str, Any]) -> Status:
     """Writes the status `running`; what an earlier attempt resumed from stays noted."""
     try:
         earlier = run_directory.read_status(directory)
     except RunDirectoryError:
         earlier = Status()
-    changed = [key for key, value in environment.items() if earlier.environment.get(key, value) != value]
+    changed = [key for key, value in facts.items() if earlier.environment.get(key, value) != value]
     if changed:
         logging.warning(
             "%s: begun with another %s; the last bits of its numbers may differ", directory, ", ".join(changed)
         )
-    status = Status(state="running", started=time.time(), environment=environment, resumed=earlier.resumed)
+    status = Status(state="running", started=time.time(), environment=facts, resumed=earlier.resumed)
     run_directory.write_status(directory, status)
     return status
 
@@ -142,7 +153,7 @@ def build_model(config: RunConfig, image_shape: tuple[int, int, int], num_classe
 
 def compile_for_training(model: Model, learning_rate: float) -> None:
     """Gives a model the optimizer that runs train with."""
-    model.compile(optimizer=Adam(learning_rate), jit_compile=_jit_compile())
+    model.compile(optimizer=Adam(learning_rate), jit_compile=environment.jit_compile())
     # Variables that appear while the training step is traced have it traced twice.
     model.optimizer.build(model.trainable_variables)
 
@@ -217,6 +228,7 @@ def _train(config: RunConfig, directory: str, status: Status, options: Options) 
         if epoch > first_epoch and (epoch % options.checkpoint_every == 0 or epoch == last_epoch):
             checkpoint.save(checkpoints, model, record, digest)
         status.epochs_done, status.test_errors, status.ended = epoch, record.test_errors(), time.time()
+        status.seconds = record.seconds
         pickles = [f"{stem}.pkl" for stem in stems.values()]
         status.pickles = {name: run_directory.sha256(os.path.join(directory, name)) for name in pickles}
         run_directory.write_status(directory, status)
@@ -236,6 +248,7 @@ def _train(config: RunConfig, directory: str, status: Status, options: Options) 
             _learning_rate_clock(model, config.learning_rate, config.epochs),
             _divergence_guard(model, config),
             Logger(directory, stems, config.epochs, reference_params(config), report, restored),
+            *([tensorboard.callback(directory, config)] if options.tensorboard else []),
         ],
     )
 
@@ -283,24 +296,3 @@ def _test_batches(images: np.ndarray, labels: np.ndarray) -> tf.data.Dataset:
 def _end(directory: str, status: Status, state: str, reason: str = "") -> None:
     status.state, status.reason, status.ended = state, reason, time.time()
     run_directory.write_status(directory, status)
-
-
-def _jit_compile() -> bool:
-    """XLA pays on a GPU; on a CPU it gained nothing, and compiling takes seconds."""
-    return bool(tf.config.list_physical_devices("GPU"))
-
-
-def _environment(config: RunConfig, threads: int | None) -> dict[str, Any]:
-    return {
-        "collab_ensembles": __version__,
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": threads,
-        "precision": config.precision,
-        "jit_compile": _jit_compile(),
-        "devices": [device.device_type for device in tf.config.list_physical_devices()],
-    }

@@ -5,6 +5,7 @@ import dataclasses
 import fcntl
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -43,6 +44,7 @@ class Status:
       pickles: SHA-256 of each pickle, by file name.
       started: seconds since 1970.
       ended: likewise, at the latest change.
+      seconds: time of training, all attempts together, pauses and lost epochs left out.
       resumed: the numbers of completed epochs from which the training was taken up again.
       data: facts on the data, once they are loaded.
       environment: versions, threads and whatever else may explain a difference.
@@ -55,6 +57,7 @@ class Status:
     pickles: dict[str, str] = dataclasses.field(default_factory=dict)
     started: float = 0.0
     ended: float = 0.0
+    seconds: float = 0.0
     resumed: list[int] = dataclasses.field(default_factory=list)
     data: DataFacts | None = None
     environment: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -75,16 +78,16 @@ def read_config(directory: str) -> RunConfig:
     """
     content = _read_json(os.path.join(directory, "config.json"))
     version = content.get("format_version")
-    if version != FORMAT_VERSION:
+    if version != FORMAT_VERSION or isinstance(version, bool):
         raise RunDirectoryError(
-            f"{directory}: written in format version {version}, this release reads and writes {FORMAT_VERSION}; "
+            f"{directory}: written in format version {version!r}, this release reads and writes {FORMAT_VERSION}; "
             "use another log directory, or the release that wrote it"
         )
     try:
         config = RunConfig.from_json(content["config"])
         digest = config.digest()
     except (AttributeError, KeyError, TypeError, ConfigError) as error:
-        raise RunDirectoryError(f"{directory}/config.json: {type(error).__name__}: {error}") from error
+        raise RunDirectoryError(f"{directory}/config.json: {type(error).__name__}: {_one_line(error)}") from error
     if content.get("digest") != digest:
         raise RunDirectoryError(
             f"{directory}/config.json: its settings have the digest {digest[:8]}, not the one written beside them; it "
@@ -113,8 +116,10 @@ def read_status(directory: str) -> Status:
         raise RunDirectoryError(f"{path}: unknown fields: {', '.join(unknown)}; was this written by another version?")
     try:
         return _status(content)
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunDirectoryError(f"{path}: damaged ({type(error).__name__}: {error}); {_TRAIN_AGAIN}") from error
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise RunDirectoryError(
+            f"{path}: damaged ({type(error).__name__}: {_one_line(error)}); {_TRAIN_AGAIN}"
+        ) from error
 
 
 def _status(content: dict[str, Any]) -> Status:
@@ -123,10 +128,13 @@ def _status(content: dict[str, Any]) -> Status:
         height, width, channels = map(int, facts["image_shape"])
         facts = DataFacts(str(facts["name"]), (height, width, channels), int(facts["num_classes"]))
     status = Status(**{**content, "data": facts})
-    numbers = [status.epochs_done, status.started, status.ended, *status.test_errors.values(), *status.resumed]
+    times = [status.started, status.ended, status.seconds]
+    numbers = [*times, status.epochs_done, *status.test_errors.values(), *status.resumed]
     texts = [status.state, status.reason, *status.pickles.values()]
-    if not all(isinstance(number, int | float) for number in numbers) or not isinstance(status.epochs_done, int):
-        raise ValueError("text where a number is needed")
+    if not all(isinstance(number, int | float) and math.isfinite(number) and number >= 0 for number in numbers):
+        raise ValueError("something else where a number from 0 is needed")
+    if type(status.epochs_done) is not int:
+        raise ValueError(f"received {status.epochs_done!r} completed epochs")
     if not all(isinstance(text, str) for text in texts) or not isinstance(status.environment, dict):
         raise ValueError("no text where text is needed")
     if status.state not in STATES:
@@ -219,13 +227,17 @@ def sha256(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
 def _read_json(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
     except FileNotFoundError as error:
         raise RunDirectoryError(f"{path}: no such file; give the directory of a run") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunDirectoryError(f"{path}: damaged ({error}); delete it: {_TRAIN_AGAIN}") from error
     if not isinstance(content, dict):
         raise RunDirectoryError(f"{path}: damaged (no JSON object); delete it: {_TRAIN_AGAIN}")

@@ -26,6 +26,12 @@ def check_threads(threads: int | None) -> None:
         raise ConfigError(f"--threads={threads}: allowed: whole numbers from 1 to {_MOST_THREADS}")
 
 
+def check_checkpoint_every(epochs: int) -> None:
+    """Raises ConfigError for fewer than one epoch."""
+    if epochs < 1:
+        raise ConfigError(f"--checkpoint_every={epochs}: allowed: whole numbers from 1")
+
+
 def warn_of_slow_bfloat16(precision: str) -> None:
     """Says so if this processor lacks bfloat16 instructions: results are right all the same, only slow."""
     if precision != "mixed_bfloat16":
@@ -47,8 +53,10 @@ def end_with_stdin() -> None:
     """
 
     def watch() -> None:
-        while os.read(sys.stdin.fileno(), 1):
-            pass
+        # Not by sys.stdin, which is None where there was none from the start.
+        with contextlib.suppress(OSError):
+            while os.read(0, 1):
+                pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()

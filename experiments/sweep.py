@@ -29,6 +29,7 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default:
 _WORKERS = flags.DEFINE_string("workers", "auto", "runs at a time; auto: one for each core")
 _THREADS = flags.DEFINE_integer("threads", None, "threads of each run; default: the cores divided among the workers")
 _CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 1, "write a checkpoint after so many epochs")
+_TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "also write scalars and settings for TensorBoard")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "print the commands and train nothing")
 
 
@@ -37,6 +38,7 @@ def main(arguments: list[str]) -> int:
     command_line.no_arguments(arguments)
     configs = with_seeds(GRIDS[_GRID.value], config_flags.config(), _seeds())
     runtime.check_threads(_THREADS.value)
+    runtime.check_checkpoint_every(_CHECKPOINT_EVERY.value)
     workers = min(_workers(), len(configs))
     threads = _THREADS.value or max(1, runtime.available_cores() // workers)
     if workers * threads > runtime.available_cores():
@@ -87,6 +89,8 @@ def _row(config: RunConfig, threads: int) -> Row:
     command += [f"--log_dir={_LOG_DIR.value}", f"--threads={threads}", "--end_with_stdin"]
     if _CHECKPOINT_EVERY.value != 1:
         command.append(f"--checkpoint_every={_CHECKPOINT_EVERY.value}")
+    if _TENSORBOARD.value:
+        command.append("--tensorboard")
     if _DATA_DIR.value:
         command.append(f"--data_dir={_DATA_DIR.value}")
     return Row(Task(name, command, directory), config.epochs, directory, name)

@@ -19,6 +19,7 @@ _CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 1, "write a checkpo
 _END_WITH_STDIN = flags.DEFINE_bool(
     "end_with_stdin", False, "end when standard input is closed: so a training notices that its sweep has died"
 )
+_TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "also write scalars and settings for TensorBoard")
 _THREADS = flags.DEFINE_integer("threads", None, "threads of TensorFlow; default: one for each core")
 
 
@@ -28,8 +29,7 @@ def main(arguments: list[str]) -> None:
     config = config_flags.config()
     if _STOP_AFTER.value is not None and _STOP_AFTER.value < 1:
         raise ConfigError(f"--stop_after={_STOP_AFTER.value}: allowed: whole numbers from 1")
-    if _CHECKPOINT_EVERY.value < 1:
-        raise ConfigError(f"--checkpoint_every={_CHECKPOINT_EVERY.value}: allowed: whole numbers from 1")
+    runtime.check_checkpoint_every(_CHECKPOINT_EVERY.value)
     if _END_WITH_STDIN.value:
         runtime.end_with_stdin()
     runtime.check_threads(_THREADS.value)
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> None:
 
     from collab_ensembles import run
 
-    options = run.Options(_DATA_DIR.value, _STOP_AFTER.value, _CHECKPOINT_EVERY.value, threads)
+    options = run.Options(_DATA_DIR.value, _STOP_AFTER.value, _CHECKPOINT_EVERY.value, threads, _TENSORBOARD.value)
     status = run.run(config, directory, options)
     errors = ", ".join(f"{output} {100 * error:.2f} %" for output, error in status.test_errors.items())
     print(f"test error after {status.epochs_done} of {config.epochs} epochs: {errors}")

@@ -258,7 +258,6 @@ def test_a_checkpoint_is_an_npz_file_without_pickled_objects(tmp_path: Path) -> 
     assert str(arrays["digest"]) == _DIGEST
 
 
-@pytest.mark.xfail(strict=True, reason="save counts damaged checkpoints of later epochs among those to keep")
 def test_what_was_just_saved_is_kept_though_damaged_checkpoints_of_later_epochs_lie_beside_it(tmp_path: Path) -> None:
     model = _model()
     for epoch in (9, 10):

@@ -102,7 +102,6 @@ _HUGE_NUMBER = {"method": "L2", "weight": 10**400}
 _HUGE_SIZE = {"members": ["B" + "9" * 5000 + "R1F1"]}
 
 
-@pytest.mark.xfail(strict=True, raises=(OverflowError, ValueError), reason="the error of int or float comes through")
 @pytest.mark.parametrize("values", [_HUGE_NUMBER, _HUGE_SIZE], ids=["weight", "members"])
 def test_numbers_beyond_all_bounds_are_a_config_error(values: dict[str, Any], tmp_path: pathlib.Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"format_version": 1, "config": values}))
@@ -112,7 +111,6 @@ def test_numbers_beyond_all_bounds_are_a_config_error(values: dict[str, Any], tm
         RunConfig.from_json(values)
 
 
-@pytest.mark.xfail(strict=True, reason="-0.0 equals 0.0, and is spelled otherwise in the digest's JSON")
 @pytest.mark.parametrize("name", ["weight", "regularization_rate"])
 def test_minus_zero_and_zero_are_the_same_run(name: str) -> None:
     plus, minus = (RunConfig.from_json({"method": "L2", name: value}) for value in (0.0, -0.0))
@@ -195,9 +193,6 @@ def _status_value(field: "dataclasses.Field[Any]") -> st.SearchStrategy[Any]:
 _STATUS = st.fixed_dictionaries({}, optional={field.name: _status_value(field) for field in dataclasses.fields(Status)})
 
 
-@pytest.mark.xfail(
-    strict=True, raises=(AttributeError, OverflowError), reason="not all that values of other types raise is caught"
-)
 @given(content=st.one_of(_STATUS, _JSON))
 @settings(_fuzzed, report_multiple_bugs=False)
 def test_any_json_in_a_status_file_is_a_status_or_an_error_of_the_run_directory(
@@ -213,11 +208,6 @@ def test_any_json_in_a_status_file_is_a_status_or_an_error_of_the_run_directory(
         assert run_directory.is_done(str(directory)) in (False, True)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=(AttributeError, OverflowError, RecursionError),
-    reason="not all that damaged files raise is caught",
-)
 @pytest.mark.parametrize(
     ("name", "content"),
     [

@@ -41,26 +41,23 @@ class ArrayCache:
         """The cached part, memory-mapped, or None.
 
         Raises:
-          DataError: the part is damaged. With `verify` it is removed instead, with a warning.
+          DataError: the part is damaged (with `verify` it is removed instead, with a warning), or with
+            `verify` the record of the digests is.
         """
         directory = os.path.join(self._directory, part)
         if not self._verify:
             return self._load(directory)
+        recorded = self._recorded().get(part)
         try:
             content = self._load(directory)
-            reason = "" if content is None or self._is_as_recorded(part, content) else "its digest differs"
+            reason = "" if content is None else _difference(content, recorded)
         except DataError as error:
             content, reason = None, str(error)
         if not reason:
             return content
         logging.warning("%s: damaged (%s); it is made again", directory, reason)
-        shutil.rmtree(directory)
+        files.remove(directory)
         return None
-
-    def _is_as_recorded(self, part: str, content: Part) -> bool:
-        ordered, digest = in_digest_order([content])
-        in_order = all(np.array_equal(a, b) for a, b in zip(ordered, content, strict=True))
-        return in_order and digest == self._recorded().get(part)
 
     def _load(self, directory: str) -> Part | None:
         try:
@@ -124,11 +121,25 @@ class ArrayCache:
         try:
             with open(self._record, encoding="utf-8") as file:
                 recorded: dict[str, str] = json.load(file)
+            if not isinstance(recorded, dict):
+                raise ValueError("no JSON object")
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as error:
-            raise DataError(f"{self._record}: damaged ({error}); delete it, and the data are verified anew") from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise DataError(f"{self._record}: damaged ({error}); delete it, and it is written anew") from error
         return recorded
+
+
+def _difference(content: Part, recorded: str | None) -> str:
+    """How an array cache's part differs from what was written, or nothing; without a record only its form counts."""
+    images, labels = content
+    if images.dtype != np.uint8 or images.ndim != 4 or labels.dtype != np.int32 or labels.shape != images.shape[:1]:
+        return f"it has images {images.dtype} {images.shape} and labels {labels.dtype} {labels.shape}"
+    if not len(labels) or labels.min() < 0 or labels.max() > 255:
+        return "it has labels that no data set has"
+    ordered, digest = in_digest_order([content])
+    in_order = all(np.array_equal(a, b) for a, b in zip(ordered, content, strict=True))
+    return "" if in_order and digest == (recorded or digest) else "its digest differs"
 
 
 def check_digest(what: str, received: str, expected: str | None, source: str) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import reprlib
 
 from collab_ensembles.errors import ConfigError
 
@@ -35,11 +36,11 @@ def parse_size(member: str) -> ResNetSize:
     """
     if member in NAMED_SIZES:
         return NAMED_SIZES[member]
-    match = re.fullmatch(r"B([1-9]\d*)R([1-9]\d*)F([1-9]\d*)", member)
+    match = re.fullmatch(r"B([1-9]\d?)R([1-9]\d{0,3})F([1-9]\d{0,3})", member)
     if match is None:
         raise ConfigError(
-            f"unknown member {member!r}; allowed: {', '.join(NAMED_SIZES)}, or bricks, repetitions "
-            "and filters such as B3R5F16, each at least 1"
+            f"unknown member {reprlib.repr(member)}; allowed: {', '.join(NAMED_SIZES)}, or bricks (1 to 99), "
+            "repetitions and filters (1 to 9999) such as B3R5F16"
         )
     bricks, repetitions, filters = map(int, match.groups())
     return ResNetSize(bricks, repetitions, filters)

@@ -13,10 +13,17 @@ _FIELDS = [field.name for field in dataclasses.fields(RunConfig)]
 @pytest.mark.parametrize(
     ("module", "flags"),
     [
-        ("experiments.train", [*_FIELDS, "log_dir", "data_dir", "stop_after", "threads", "debug"]),
-        ("experiments.sweep", ["grid", "seeds", "workers", "threads", "dry_run", "log_dir", "data_dir", "members"]),
+        ("experiments.train", [*_FIELDS, "log_dir", "data_dir", "stop_after", "checkpoint_every", "threads", "debug"]),
+        (
+            "experiments.sweep",
+            ["grid", "seeds", "checkpoint_every", "workers", "threads", "dry_run", "log_dir", "data_dir", "members"],
+        ),
         ("experiments.evaluate", ["dataset", "split", "data_dir", "threads"]),
         ("experiments.export", ["member", "out"]),
+        ("experiments.verify", ["data_dir", "debug"]),
+        ("experiments.measure_inference", ["log_dir", "dataset"]),
+        ("analysis.claims", ["log_dir", "dataset", "paper"]),
+        ("benchmarks.precision", ["log_dir", "data_dir", "out"]),
         ("experiments.prepare", ["dataset", "split", "data_dir"]),
         ("analysis.tables", ["log_dir", "dataset", "format"]),
     ],

@@ -1,0 +1,188 @@
+"""The result files of the author's own code of 2017, read as if they were run directories of ours.
+
+They lie flat in one directory, in the reference `<DATASET>/collab/`: three pickles an ensemble, of ST
+(`000`), M (`001`) and `Ensemble`, without config.json and status.json beside them. Their format is described
+in docs/FIDELITY.md, "Statistics, files, names".
+"""
+
+import dataclasses
+import math
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import frame
+from analysis.frame import Run
+from analysis.unpickle import read_pickle
+from collab_ensembles.config import RunConfig
+from collab_ensembles.datasets import catalogue
+from collab_ensembles.errors import ConfigError, DataError
+from collab_ensembles.run_directory import Status
+
+DATASETS = ("mnist", "notmnist", "cifar10")
+"""The data sets of the paper; the author's code knows no others."""
+
+_OUTPUTS = {"000": "ST", "001": "M", "Ensemble": "Ens"}
+_MEMBERS = "collab_shallow_and_thin_and_medium"
+_ENDING = re.compile(r"(?:(CE|L1|L2)_0\.1x([0124])|ensemble)_(?:000|001|Ensemble)\.pkl")
+_METHODS = {"None": "None", "CE": "cross_ent", "L1": "L1", "L2": "L2"}
+# Only our own pickles name these settings.
+_OURS = {"decay_scope", "target_gradient"}
+
+
+@dataclasses.dataclass(frozen=True)
+class AuthorFiles:
+    """The files of one ensemble, and what their name says of it.
+
+    Attributes:
+      directory: where they lie.
+      dataset: the name of the data set, as `--dataset` takes it.
+      stem: what the three file names have in common.
+      method: None, CE, L1 or L2.
+      weight: the collaboration weight; 1 without collaboration.
+    """
+
+    directory: str
+    dataset: str
+    stem: str
+    method: str
+    weight: float
+
+    def path(self, end: str) -> str:
+        """The pickle of an output: `000`, `001` or `Ensemble`."""
+        return os.path.join(self.directory, f"{self.stem}_{end}.pkl")
+
+
+def find_all(log_dir: str) -> Iterator[AuthorFiles]:
+    """The ensembles of all data sets below a directory; errors are those of `find`."""
+    for dataset in DATASETS:
+        yield from find(log_dir, dataset)
+
+
+def find(log_dir: str, dataset: str) -> Iterator[AuthorFiles]:
+    """The ensembles of one data set below a directory, in alphabetical order; nothing is read yet.
+
+    Args:
+      log_dir: any directory above the files, or theirs.
+      dataset: the name of the data set, as `--dataset` takes it.
+
+    Raises:
+      DataError: a name begins as the author's do and goes on otherwise, or a status.json lies beside the
+        files: then they are what is left of a run directory of ours.
+    """
+    if dataset not in DATASETS:
+        return
+    prefix = f"{catalogue.label(dataset)}_{_MEMBERS}_"
+    for directory, below, names in os.walk(log_dir):
+        below.sort()
+        if "config.json" in names:
+            below.clear()
+            continue
+        pickles = sorted(name for name in names if name.startswith(prefix) and name.endswith(".pkl"))
+        if pickles and "status.json" in names:
+            raise DataError(
+                f"{directory}: has pickles and a status.json, but no config.json; the command that trained the run "
+                "writes it again"
+            )
+        yield from dict.fromkeys(_files(directory, dataset, prefix, name) for name in pickles)
+
+
+def read(files: AuthorFiles) -> Run:
+    """The run of an ensemble: `done`, or `stopped` where the last epochs are missing.
+
+    A training that was cut off has zeros for the epochs that it did not reach. Seed 0 stands for the
+    seed that the author's code does not record, and weights are the decimal numbers that were meant:
+    0.01 for 0.010000000000000002.
+
+    Raises:
+      DataError: a file is missing, damaged, without what the author's code writes, or at odds with its
+        name or with the other two.
+    """
+    configs: dict[str, RunConfig] = {}
+    statistics: dict[str, pd.DataFrame] = {}
+    for end, model in _OUTPUTS.items():
+        path = files.path(end)
+        if not os.path.exists(path):
+            raise DataError(f"{path}: missing, while other files of this ensemble are there; needed: {_all(files)}")
+        content = read_pickle(path)
+        configs[path] = config = _config(files, path, content)
+        assert config.epochs is not None
+        statistics[model] = frame.statistics_of(path, content, config.epochs)
+        _check_values(path, statistics[model])
+    _check_alike(configs)
+    # Each file is written by itself: a training can be cut off between two of them.
+    done = all(table["TestCost"].iloc[-1] != 0 for table in statistics.values())
+    return Run(files.directory, config, Status(state="done" if done else "stopped"), statistics)
+
+
+def _files(directory: str, dataset: str, prefix: str, name: str) -> AuthorFiles:
+    match = _ENDING.fullmatch(name, len(prefix))
+    if match is None:
+        raise DataError(
+            f"{os.path.join(directory, name)}: not a name of the author's code, which goes on after {prefix} with a "
+            "method and a power of 0.1 such as L2_0.1x2, or with ensemble, and ends with _000, _001 or _Ensemble.pkl; "
+            "move it out of the log directory"
+        )
+    method, power = match.groups()
+    stem = name.rpartition("_")[0]
+    weight = 1.0 if power is None else frame.without_rounding(0.1 ** int(power))
+    return AuthorFiles(directory, dataset, stem, method or "None", weight)
+
+
+def _all(files: AuthorFiles) -> str:
+    return ", ".join(os.path.basename(files.path(end)) for end in _OUTPUTS)
+
+
+def _config(files: AuthorFiles, path: str, content: object) -> RunConfig:
+    params = content.get("params") if isinstance(content, dict) else None
+    if not isinstance(params, dict):
+        raise DataError(f"{path}: not a file of the author's code; needed: a dict with statistics and 'params'")
+    if params.keys() & _OURS:
+        raise DataError(
+            f"{path}: written by this project, but there is no config.json beside it; keep run directories whole"
+        )
+    method, weight = params.get("collab_method"), 1.0
+    # Of a type that compares as a whole, which arrays do not.
+    if not isinstance(method, str) or method != _METHODS[files.method]:
+        raise DataError(f"{path}: its name says {files.method}, its params say collab_method {method!r}")
+    if files.method != "None":
+        weight = _number(path, params, "collab_weight")
+        if not math.isclose(weight, files.weight, rel_tol=1e-6):
+            raise DataError(f"{path}: its name says a weight of {files.weight:g}, its params say {weight:g}")
+    settings: dict[str, Any] = {
+        name: _number(path, params, name) for name in ("learning_rate", "regularization_rate", "epochs", "batch_size")
+    }
+    try:
+        return RunConfig(dataset=files.dataset, method=files.method, weight=files.weight, **settings)
+    except ConfigError as error:
+        raise DataError(f"{path}: params: {error}") from error
+
+
+def _number(path: str, params: dict[Any, Any], name: str) -> float:
+    value = params.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise DataError(f"{path}: needed in params under {name!r}: a number; received {value!r}")
+    return frame.without_rounding(value) if isinstance(value, float | np.floating) else int(value)
+
+
+def _check_values(path: str, statistics: pd.DataFrame) -> None:
+    for data in statistics.columns:
+        values = statistics[data].to_numpy()
+        if not np.isfinite(values).all():
+            raise DataError(f"{path}: {data} has values that are no finite numbers")
+        if "Error" in data and (values.min() < 0 or values.max() > 100):
+            raise DataError(f"{path}: {data} has values that are no fractions from 0 to 1")
+
+
+def _check_alike(configs: dict[str, RunConfig]) -> None:
+    (first, expected), *others = configs.items()
+    for path, config in others:
+        if config != expected:
+            raise DataError(
+                f"{path}: trained otherwise ({frame.setting(config)}) than {os.path.basename(first)} "
+                f"({frame.setting(expected)}); the files of an ensemble come from one training"
+            )

@@ -1,0 +1,48 @@
+"""What a log directory holds, finished or not."""
+
+import dataclasses
+import os
+
+from collab_ensembles import run_directory
+from collab_ensembles.config import RunConfig
+from collab_ensembles.errors import DataError, RunDirectoryError
+from collab_ensembles.run_directory import Status
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One run directory, as far as it can be read.
+
+    Attributes:
+      directory: its path.
+      config: its settings.
+      status: how far it has come, or `failed` with the reason why that cannot be read.
+    """
+
+    directory: str
+    config: RunConfig
+    status: Status
+
+
+def entries(log_dir: str) -> list[Entry]:
+    """All run directories below a log directory.
+
+    Raises:
+      DataError: there is no such directory.
+    """
+    if not os.path.isdir(log_dir):
+        raise DataError(f"{log_dir}: no such directory; give the --log_dir of a sweep")
+    found = []
+    for directory in run_directory.find(log_dir):
+        config = run_directory.read_config(directory)
+        try:
+            status = run_directory.read_status(directory)
+        except RunDirectoryError as error:
+            status = Status(state="failed", reason=str(error))
+        found.append(Entry(directory, config, status))
+    return found
+
+
+def datasets(log_dir: str) -> list[str]:
+    """The data sets of the finished runs, in alphabetical order."""
+    return sorted({entry.config.dataset for entry in entries(log_dir) if entry.status.state == "done"})

@@ -1,0 +1,302 @@
+"""Figures A.1 to A.6 and B.1 to B.3 of Noel (2017), and further ones, from the runs of a log directory.
+
+Each method has a family of colours: CE blue, L2 purple, L1 green, the plain ensemble grey. With
+several seeds lines are means, and bands and bars their 95 % bootstrap intervals.
+
+Example:
+  python -m analysis.figures --log_dir=runs --dataset=mnist --out=figures --paper_axes
+"""
+
+import functools
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from absl import flags
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from analysis import figure_style as style
+from analysis import frame, tables
+from analysis.figure_style import PLAIN
+from analysis.frame import Run
+from collab_ensembles.datasets import catalogue
+from collab_ensembles.errors import ConfigError, DataError
+from experiments import command_line
+
+LAST_EPOCHS = 10
+PAPER_ERRORS = {"MNIST": (0.4, 1.0), "notMNIST": (1.5, 4.0), "CIFAR10": (20.0, 30.0)}
+"""The y-limits of figures A.1 to A.6, in percent; in the order of the figures."""
+PAPER_CURVES = {
+    "MNIST": ((0.0, 2.0), (0.0, 0.15)),
+    "notMNIST": ((1.1, 11.0), (0.05, 0.4)),
+    "CIFAR10": ((0.0, 60.0), (0.0, 2.5)),
+}
+"""The y-limits of figures B.1 to B.3: of errors in percent, and of costs."""
+COMPARED = ("L2", 0.01)
+"""The ensemble that figures B.1 to B.3 set against the plain one."""
+EFFICIENCY_COLUMNS = ("model", "parameters", "seconds_per_image", "test_error")
+
+_MARKERS = ("v", "s", "D", "^", "P", "X")
+
+
+def last_epochs(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axes: bool = False) -> Sequence[Axes]:
+    """Figures A.1 to A.6: test error of one member in the last 10 epochs, a line for each weight.
+
+    Grey lines are all outputs of the plain ensemble. Diamonds at the last epoch are the paper's final
+    values, where it has the data set and the runs are at default settings. Without `paper_axes` the
+    limits are such that single bad lines do not flatten the others; a note names what ends outside.
+
+    Args:
+      runs: of one data set in one setting.
+      model: the member, or `Ens`.
+      axes: three panels, for CE, L2 and L1.
+      paper_axes: use the paper's y-limits.
+
+    Returns:
+      The axes.
+
+    Raises:
+      ConfigError: the paper's limits for a data set that it does not have.
+      DataError: the runs have no such member, or none of them collaborates.
+    """
+    limits = PAPER_ERRORS[in_paper(runs)] if paper_axes else None
+    _check_collaborating(runs)
+    values = style.series(runs, model, "TestError")
+    published = published_errors(runs)
+    panels: dict[Axes, dict[str, float]] = {}
+    for panel, method in zip(axes, style.METHODS, strict=True):
+        finals: dict[str, float] = {}
+        for weight in (weight for name, weight in values if name == method):
+            mark = published.get((method, round(weight, 10), model))
+            finals |= _ending(panel, values[method, weight], f"α = {weight:g}", mark, style.look(method, weight))
+        panel.set_title(method if finals else f"{method} (no runs)")
+        panels[panel] = finals | _plain_endings(panel, runs, published)
+        style.epoch_axis(panel, "test error in %")
+        style.legend_below(panel, *_mark_handles(published))
+    style.set_limits(panels, limits or style.robust_limits(_drawn(axes)), may_grow=limits is None)
+    epochs = runs[0].config.epochs or 0
+    axes[0].figure.suptitle(style.title(runs, f"{model}, last {min(LAST_EPOCHS, epochs)} of {epochs} epochs"))
+    return axes
+
+
+def published_errors(runs: Sequence[Run]) -> dict[tuple[str, float, str], float]:
+    """The paper's final test errors in percent, by method, weight and model.
+
+    Empty where the paper does not have the data set, or the runs were trained otherwise.
+    """
+    if frame.setting(runs[0].config) != frame.DEFAULT_SETTINGS:
+        return {}
+    results = tables.paper_results()
+    results = results[results["dataset"] == catalogue.label(runs[0].config.dataset)]
+    keys = zip(results["method"], results["weight"], results["model"], strict=True)
+    return dict(zip(keys, results["test_error_percent"].tolist(), strict=True))
+
+
+def in_paper(runs: Sequence[Run]) -> str:
+    """The label of the runs' data set, if the paper has figures of it.
+
+    Raises:
+      ConfigError: it has none.
+    """
+    label = catalogue.label(runs[0].config.dataset)
+    if label not in PAPER_ERRORS:
+        raise ConfigError(f"the paper has axes for {', '.join(PAPER_ERRORS)}, not for {label}; leave --paper_axes out")
+    return label
+
+
+def _check_collaborating(runs: Sequence[Run]) -> None:
+    if all(run.method == PLAIN for run in runs):
+        raise DataError("no run has a collaboration method; train some with experiments.sweep --grid=noel")
+
+
+def _plain_endings(
+    panel: Axes, runs: Sequence[Run], published: Mapping[tuple[str, float, str], float]
+) -> dict[str, float]:
+    finals: dict[str, float] = {}
+    plain = [run for run in runs if run.method == PLAIN]
+    outputs = list(plain[0].statistics) if plain else []
+    for output in outputs:
+        for (method, weight), rows in style.series(plain, output, "TestError").items():
+            look = style.look(method, weight) | style.output_look(method, outputs, output)
+            finals |= _ending(panel, rows, f"plain {output}", published.get((method, weight, output)), look)
+    return finals
+
+
+def _ending(panel: Axes, rows: np.ndarray, name: str, mark: float | None, look: dict[str, Any]) -> dict[str, float]:
+    """Draws the last epochs and the paper's final value; returns what stands at the last epoch, by name."""
+    last = rows[:, -LAST_EPOCHS:]
+    style.draw(panel, last, first_epoch=rows.shape[1] - last.shape[1] + 1, label=name, **look)
+    finals = {name: float(last.mean(axis=0)[-1])}
+    if mark is not None:
+        face = {"markerfacecolor": look["color"], "markeredgecolor": "black", "markersize": 6.5, "zorder": 4}
+        panel.plot([rows.shape[1]], [mark], "D", label=f"_paper's {name}", **face)  # type: ignore[arg-type]
+        finals[f"paper's {name}"] = mark
+    return finals
+
+
+def _mark_handles(published: Mapping[tuple[str, float, str], float]) -> list[Line2D]:
+    look: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": "black", "linestyle": "none"}
+    return [Line2D([], [], marker="D", markersize=6.5, label="paper's final values", **look)] if published else []
+
+
+def _drawn(axes: Sequence[Axes]) -> list[np.ndarray]:
+    return [np.asarray(line.get_ydata()) for panel in axes for line in panel.get_lines()]
+
+
+def training(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axes: bool = False) -> Sequence[Axes]:
+    """Figures B.1 to B.3: one member of the plain ensemble against that of L2 with weight 0.01.
+
+    Dashed lines are training statistics (running averages, as published), solid ones test statistics.
+
+    Args:
+      runs: of one data set in one setting.
+      model: the member, or `Ens`.
+      axes: two panels, for error and cost.
+      paper_axes: use the paper's y-limits; otherwise limits that single bad epochs do not stretch.
+
+    Returns:
+      The axes.
+
+    Raises:
+      ConfigError: the paper's limits for a data set that it does not have.
+      DataError: one of the two ensembles is missing, or the runs have no such member.
+    """
+    limits = PAPER_CURVES[in_paper(runs)] if paper_axes else (None, None)
+    pair = _pair(runs)
+    for panel, quantity, unit, limit in zip(axes, ("Error", "Cost"), (" in %", ""), limits, strict=True):
+        finals = {}
+        for data, name, dash in (("Test", "test", "-"), ("Train", "training", "--")):
+            for (method, weight), rows in style.series(pair, model, f"{data}{quantity}").items():
+                label = f"{_name(method, weight)}: {name}"
+                look = {"color": style.colour(method, weight), "linestyle": dash, "linewidth": 1.8}
+                style.draw(panel, rows, label=label, **look)
+                finals[label] = float(rows.mean(axis=0)[-1])
+        panel.set_title(f"{model}, {quantity.lower()}")
+        style.epoch_axis(panel, f"{quantity.lower()}{unit}")
+        style.legend_below(panel)
+        style.set_limits({panel: finals}, limit or style.robust_limits(_drawn([panel])), may_grow=limit is None)
+    axes[0].figure.suptitle(style.title(pair, f"plain ensemble and {_name(*COMPARED)}"))
+    return axes
+
+
+def _pair(runs: Sequence[Run]) -> list[Run]:
+    method, weight = COMPARED
+    plain = [run for run in runs if run.method == PLAIN]
+    compared = [run for run in runs if run.method == method and math.isclose(run.config.weight, weight)]
+    for group, name in ((plain, "the plain ensemble"), (compared, _name(method, weight))):
+        if not group:
+            raise DataError(f"no run of {name}; train it with experiments.sweep --grid=noel")
+    return [*plain, *compared]
+
+
+def _name(method: str, weight: float) -> str:
+    return "plain" if method == PLAIN else f"{method}, α = {weight:g}"
+
+
+def alpha(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
+    """Final test error of every output as the weight varies; the plain ensemble as horizontal lines.
+
+    Bars and bands are intervals over seeds. The points of one weight stand a little apart, so that
+    their bars do not hide each other. A weight of 0 has no place on the logarithmic axis.
+
+    Args:
+      runs: of one data set in one setting.
+      axes: three panels, for CE, L2 and L1.
+
+    Returns:
+      The axes.
+
+    Raises:
+      DataError: no run collaborates.
+    """
+    _check_collaborating(runs)
+    panels: dict[Axes, dict[str, float]] = {panel: {} for panel in axes}
+    outputs = list(runs[0].statistics)
+    finals = {output: _finals(runs, output) for output in outputs}
+    for panel, method in zip(axes, style.METHODS, strict=True):
+        for index, output in enumerate(outputs):
+            points = {weight: row for (name, weight), row in finals[output].items() if name == method and weight > 0}
+            look = style.output_look(method, outputs, output) | {"marker": _MARKERS[index % len(_MARKERS)]}
+            style.draw_bars(panel, points, shift=1.1 ** (index - (len(outputs) - 1) / 2), label=output, **look)
+            panels[panel] |= {f"α = {weight:g} {output}": float(row.mean()) for weight, row in points.items()}
+        for output in outputs:
+            for row in (row for (name, _), row in finals[output].items() if name == PLAIN):
+                style.draw_level(panel, row, label=f"plain {output}", **style.output_look(PLAIN, outputs, output))
+                panels[panel][f"plain {output}"] = float(row.mean())
+        panel.set(title=method, ylabel="final test error in %")
+        style.weight_axis(panel, [run.config.weight for run in runs if run.method == method])
+        style.legend_below(panel)
+    style.set_limits(panels, style.robust_limits(row.mean() for rows in finals.values() for row in rows.values()))
+    axes[0].figure.suptitle(style.title(runs, f"after {runs[0].config.epochs} epochs"))
+    return axes
+
+
+def _finals(runs: Sequence[Run], output: str) -> dict[tuple[str, float], np.ndarray]:
+    return {key: rows[:, -1] for key, rows in style.series(runs, output, "TestError").items()}
+
+
+def disagreement(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
+    """How differently the members answer, over the epochs: a line for each method and weight.
+
+    Args:
+      runs: of one data set in one setting, of ensembles of two members or more.
+      axes: two panels: the share of test images on which two members answer differently, in percent,
+        and the Euclidean distance of their logits; means over all pairs of members.
+
+    Returns:
+      The axes.
+
+    Raises:
+      DataError: the runs did not record it, as older ones and the author's did not.
+    """
+    left, right = axes
+    quantities = (("Disagreement", "different answers in % of test images"), ("LogitDistance", "distance of logits"))
+    for panel, (data, label) in zip(axes, quantities, strict=True):
+        values = style.series(runs, "Ens", data)
+        for (method, weight), rows in values.items():
+            style.draw(panel, rows, label=_name(method, weight), **style.look(method, weight))
+        style.epoch_axis(panel, label)
+        finals = {_name(*key): float(rows.mean(axis=0)[-1]) for key, rows in values.items()}
+        style.set_limits({panel: finals}, style.robust_limits(_drawn([panel])))
+    left.set_title("answers")
+    right.set_title("logits")
+    left.figure.legend(handles=left.get_lines(), loc="outside right center", frameon=False, fontsize=9)
+    left.figure.suptitle(style.title(runs, "disagreement of the members"))
+    return axes
+
+
+def efficiency(rows: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
+    """Test error against size and against inference time, and the share of each in the largest model's.
+
+    Noel (2017) claims for ST about 20 % of the parameters of M and a threefold speed.
+
+    Args:
+      rows: columns `model`, `parameters` (a number), `seconds_per_image`, `test_error` (percent), and
+        optionally `method`, which gives the points its colours; a point a row.
+      axes: two panels, for parameters and time.
+
+    Returns:
+      The axes.
+
+    Raises:
+      DataError: there are no rows, or a column is missing.
+    """
+    missing = [name for name in EFFICIENCY_COLUMNS if name not in rows]
+    if missing or rows.empty:
+        raise DataError(f"needed: rows with the columns {', '.join(EFFICIENCY_COLUMNS)}; received {len(rows)} rows, "
+                        f"without {', '.join(missing) or 'any missing'}")
+    models = list(dict.fromkeys(rows["model"]))
+    left, right = axes
+    for panel, column, factor, label in (
+        (left, "parameters", 1e-3, "parameters in thousands"),
+        (right, "seconds_per_image", 1e3, "inference time in ms an image"),
+    ):
+        for model in models:
+            for method, points in rows[rows["model"] == model].groupby(rows.get("method", PLAIN), sort=False):
+                pass
+    return axes

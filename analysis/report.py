@@ -1,0 +1,210 @@
+"""One page on all runs of a log directory: tables, figures, claims, run times, faults, environment.
+
+The file holds everything; it needs no network.
+
+Example:
+  python -m analysis.report --log_dir=runs --out=report.html
+"""
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Sequence
+
+import pandas as pd
+from absl import flags
+
+from analysis import claims, contents, figures, frame, html_page, tables
+from analysis.contents import Entry
+from analysis.frame import Run
+from collab_ensembles import files, naming
+from collab_ensembles.datasets import catalogue
+from collab_ensembles.errors import ConfigError, DataError
+from experiments import command_line, config_flags
+
+_VERDICT_CLASSES = {claims.HOLDS: "holds", claims.FAILS: "not", claims.UNDECIDED: "undecided"}
+
+
+def report(log_dir: str) -> str:
+    """The page, as HTML.
+
+    Raises:
+      DataError: the directory holds no run at all, or a damaged one.
+    """
+    entries = contents.entries(log_dir)
+    if not entries:
+        raise DataError(f"{log_dir}: holds no runs; give the --log_dir of a sweep")
+    finished = [entry for entry in entries if entry.status.state == "done"]
+    parts = [_overview(log_dir, entries), *_faults(entries)]
+    for dataset in sorted({entry.config.dataset for entry in finished}):
+        label = catalogue.label(dataset)
+        groups = frame.by_setting(frame.read_runs(log_dir, dataset))
+        for setting, runs in groups.items():
+            parts += [html_page.heading(f"{label}: {setting}"), *_group(runs, label, log_dir)]
+    parts += [html_page.heading("Environment"), *_environment(finished)]
+    return html_page.page("Collab Ensembles: report", parts)
+
+
+def _overview(log_dir: str, entries: Sequence[Entry]) -> str:
+    states = pd.Series([entry.status.state for entry in entries]).value_counts()
+    counted = ", ".join(f"{count} {state}" for state, count in states.items())
+    written = time.strftime("%Y-%m-%d %H:%M")
+    return html_page.paragraph(f"{len(entries)} runs in {os.path.abspath(log_dir)}: {counted}. Written {written}.")
+
+
+def _faults(entries: Sequence[Entry]) -> list[str]:
+    """Runs that are not finished, shown and not hidden, and those that were resumed."""
+    parts = [html_page.heading("Faults")]
+    unfinished = [entry for entry in entries if entry.status.state != "done"]
+    for entry in unfinished:
+        parts.append(
+            html_page.paragraph(
+                f"{catalogue.label(entry.config.dataset)} {naming.describe(entry.config)}: {entry.status.state} "
+                f"after {entry.status.epochs_done} of {entry.config.epochs} epochs. {entry.status.reason} "
+                f"({entry.directory})",
+                "fault",
+            )
+        )
+    if not unfinished:
+        parts.append(html_page.paragraph("All runs are finished."))
+    resumed = [entry for entry in entries if entry.status.resumed]
+    if resumed:
+        names = [
+            f"{catalogue.label(entry.config.dataset)} {naming.describe(entry.config)} (after epoch "
+            f"{', '.join(map(str, entry.status.resumed))})"
+            for entry in resumed
+        ]
+        parts.append(
+            html_page.paragraph(
+                f"Interrupted and taken up again, without a change in results: {'; '.join(names)}.", "note"
+            )
+        )
+    return parts
+
+
+def _group(runs: Sequence[Run], label: str, log_dir: str) -> list[str]:
+    """All about the runs of one data set in one setting."""
+    seeds = sorted({run.config.seed for run in runs})
+    ensembles = {(run.method, run.config.weight) for run in runs}
+    parts = [
+        html_page.paragraph(
+            f"{len(ensembles)} ensembles, {len(seeds)} seed{'s' if len(seeds) > 1 else ''} "
+            f"({', '.join(map(str, seeds))}), {runs[0].config.epochs} epochs."
+        ),
+        html_page.preformatted(_command(runs, log_dir)),
+        html_page.heading("Final results", 3),
+        *tables.html_tables(runs),
+        html_page.heading("Claims", 3),
+        *_claims(runs, label),
+        html_page.heading("Figures", 3),
+        *(html_page.picture(figure, caption) for figure, caption in figures.all_figures(runs)),
+        *_cost_in_use(runs, log_dir, label),
+        html_page.heading("Times", 3),
+        html_page.table(_times(runs)),
+    ]
+    return parts
+
+
+def _command(runs: Sequence[Run], log_dir: str) -> str:
+    """What trains these runs again."""
+    if len(runs) == 1:
+        return f"python -m experiments.train {' '.join(config_flags.arguments(runs[0].config))} --log_dir={log_dir}"
+    seeds = ",".join(str(seed) for seed in sorted({run.config.seed for run in runs}))
+    base = dataclasses.replace(runs[0].config, method="None", weight=1.0, seed=0)
+    options = " ".join(config_flags.arguments(base))
+    return f"python -m experiments.sweep --grid=noel {options} --seeds={seeds} --log_dir={log_dir}"
+
+
+def _claims(runs: Sequence[Run], label: str) -> list[str]:
+    columns = {"ours": claims.findings(claims.grids_of(runs))}
+    if label in claims.PAPER_DATASETS:
+        columns["paper's final numbers"] = claims.findings([claims.paper_grid(label)])
+    rows = claims.table(columns["ours"], label)
+    for name, results in list(columns.items())[1:]:
+        rows.insert(2, name, [finding.verdict for finding in results])
+    classes = rows.map(lambda value: _VERDICT_CLASSES.get(value, ""))
+    rule = (
+        "With one seed the sign of the margin decides. With several a claim holds if the 95 % bootstrap interval of "
+        "its mean margin lies above 0, does not hold if it lies below, and else the data are not enough."
+    )
+    return [html_page.table(rows, classes), html_page.paragraph(rule, "note")]
+
+
+def _cost_in_use(runs: Sequence[Run], log_dir: str, label: str) -> list[str]:
+    """Parameters and inference time against error, if experiments.measure_inference has been run."""
+    path = os.path.join(log_dir, label, "inference.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            rows = pd.DataFrame(json.load(file)["models"])
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path}: damaged ({error}); experiments.measure_inference writes it again") from error
+    errors = {
+        model: sum(run.statistics[model]["TestError"].iloc[-1] for run in plain) / len(plain)
+        for plain in [[run for run in runs if run.method == "Single"]]
+        for model in (plain[0].statistics if plain else ())
+    }
+    if set(rows["model"]) != set(errors):
+        return []
+    rows["test_error"] = rows["model"].map(errors)
+    figure = figures.efficiency_figure(rows)
+    return [
+        html_page.heading("What members cost in use", 3),
+        html_page.picture(figure, "Parameters and inference time against the final test error of the plain ensemble."),
+    ]
+
+
+def _times(runs: Sequence[Run]) -> pd.DataFrame:
+    """Minutes of training by ensemble, and in all."""
+    rows = pd.DataFrame(
+        {
+            "ensemble": [naming.describe(run.config).partition(", seed")[0] for run in runs],
+            "minutes": [run.status.seconds / 60 for run in runs],
+        }
+    )
+    times = rows.groupby("ensemble", sort=False)["minutes"].agg(["count", "mean", "sum"]).reset_index()
+    total = pd.DataFrame([["all", len(rows), rows["minutes"].mean(), rows["minutes"].sum()]], columns=times.columns)
+    times = pd.concat([times, total], ignore_index=True)
+    return pd.DataFrame(
+        {
+            "ensemble": times["ensemble"],
+            "runs": times["count"],
+            "minutes a run": times["mean"].map("{:.1f}".format),
+            "minutes in all": times["sum"].map("{:.1f}".format),
+        }
+    )
+
+
+def _environment(finished: Sequence[Entry]) -> list[str]:
+    """Every fact that the runs recorded; several values where they differ."""
+    values: dict[str, list[str]] = {}
+    for entry in finished:
+        for key, value in entry.status.environment.items():
+            text = json.dumps(value) if isinstance(value, list | dict) else str(value)
+            if text not in values.setdefault(key, []):
+                values[key].append(text)
+    rows = pd.DataFrame({"fact": list(values), "value": [" | ".join(texts) for texts in values.values()]})
+    several = [key for key, texts in values.items() if len(texts) > 1]
+    parts = [html_page.table(rows)]
+    if several:
+        parts.append(html_page.paragraph(f"Not the same in all runs: {', '.join(several)}.", "fault"))
+    return parts
+
+
+def main(arguments: list[str]) -> None:
+    """Writes the page and prints where it is."""
+    command_line.no_arguments(arguments)
+    if not flags.FLAGS.out.endswith(".html"):
+        raise ConfigError(f"--out={flags.FLAGS.out}: the name of the page must end in .html")
+    text = report(flags.FLAGS.log_dir)
+    files.make_directory(os.path.dirname(os.path.abspath(flags.FLAGS.out)))
+    files.write_bytes(flags.FLAGS.out, text.encode())
+    print(f"report: {os.path.abspath(flags.FLAGS.out)}")
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
+    flags.DEFINE_string("out", "report.html", "where the page goes")
+    command_line.launch(main)

@@ -1,0 +1,120 @@
+"""Tables as text: Markdown that is aligned for the terminal, and LaTeX for the package booktabs."""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+STYLES = ("markdown", "latex")
+
+_LATEX_CHARACTERS = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}
+_SIGNED = re.compile(r"[+-][\d.]+")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A cell of a table.
+
+    Attributes:
+      text: such as `1.23`; may be empty.
+      addition: stands behind it and is never marked, such as `[1.10, 1.40]`.
+      marked: whether the text is set in bold.
+    """
+
+    text: str
+    addition: str = ""
+    marked: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table with what is written above and below it.
+
+    Attributes:
+      heading: one line.
+      header: the names of the columns; the first column holds words, the others numbers.
+      rows: as many cells each as there are columns.
+      notes: a line each.
+    """
+
+    heading: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    notes: Sequence[str] = ()
+
+
+def write(table: Table, style: str) -> str:
+    """A table with its heading and notes.
+
+    Args:
+      table: what to write.
+      style: `markdown` for paragraphs with blank lines between, or `latex` for a table environment.
+    """
+    if style == "markdown":
+        return "\n\n".join([table.heading, markdown(table.header, table.rows), *table.notes])
+    lines = [
+        r"\begin{table}[htbp]",
+        r"\centering",
+        rf"\caption{{{escape(table.heading)}}}",
+        # For tables wider than the text, and made no larger than they are.
+        latex(table.header, table.rows),
+        *(rf"\par\smallskip{{\footnotesize {escape(note)}\par}}" for note in table.notes),
+        r"\end{table}",
+    ]
+    return "\n".join(lines)
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+    """A Markdown table whose columns have one width each, with digits of a kind below each other."""
+    columns = [_markdown_column([row[index] for row in rows]) for index in range(len(header))]
+    lines = [list(header), *(list(row) for row in zip(*columns, strict=True))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    texts = [
+        "| " + " | ".join(_justified(cell, width, index) for index, (cell, width) in enumerate(zip(line, widths))) + " |"
+        for line in lines
+    ]
+    rule = "|".join("-" * (width + 1) + ":" if index else "-" * (width + 2) for index, width in enumerate(widths))
+    return "\n".join([texts[0], f"|{rule}|", *texts[1:]])
+
+
+def latex(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+    """A tabular of the package booktabs."""
+    lines = [
+        rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+        r"\toprule",
+        " & ".join(escape(name).replace(" - ", " $-$ ") for name in header) + r" \\",
+        r"\midrule",
+        *(" & ".join(_latex_cell(cell) for cell in row) + r" \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines)
+
+
+def escape(text: str) -> str:
+    """Text as LaTeX takes it."""
+    return "".join(_LATEX_CHARACTERS.get(character, character) for character in text)
+
+
+def _markdown_column(cells: Sequence[Cell]) -> list[str]:
+    """Texts of one width, so that what is marked stands in line with what is not."""
+    marked = any(cell.marked for cell in cells)
+    texts = [f"**{cell.text}**" if cell.marked else f"  {cell.text}  " if marked else cell.text for cell in cells]
+    widest, addition = max(map(len, texts)), max(len(cell.addition) for cell in cells)
+    gap = " " if addition else ""
+    return [f"{text:>{widest}}{gap}{cell.addition:<{addition}}" for text, cell in zip(texts, cells, strict=True)]
+
+
+def _justified(text: str, width: int, index: int) -> str:
+    return text.rjust(width) if index else text.strip().ljust(width)
+
+
+def _latex_cell(cell: Cell) -> str:
+    text = f"${cell.text}$" if _SIGNED.fullmatch(cell.text) else escape(cell.text)
+    if cell.marked:
+        text = rf"\textbf{{{text}}}"
+    return f"{text} {escape(cell.addition)}" if cell.addition else text

@@ -1,0 +1,85 @@
+"""Measures what the members of a finished run cost in use: parameters, and seconds an image.
+
+Members are rebuilt from stock Keras layers, as `experiments.export` gives them, and answer random images in
+batches on one thread; the ensemble is all of its members. Writes inference.json into the directory of
+the data set, where `analysis.report` finds it.
+
+Example:
+  python -m experiments.measure_inference --log_dir=runs --dataset=mnist
+"""
+
+import math
+import os
+import statistics
+import time
+
+from absl import flags
+
+from collab_ensembles import files, run_directory
+from collab_ensembles.datasets import catalogue
+from collab_ensembles.errors import RunDirectoryError
+from experiments import command_line, runtime
+
+_LOG_DIR = flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
+_DATASET = flags.DEFINE_string("dataset", "digits", "the data set whose members are measured")
+
+_IMAGES = 2_000
+_BATCH = 100
+_REPETITIONS = 5
+
+
+def main(arguments: list[str]) -> None:
+    """Measures the members of the first finished plain ensemble, which all runs of its setting share."""
+    command_line.no_arguments(arguments)
+    catalogue.check_name(_DATASET.value)
+    directory = _finished_run()
+    runtime.start_tensorflow(1)
+
+    import numpy as np
+    import tensorflow as tf
+
+    from collab_ensembles import run
+    from collab_ensembles.networks.exported import with_stock_layers
+
+    model, status = run.restore(directory)
+    assert status.data is not None
+    pixels = np.random.default_rng(0).integers(0, 256, (_BATCH, *status.data.image_shape))
+    batch = tf.constant(pixels, tf.float32)
+    rows = []
+    for name, member in model.members.items():
+        answer = tf.function(with_stock_layers(member))
+        seconds = []
+        for repetition in range(_REPETITIONS + 1):
+            start = time.perf_counter()
+            for _ in range(_IMAGES // _BATCH):
+                answer(batch)
+            # The first one traces the graph.
+            seconds += [time.perf_counter() - start] if repetition else []
+        parameters = sum(math.prod(variable.shape) for variable in member.variables)
+        rows.append(
+            {"model": name, "parameters": parameters, "seconds_per_image": statistics.median(seconds) / _IMAGES}
+        )
+    total = {key: sum(float(row[key]) for row in rows) for key in ("parameters", "seconds_per_image")}
+    rows.append(
+        {"model": "Ens", "parameters": int(total["parameters"]), "seconds_per_image": total["seconds_per_image"]}
+    )
+    path = os.path.join(_LOG_DIR.value, catalogue.label(_DATASET.value), "inference.json")
+    files.write_json(path, {"measured_on": directory, "models": rows})
+    for row in rows:
+        microseconds = 1e6 * float(str(row["seconds_per_image"]))
+        print(f"{row['model']}: {row['parameters']:,} parameters, {microseconds:.0f} microseconds an image")
+    print(f"written: {path}")
+
+
+def _finished_run() -> str:
+    log_dir = os.path.join(_LOG_DIR.value, catalogue.label(_DATASET.value))
+    for directory in run_directory.find(log_dir):
+        config = run_directory.read_config(directory)
+        finished = run_directory.read_status(directory).state == "done"
+        if finished and config.method == "None" and len(config.members) > 1 and config.dataset == _DATASET.value:
+            return directory
+    raise RunDirectoryError(f"{log_dir}: no finished plain ensemble to measure; train one with experiments.sweep")
+
+
+if __name__ == "__main__":
+    command_line.launch(main)

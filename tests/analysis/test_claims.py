@@ -1,0 +1,162 @@
+"""Each claim with data where it holds, data where it does not, and too few data."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import claims
+from analysis.claim_definitions import CLAIMS, Claim, Grid, Setting
+
+_WEIGHTS = (1.0, 0.1, 0.01, 0.0001)
+_ALL: list[Setting] = [("Single", 1.0), *((method, weight) for method in ("CE", "L1", "L2") for weight in _WEIGHTS)]
+_BY_NAME = {claim.name: claim for claim in CLAIMS}
+
+Errors = Mapping[Setting, tuple[float, float, float]]
+
+
+def _grid(errors: Errors = {}, otherwise: tuple[float, float, float] = (3.0, 2.0, 1.5)) -> Grid:  # noqa: B006
+    """Final errors of ST, M and Ens."""
+    return Grid(
+        {setting: dict(zip(("ST", "M", "Ens"), errors.get(setting, otherwise), strict=True)) for setting in _ALL}
+    )
+
+
+def _every(method: str, errors: tuple[float, float, float]) -> dict[Setting, tuple[float, float, float]]:
+    return {(method, weight): errors for weight in _WEIGHTS}
+
+
+def _curves(plain: list[float], ours: list[float], training: tuple[float, float] = (1.0, 1.0)) -> Grid:
+    """Test errors over the epochs of both members, plain and with L2 0.01, and final training errors."""
+    curves, errors = {}, {}
+    for setting, series, train in ((("Single", 1.0), plain, training[0]), (("L2", 0.01), ours, training[1])):
+        table = pd.DataFrame({"TestError": series, "TrainError": [*[9.0] * (len(series) - 1), train]})
+        curves[setting] = {"ST": table, "M": table}
+        errors[setting] = {"ST": series[-1], "M": series[-1], "Ens": series[-1]}
+    return Grid(errors, curves)
+
+
+_BETTER, _WORSE = (2.9, 1.9, 1.4), (3.1, 2.1, 1.6)
+
+# For each claim a grid where it holds, one where it does not, and the margins, computed by hand.
+CASES: dict[str, tuple[Grid, float, Grid, float]] = {
+    "6.1 (1)": (_grid({("CE", 0.1): (2.9, 1.9, 9)}), 1, _grid({("CE", 0.1): (2.9, 2.0, 0)}), 0),
+    "6.1 (2)": (_grid({("L1", 0.1): (2.4, 9, 9)}), 0.1, _grid({("L1", 0.1): (2.6, 1, 1)}), -0.1),
+    "6.1 (3a)": (_grid(), 0.5, _grid({("Single", 1.0): (3.0, 2.0, 2.5)}), -0.5),
+    "6.1 (3b)": (_grid({("L1", 0.1): (9, 1.7, 9)}), 0.05, _grid({("L1", 0.1): (1, 1.8, 1)}), -0.05),
+    "6.1 (4a)": (
+        _grid({("CE", 0.1): _BETTER, ("L1", 0.01): (9, 1.8, 9), ("L2", 0.0001): (2.7, 9, 9)}),
+        0.1,
+        _grid({("CE", 0.1): _BETTER, ("L1", 1.0): (0, 0, 0), ("L2", 0.01): _BETTER}),
+        0.0,
+    ),
+    "6.1 (4b)": (
+        _grid({("CE", 0.0001): _BETTER, ("L1", 0.0001): _BETTER}),
+        4 / 6 - 0.5,
+        _grid({("CE", 0.0001): _BETTER, ("L1", 0.1): _BETTER}),
+        2 / 6 - 0.5,
+    ),
+    "6.1 (5a)": (
+        _grid({("CE", 1.0): (2, 1, 0.5), ("CE", 0.01): (0, 0, 0)}),
+        1.0,
+        _grid({("CE", 1.0): (4, 3, 2.5)}),
+        -1.0,
+    ),
+    "6.1 (5b)": (
+        _grid({("L1", 1.0): (5, 4, 3.5), ("L2", 1.0): (4, 3, 2.5)}),
+        1.0,
+        _grid({("L1", 1.0): (5, 4, 3.5), ("L2", 1.0): (2, 1, 0.5)}),
+        -1.0,
+    ),
+    "6.1 (6a)": (
+        _grid({(m, w): (3, 2, 1 + w) for m in ("CE", "L1", "L2") for w in _WEIGHTS}),
+        1.0,
+        _grid({(m, w): (3, 2, 1 - w / 2) for m in ("CE", "L1", "L2") for w in _WEIGHTS}),
+        -1.0,
+    ),
+    "6.1 (6b)": (
+        _grid({("CE", 0.0001): (9, 9, 1.2)}),
+        0.1,
+        _grid({("CE", 0.0001): (0, 0, 1.8), ("L1", 1.0): (0, 0, 0)}),
+        -0.1,
+    ),
+    "L2 (1)": (_curves([5, 3, 4, 2], [5, 4, 3, 2]), 3.0, _curves([5, 4, 3, 2], [5, 3, 4, 2]), -3.0),
+    "L2 (2)": (_grid({("L2", 0.01): (2.7, 2.0, 1.5)}), 0.1, _grid({("L2", 0.01): _WORSE}), -0.1),
+    "L2 (3)": (_curves([5, 2, 4], [5, 3, 4]), 1.0, _curves([5, 3, 4], [5, 2, 4]), -1.0),
+    "L2 (4)": (_curves([5, 4], [5, 3], (2.0, 2.1)), 0.1, _curves([5, 4], [5, 3], (2.0, 1.5)), -0.3),
+    "L2 (5)": (
+        _grid({("L2", 0.01): (3.0, 2.5, 1.5)}),
+        0.5,
+        _grid({("L2", 0.01): (2.0, 3.5, 1.5)}),
+        -0.5,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _BY_NAME)
+def test_a_claim_holds_or_not_by_a_margin_computed_by_hand(name: str) -> None:
+    holding, positive, failing, negative = CASES[name]
+    for grid, margin, verdict in ((holding, positive, claims.HOLDS), (failing, negative, claims.FAILS)):
+        finding = claims.judge(_BY_NAME[name], [grid])
+        assert finding.verdict == verdict
+        assert finding.margin == pytest.approx(margin)
+        assert (finding.seeds, finding.interval) == (1, None)
+        assert finding.numbers
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
+def test_without_the_runs_it_needs_a_claim_is_undecided(claim: Claim) -> None:
+    plain_only = Grid({("Single", 1.0): {"ST": 1.0, "M": 1.0}})
+    finding = claims.judge(claim, [plain_only, Grid({})])
+    assert (finding.verdict, finding.margin, finding.seeds) == (claims.UNDECIDED, None, 0)
+
+
+def test_claims_about_curves_need_curves() -> None:
+    without = _grid()
+    undecided = {claim.name for claim in CLAIMS if claims.judge(claim, [without]).verdict == claims.UNDECIDED}
+    assert undecided == {"L2 (1)", "L2 (3)", "L2 (4)"}
+
+
+def _noisy(margin: Callable[[int], float]) -> list[Grid]:
+    """Grids whose gain of L2 0.01 is this, for ten seeds."""
+    return [_grid({("L2", 0.01): (3 - margin(seed), 2 - margin(seed), 1.5 - margin(seed))}) for seed in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("margin", "verdict"),
+    [
+        (lambda seed: 0.1 + 0.02 * (seed % 3), claims.HOLDS),
+        (lambda seed: -0.1 - 0.02 * (seed % 3), claims.FAILS),
+        (lambda seed: 0.1 * (-1) ** seed + 0.01, claims.UNDECIDED),
+    ],
+)
+def test_with_seeds_the_interval_decides(margin: Callable[[int], float], verdict: str) -> None:
+    finding = claims.judge(_BY_NAME["L2 (2)"], _noisy(margin))
+    assert finding.verdict == verdict
+    assert finding.seeds == 10
+    assert finding.margin == pytest.approx(np.mean([margin(seed) for seed in range(10)]))
+    assert finding.interval is not None
+    assert finding.interval[0] < finding.margin < finding.interval[1]
+
+
+def test_seeds_that_lack_runs_are_left_out_and_not_counted() -> None:
+    lacking = dataclasses.replace(_grid(), errors={("Single", 1.0): {"ST": 3.0, "M": 2.0, "Ens": 1.5}})
+    finding = claims.judge(_BY_NAME["L2 (2)"], [_grid({("L2", 0.01): _BETTER}), lacking])
+    assert (finding.seeds, finding.margin) == (1, pytest.approx(0.1))
+
+
+def test_the_papers_own_numbers_give_what_can_be_read_off_its_tables() -> None:
+    """Figure A.7: plain 0.77, 0.62, 0.52; best collaborating ST 0.54, M 0.50."""
+    findings = {finding.claim.name: finding for finding in claims.findings([claims.paper_grid("MNIST")])}
+    assert findings["6.1 (2)"].margin == pytest.approx((0.77 + 0.62) / 2 - 0.54)
+    assert findings["6.1 (3a)"].margin == pytest.approx(0.62 - 0.52)
+    assert findings["6.1 (3b)"].margin == pytest.approx((0.62 + 0.52) / 2 - 0.50)
+    assert findings["L2 (1)"].verdict == claims.UNDECIDED
+
+
+def test_the_table_says_whose_claim_it_is_when_the_data_are_others() -> None:
+    finding = claims.judge(_BY_NAME["L2 (2)"], [_grid()])
+    assert "(the paper says so of MNIST)" in claims.table([finding], "CIFAR10")["claim"][0]
+    assert "the paper says" not in claims.table([finding], "MNIST")["claim"][0]
