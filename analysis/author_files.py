@@ -166,7 +166,7 @@ def _number(path: str, params: dict[Any, Any], name: str) -> float:
     value = params.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise DataError(f"{path}: needed in params under {name!r}: a number; received {value!r}")
-    return frame.without_rounding(value) if isinstance(value, float | np.floating) else int(value)
+    return frame.without_rounding(float(value)) if isinstance(value, float | np.floating) else int(value)
 
 
 def _check_values(path: str, statistics: pd.DataFrame) -> None:

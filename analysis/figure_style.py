@@ -28,13 +28,16 @@ Colour = tuple[float, float, float, float]
 METHODS = ("CE", "L2", "L1")
 """The collaborating methods, in the order of the paper's panels."""
 PLAIN = "Single"
+ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
+"""The paper's letter for the weight of the collaboration cost."""
 
 _FAMILIES = {"CE": "Blues", "L2": "Purples", "L1": "Greens", PLAIN: "Greys"}
-_OUTPUT_STYLES = (":", "--", "-.")
+_DASHES = (":", "--", "-.")
 _RESAMPLES = 10_000
 _BAND_OPACITY = 0.15
 _NOTE_WIDTH = 44
 _NOTE_LINE = 0.06
+_MOST_TICKS = 6
 
 
 def colour(method: str, weight: float) -> Colour:
@@ -59,15 +62,11 @@ def _smallness(weight: float) -> float:
     return min(max((1 - math.log10(max(weight, 1e-5))) / 6, 0.0), 1.0)
 
 
-def output_colour(method: str, outputs: Sequence[str], output: str) -> Colour:
-    """The colour of one output among those of an ensemble; `Ens`, the last, is the darkest."""
-    return _shade(method, 0.95 - 0.5 * (len(outputs) - 1 - outputs.index(output)) / max(len(outputs) - 1, 1))
-
-
-def output_dash(outputs: Sequence[str], output: str) -> str:
-    """The line style of one output among those of an ensemble; that of the last is solid."""
-    index = outputs.index(output)
-    return "-" if index == len(outputs) - 1 else _OUTPUT_STYLES[index % len(_OUTPUT_STYLES)]
+def output_look(method: str, outputs: Sequence[str], output: str) -> dict[str, Any]:
+    """How one output of an ensemble looks among the others: the last, `Ens`, is dark and solid."""
+    index, last = outputs.index(output), len(outputs) - 1
+    dash = "-" if index == last else _DASHES[index % len(_DASHES)]
+    return {"color": _shade(method, 0.95 - 0.45 * (last - index) / max(last, 1)), "linestyle": dash}
 
 
 def _shade(method: str, darkness: float) -> Colour:
@@ -157,11 +156,33 @@ def draw_bars(axes: Axes, points: Mapping[float, np.ndarray], shift: float, **st
     """
     places = sorted(points)
     means = np.array([points[place].mean() for place in places])
-    ends = [band(points[place][:, None]) for place in places]
-    reach = [[math.nan] * 2 if end is None else [mean - end[0][0], end[1][0] - mean] for mean, end in zip(means, ends, strict=True)]
-    bars = np.reshape(reach, (-1, 2)).T
-    # Rounding can put an end on the wrong side of the mean.
-    axes.errorbar(np.array(places) * shift, means, yerr=np.maximum(bars, 0), capsize=3, **style)
+    bars = np.full((2, len(places)), math.nan)
+    for index, place in enumerate(places):
+        ends = band(points[place][:, None])
+        if ends is not None:
+            # Rounding can put an end on the wrong side of the mean.
+            bars[:, index] = max(means[index] - ends[0][0], 0), max(ends[1][0] - means[index], 0)
+    axes.errorbar(np.array(places) * shift, means, yerr=bars, capsize=3, **style)
+
+
+def draw_level(axes: Axes, values: np.ndarray, **style: Any) -> None:
+    """A horizontal line at the mean over seeds, [seeds], within the band of its interval."""
+    line = axes.axhline(float(values.mean()), linewidth=1.6, zorder=1.5, **style)
+    ends = band(values[:, None])
+    if ends is not None:
+        axes.axhspan(float(ends[0][0]), float(ends[1][0]), color=line.get_color(), alpha=_BAND_OPACITY, linewidth=0)
+
+
+def weight_axis(axes: Axes, weights: Iterable[float]) -> None:
+    """A logarithmic axis that holds these weights, with ticks at them where there is room, and a grid."""
+    axes.set_xlabel(f"weight {ALPHA} of the collaboration cost")
+    axes.grid(alpha=0.3)
+    places = sorted({weight for weight in weights if weight > 0})
+    if places:
+        axes.set(xscale="log", xlim=(places[0] / 2, places[-1] * 2))
+    if 0 < len(places) <= _MOST_TICKS:
+        axes.set_xticks(places, [f"{place:g}" for place in places])
+        axes.set_xticks([], minor=True)
 
 
 def epoch_axis(axes: Axes, quantity: str) -> None:
@@ -241,7 +262,7 @@ def set_limits(
         note = outside(finals, (low, high))
         if note:
             box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
-            place = {"transform": axes.transAxes, "ha": "center", "va": "top"}
+            place: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "top"}
             axes.text(0.5, 0.985, note, fontsize=8, bbox=box, zorder=10, **place)
     return low, high
 

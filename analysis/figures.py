@@ -73,7 +73,9 @@ def last_epochs(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axe
         finals: dict[str, float] = {}
         for weight in (weight for name, weight in values if name == method):
             mark = published.get((method, round(weight, 10), model))
-            finals |= _ending(panel, values[method, weight], f"α = {weight:g}", mark, style.look(method, weight))
+            finals |= _ending(
+                panel, values[method, weight], f"{style.ALPHA} = {weight:g}", mark, style.look(method, weight)
+            )
         panel.set_title(method if finals else f"{method} (no runs)")
         panels[panel] = finals | _plain_endings(panel, runs, published)
         style.epoch_axis(panel, "test error in %")
@@ -134,7 +136,7 @@ def _ending(panel: Axes, rows: np.ndarray, name: str, mark: float | None, look: 
     finals = {name: float(last.mean(axis=0)[-1])}
     if mark is not None:
         face = {"markerfacecolor": look["color"], "markeredgecolor": "black", "markersize": 6.5, "zorder": 4}
-        panel.plot([rows.shape[1]], [mark], "D", label=f"_paper's {name}", **face)  # type: ignore[arg-type]
+        panel.plot([rows.shape[1]], [mark], "D", label=f"_paper's {name}", **face)
         finals[f"paper's {name}"] = mark
     return finals
 
@@ -173,7 +175,7 @@ def training(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axes: 
         for data, name, dash in (("Test", "test", "-"), ("Train", "training", "--")):
             for (method, weight), rows in style.series(pair, model, f"{data}{quantity}").items():
                 label = f"{_name(method, weight)}: {name}"
-                look = {"color": style.colour(method, weight), "linestyle": dash, "linewidth": 1.8}
+                look: dict[str, Any] = {"color": style.colour(method, weight), "linestyle": dash, "linewidth": 1.8}
                 style.draw(panel, rows, label=label, **look)
                 finals[label] = float(rows.mean(axis=0)[-1])
         panel.set_title(f"{model}, {quantity.lower()}")
@@ -195,7 +197,7 @@ def _pair(runs: Sequence[Run]) -> list[Run]:
 
 
 def _name(method: str, weight: float) -> str:
-    return "plain" if method == PLAIN else f"{method}, α = {weight:g}"
+    return "plain" if method == PLAIN else f"{method}, {style.ALPHA} = {weight:g}"
 
 
 def alpha(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
@@ -223,13 +225,15 @@ def alpha(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
             points = {weight: row for (name, weight), row in finals[output].items() if name == method and weight > 0}
             look = style.output_look(method, outputs, output) | {"marker": _MARKERS[index % len(_MARKERS)]}
             style.draw_bars(panel, points, shift=1.1 ** (index - (len(outputs) - 1) / 2), label=output, **look)
-            panels[panel] |= {f"α = {weight:g} {output}": float(row.mean()) for weight, row in points.items()}
+            panels[panel] |= {
+                f"{style.ALPHA} = {weight:g} {output}": float(row.mean()) for weight, row in points.items()
+            }
         for output in outputs:
             for row in (row for (name, _), row in finals[output].items() if name == PLAIN):
                 style.draw_level(panel, row, label=f"plain {output}", **style.output_look(PLAIN, outputs, output))
                 panels[panel][f"plain {output}"] = float(row.mean())
         panel.set(title=method, ylabel="final test error in %")
-        style.weight_axis(panel, [run.config.weight for run in runs if run.method == method])
+        style.weight_axis(panel, [run.config.weight for run in runs if run.method != PLAIN])
         style.legend_below(panel)
     style.set_limits(panels, style.robust_limits(row.mean() for rows in finals.values() for row in rows.values()))
     axes[0].figure.suptitle(style.title(runs, f"after {runs[0].config.epochs} epochs"))
@@ -271,13 +275,13 @@ def disagreement(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
 
 
 def efficiency(rows: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
-    """Test error against size and against inference time, and the share of each in the largest model's.
+    """Test error against size and against inference time; the legends compare each model with M.
 
-    Noel (2017) claims for ST about 20 % of the parameters of M and a threefold speed.
+    Noel (2017) claims for ST about 20 % of the parameters of M, and three times its speed.
 
     Args:
-      rows: columns `model`, `parameters` (a number), `seconds_per_image`, `test_error` (percent), and
-        optionally `method`, which gives the points its colours; a point a row.
+      rows: a point each, with the columns `model`, `parameters` (a number), `seconds_per_image` and
+        `test_error` (in percent).
       axes: two panels, for parameters and time.
 
     Returns:
@@ -288,15 +292,84 @@ def efficiency(rows: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
     """
     missing = [name for name in EFFICIENCY_COLUMNS if name not in rows]
     if missing or rows.empty:
-        raise DataError(f"needed: rows with the columns {', '.join(EFFICIENCY_COLUMNS)}; received {len(rows)} rows, "
-                        f"without {', '.join(missing) or 'any missing'}")
-    models = list(dict.fromkeys(rows["model"]))
-    left, right = axes
+        lacking = f"no {' and no '.join(missing)}" if missing else "no rows"
+        raise DataError(f"received {lacking}; needed: rows with {', '.join(EFFICIENCY_COLUMNS)}")
+    means = rows.groupby("model", sort=False)[list(EFFICIENCY_COLUMNS[1:])].mean()
+    models = [str(model) for model in means.index]
+    other = "M" if "M" in models else str(means["parameters"].idxmax())
+    shares = means / means.loc[other]
     for panel, column, factor, label in (
-        (left, "parameters", 1e-3, "parameters in thousands"),
-        (right, "seconds_per_image", 1e3, "inference time in ms an image"),
+        (axes[0], "parameters", 1e-3, "parameters in thousands"),
+        (axes[1], "seconds_per_image", 1e3, "inference time in ms an image"),
     ):
-        for model in models:
-            for method, points in rows[rows["model"] == model].groupby(rows.get("method", PLAIN), sort=False):
-                pass
+        for index, model in enumerate(models):
+            share = shares.loc[model, column]
+            compared = (
+                f"{share:.0%} of {other}" if column == "parameters" else f"{1 / share:.2g} times as fast as {other}"
+            )
+            name = model if model == other else f"{model}: {compared}"
+            its = rows[rows["model"] == model]
+            look = style.output_look(PLAIN, models, model) | {"linestyle": "none", "marker": _MARKERS[index % 6]}
+            panel.plot(its[column] * factor, its["test_error"], label=name, markersize=9, **look)
+        panel.set(xlabel=label, ylabel="test error in %")
+        panel.set_xlim(0, 1.1 * factor * rows[column].max())
+        panel.grid(alpha=0.3)
+        style.legend_below(panel)
     return axes
+
+
+def figures_of(runs: Sequence[Run], paper_axes: bool = False) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    """The names of all figures of runs of one data set in one setting, and what draws each."""
+    label = catalogue.label(runs[0].config.dataset)
+    number = list(PAPER_ERRORS).index(label) if label in PAPER_ERRORS else None
+    members = runs[0].config.member_names()
+    setting = frame.setting(runs[0].config)
+    end = "" if setting == frame.DEFAULT_SETTINGS else "_" + re.sub(r"[^\w.=-]+", "_", setting)
+    for index, model in enumerate(members):
+        place = "" if number is None or members != ("ST", "M") else 1 + 2 * number + index
+        draw = functools.partial(last_epochs, runs, model, paper_axes=paper_axes)
+        yield f"a{place}_{label.lower()}_{model.lower()}{end}", functools.partial(_figure, draw, 3, (11.5, 4.9))
+    place = "" if number is None else 1 + number
+    yield f"b{place}_{label.lower()}{end}", functools.partial(_training_figure, runs, members, paper_axes)
+    further = {"alpha": (alpha, 3, (11.5, 4.9)), "disagreement": (disagreement, 2, (11.5, 4.6))}
+    for name, (function, panels, size) in further.items():
+        draw = functools.partial(function, runs)
+        yield f"{name}_{label.lower()}{end}", functools.partial(_figure, draw, panels, size)
+
+
+def _figure(draw: Callable[[Sequence[Axes]], object], panels: int, size: tuple[float, float]) -> Figure:
+    figure = Figure(figsize=size, layout="constrained")
+    draw([figure.add_subplot(1, panels, place + 1) for place in range(panels)])
+    return figure
+
+
+def _training_figure(runs: Sequence[Run], members: Sequence[str], paper_axes: bool) -> Figure:
+    figure = Figure(figsize=(9.5, 4.3 * len(members)), layout="constrained")
+    for row, model in enumerate(members):
+        panels = [figure.add_subplot(len(members), 2, 2 * row + place) for place in (1, 2)]
+        training(runs, model, panels, paper_axes)
+    return figure
+
+
+def _main(arguments: list[str]) -> None:
+    command_line.no_arguments(arguments)
+    catalogue.check_name(flags.FLAGS.dataset)
+    runs = frame.read_runs(flags.FLAGS.log_dir, flags.FLAGS.dataset)
+    if flags.FLAGS.paper_axes:
+        in_paper(runs)
+    for group in frame.by_setting(runs).values():
+        for name, draw in figures_of(group, flags.FLAGS.paper_axes):
+            try:
+                figure = draw()
+            except DataError as error:
+                print(f"skipped {name}: {error}")
+            else:
+                print(*style.save(figure, flags.FLAGS.out, name), sep="\n")
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
+    flags.DEFINE_string("dataset", "digits", "the data set whose runs are shown")
+    flags.DEFINE_string("out", "figures", "the directory that figures are written to")
+    flags.DEFINE_bool("paper_axes", False, "use the y-limits of the paper's figures; default: limits from the data")
+    command_line.launch(_main)

@@ -1,10 +1,9 @@
-"""Tables as text: Markdown that is aligned for the terminal, and LaTeX for the package booktabs."""
+"""Tables as text: Markdown that is aligned for the terminal, LaTeX for the package booktabs, and HTML."""
 
 import dataclasses
+import html
 import re
 from collections.abc import Sequence
-
-STYLES = ("markdown", "latex")
 
 _LATEX_CHARACTERS = {
     "\\": r"\textbackslash{}",
@@ -52,18 +51,37 @@ def write(table: Table, style: str) -> str:
 
     Args:
       table: what to write.
-      style: `markdown` for paragraphs with blank lines between, or `latex` for a table environment.
+      style: `markdown` for paragraphs with blank lines between, `latex` for a table environment, or
+        `html` for a fragment whose cells have the classes `number` and `best`.
     """
-    if style == "markdown":
-        return "\n\n".join([table.heading, markdown(table.header, table.rows), *table.notes])
+    return {"markdown": _markdown, "latex": _latex, "html": _html}[style](table)
+
+
+def _markdown(table: Table) -> str:
+    return "\n\n".join([table.heading, markdown(table.header, table.rows), *table.notes])
+
+
+def _latex(table: Table) -> str:
     lines = [
         r"\begin{table}[htbp]",
         r"\centering",
         rf"\caption{{{escape(table.heading)}}}",
-        # For tables wider than the text, and made no larger than they are.
         latex(table.header, table.rows),
         *(rf"\par\smallskip{{\footnotesize {escape(note)}\par}}" for note in table.notes),
         r"\end{table}",
+    ]
+    return "\n".join(lines)
+
+
+def _html(table: Table) -> str:
+    lines = [
+        f"<p>{html.escape(table.heading)}</p>",
+        '<div class="wide"><table>',
+        f"<thead><tr>{''.join(f'<th>{html.escape(name)}</th>' for name in table.header)}</tr></thead>",
+        "<tbody>",
+        *(f"<tr>{''.join(_html_cell(cell, index) for index, cell in enumerate(row))}</tr>" for row in table.rows),
+        "</tbody></table></div>",
+        *(f'<p class="note">{html.escape(note)}</p>' for note in table.notes),
     ]
     return "\n".join(lines)
 
@@ -74,7 +92,11 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     lines = [list(header), *(list(row) for row in zip(*columns, strict=True))]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     texts = [
-        "| " + " | ".join(_justified(cell, width, index) for index, (cell, width) in enumerate(zip(line, widths))) + " |"
+        "| "
+        + " | ".join(
+            _justified(cell, width, index) for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        + " |"
         for line in lines
     ]
     rule = "|".join("-" * (width + 1) + ":" if index else "-" * (width + 2) for index, width in enumerate(widths))
@@ -118,3 +140,9 @@ def _latex_cell(cell: Cell) -> str:
     if cell.marked:
         text = rf"\textbf{{{text}}}"
     return f"{text} {escape(cell.addition)}" if cell.addition else text
+
+
+def _html_cell(cell: Cell, index: int) -> str:
+    kinds = ["number"] * (index > 0) + ["best"] * cell.marked
+    start = f'<td class="{" ".join(kinds)}">' if kinds else "<td>"
+    return f"{start}{html.escape(f'{cell.text} {cell.addition}'.strip())}</td>"

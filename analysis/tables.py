@@ -23,7 +23,7 @@ from collab_ensembles.errors import DataError
 from experiments import command_line
 
 METHODS = ("CE", "L1", "L2", "Single")
-FORMATS = (*table_text.STYLES, "csv")
+FORMATS = ("markdown", "latex", "csv")
 
 _BEST_NOTE = (
     "Of each run and output the lowest error of any epoch. Here the test set itself chooses the epoch, which is "
@@ -85,18 +85,16 @@ def final_table(runs: Sequence[Run], quantity: str) -> pd.DataFrame:
     """
     _check_comparable(runs)
     what = QUANTITIES[quantity]
-    models = list(runs[0].statistics)
-    rows = _rows(runs)
-    values = {row: {model: [what.of(run, model) for run in rows[row]] for model in models} for row in rows}
+    models, rows = list(runs[0].statistics), _rows(runs)
     index = pd.MultiIndex.from_tuples(list(rows), names=["Method", "Weight"])
-    columns: dict[str, list[float]] = {
-        model: [math.fsum(of[model]) / len(of[model]) for of in values.values()] for model in models
-    }
-    columns["Seeds"] = [len(rows[row]) for row in rows]
+    table = pd.DataFrame(index=index)
+    values = {model: [[what.of(run, model) for run in row] for row in rows.values()] for model in models}
     for model in models:
-        intervals = [interval(of[model]) or (math.nan, math.nan) for of in values.values()]
-        columns[f"{model} low"], columns[f"{model} high"] = map(list, zip(*intervals, strict=True))
-    table = pd.DataFrame(columns, index=index)
+        table[model] = [math.fsum(seeds) / len(seeds) for seeds in values[model]]
+    table["Seeds"] = [len(row) for row in rows.values()]
+    for model in models:
+        intervals = [interval(seeds) or (math.nan, math.nan) for seeds in values[model]]
+        table[f"{model} low"], table[f"{model} high"] = zip(*intervals, strict=True)
     paper = {} if what.best_epoch else _paper(runs[0], what)
     for model, published in paper.items():
         table[f"paper {model}"] = published.reindex(index).to_numpy()
@@ -133,13 +131,31 @@ def report(runs: Sequence[Run], style: str, unfinished: Iterable[RunConfig] = ()
     groups = frame.by_setting(runs)
     left_out = Counter(frame.setting(config) for config in unfinished)
     texts = [
-        table_text.write(_table(group, quantity, left_out[setting]), style)
+        table_text.write(table, style)
         for setting, group in groups.items()
-        for quantity in QUANTITIES
+        for table in text_tables(group, left_out[setting])
     ]
     start = "% " if style == "latex" else ""
     texts += [f"{start}{setting}: {_left_out(count)}" for setting, count in left_out.items() if setting not in groups]
     return "\n\n".join(texts)
+
+
+def html_tables(runs: Sequence[Run]) -> list[str]:
+    """One HTML fragment for each of QUANTITIES; arguments and errors are those of `final_table`."""
+    return [table_text.write(table, "html") for table in text_tables(runs)]
+
+
+def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
+    """One table for each of QUANTITIES, to be written in any style.
+
+    Args:
+      runs: finished runs of one data set in one setting.
+      unfinished: how many more of that setting are left out, which is said under each table.
+
+    Raises:
+      DataError: the runs differ in data set or setting, or a run is there twice.
+    """
+    return [_table(runs, quantity, unfinished) for quantity in QUANTITIES]
 
 
 def long_table(runs: Sequence[Run]) -> pd.DataFrame:

@@ -86,11 +86,88 @@ def test_unfinished_runs_are_left_out(tmp_path: pathlib.Path, state: str) -> Non
     assert set(frame.load(str(tmp_path), "mnist").columns.get_level_values("Method")) == {"Single"}
 
 
+def test_what_is_left_out_is_told_with_its_settings(tmp_path: pathlib.Path) -> None:
+    write_run(tmp_path, _CONFIG, invented(0, 4))
+    left_out = [dataclasses.replace(_PLAIN, seed=seed) for seed in range(3)]
+    for config, state in zip(left_out, ("running", "failed", "stopped"), strict=True):
+        write_run(tmp_path, config, {}, state=state)
+    write_run(tmp_path, RunConfig(dataset="cifar10"), {}, state="running")
+    runs, unfinished = frame.read_all(str(tmp_path), "mnist")
+    assert [run.config for run in runs] == [_CONFIG]
+    assert sorted(config.seed for config in unfinished) == [0, 1, 2]
+    assert set(unfinished) == set(left_out)
+    assert [run.config for run in frame.read_runs(str(tmp_path), "mnist")] == [_CONFIG]
+
+
 def test_a_log_directory_that_is_missing_or_empty_is_an_error(tmp_path: pathlib.Path) -> None:
     with pytest.raises(DataError, match="nowhere: no such directory"):
         frame.read_runs(str(tmp_path / "nowhere"), "mnist")
-    with pytest.raises(DataError, match=r"no finished run of mnist \(0 unfinished\)"):
+    with pytest.raises(DataError, match=r"no finished run of mnist \(0 unfinished\); it holds no run; train"):
         frame.read_runs(str(tmp_path), "mnist")
+
+
+def test_where_there_are_runs_of_other_data_sets_only_these_are_named(tmp_path: pathlib.Path) -> None:
+    for seed in (0, 1):
+        write_run(tmp_path, RunConfig(dataset="notmnist", epochs=2, seed=seed), invented(0, 2))
+    write_run(tmp_path, RunConfig(epochs=2), invented(0, 2))
+    with pytest.raises(DataError, match=r"\(0 unfinished\); it holds runs of digits \(1\), notmnist \(2\); train"):
+        frame.read_runs(str(tmp_path), "mnist")
+
+
+@pytest.mark.parametrize("weight", [0.01, 0.1**2])
+def test_a_run_that_is_there_twice_is_an_error_that_names_both_directories(
+    tmp_path: pathlib.Path, weight: float
+) -> None:
+    one = write_run(tmp_path / "a", _CONFIG, invented(0, 4))
+    other = write_run(tmp_path / "b", dataclasses.replace(_CONFIG, weight=weight), invented(1, 4))
+    for read in (frame.read_runs, frame.load):
+        with pytest.raises(DataError) as caught:
+            read(str(tmp_path), "mnist")
+        assert f"{one} and {other}: both hold L2 0.01, seed 2 of mnist (epochs=4)" in str(caught.value)
+
+
+def test_a_second_copy_that_is_not_finished_is_left_out_as_any_other(tmp_path: pathlib.Path) -> None:
+    write_run(tmp_path / "a", _CONFIG, invented(0, 4))
+    write_run(tmp_path / "b", _CONFIG, invented(1, 4), state="running")
+    runs, unfinished = frame.read_all(str(tmp_path), "mnist")
+    assert [run.directory for run in runs] == [str(tmp_path / "a" / _CONFIG.digest()[:12])]
+    assert unfinished == [_CONFIG]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seed": 3}, {"weight": 0.011}, {"method": "L1"}, {"epochs": 5}, {"resnet": "fixed"}]
+)
+def test_runs_that_differ_in_anything_are_no_duplicates(tmp_path: pathlib.Path, changes: dict[str, Any]) -> None:
+    other = dataclasses.replace(_CONFIG, **changes)
+    assert other.epochs is not None
+    write_run(tmp_path, _CONFIG, invented(0, 4))
+    write_run(tmp_path, other, invented(1, other.epochs))
+    assert len(frame.read_runs(str(tmp_path), "mnist")) == 2
+
+
+def test_runs_of_different_lengths_are_settings_of_their_own(tmp_path: pathlib.Path) -> None:
+    """Also in one frame, which has no values for the epochs that a run does not have."""
+    longer = dataclasses.replace(_CONFIG, epochs=6)
+    write_run(tmp_path, _CONFIG, invented(0, 4))
+    write_run(tmp_path, longer, invented(1, 6))
+    runs = frame.read_runs(str(tmp_path), "mnist")
+    assert {name: [run.config for run in group] for name, group in frame.by_setting(runs).items()} == {
+        "epochs=4": [_CONFIG],
+        "epochs=6": [longer],
+    }
+    with pytest.raises(DataError, match="2 settings"):
+        frame.load(str(tmp_path), "mnist")
+    table = frame.to_frame(runs)
+    assert table.index.tolist() == [1, 2, 3, 4, 5, 6]
+    short = table["ST", "L2", 0.01, 2, _CONFIG.digest()[:8], "TestCost"]
+    assert short[:4].tolist() == series(0, "test_costs", 4).tolist()
+    assert short[4:].isna().all()
+    assert table["ST", "L2", 0.01, 2, longer.digest()[:8], "TestCost"].tolist() == series(10, "test_costs", 6).tolist()
+
+
+@pytest.mark.parametrize(("value", "meant"), [(0.1**2, 0.01), (0.1**4, 0.0001), (1.0, 1.0), (1 / 3, 0.333333333333)])
+def test_the_decimal_number_that_was_meant(value: float, meant: float) -> None:
+    assert frame.without_rounding(value) == meant
 
 
 def test_a_changed_pickle_is_refused_and_not_read(tmp_path: pathlib.Path) -> None:
@@ -120,7 +197,7 @@ def test_a_missing_pickle_is_an_error(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize("value", [None, [0.1] * 4, np.zeros(3), np.zeros((4, 1)), np.zeros(4, int)])
+@pytest.mark.parametrize("value", [[0.1] * 4, np.zeros(3), np.zeros((4, 1)), np.zeros(4, int)])
 def test_statistics_of_another_form_are_an_error_that_names_the_key(
     tmp_path: pathlib.Path, key: str, value: Any
 ) -> None:
@@ -131,10 +208,33 @@ def test_statistics_of_another_form_are_an_error_that_names_the_key(
         frame.read_runs(str(tmp_path), "mnist")
 
 
+@pytest.mark.parametrize("key", KEYS[:4])
+def test_what_the_reference_code_records_must_be_there(tmp_path: pathlib.Path, key: str) -> None:
+    contents = invented(0, 4)
+    del contents["001"][key]
+    write_run(tmp_path, _CONFIG, contents)
+    with pytest.raises(DataError, match=f"_001.pkl: needed under '{key}': 4 floating-point numbers"):
+        frame.read_runs(str(tmp_path), "mnist")
+
+
+def test_what_the_reference_code_does_not_record_may_be_missing(tmp_path: pathlib.Path) -> None:
+    contents = invented(0, 4)
+    for content in contents.values():
+        del content["train_costs_mean"]
+    contents["Ensemble"] |= {"disagreement": np.array([0.5, 0.25, 0.125, 0.0]), "logit_distance": np.arange(4.0)}
+    write_run(tmp_path, _CONFIG, contents)
+    (run,) = frame.read_runs(str(tmp_path), "mnist")
+    plain = ["TestCost", "TestError", "TrainCost", "TrainError", "TrainErrorMean"]
+    assert sorted(run.statistics["ST"].columns) == plain
+    assert sorted(run.statistics["Ens"].columns) == sorted([*plain, "Disagreement", "LogitDistance"])
+    assert run.statistics["Ens"]["Disagreement"].tolist() == [50, 25, 12.5, 0]
+    assert run.statistics["Ens"]["LogitDistance"].tolist() == [0, 1, 2, 3]
+
+
 def test_a_pickle_without_a_dict_is_an_error(tmp_path: pathlib.Path) -> None:
     contents: dict[str, Any] = {**invented(0, 4), "000": [1, 2, 3]}
     write_run(tmp_path, _CONFIG, contents)
-    with pytest.raises(DataError, match=r"_000\.pkl: needed under"):
+    with pytest.raises(DataError, match=r"_000\.pkl: not a pickle of statistics; needed: a dict with train_costs"):
         frame.read_runs(str(tmp_path), "mnist")
 
 
