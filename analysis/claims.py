@@ -65,8 +65,8 @@ def paper_grid(label: str) -> Grid:
     """The published final numbers of a data set: MNIST, notMNIST or CIFAR10."""
     results = tables.paper_results()
     errors: dict[Setting, dict[str, float]] = {}
-    for row in results[results["dataset"] == label].itertuples():
-        errors.setdefault((str(row.method), float(row.weight)), {})[str(row.model)] = float(row.test_error_percent)
+    for row in results[results["dataset"] == label].to_dict("records"):
+        errors.setdefault((row["method"], row["weight"]), {})[row["model"]] = row["test_error_percent"]
     return Grid(errors)
 
 
@@ -123,10 +123,10 @@ def table(results: Sequence[Finding], label: str) -> pd.DataFrame:
 def text(results: Sequence[Finding], heading: str, label: str) -> str:
     """Findings as lines for a terminal."""
     lines = [heading, ""]
-    for row in table(results, label).itertuples():
-        lines += [f"{row.verdict.upper()}: {row.claim}", f"    holds if {row[3]}"]
-        if row.seeds:
-            lines.append(f"    margin {row.margin}, {row.seeds} seed(s): {row.numbers}")
+    for row in table(results, label).to_dict("records"):
+        lines += [f"{row['verdict'].upper()}: {row['claim']}", f"    holds if {row['holds if']}"]
+        if row["seeds"]:
+            lines.append(f"    margin {row['margin']}, {row['seeds']} seed(s): {row['numbers']}")
     return "\n".join(lines)
 
 

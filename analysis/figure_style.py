@@ -34,8 +34,9 @@ ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
 _FAMILIES = {"CE": "Blues", "L2": "Purples", "L1": "Greens", PLAIN: "Greys"}
 _DASHES = (":", "--", "-.")
 _RESAMPLES = 10_000
-_BAND_OPACITY = 0.15
+_BAND_OPACITY = 0.13
 _NOTE_WIDTH = 44
+_HARD_SPACE = "\N{NO-BREAK SPACE}"
 _NOTE_LINE = 0.06
 _MOST_TICKS = 6
 
@@ -106,7 +107,7 @@ def _place(run: Run) -> tuple[int, float, int]:
 def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """The 95 % bootstrap intervals of means over seeds.
 
-    Equal to `analysis.intervals.interval` at each epoch, and 30 times as fast: the resamples are
+    Equal to `analysis.intervals.interval` at each epoch, and five times as fast: the resamples are
     drawn once, and their means are a matrix product.
 
     Args:
@@ -126,13 +127,14 @@ def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     return ends[:, 0], ends[:, 1]
 
 
-def draw(axes: Axes, values: np.ndarray, first_epoch: int = 1, **style: Any) -> Line2D:
+def draw(axes: Axes, values: np.ndarray, first_epoch: int = 1, opacity: float = _BAND_OPACITY, **style: Any) -> Line2D:
     """A line of means over seeds, within the band of their intervals if there are several.
 
     Args:
       axes: to draw on.
       values: [seeds, epochs].
       first_epoch: the epoch of the first column.
+      opacity: of the band.
       **style: of the line.
     """
     epochs = np.arange(first_epoch, first_epoch + values.shape[1])
@@ -141,7 +143,7 @@ def draw(axes: Axes, values: np.ndarray, first_epoch: int = 1, **style: Any) -> 
     (line,) = axes.plot(epochs, values.mean(axis=0), **style)
     ends = band(values)
     if ends is not None:
-        axes.fill_between(epochs, *ends, color=line.get_color(), alpha=_BAND_OPACITY, linewidth=0)
+        axes.fill_between(epochs, *ends, color=line.get_color(), alpha=opacity, linewidth=0)
     return line
 
 
@@ -170,7 +172,12 @@ def draw_level(axes: Axes, values: np.ndarray, **style: Any) -> None:
     line = axes.axhline(float(values.mean()), linewidth=1.6, zorder=1.5, **style)
     ends = band(values[:, None])
     if ends is not None:
-        axes.axhspan(float(ends[0][0]), float(ends[1][0]), color=line.get_color(), alpha=_BAND_OPACITY, linewidth=0)
+        across: dict[str, Any] = {
+            "transform": axes.get_yaxis_transform(),
+            "color": line.get_color(),
+            "alpha": _BAND_OPACITY,
+        }
+        axes.fill_between([0, 1], *ends, linewidth=0, **across)
 
 
 def weight_axis(axes: Axes, weights: Iterable[float]) -> None:
@@ -188,6 +195,8 @@ def weight_axis(axes: Axes, weights: Iterable[float]) -> None:
 def epoch_axis(axes: Axes, quantity: str) -> None:
     """Labels, whole numbers of epochs, and a grid."""
     axes.set(xlabel="epoch", ylabel=quantity)
+    # Narrow margins: wide ones would show an epoch 0.
+    axes.margins(x=0.02)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
 
@@ -199,9 +208,10 @@ def legend_below(axes: Axes, *further: Line2D) -> None:
       axes: the panel.
       *further: what stands after the panel's own lines.
     """
-    handles, _ = axes.get_legend_handles_labels()
+    handles, labels = axes.get_legend_handles_labels()
+    plain_last = sorted(zip(labels, handles, strict=True), key=lambda pair: pair[0].startswith("plain"))
     axes.legend(
-        handles=[*handles, *further],
+        handles=[*(handle for _, handle in plain_last), *further],
         loc="upper center",
         bbox_to_anchor=(0.5, -0.16),
         ncols=2,
@@ -211,6 +221,15 @@ def legend_below(axes: Axes, *further: Line2D) -> None:
     )
 
 
+def drawn(panels: Iterable[Axes]) -> list[np.ndarray]:
+    """The heights of all that is drawn: lines, marks, bands and bars."""
+    heights: list[np.ndarray] = []
+    for axes in panels:
+        heights += [np.asarray(line.get_ydata(), float) for line in axes.get_lines()]
+        heights += [np.asarray(path.vertices)[:, 1] for shape in axes.collections for path in shape.get_paths()]
+    return heights
+
+
 def robust_limits(values: Iterable[np.ndarray]) -> tuple[float, float]:
     """Limits that show most of the values well, and are not stretched by a few that lie far off.
 
@@ -218,9 +237,10 @@ def robust_limits(values: Iterable[np.ndarray]) -> tuple[float, float]:
     than half of the quartile's own value.
 
     Args:
-      values: arrays of any shape.
+      values: arrays of any shape; what is not finite does not count.
     """
     pooled = np.concatenate([np.ravel(array) for array in values])
+    pooled = pooled[np.isfinite(pooled)]
     lower, upper = np.quantile(pooled, (0.25, 0.75))
     reach = 3 * (upper - lower)
     near = pooled[(pooled >= lower - max(reach, abs(lower) / 2)) & (pooled <= upper + max(reach, abs(upper) / 2))]
@@ -236,7 +256,11 @@ def outside(finals: Mapping[str, float], limits: tuple[float, float]) -> str:
       finals: the last value of each line by its name.
       limits: of the y-axis.
     """
-    names = [f"{name} ({value:.3g})" for name, value in finals.items() if not limits[0] <= value <= limits[1]]
+    names = [
+        f"{name} ({value:.3g})".replace(" ", _HARD_SPACE)
+        for name, value in finals.items()
+        if not limits[0] <= value <= limits[1]
+    ]
     return textwrap.fill(f"outside: {', '.join(names)}", _NOTE_WIDTH, break_long_words=False) if names else ""
 
 
@@ -284,7 +308,7 @@ def title(runs: Sequence[Run], what: str) -> str:
 
 
 def _bands(most: int) -> str:
-    return f"; mean and {LEVEL:.0%} bootstrap interval" if most > 1 else ""
+    return f"; means and {100 * LEVEL:g} % bootstrap intervals" if most > 1 else ""
 
 
 def save(figure: Figure, directory: str, name: str) -> list[str]:

@@ -7,11 +7,12 @@ Example:
   python -m analysis.figures --log_dir=runs --dataset=mnist --out=figures --paper_axes
 """
 
+import contextlib
 import functools
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,8 @@ PAPER_CURVES = {
 COMPARED = ("L2", 0.01)
 """The ensemble that figures B.1 to B.3 set against the plain one."""
 EFFICIENCY_COLUMNS = ("model", "parameters", "seconds_per_image", "test_error")
+CLAIMED_SHARES = {"parameters": 0.2, "seconds_per_image": 1 / 3}
+"""What ST takes of M, as Noel (2017) has it."""
 
 _MARKERS = ("v", "s", "D", "^", "P", "X")
 
@@ -79,10 +82,14 @@ def last_epochs(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axe
         panel.set_title(method if finals else f"{method} (no runs)")
         panels[panel] = finals | _plain_endings(panel, runs, published)
         style.epoch_axis(panel, "test error in %")
+        # Room for whole diamonds.
+        panel.margins(x=0.06)
         style.legend_below(panel, *_mark_handles(published))
-    style.set_limits(panels, limits or style.robust_limits(_drawn(axes)), may_grow=limits is None)
+    style.set_limits(panels, limits or style.robust_limits(style.drawn(axes)), may_grow=limits is None)
     epochs = runs[0].config.epochs or 0
-    axes[0].figure.suptitle(style.title(runs, f"{model}, last {min(LAST_EPOCHS, epochs)} of {epochs} epochs"))
+    axes[0].figure.suptitle(
+        style.title(runs, f"test error of {model}, last {min(LAST_EPOCHS, epochs)} of {epochs} epochs")
+    )
     return axes
 
 
@@ -146,10 +153,6 @@ def _mark_handles(published: Mapping[tuple[str, float, str], float]) -> list[Lin
     return [Line2D([], [], marker="D", markersize=6.5, label="paper's final values", **look)] if published else []
 
 
-def _drawn(axes: Sequence[Axes]) -> list[np.ndarray]:
-    return [np.asarray(line.get_ydata()) for panel in axes for line in panel.get_lines()]
-
-
 def training(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axes: bool = False) -> Sequence[Axes]:
     """Figures B.1 to B.3: one member of the plain ensemble against that of L2 with weight 0.01.
 
@@ -181,7 +184,7 @@ def training(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axes: 
         panel.set_title(f"{model}, {quantity.lower()}")
         style.epoch_axis(panel, f"{quantity.lower()}{unit}")
         style.legend_below(panel)
-        style.set_limits({panel: finals}, limit or style.robust_limits(_drawn([panel])), may_grow=limit is None)
+        style.set_limits({panel: finals}, limit or style.robust_limits(style.drawn([panel])), may_grow=limit is None)
     axes[0].figure.suptitle(style.title(pair, f"plain ensemble and {_name(*COMPARED)}"))
     return axes
 
@@ -235,8 +238,8 @@ def alpha(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
         panel.set(title=method, ylabel="final test error in %")
         style.weight_axis(panel, [run.config.weight for run in runs if run.method != PLAIN])
         style.legend_below(panel)
-    style.set_limits(panels, style.robust_limits(row.mean() for rows in finals.values() for row in rows.values()))
-    axes[0].figure.suptitle(style.title(runs, f"after {runs[0].config.epochs} epochs"))
+    style.set_limits(panels, style.robust_limits(style.drawn(axes)))
+    axes[0].figure.suptitle(style.title(runs, f"final test error after {runs[0].config.epochs} epochs"))
     return axes
 
 
@@ -263,10 +266,11 @@ def disagreement(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
     for panel, (data, label) in zip(axes, quantities, strict=True):
         values = style.series(runs, "Ens", data)
         for (method, weight), rows in values.items():
-            style.draw(panel, rows, label=_name(method, weight), **style.look(method, weight))
+            # Thirteen bands lie over each other.
+            style.draw(panel, rows, opacity=0.05, label=_name(method, weight), **style.look(method, weight))
         style.epoch_axis(panel, label)
         finals = {_name(*key): float(rows.mean(axis=0)[-1]) for key, rows in values.items()}
-        style.set_limits({panel: finals}, style.robust_limits(_drawn([panel])))
+        style.set_limits({panel: finals}, style.robust_limits(style.drawn([panel])))
     left.set_title("answers")
     right.set_title("logits")
     left.figure.legend(handles=left.get_lines(), loc="outside right center", frameon=False, fontsize=9)
@@ -277,7 +281,8 @@ def disagreement(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
 def efficiency(rows: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
     """Test error against size and against inference time; the legends compare each model with M.
 
-    Noel (2017) claims for ST about 20 % of the parameters of M, and three times its speed.
+    Vertical lines show the claim of Noel (2017): ST has about 20 % of M's parameters and three times
+    its speed.
 
     Args:
       rows: a point each, with the columns `model`, `parameters` (a number), `seconds_per_image` and
@@ -297,44 +302,83 @@ def efficiency(rows: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
     means = rows.groupby("model", sort=False)[list(EFFICIENCY_COLUMNS[1:])].mean()
     models = [str(model) for model in means.index]
     other = "M" if "M" in models else str(means["parameters"].idxmax())
-    shares = means / means.loc[other]
+    shares = (means / means.loc[other]).to_dict()
     for panel, column, factor, label in (
         (axes[0], "parameters", 1e-3, "parameters in thousands"),
         (axes[1], "seconds_per_image", 1e3, "inference time in ms an image"),
     ):
         for index, model in enumerate(models):
-            share = shares.loc[model, column]
-            compared = (
-                f"{share:.0%} of {other}" if column == "parameters" else f"{1 / share:.2g} times as fast as {other}"
-            )
-            name = model if model == other else f"{model}: {compared}"
             its = rows[rows["model"] == model]
             look = style.output_look(PLAIN, models, model) | {"linestyle": "none", "marker": _MARKERS[index % 6]}
+            compared = _compared(column, float(shares[column][model]), other)
+            name = model if model == other else f"{model}: {compared}"
             panel.plot(its[column] * factor, its["test_error"], label=name, markersize=9, **look)
-        panel.set(xlabel=label, ylabel="test error in %")
-        panel.set_xlim(0, 1.1 * factor * rows[column].max())
+        if other == "M":
+            place = factor * float(means[column]["M"]) * CLAIMED_SHARES[column]
+            panel.axvline(place, color="black", linestyle=":", linewidth=1, label="paper's claim for ST")
+        panel.margins(y=0.15)
+        panel.set(xlabel=label, ylabel="test error in %", xlim=(0, 1.1 * factor * rows[column].max()))
         panel.grid(alpha=0.3)
         style.legend_below(panel)
     return axes
 
 
-def figures_of(runs: Sequence[Run], paper_axes: bool = False) -> Iterator[tuple[str, Callable[[], Figure]]]:
-    """The names of all figures of runs of one data set in one setting, and what draws each."""
-    label = catalogue.label(runs[0].config.dataset)
-    number = list(PAPER_ERRORS).index(label) if label in PAPER_ERRORS else None
-    members = runs[0].config.member_names()
-    setting = frame.setting(runs[0].config)
-    end = "" if setting == frame.DEFAULT_SETTINGS else "_" + re.sub(r"[^\w.=-]+", "_", setting)
+def _compared(column: str, share: float, other: str) -> str:
+    return f"{100 * share:.0f} % of {other}" if column == "parameters" else f"{1 / share:.2g} times as fast as {other}"
+
+
+def efficiency_figure(rows: pd.DataFrame) -> Figure:
+    """See `efficiency`."""
+    return _figure(functools.partial(efficiency, rows), 2, (9.5, 4.3))
+
+
+class Drawing(NamedTuple):
+    """A figure that can be drawn.
+
+    Attributes:
+      name: of its files, without ending.
+      caption: a sentence.
+      draw: draws it; raises DataError if the runs do not have what it shows.
+    """
+
+    name: str
+    caption: str
+    draw: Callable[[], Figure]
+
+
+def drawings(runs: Sequence[Run], paper_axes: bool = False) -> Iterator[Drawing]:
+    """All figures of runs of one data set in one setting; see the functions above."""
+    label, members, setting = (
+        catalogue.label(runs[0].config.dataset),
+        runs[0].config.member_names(),
+        frame.setting(runs[0].config),
+    )
+    setting = "" if setting == frame.DEFAULT_SETTINGS else "_" + re.sub(r"[^\w.=-]+", "_", setting)
+    end = f"_{label.lower()}{{}}{setting}".format
+    place = list(PAPER_ERRORS).index(label) if label in PAPER_ERRORS else None
     for index, model in enumerate(members):
-        place = "" if number is None or members != ("ST", "M") else 1 + 2 * number + index
+        number = "" if place is None or members != ("ST", "M") else str(1 + 2 * place + index)
         draw = functools.partial(last_epochs, runs, model, paper_axes=paper_axes)
-        yield f"a{place}_{label.lower()}_{model.lower()}{end}", functools.partial(_figure, draw, 3, (11.5, 4.9))
-    place = "" if number is None else 1 + number
-    yield f"b{place}_{label.lower()}{end}", functools.partial(_training_figure, runs, members, paper_axes)
-    further = {"alpha": (alpha, 3, (11.5, 4.9)), "disagreement": (disagreement, 2, (11.5, 4.6))}
-    for name, (function, panels, size) in further.items():
-        draw = functools.partial(function, runs)
-        yield f"{name}_{label.lower()}{end}", functools.partial(_figure, draw, panels, size)
+        caption = f"{_numbered('A', number)}Test error of {model} in the last {LAST_EPOCHS} epochs."
+        yield Drawing(f"a{number}{end(f'_{model.lower()}')}", caption, functools.partial(_figure, draw, 3, (11.5, 4.9)))
+    number = "" if place is None else str(1 + place)
+    caption = f"{_numbered('B', number)}The plain ensemble and {_name(*COMPARED)} over all epochs."
+    yield Drawing(f"b{number}{end('')}", caption, functools.partial(_training_figure, runs, paper_axes))
+    weights = functools.partial(_figure, functools.partial(alpha, runs), 3, (11.5, 4.9))
+    yield Drawing(f"alpha{end('')}", "Final test error as the weight of the collaboration cost varies.", weights)
+    differences = functools.partial(_figure, functools.partial(disagreement, runs), 2, (11.5, 4.6))
+    yield Drawing(f"disagreement{end('')}", "How differently the members answer.", differences)
+
+
+def all_figures(runs: Sequence[Run]) -> Iterator[tuple[Figure, str]]:
+    """Those figures that can be drawn from runs of one data set in one setting, with their captions."""
+    for drawing in drawings(runs):
+        with contextlib.suppress(DataError):
+            yield drawing.draw(), drawing.caption
+
+
+def _numbered(letter: str, number: str) -> str:
+    return f"Figure {letter}.{number}. " if number else ""
 
 
 def _figure(draw: Callable[[Sequence[Axes]], object], panels: int, size: tuple[float, float]) -> Figure:
@@ -343,7 +387,8 @@ def _figure(draw: Callable[[Sequence[Axes]], object], panels: int, size: tuple[f
     return figure
 
 
-def _training_figure(runs: Sequence[Run], members: Sequence[str], paper_axes: bool) -> Figure:
+def _training_figure(runs: Sequence[Run], paper_axes: bool) -> Figure:
+    members = runs[0].config.member_names()
     figure = Figure(figsize=(9.5, 4.3 * len(members)), layout="constrained")
     for row, model in enumerate(members):
         panels = [figure.add_subplot(len(members), 2, 2 * row + place) for place in (1, 2)]
@@ -358,13 +403,13 @@ def _main(arguments: list[str]) -> None:
     if flags.FLAGS.paper_axes:
         in_paper(runs)
     for group in frame.by_setting(runs).values():
-        for name, draw in figures_of(group, flags.FLAGS.paper_axes):
+        for drawing in drawings(group, flags.FLAGS.paper_axes):
             try:
-                figure = draw()
+                figure = drawing.draw()
             except DataError as error:
-                print(f"skipped {name}: {error}")
+                print(f"skipped {drawing.name}: {error}")
             else:
-                print(*style.save(figure, flags.FLAGS.out, name), sep="\n")
+                print(*style.save(figure, flags.FLAGS.out, drawing.name), sep="\n")
 
 
 if __name__ == "__main__":

@@ -142,6 +142,10 @@ def principal_components(dataset: Dataset, axes: Sequence[Axes], most: int = MOS
             panel = overlays[2 * place + number]
             _overlay(panel, dataset.train_images[index], component)
             panel.set_title(f"{_caption(dataset, index)}\ncomponent {number + 1}", fontsize=10)
+    key = "red: a brighter pixel moves the image up\nalong the component; blue: down"
+    below: dict[str, Any] = {"transform": overlays[2].transAxes, "ha": "center", "va": "top"}
+    # It spans two panels, which the layout would otherwise move apart.
+    overlays[2].text(1.1, -0.08, key, fontsize=9, in_layout=False, **below)
     plane.figure.suptitle(f"{dataset.name}: principal components of {len(labels):,} training images")
     return axes
 
@@ -152,7 +156,7 @@ def _points(plane: Axes, projection: Projection, labels: np.ndarray, names: Sequ
         look: dict[str, Any] = {"color": _class_colour(label, len(names)), "markeredgewidth": 0, "alpha": 0.6}
         plane.plot(its[:, 0], its[:, 1], "o", markersize=3, label=name, **look)
     first, second = projection.shares
-    plane.set(xlabel=f"component 1 ({first:.1%} of the variance)", ylabel=f"component 2 ({second:.1%})")
+    plane.set(xlabel=f"component 1 ({100 * first:.1f} % of the variance)", ylabel=f"component 2 ({100 * second:.1f} %)")
     if len(names) <= _MOST_NAMES:
         plane.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=5, markerscale=3, frameon=False, fontsize=9)
 
@@ -165,7 +169,11 @@ def _class_colour(label: int, classes: int) -> Any:
 
 def _stars(plane: Axes, coordinates: np.ndarray, pair: Sequence[int], dataset: Dataset) -> None:
     # The second star is smaller and its caption elsewhere, since the two points can all but coincide.
-    for index, size, offset in zip(pair, (22, 12), ((-60, 45), (60, -45)), strict=True):
+    # Captions stand towards the middle of the plane.
+    middle = (coordinates.min(axis=0) + coordinates.max(axis=0)) / 2
+    inwards = np.sign(middle - coordinates[pair[0]])
+    for index, size, aside in zip(pair, (22, 12), (-70, 70), strict=True):
+        offset = (aside + 60 * inwards[0], 50 * inwards[1])
         colour = _class_colour(int(dataset.train_labels[index]), dataset.num_classes)
         plane.plot(*coordinates[[index]].T, "*", markersize=size, color=colour, markeredgecolor="black", label="_star")
         plane.annotate(
@@ -200,7 +208,7 @@ def _caption(dataset: Dataset, index: int) -> str:
 
 
 def _sample_figure(dataset: Dataset) -> Figure:
-    figure = Figure(figsize=(9, 2.5), layout="constrained")
+    figure = Figure(figsize=(9, 2.3), layout="constrained")
     sample_images(dataset, [figure.add_subplot(1, SAMPLES, place + 1) for place in range(SAMPLES)])
     return figure
 

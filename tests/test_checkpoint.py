@@ -40,7 +40,7 @@ def _are_equal(some: list[np.ndarray], others: list[np.ndarray]) -> bool:
 
 def _record(epochs_done: int) -> Record:
     """A record whose values are all different, and none of them a short decimal."""
-    record = Record.empty(_OUTPUTS, 3)
+    record = Record.empty(_OUTPUTS, max(epochs_done, 3))
     for index, (output, key) in enumerate((o, k) for o in _OUTPUTS for k in record.series[o]):
         record.series[output][key][:epochs_done] = [1 / (3 + index + 20 * epoch) for epoch in range(epochs_done)]
     return Record(epochs_done, epochs_done / 3, record.series)

@@ -49,7 +49,7 @@ _OTHER: dict[str, Any] = {
         ({"shuffle": "yes"}, ["--shuffle=yes", "none, permute, bootstrap"]),
         ({"members": ()}, ["--members is empty", "ST"]),
         ({"members": ("ST", "XL")}, ["'XL'", "ST, M", "B3R5F16"]),
-        ({"members": ("B0R1F8",)}, ["'B0R1F8'", "at least 1"]),
+        ({"members": ("B0R1F8",)}, ["'B0R1F8'", "bricks (1 to 99)"]),
         ({"members": ("B3R1F8x",)}, ["'B3R1F8x'"]),
         ({"epochs": 0}, ["--epochs=0", "from 1"]),
         ({"batch_size": 0}, ["--batch_size=0", "from 1"]),

@@ -58,7 +58,12 @@ def test_another_format_version_is_refused_with_advice(tmp_path: pathlib.Path, v
     ):
         with pytest.raises(RunDirectoryError) as caught:
             read()
-        for fragment in (f"{tmp_path}/runs/run", f"format version {version}", "reads and writes 1", "another log dir"):
+        for fragment in (
+            f"{tmp_path}/runs/run",
+            f"format version {version!r}",
+            "reads and writes 1",
+            "another log dir",
+        ):
             assert fragment in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -131,12 +136,15 @@ def test_without_a_status_the_run_is_queued(tmp_path: pathlib.Path) -> None:
         ({"reason": None}, "no text where text is needed"),
         ({"pickles": {"a.pkl": 7}}, "no text where text is needed"),
         ({"environment": ["threads"]}, "no text where text is needed"),
-        ({"epochs_done": "3"}, "text where a number is needed"),
-        ({"epochs_done": 3.5}, "text where a number is needed"),
-        ({"started": "yesterday"}, "text where a number is needed"),
-        ({"ended": None}, "text where a number is needed"),
-        ({"test_errors": {"ST": "0.25"}}, "text where a number is needed"),
-        ({"resumed": ["1"]}, "text where a number is needed"),
+        ({"epochs_done": "3"}, "where a number from 0 is needed"),
+        ({"epochs_done": 3.5}, "received 3.5 completed epochs"),
+        ({"epochs_done": True}, "received True completed epochs"),
+        ({"epochs_done": -1}, "where a number from 0 is needed"),
+        ({"seconds": float("nan")}, "where a number from 0 is needed"),
+        ({"started": "yesterday"}, "where a number from 0 is needed"),
+        ({"ended": None}, "where a number from 0 is needed"),
+        ({"test_errors": {"ST": "0.25"}}, "where a number from 0 is needed"),
+        ({"resumed": ["1"]}, "where a number from 0 is needed"),
     ],
 )
 def test_a_status_of_another_release_or_with_values_of_other_types_is_refused(

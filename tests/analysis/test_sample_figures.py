@@ -133,8 +133,8 @@ def test_the_plane_shows_each_class_and_two_neighbours(channels: int) -> None:
         of_class = lines[dataset.label_names[dataset.train_labels[index]]]
         assert to_rgba(star.get_color()) == to_rgba(of_class.get_color())
     assert dataset.train_labels[pair[0]] != dataset.train_labels[pair[1]]
-    assert f"{projection.shares[0]:.1%}" in plane.get_xlabel()
-    assert f"{projection.shares[1]:.1%}" in plane.get_ylabel()
+    assert f"{100 * projection.shares[0]:.1f} %" in plane.get_xlabel()
+    assert f"{100 * projection.shares[1]:.1f} %" in plane.get_ylabel()
     captions = [text.get_text() for text in plane.texts]
     assert captions == [f"{index}: {dataset.label_names[dataset.train_labels[index]]}" for index in pair]
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -232,7 +233,7 @@ def test_a_part_that_differs_from_the_record_is_removed_with_a_warning(
     np.save(directory / "labels.npy", damaged.labels)
     assert ArrayCache(str(tmp_path), "things").read("train") is not None  # only verifying finds it out
     assert _verified(tmp_path) is None
-    assert f"{directory}: damaged (its digest differs); it is made again" in caplog.text
+    assert re.search(rf"{re.escape(str(directory))}: damaged \(it.+\); it is made again", caplog.text)
     assert _entries(tmp_path) == []
     _write(tmp_path, part)
     assert _verified(tmp_path) is not None

@@ -16,7 +16,7 @@ def test_it_writes_parameters_and_times_of_a_finished_plain_ensemble(tmp_path: p
     assert run("experiments.train", *options, f"--log_dir={tmp_path}").exit_status == 0
     result = run("experiments.measure_inference", "--dataset=digits", f"--log_dir={tmp_path}")
     assert (result.exit_status, result.errors) == (0, "")
-    written = json.loads((tmp_path / "DIGITS" / "inference.json").read_text())
+    written = json.loads((tmp_path / "digits" / "inference.json").read_text())
     assert run_directory.read_status(written["measured_on"]).state == "done"
     rows = {row["model"]: row for row in written["models"]}
     assert list(rows) == [*members, "Ens"]

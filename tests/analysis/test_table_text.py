@@ -1,0 +1,309 @@
+"""Tables as text: what is shown, what is marked and what is said under them."""
+
+import math
+import pathlib
+import re
+
+import pytest
+from synthetic_runs import invented, write_run
+from table_runs import cells_of, grid, make_config, runs_with
+
+from analysis import frame, table_text, tables
+from collab_ensembles.config import RunConfig
+
+
+def test_a_weight_that_the_paper_does_not_have_gets_empty_cells(tmp_path: pathlib.Path) -> None:
+    runs = runs_with(tmp_path, {("L2", 0.5, 0): (1, 2, 3), ("L2", 0.01, 0): (2, 3, 4)})
+    table = tables.final_table(runs, "error")
+    assert math.isnan(table.loc[("L2", 0.5), "paper ST"])
+    row = cells_of(tables.render(table, "error", "markdown"))[1]
+    assert row == ["L2", "0.5", "**1.00**", "**2.00**", "**3.00**", "", "", "", "", "", ""]
+
+
+def test_seeds_are_not_shown_where_there_is_one(tmp_path: pathlib.Path) -> None:
+    table = tables.final_table(runs_with(tmp_path, {("L2", 0.01, 3): (1, 2, 3)}), "error")
+    assert "Seeds" not in tables.render(table, "error", "markdown")
+
+
+def _marked(text: str) -> dict[str, set[str]]:
+    """By column, the rows (method and weight) whose cell is marked."""
+    header, *rows = cells_of(text)
+    return {
+        name: {f"{row[0]} {row[1]}" for row in rows if row[column].startswith("**")}
+        for column, name in enumerate(header)
+    }
+
+
+def test_the_best_of_each_column_is_marked(tmp_path: pathlib.Path) -> None:
+    finals = {("CE", 1.0, 0): (0.7, 0.5, 0.6), ("L2", 0.1, 0): (0.6, 0.7, 0.5), ("Single", 1.0, 0): (0.8, 0.6, 0.7)}
+    marked = _marked(tables.render(tables.final_table(runs_with(tmp_path, finals), "error"), "error", "markdown"))
+    assert (marked["ST"], marked["M"], marked["Ens"]) == ({"L2 0.1"}, {"CE 1"}, {"L2 0.1"})
+    assert marked["method"] == marked["weight"] == set()
+    # Of the rows that are there, in the paper's own columns: 0.72, 0.54 and 0.77; 0.53, 0.54 and 0.62; ...
+    assert (marked["paper ST"], marked["paper M"], marked["paper Ens"]) == ({"L2 0.1"}, {"CE 1"}, {"Single 1"})
+
+
+def test_what_looks_equal_is_marked_together(tmp_path: pathlib.Path) -> None:
+    finals = {
+        ("CE", 1.0, 0): (0.534, 2.67, 1.0),
+        ("L2", 0.1, 0): (0.5321, 2.675, 1.0),
+        ("Single", 1.0, 0): (0.536, 3, 1.1),
+    }
+    text = tables.render(tables.final_table(runs_with(tmp_path, finals), "error"), "error", "markdown")
+    marked = _marked(text)
+    assert marked["ST"] == {"CE 1", "L2 0.1"}
+    # 2.675 is written 2.67, since the nearest binary number lies below it.
+    assert text.count("2.67") == 2
+    assert marked["M"] == {"CE 1", "L2 0.1"}
+    assert marked["Ens"] == {"CE 1", "L2 0.1"}
+
+
+def test_all_rows_of_the_paper_are_marked_as_it_marks_them(tmp_path: pathlib.Path) -> None:
+    """The lowest of figure A.7: 0.54 once, 0.5 twice, 0.5 once."""
+    marked = _marked(tables.render(tables.final_table(grid(tmp_path), "error"), "error", "markdown"))
+    assert marked["paper ST"] == {"L2 0.1"}
+    assert marked["paper M"] == {"L2 0.01", "L2 0.0001"}
+    assert marked["paper Ens"] == {"L2 0.01"}
+
+
+def test_errors_have_two_decimals_and_costs_six(tmp_path: pathlib.Path) -> None:
+    runs = runs_with(tmp_path, {("L2", 0.0001, 0): (0.5, 1.2345678, 12.0)})
+    for quantity, cells in (("error", ["0.50", "1.23", "12.00"]), ("cost", ["0.005000", "0.012346", "0.120000"])):
+        row = tables.render(tables.final_table(runs, quantity), quantity, "markdown").splitlines()[2]
+        assert [cell.strip(" *") for cell in row.split("|")[1:6]] == ["L2", "0.0001", *cells]
+
+
+def test_markdown_columns_are_aligned(tmp_path: pathlib.Path) -> None:
+    lines = tables.render(tables.final_table(grid(tmp_path), "cost"), "cost", "markdown").splitlines()
+    places = [[index for index, character in enumerate(line) if character == "|"] for line in lines]
+    assert len(lines) == 15
+    assert all(place == places[0] for place in places)
+    assert set(lines[1]) <= set("|-:")
+
+
+def test_latex_is_a_tabular_with_a_cell_for_each_column(tmp_path: pathlib.Path) -> None:
+    lines = tables.render(tables.final_table(grid(tmp_path), "error"), "error", "latex").splitlines()
+    assert lines[0] == r"\begin{tabular}{lrrrrrrrrrr}"
+    assert lines[-1] == r"\end{tabular}"
+    assert [line for line in lines[1:-1] if "&" not in line] == [r"\toprule", r"\midrule", r"\bottomrule"]
+    rows = [line for line in lines if "&" in line]
+    assert len(rows) == 14
+    assert all(row.endswith(r" \\") and row.count("&") == 10 for row in rows)
+    assert sum(row.count(r"\textbf{") for row in rows) == 7
+    assert all(line.count("{") == line.count("}") for line in lines)
+
+
+def test_latex_escapes_what_latex_would_not_take(tmp_path: pathlib.Path) -> None:
+    config = RunConfig(members=("ST", "ST"), epochs=2)
+    write_run(tmp_path, config, invented(0, 2))
+    text = tables.render(tables.final_table(frame.read_runs(str(tmp_path), "digits"), "error"), "error", "latex")
+    assert r"ST\_2" in text
+    assert "_" not in text.replace(r"\_", "")
+
+
+def test_a_report_keeps_settings_apart(tmp_path: pathlib.Path) -> None:
+    for number, settings in enumerate([{}, {"resnet": "fixed"}, {"epochs": 3}]):
+        config = make_config("L2", 0.01, **settings)
+        assert config.epochs is not None
+        write_run(tmp_path, config, invented(number, config.epochs))
+    text = tables.report(frame.read_runs(str(tmp_path), "mnist"), "markdown")
+    headings = [line for line in text.splitlines() if line.startswith("MNIST")]
+    settings = [(30, "default settings"), (30, "resnet=fixed"), (3, "epochs=3")]
+    assert sorted(headings) == sorted(
+        f"MNIST, {title} ({setting})"
+        for epochs, setting in settings
+        for title in (
+            f"final test error in % after {epochs} epochs",
+            f"best test error over {epochs} epochs in %",
+            f"final test cost after {epochs} epochs",
+        )
+    )
+    assert text.count("| L2 ") == 9
+
+
+def test_the_table_of_best_epochs_warns_and_has_nothing_of_the_paper(tmp_path: pathlib.Path) -> None:
+    runs = runs_with(tmp_path, {("L2", 0.01, 0): (1, 2, 3)})
+    final, best, cost = _sections(tables.report(runs, "markdown"))
+    assert "paper ST" in final[1]
+    assert "paper" not in best[1]
+    assert "paper ST" in cost[1]
+    assert (len(final), len(best), len(cost)) == (2, 3, 2)
+    assert "the test set itself chooses the epoch, which is flattering" in best[2]
+
+
+def _sections(text: str) -> list[list[str]]:
+    """The paragraphs of a report in Markdown, a list for each heading."""
+    sections: list[list[str]] = []
+    for paragraph in text.split("\n\n"):
+        if paragraph.startswith("MNIST, "):
+            sections.append([])
+        sections[-1].append(paragraph)
+    return sections
+
+
+def test_the_interval_stands_behind_the_mean_and_is_not_marked(tmp_path: pathlib.Path) -> None:
+    finals = {("L2", 0.01, seed): (value, 9.0, 0.5) for seed, value in enumerate((1.0, 1.25, 1.5))}
+    runs = runs_with(tmp_path, {**finals, ("CE", 0.1, 0): (2.0, 9.0, 0.75)})
+    header, ce, l2 = cells_of(tables.render(tables.final_table(runs, "error"), "error", "markdown"))
+    assert header[:6] == ["method", "weight", "ST", "M", "Ens", "Seeds"]
+    assert ce[:6] == ["CE", "0.1", "2.00", "**9.00**", "0.75", "1"]
+    assert l2[:6] == ["L2", "0.01", "**1.25** [1.00, 1.50]", "**9.00** [9.00, 9.00]", "**0.50** [0.50, 0.50]", "3"]
+    assert r"\textbf{1.25} [1.00, 1.50]" in tables.render(tables.final_table(runs, "error"), "error", "latex")
+    assert "95 % bootstrap interval of the mean over seeds" in tables.report(runs, "markdown")
+
+
+def test_the_difference_to_the_paper_has_a_sign(tmp_path: pathlib.Path) -> None:
+    """The paper has 0.56, 0.5 and 0.5 for L2 with 0.01."""
+    finals = {("L2", 0.01, seed): (error, 0.4, 0.504) for seed, error in enumerate((0.6, 0.8))}
+    table = tables.final_table(runs_with(tmp_path, finals), "error")
+    differences = table.loc[("L2", 0.01), ["ST - paper", "M - paper", "Ens - paper"]].tolist()
+    assert differences == pytest.approx([0.7 - 0.56, 0.4 - 0.5, 0.504 - 0.5])
+    header, row = cells_of(tables.render(table, "error", "markdown"))
+    assert header[-3:] == ["ST - paper", "M - paper", "Ens - paper"]
+    # What is shown as zero has no sign.
+    assert row[-3:] == ["+0.14", "-0.10", "0.00"]
+    text = tables.render(table, "error", "latex")
+    assert "ST $-$ paper" in text
+    assert "$+0.14$ & $-0.10$ & 0.00" in text
+
+
+def test_counts_of_seeds_that_differ_are_shown_and_said(tmp_path: pathlib.Path) -> None:
+    finals = {(method, 0.1, seed): (1, 2, 3) for method in ("CE", "L1", "L2") for seed in (0, 1)}
+    del finals["L1", 0.1, 0]
+    runs = runs_with(tmp_path, finals)
+    assert [row[5] for row in cells_of(tables.render(tables.final_table(runs, "error"), "error", "markdown"))] == [
+        "Seeds",
+        "2",
+        "1",
+        "2",
+    ]
+    assert tables.report(runs, "markdown").count("Rows differ in their seeds: L1 0.1 has 1; the others have 0, 1.") == 3
+
+
+def test_seeds_that_differ_though_their_counts_do_not_are_said(tmp_path: pathlib.Path) -> None:
+    runs = runs_with(tmp_path, {("CE", 0.1, 0): (1, 2, 3), ("L1", 0.1, 0): (1, 2, 3), ("L2", 0.1, 7): (1, 2, 3)})
+    text = tables.report(runs, "markdown")
+    assert "Seeds" not in text
+    assert "Rows differ in their seeds: L2 0.1 has 7; the others have 0." in text
+    assert "Rows differ" not in tables.report(runs[:1], "markdown")
+
+
+def test_unfinished_runs_are_counted_under_the_tables_of_their_setting(tmp_path: pathlib.Path) -> None:
+    runs = runs_with(tmp_path, {("L2", 0.01, 0): (1, 2, 3)})
+    write_run(tmp_path, make_config("CE", 0.1, resnet="fixed"), invented(0, 30))
+    plain = make_config("L2", 0.1)
+    left_out = [
+        plain,
+        make_config("L2", 0.1, 1, resnet="fixed"),
+        make_config("L2", 0.1, resnet="fixed"),
+        make_config("L2", 1.0, epochs=2),
+    ]
+    runs = frame.read_runs(str(tmp_path), "mnist")
+    sections = _sections(tables.report(runs, "markdown", left_out))
+    assert len(sections) == 6
+    for section in sections:
+        (said,) = [text for text in section if "left out" in text and "epochs=2" not in text]
+        fixed = "resnet=fixed" in section[0]
+        assert said == f"{'2 runs are' if fixed else '1 run is'} not finished and left out"
+    assert sections[-1][-1] == "epochs=2: 1 run is not finished and left out"
+    assert "left out" not in tables.report(runs, "markdown")
+    text = tables.report(runs, "latex", left_out)
+    assert text.count("2 runs are not finished and left out") == 3
+    assert text.endswith("% epochs=2: 1 run is not finished and left out")
+
+
+def test_digits_stand_below_each_other_though_some_are_marked(tmp_path: pathlib.Path) -> None:
+    finals = {("CE", 1.0, 0): (0.5, 10.0, 6), ("L2", 0.1, 0): (12.25, 2.0, 5), ("L2", 0.1, 1): (12.75, 2.5, 5)}
+    lines = tables.render(tables.final_table(runs_with(tmp_path, finals), "error"), "error", "markdown").splitlines()
+    points = [
+        [line.index(text) + text.index(".") for text in texts] for line, texts in zip(lines[2:], _MEANS, strict=True)
+    ]
+    assert points[0] == points[1]
+
+
+_MEANS = (["**0.50**", "10.00", "6.00", "0.72", "**0.53**"], ["12.50", "**2.25**", "**5.00**", "**0.54**", " 0.54 "])
+
+
+def _latex_problems(text: str) -> list[str]:
+    """What LaTeX would stumble over."""
+    text = "\n".join(re.sub(r"(?<!\\)%.*", "", line) if line.startswith("%") else line for line in text.splitlines())
+    problems = [f"bare {match.group()}" for match in re.finditer(r"(?<!\\)[%_#^~]", text)]
+    depth = 0
+    for match in re.finditer(r"(?<!\\)[{}]", text):
+        depth += 1 if match.group() == "{" else -1
+        problems += ["closed too often"] * (depth < 0)
+    problems += ["left open"] * (depth > 0)
+    problems += ["odd number of $"] * (len(re.findall(r"(?<!\\)\$", text)) % 2)
+    environments: list[str] = []
+    for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", text):
+        if kind == "begin":
+            environments.append(name)
+        elif not environments or environments.pop() != name:
+            problems.append(f"end of {name}")
+    problems += [f"begin of {name}" for name in environments]
+    for body in re.findall(r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end\{tabular\}", text, re.DOTALL):
+        rows = [row for row in body[1].split(r"\\") if "&" in row]
+        problems += [f"{row!r}: cells" for row in rows if len(re.findall(r"(?<!\\)&", row)) != len(body[0]) - 1]
+    known = {"begin", "end", "centering", "caption", "toprule", "midrule", "bottomrule", "textbf", "par", "smallskip"}
+    problems += [name for name in re.findall(r"\\([A-Za-z]+)", text) if name not in {*known, "footnotesize"}]
+    return problems
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "50 %",
+        "a_b",
+        "{",
+        "}",
+        "$1",
+        r"\begin{table}",
+        r"\end{table}",
+        r"\begin{tabular}{lr} a \\ b & c & d \\ \end{tabular}",
+        r"\foo",
+    ],
+)
+def test_the_check_of_latex_finds_problems(damaged: str) -> None:
+    assert _latex_problems(damaged)
+
+
+def test_a_report_in_latex_has_nothing_that_latex_would_stumble_over(tmp_path: pathlib.Path) -> None:
+    finals = {("L2", 0.01, seed): (1.0 + seed, 2.0, 3.0) for seed in range(3)}
+    runs_with(tmp_path, {**finals, ("CE", 1.0, 0): (1, 2, 3)})
+    write_run(tmp_path, make_config("L2", 0.1, batch_size=32, members=("ST", "ST")), invented(0, 30))
+    runs = frame.read_runs(str(tmp_path), "mnist")
+    text = tables.report(runs, "latex", [runs[0].config, make_config("L2", 0.1, decay_scope="all")])
+    assert _latex_problems(text) == []
+    for name in ("table", "tabular"):
+        assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}") == 6
+    assert r"\caption{MNIST, final test error in \% after 30 epochs (default settings)}" in text
+    assert r"batch\_size=32" in text
+    assert r"ST\_2" in text
+    assert r"95 \% bootstrap" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("a_b & 50 %", r"a\_b \& 50 \%"),
+        ("{#$}", r"\{\#\$\}"),
+        ("a\\b", r"a\textbackslash{}b"),
+        ("~^", r"\textasciitilde{}\textasciicircum{}"),
+    ],
+)
+def test_every_character_that_latex_takes_for_its_own_is_escaped(text: str, escaped: str) -> None:
+    assert table_text.escape(text) == escaped
+
+
+def test_html_has_a_cell_for_each_cell_and_escapes(tmp_path: pathlib.Path) -> None:
+    runs = runs_with(tmp_path, {("L2", 0.01, seed): (1.0 + seed, 2.0, 3.0) for seed in range(2)})
+    final, best, cost = tables.html_tables(runs)
+    assert '<td>L2</td><td class="number">0.01</td><td class="number best">1.50 [1.00, 2.00]</td>' in final
+    assert '<td class="number">+0.94</td>' in final
+    assert "flattering" in best
+    assert "flattering" not in final + cost
+    escaped = table_text.write(table_text.Table("a < b", ["<"], [[table_text.Cell("&")]], ["c > d"]), "html")
+    assert "a &lt; b" in escaped
+    assert "<th>&lt;</th>" in escaped
+    assert "<td>&amp;</td>" in escaped
+    assert "c &gt; d" in escaped
