@@ -3,6 +3,7 @@
 import dataclasses
 import os
 
+from analysis import author_files
 from collab_ensembles import run_directory
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError, RunDirectoryError
@@ -25,7 +26,7 @@ class Entry:
 
 
 def entries(log_dir: str) -> list[Entry]:
-    """All run directories below a log directory.
+    """All run directories below a log directory, and the runs of the author's files there.
 
     Raises:
       DataError: there is no such directory.
@@ -40,7 +41,8 @@ def entries(log_dir: str) -> list[Entry]:
         except RunDirectoryError as error:
             status = Status(state="failed", reason=str(error))
         found.append(Entry(directory, config, status))
-    return found
+    authors = map(author_files.read, author_files.find_all(log_dir))
+    return found + [Entry(run.directory, run.config, run.status) for run in authors]
 
 
 def datasets(log_dir: str) -> list[str]:

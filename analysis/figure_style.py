@@ -27,6 +27,8 @@ Colour = tuple[float, float, float, float]
 
 METHODS = ("CE", "L2", "L1")
 """The collaborating methods, in the order of the paper's panels."""
+MARKERS = ("v", "s", "D", "^", "P", "X")
+"""One an output."""
 PLAIN = "Single"
 ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
 """The paper's letter for the weight of the collaboration cost."""

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from absl import flags
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -40,11 +39,6 @@ PAPER_CURVES = {
 """The y-limits of figures B.1 to B.3: of errors in percent, and of costs."""
 COMPARED = ("L2", 0.01)
 """The ensemble that figures B.1 to B.3 set against the plain one."""
-EFFICIENCY_COLUMNS = ("model", "parameters", "seconds_per_image", "test_error")
-CLAIMED_SHARES = {"parameters": 0.2, "seconds_per_image": 1 / 3}
-"""What ST takes of M, as Noel (2017) has it."""
-
-_MARKERS = ("v", "s", "D", "^", "P", "X")
 
 
 def last_epochs(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axes: bool = False) -> Sequence[Axes]:
@@ -226,7 +220,7 @@ def alpha(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
     for panel, method in zip(axes, style.METHODS, strict=True):
         for index, output in enumerate(outputs):
             points = {weight: row for (name, weight), row in finals[output].items() if name == method and weight > 0}
-            look = style.output_look(method, outputs, output) | {"marker": _MARKERS[index % len(_MARKERS)]}
+            look = style.output_look(method, outputs, output) | {"marker": style.MARKERS[index % len(style.MARKERS)]}
             style.draw_bars(panel, points, shift=1.1 ** (index - (len(outputs) - 1) / 2), label=output, **look)
             panels[panel] |= {
                 f"{style.ALPHA} = {weight:g} {output}": float(row.mean()) for weight, row in points.items()
@@ -276,60 +270,6 @@ def disagreement(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
     left.figure.legend(handles=left.get_lines(), loc="outside right center", frameon=False, fontsize=9)
     left.figure.suptitle(style.title(runs, "disagreement of the members"))
     return axes
-
-
-def efficiency(rows: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
-    """Test error against size and against inference time; the legends compare each model with M.
-
-    Vertical lines show the claim of Noel (2017): ST has about 20 % of M's parameters and three times
-    its speed.
-
-    Args:
-      rows: a point each, with the columns `model`, `parameters` (a number), `seconds_per_image` and
-        `test_error` (in percent).
-      axes: two panels, for parameters and time.
-
-    Returns:
-      The axes.
-
-    Raises:
-      DataError: there are no rows, or a column is missing.
-    """
-    missing = [name for name in EFFICIENCY_COLUMNS if name not in rows]
-    if missing or rows.empty:
-        lacking = f"no {' and no '.join(missing)}" if missing else "no rows"
-        raise DataError(f"received {lacking}; needed: rows with {', '.join(EFFICIENCY_COLUMNS)}")
-    means = rows.groupby("model", sort=False)[list(EFFICIENCY_COLUMNS[1:])].mean()
-    models = [str(model) for model in means.index]
-    other = "M" if "M" in models else str(means["parameters"].idxmax())
-    shares = (means / means.loc[other]).to_dict()
-    for panel, column, factor, label in (
-        (axes[0], "parameters", 1e-3, "parameters in thousands"),
-        (axes[1], "seconds_per_image", 1e3, "inference time in ms an image"),
-    ):
-        for index, model in enumerate(models):
-            its = rows[rows["model"] == model]
-            look = style.output_look(PLAIN, models, model) | {"linestyle": "none", "marker": _MARKERS[index % 6]}
-            compared = _compared(column, float(shares[column][model]), other)
-            name = model if model == other else f"{model}: {compared}"
-            panel.plot(its[column] * factor, its["test_error"], label=name, markersize=9, **look)
-        if other == "M":
-            place = factor * float(means[column]["M"]) * CLAIMED_SHARES[column]
-            panel.axvline(place, color="black", linestyle=":", linewidth=1, label="paper's claim for ST")
-        panel.margins(y=0.15)
-        panel.set(xlabel=label, ylabel="test error in %", xlim=(0, 1.1 * factor * rows[column].max()))
-        panel.grid(alpha=0.3)
-        style.legend_below(panel)
-    return axes
-
-
-def _compared(column: str, share: float, other: str) -> str:
-    return f"{100 * share:.0f} % of {other}" if column == "parameters" else f"{1 / share:.2g} times as fast as {other}"
-
-
-def efficiency_figure(rows: pd.DataFrame) -> Figure:
-    """See `efficiency`."""
-    return _figure(functools.partial(efficiency, rows), 2, (9.5, 4.3))
 
 
 class Drawing(NamedTuple):

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import pandas as pd
 from absl import flags
 
-from analysis import claims, contents, figures, frame, html_page, tables
+from analysis import claims, contents, efficiency, figures, frame, html_page, tables
 from analysis.contents import Entry
 from analysis.frame import Run
 from collab_ensembles import files, naming
@@ -149,7 +149,7 @@ def _cost_in_use(runs: Sequence[Run], log_dir: str, label: str) -> list[str]:
     if set(rows["model"]) != set(errors):
         return []
     rows["test_error"] = rows["model"].map(errors)
-    figure = figures.efficiency_figure(rows)
+    figure = efficiency.efficiency_figure(rows)
     return [
         html_page.heading("What members cost in use", 3),
         html_page.picture(figure, "Parameters and inference time against the final test error of the plain ensemble."),

@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 from synthetic_runs import KEYS, OUTPUTS, write_run
 
 import command_runner
-from analysis import figure_style, figures, frame
+from analysis import efficiency, figure_style, figures, frame
 from analysis.figure_style import ALPHA
 from analysis.frame import Run
 from analysis.intervals import interval
@@ -468,7 +468,7 @@ _EFFICIENCY = pd.DataFrame(
 
 
 def test_efficiency_shows_error_against_size_and_time() -> None:
-    left, right = figures.efficiency(_EFFICIENCY, _panels(2))
+    left, right = efficiency.efficiency(_EFFICIENCY, _panels(2))
     for panel, expected in ((left, [40, 200, 240]), (right, [1, 3, 4])):
         *points, claim = panel.get_lines()
         assert [line.get_xdata()[0] for line in points] == pytest.approx(expected)  # type: ignore[index]
@@ -488,7 +488,7 @@ def test_efficiency_shows_error_against_size_and_time() -> None:
 
 def test_efficiency_without_m_compares_with_the_largest_and_claims_nothing() -> None:
     rows = _EFFICIENCY.replace({"model": {"M": "B3R5F16", "Ens": "B4R5F16"}})
-    left, right = figures.efficiency(rows, _panels(2))
+    left, right = efficiency.efficiency(rows, _panels(2))
     assert [line.get_label() for line in left.get_lines()] == [
         "ST: 17 % of B4R5F16",
         "B3R5F16: 83 % of B4R5F16",
@@ -497,12 +497,12 @@ def test_efficiency_without_m_compares_with_the_largest_and_claims_nothing() -> 
     assert len(right.get_lines()) == 3
 
 
-@pytest.mark.parametrize("column", figures.EFFICIENCY_COLUMNS)
+@pytest.mark.parametrize("column", efficiency.EFFICIENCY_COLUMNS)
 def test_efficiency_names_what_is_missing(column: str) -> None:
     with pytest.raises(DataError, match=f"no {column}"):
-        figures.efficiency(_EFFICIENCY.drop(columns=column), _panels(2))
+        efficiency.efficiency(_EFFICIENCY.drop(columns=column), _panels(2))
     with pytest.raises(DataError, match="no rows"):
-        figures.efficiency(_EFFICIENCY[:0], _panels(2))
+        efficiency.efficiency(_EFFICIENCY[:0], _panels(2))
 
 
 @pytest.mark.parametrize(
@@ -598,7 +598,7 @@ def test_a_report_gets_the_figures_that_can_be_drawn_with_captions() -> None:
     captions = [caption for _, caption in figures.all_figures(_runs(dataset="digits"))]
     assert len(captions) == 5
     assert not any("Figure" in caption for caption in captions)
-    assert len(figures.efficiency_figure(_EFFICIENCY).axes) == 2
+    assert len(efficiency.efficiency_figure(_EFFICIENCY).axes) == 2
 
 
 def test_the_command_refuses_the_papers_axes_for_other_data(tmp_path: pathlib.Path) -> None:

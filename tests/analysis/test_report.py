@@ -6,6 +6,7 @@ import json
 import pathlib
 import re
 
+import make_author_files
 import pytest
 from synthetic_runs import invented, write_run
 
@@ -129,3 +130,11 @@ def test_contents_name_the_data_sets_that_have_finished_runs(tmp_path: pathlib.P
     write_run(tmp_path, CONFIG, invented(0, 4))
     write_run(tmp_path, RunConfig(dataset="digits", epochs=4), invented(0, 4), state="running")
     assert contents.datasets(str(tmp_path)) == ["mnist"]
+
+
+def test_the_authors_files_have_a_report_too(tmp_path: pathlib.Path) -> None:
+    for method, power in (("None", 0), ("L2", 2)):
+        statistics = make_author_files.invented(power, 4)
+        make_author_files.write(tmp_path / "MNIST" / "collab", "MNIST", method, power, statistics)
+    assert contents.datasets(str(tmp_path)) == ["mnist"]
+    _parsed(report.report(str(tmp_path)))

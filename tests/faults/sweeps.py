@@ -50,7 +50,7 @@ class Scene:
         undisturbed = self.new_log_dir("undisturbed")
         self.finish(undisturbed)
         self.expected, self.table = statistics(undisturbed), self._table(undisturbed)
-        assert len(self.expected) == self.runs * 3 * 6
+        assert len(self.expected) == self.runs * (6 + 6 + 8)
 
     def new_log_dir(self, name: str) -> pathlib.Path:
         """A log directory that does not exist yet."""
