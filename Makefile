@@ -9,9 +9,11 @@ RUN := $(VENV)/bin/python
 
 # The grid, what its members cost in use, and the page that shows everything.
 define sweep
-$(RUN) -m experiments.sweep --grid=noel --dataset=$(1) --log_dir=$(LOG_DIR) $(SWEEP_FLAGS)
-$(if $(findstring dry_run,$(SWEEP_FLAGS)),,$(RUN) -m experiments.measure_inference --dataset=$(1) --log_dir=$(LOG_DIR))
-$(if $(findstring dry_run,$(SWEEP_FLAGS)),,$(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html)
+@status=0; \
+$(RUN) -m experiments.sweep --grid=noel --dataset=$(1) --log_dir=$(LOG_DIR) $(SWEEP_FLAGS) || status=$$?; \
+case "$$status $(SWEEP_FLAGS)" in *dry_run*|2*|13?*|14?*) exit $$status;; esac; \
+$(RUN) -m experiments.measure_inference --dataset=$(1) --log_dir=$(LOG_DIR); \
+$(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && exit $$status
 endef
 
 .DEFAULT_GOAL := help
@@ -57,7 +59,7 @@ notmnist-sweep: install ## the 13 ensembles on notMNIST (a day)
 cifar10-sweep: install ## the 13 ensembles on CIFAR-10 (hours)
 	$(call sweep,cifar10)
 
-bench: install ## measure speed and memory (half an hour); PyTorch too, if it is there
+bench: install ## measure speed and memory (a quarter of an hour); PyTorch too, if it is there
 	$(RUN) -m benchmarks.bench
 
 clean: ## remove .venv and caches; run directories and data stay

@@ -19,7 +19,7 @@ from analysis import contents, frame, intervals, tables
 from analysis.claim_definitions import CLAIMS, Claim, Grid, Numbers, Setting
 from analysis.frame import Run
 from collab_ensembles.datasets import catalogue
-from collab_ensembles.errors import ConfigError
+from collab_ensembles.errors import DataError
 from experiments import command_line
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "not enough data"
@@ -145,7 +145,7 @@ def main(arguments: list[str]) -> None:
             for setting, runs in frame.by_setting(frame.read_runs(flags.FLAGS.log_dir, dataset)).items():
                 texts.append(text(findings(grids_of(runs)), f"{label} ({setting})", label))
     if not texts:
-        raise ConfigError(f"{flags.FLAGS.log_dir}: holds no runs; give the --log_dir of a sweep")
+        raise DataError(f"{flags.FLAGS.log_dir}: holds no finished run; give the --log_dir of a sweep")
     print("\n\n".join(texts))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+from absl import logging
 
 from analysis.unpickle import read_pickle
 from collab_ensembles import naming, run_directory
@@ -88,8 +89,8 @@ def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[RunConfig]]:
     for directory in run_directory.find(log_dir):
         config = run_directory.read_config(directory)
         if _is_same(config.dataset, dataset):
-            status = run_directory.read_status(directory)
-            if status.state == "done":
+            if _is_done(directory):
+                status = run_directory.read_status(directory)
                 runs.append(Run(directory, config, status, _statistics(directory, config, status)))
             else:
                 unfinished.append(config)
@@ -106,6 +107,15 @@ def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[RunConfig]]:
         )
     check_distinct(runs)
     return runs, unfinished
+
+
+def _is_done(directory: str) -> bool:
+    """A run whose status cannot be read is one to be taken up again, like others that are not finished."""
+    try:
+        return run_directory.read_status(directory).state == "done"
+    except RunDirectoryError as error:
+        logging.warning("%s", error)
+        return False
 
 
 def _held(log_dir: str) -> str:
@@ -239,6 +249,8 @@ def statistics_of(path: str, content: object, epochs: int) -> pd.DataFrame:
 def _check_sum(path: str, status: Status) -> None:
     name = os.path.basename(path)
     if not os.path.exists(path):
-        raise RunDirectoryError(f"{path}: missing; delete the run's directory to train it again")
+        raise RunDirectoryError(f"{path}: missing; the command that trained the run makes it again")
     if run_directory.sha256(path) != status.pickles.get(name):
-        raise RunDirectoryError(f"{path}: changed since the run wrote it; delete the run's directory to train it again")
+        raise RunDirectoryError(
+            f"{path}: changed since the run wrote it; the command that trained the run makes it again"
+        )

@@ -9,6 +9,7 @@ Example:
 import dataclasses
 import json
 import os
+import shlex
 import time
 from collections.abc import Sequence
 
@@ -22,6 +23,7 @@ from collab_ensembles import files, naming
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import ConfigError, DataError
 from experiments import command_line, config_flags
+from experiments.grids import noel, with_seeds
 
 _VERDICT_CLASSES = {claims.HOLDS: "holds", claims.FAILS: "not", claims.UNDECIDED: "undecided"}
 
@@ -75,11 +77,7 @@ def _faults(entries: Sequence[Entry]) -> list[str]:
             f"{', '.join(map(str, entry.status.resumed))})"
             for entry in resumed
         ]
-        parts.append(
-            html_page.paragraph(
-                f"Interrupted and taken up again, without a change in results: {'; '.join(names)}.", "note"
-            )
-        )
+        parts.append(html_page.paragraph(f"Stopped or interrupted, and taken up again: {'; '.join(names)}.", "note"))
     return parts
 
 
@@ -108,12 +106,16 @@ def _group(runs: Sequence[Run], label: str, log_dir: str) -> list[str]:
 
 def _command(runs: Sequence[Run], log_dir: str) -> str:
     """What trains these runs again."""
-    if len(runs) == 1:
-        return f"python -m experiments.train {' '.join(config_flags.arguments(runs[0].config))} --log_dir={log_dir}"
-    seeds = ",".join(str(seed) for seed in sorted({run.config.seed for run in runs}))
+    seeds = sorted({run.config.seed for run in runs})
     base = dataclasses.replace(runs[0].config, method="None", weight=1.0, seed=0)
-    options = " ".join(config_flags.arguments(base))
-    return f"python -m experiments.sweep --grid=noel {options} --seeds={seeds} --log_dir={log_dir}"
+    is_grid = len(base.members) > 1 and {run.config for run in runs} == set(with_seeds(noel, base, seeds))
+    if is_grid:
+        options = ["--grid=noel", *config_flags.arguments(base), f"--seeds={','.join(map(str, seeds))}"]
+        return shlex.join(["python", "-m", "experiments.sweep", *options, f"--log_dir={log_dir}"])
+    return "\n".join(
+        shlex.join(["python", "-m", "experiments.train", *config_flags.arguments(run.config), f"--log_dir={log_dir}"])
+        for run in runs
+    )
 
 
 def _claims(runs: Sequence[Run], label: str) -> list[str]:
@@ -181,7 +183,8 @@ def _environment(finished: Sequence[Entry]) -> list[str]:
     """Every fact that the runs recorded; several values where they differ."""
     values: dict[str, list[str]] = {}
     for entry in finished:
-        for key, value in entry.status.environment.items():
+        environments = [entry.status.environment, *entry.status.earlier_environments]
+        for key, value in (pair for each in environments for pair in each.items()):
             text = json.dumps(value) if isinstance(value, list | dict) else str(value)
             if text not in values.setdefault(key, []):
                 values[key].append(text)

@@ -125,7 +125,14 @@ def _begun(directory: str, facts: dict[str, Any]) -> Status:
         logging.warning(
             "%s: begun with another %s; the last bits of its numbers may differ", directory, ", ".join(changed)
         )
-    status = Status(state="running", started=time.time(), environment=facts, resumed=earlier.resumed)
+    before = [*earlier.earlier_environments, *([earlier.environment] if changed else [])]
+    status = Status(
+        state="running",
+        started=time.time(),
+        environment=facts,
+        earlier_environments=before,
+        resumed=earlier.resumed,
+    )
     run_directory.write_status(directory, status)
     return status
 
@@ -233,7 +240,10 @@ def _train(config: RunConfig, directory: str, status: Status, options: Options) 
         status.pickles = {name: run_directory.sha256(os.path.join(directory, name)) for name in pickles}
         run_directory.write_status(directory, status)
 
-    if restored:
+    if restored and first_epoch == last_epoch and status.earlier_environments:
+        # Nothing is left to be trained: what is there was computed by the earlier attempt.
+        status.environment = status.earlier_environments.pop()
+    elif restored and first_epoch < last_epoch:
         status.resumed.append(first_epoch)
         logging.info("going on after epoch %d of %d, from the checkpoint", first_epoch, config.epochs)
     model.fit(

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from absl import logging
 
-from collab_ensembles import files
+from collab_ensembles import files, naming
 from collab_ensembles.config import FORMAT_VERSION, RunConfig
 from collab_ensembles.errors import ConfigError, RunDirectoryError
 
@@ -48,6 +48,7 @@ class Status:
       resumed: the numbers of completed epochs from which the training was taken up again.
       data: facts on the data, once they are loaded.
       environment: versions, threads and whatever else may explain a difference.
+      earlier_environments: those of earlier attempts, where they were others.
     """
 
     state: str = "queued"
@@ -61,6 +62,7 @@ class Status:
     resumed: list[int] = dataclasses.field(default_factory=list)
     data: DataFacts | None = None
     environment: dict[str, Any] = dataclasses.field(default_factory=dict)
+    earlier_environments: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
 def write_config(directory: str, config: RunConfig) -> None:
@@ -135,11 +137,17 @@ def _status(content: dict[str, Any]) -> Status:
         raise ValueError("something else where a number from 0 is needed")
     if type(status.epochs_done) is not int:
         raise ValueError(f"received {status.epochs_done!r} completed epochs")
-    if not all(isinstance(text, str) for text in texts) or not isinstance(status.environment, dict):
+    if not all(isinstance(text, str) for text in texts) or not _are_environments(status):
         raise ValueError("no text where text is needed")
     if status.state not in STATES:
         raise ValueError(f"unknown state {status.state!r}; known: {', '.join(STATES)}")
     return status
+
+
+def _are_environments(status: Status) -> bool:
+    environments = [status.environment, *status.earlier_environments]
+    threads = [each.get("threads") for each in environments if isinstance(each, dict)]
+    return len(threads) == len(environments) and all(each is None or type(each) is int for each in threads)
 
 
 def is_done(directory: str, stop_after: int | None = None) -> bool:
@@ -157,7 +165,8 @@ def is_done(directory: str, stop_after: int | None = None) -> bool:
     stopped = status.state == "stopped" and stop_after is not None and status.epochs_done >= stop_after
     if status.state != "done" and not stopped:
         return False
-    changed = changed_pickles(directory, status)
+    expected = {f"{stem}.pkl" for stem in naming.statistics_names(read_config(directory)).values()}
+    changed = sorted({*changed_pickles(directory, status), *(expected - set(status.pickles))})
     for name in changed:
         logging.warning("%s: missing, or changed since it was written; %s", os.path.join(directory, name), _TRAIN_AGAIN)
     return not changed

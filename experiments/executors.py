@@ -13,6 +13,8 @@ from collab_ensembles import files
 _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 10.0
 _MOST_RETRIES = 1
+_SIGNALLED = (129, 130, 143)
+"""How our commands end after SIGHUP, SIGINT and SIGTERM."""
 OUTPUT = "output.log"
 """What a run printed, in its run directory."""
 
@@ -105,7 +107,7 @@ class LocalExecutor:
                 continue
             self._processes.remove((task, process))
             _let_go(task, process)
-            if status < 0 and task.retries < _MOST_RETRIES:
+            if (status < 0 or status in _SIGNALLED) and task.retries < _MOST_RETRIES:
                 task.retries += 1
                 again.append(task)
             else:

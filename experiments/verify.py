@@ -4,7 +4,7 @@ On the same machine, with the same versions and as many threads, all are identic
 rounding means within a thousandth: of costs relatively, of errors in all examples.
 
 Example:
-  python -m experiments.verify runs/DIGITS/DIGITS_collab_shallow_and_thin_and_medium_ensemble-seed0-0f9d3c3d
+  python -m experiments.verify runs/digits/digits_collab_shallow_and_thin_and_medium_ensemble-seed0-0f9d3c3d
 """
 
 import os
@@ -12,7 +12,7 @@ import tempfile
 from typing import Any
 
 import numpy as np
-from absl import flags
+from absl import flags, logging
 
 from analysis.unpickle import read_pickle
 from collab_ensembles import naming, run_directory
@@ -23,6 +23,7 @@ from experiments import command_line, runtime
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
 
 _ROUNDING = 1e-3
+_NOTHING = np.zeros(0)
 _VERDICTS = ("identical", "within rounding", "differs")
 
 
@@ -32,6 +33,8 @@ def main(arguments: list[str]) -> int:
     config, status = run_directory.read_config(directory), run_directory.read_status(directory)
     if status.epochs_done == 0:
         raise RunDirectoryError(f"{directory}: nothing trained yet (state {status.state}); train the run first")
+    for name in run_directory.changed_pickles(directory, status):
+        logging.warning("%s: missing, or changed since it was written", os.path.join(directory, name))
     recorded = _statistics(directory, config, status.epochs_done)
     threads = runtime.start_tensorflow(status.environment.get("threads"))
 
@@ -44,8 +47,8 @@ def main(arguments: list[str]) -> int:
     for key in sorted(key for key in environment if environment[key] != status.environment.get(key)):
         print(f"{key}: {status.environment.get(key)} then, {environment[key]} now")
     verdicts = []
-    for name, values in recorded.items():
-        verdict, remark = compare(values, repeated[name])
+    for name in sorted({*recorded, *repeated}):
+        verdict, remark = compare(recorded.get(name, _NOTHING), repeated.get(name, _NOTHING))
         verdicts.append(verdict)
         print(f"{name}: {verdict}{remark}")
     counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in _VERDICTS if verdict in verdicts]
@@ -57,6 +60,8 @@ def compare(recorded: np.ndarray, repeated: np.ndarray) -> tuple[str, str]:
     """The verdict on two series of one number an epoch, and a remark."""
     if recorded.tobytes() == repeated.tobytes():
         return "identical", ""
+    if recorded.shape != repeated.shape:
+        return "differs", f" ({recorded.size} epochs then, {repeated.size} now)"
     differences = np.abs(recorded - repeated)
     verdict = "within rounding" if np.allclose(recorded, repeated, rtol=_ROUNDING, atol=_ROUNDING) else "differs"
     epoch = int(np.argmax(differences))
@@ -66,7 +71,9 @@ def compare(recorded: np.ndarray, repeated: np.ndarray) -> tuple[str, str]:
 def _statistics(directory: str, config: RunConfig, epochs: int) -> dict[str, np.ndarray]:
     result = {}
     for output, stem in naming.statistics_names(config).items():
-        content: dict[str, Any] = read_pickle(os.path.join(directory, f"{stem}.pkl"))
+        content: Any = read_pickle(os.path.join(directory, f"{stem}.pkl"))
+        if not isinstance(content, dict):
+            raise RunDirectoryError(f"{directory}/{stem}.pkl: not a pickle of statistics")
         for key, value in content.items():
             if isinstance(value, np.ndarray):
                 result[f"{output} {key}"] = value[:epochs]

@@ -54,6 +54,8 @@ class ArrayCache:
         except DataError as error:
             content, reason = None, str(error)
         if not reason:
+            if content is not None and recorded is None:
+                self.hold_to_record({part: in_digest_order([content])[1]}, "the cache")
             return content
         logging.warning("%s: damaged (%s); it is made again", directory, reason)
         files.remove(directory)
