@@ -1,14 +1,18 @@
 """Each claim with data where it holds, data where it does not, and too few data."""
 
 import dataclasses
+import pathlib
 from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 import pytest
+from synthetic_runs import with_final, write_run
 
-from analysis import claims
+from analysis import claims, frame
 from analysis.claim_definitions import CLAIMS, Claim, Grid, Setting
+from collab_ensembles.config import RunConfig
+from command_runner import run
 
 _WEIGHTS = (1.0, 0.1, 0.01, 0.0001)
 _ALL: list[Setting] = [("Single", 1.0), *((method, weight) for method in ("CE", "L1", "L2") for weight in _WEIGHTS)]
@@ -160,3 +164,38 @@ def test_the_table_says_whose_claim_it_is_when_the_data_are_others() -> None:
     finding = claims.judge(_BY_NAME["L2 (2)"], [_grid()])
     assert "(the paper says so of MNIST)" in claims.table([finding], "CIFAR10")["claim"][0]
     assert "the paper says" not in claims.table([finding], "MNIST")["claim"][0]
+
+
+def test_grids_hold_the_last_epoch_of_each_seeds_own_runs(tmp_path: pathlib.Path) -> None:
+    for seed in (0, 1):
+        for number, (method, weight) in enumerate((("None", 1.0), ("L2", 0.01))):
+            config = RunConfig(dataset="mnist", epochs=4, method=method, weight=weight, seed=seed)
+            final = (1.0 + seed, 2.0 + number, 3.0)
+            write_run(tmp_path, config, with_final(final, (0.1, 0.2, 0.3), 4))
+    grids = claims.grids_of(frame.read_runs(str(tmp_path), "mnist"))
+    assert len(grids) == 2
+    for seed, grid in enumerate(grids):
+        assert grid.errors["Single", 1.0] == pytest.approx({"ST": 1.0 + seed, "M": 2.0, "Ens": 3.0})
+        assert grid.errors["L2", 0.01] == pytest.approx({"ST": 1.0 + seed, "M": 3.0, "Ens": 3.0})
+        assert len(grid.curves["L2", 0.01]["M"]) == 4
+
+
+def test_seeds_that_agree_that_there_is_no_difference_do_not_make_a_claim_hold() -> None:
+    finding = claims.judge(_BY_NAME["L2 (2)"], [_grid(), _grid()])
+    assert (finding.margin, finding.interval, finding.verdict) == (0.0, (0.0, 0.0), claims.FAILS)
+
+
+def test_the_command_judges_the_runs_of_a_directory_or_the_paper(tmp_path: pathlib.Path) -> None:
+    write_run(tmp_path, RunConfig(dataset="mnist", epochs=4), with_final((3.0, 2.0, 1.5), (0.1, 0.2, 0.3), 4))
+    result = run("analysis.claims", f"--log_dir={tmp_path}")
+    assert (result.exit_status, result.errors) == (0, "")
+    assert "HOLDS: 6.1 (3a)" in result.output
+    assert "margin +0.5, 1 seed(s): plain ST 3; plain M 2; plain Ens 1.5" in result.output
+    assert run("analysis.claims", "--paper").output.count("the paper's own final numbers") == 3
+
+
+def test_a_directory_without_finished_runs_is_an_error(tmp_path: pathlib.Path) -> None:
+    write_run(tmp_path, RunConfig(dataset="mnist", epochs=4), with_final((3, 2, 1), (1, 1, 1), 4), state="running")
+    result = run("analysis.claims", f"--log_dir={tmp_path}")
+    assert (result.exit_status, result.output) == (1, "")
+    assert "holds no finished run" in result.errors

@@ -138,3 +138,25 @@ def test_the_authors_files_have_a_report_too(tmp_path: pathlib.Path) -> None:
         make_author_files.write(tmp_path / "MNIST" / "collab", "MNIST", method, power, statistics)
     assert contents.datasets(str(tmp_path)) == ["mnist"]
     _parsed(report.report(str(tmp_path)))
+
+
+def test_times_are_in_minutes_and_a_damaged_status_is_a_fault_among_good_runs(log_dir: pathlib.Path) -> None:
+    directories = sorted(path.parent for path in log_dir.rglob("config.json"))
+    for directory in directories:
+        status = run_directory.read_status(str(directory))
+        status.seconds = 90.0
+        run_directory.write_status(str(directory), status)
+    (directories[0] / "status.json").write_text("{")
+    text = " ".join(_parsed(report.report(str(log_dir))).texts)
+    assert re.search(r"all\s+12\s+1\.5\s+18\.0", text)
+    assert "damaged" in text
+    assert "12 done, 1 failed" in text
+
+
+def test_runs_that_are_no_grid_are_trained_one_by_one(tmp_path: pathlib.Path) -> None:
+    for number, config in enumerate((CONFIG, dataclasses.replace(CONFIG, method="L2", weight=0.5, seed=1))):
+        write_run(tmp_path, config, invented(number, 4))
+    text = " ".join(_parsed(report.report(str(tmp_path))).texts)
+    assert "experiments.sweep" not in text
+    assert text.count("python -m experiments.train --dataset=mnist") == 2
+    assert "--method=L2 --weight=0.5 --epochs=4 --seed=1" in text
