@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from collab_ensembles import run_directory
+from collab_ensembles import naming, run_directory
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import CollabError, RunDirectoryError
 from collab_ensembles.run_directory import DataFacts, Status
@@ -161,7 +161,8 @@ def test_a_status_of_another_release_or_with_values_of_other_types_is_refused(
 
 @pytest.mark.parametrize("state", run_directory.STATES)
 def test_only_a_run_whose_state_is_done_is_done(tmp_path: pathlib.Path, state: str) -> None:
-    run_directory.write_status(str(tmp_path), Status(state=state))
+    _write_done(tmp_path, state)
+    (tmp_path / "config.json").unlink()
     assert not run_directory.is_done(str(tmp_path))
     run_directory.write_config(str(tmp_path), _CONFIG)
     assert run_directory.is_done(str(tmp_path)) == (state == "done")
@@ -171,8 +172,7 @@ def test_only_a_run_whose_state_is_done_is_done(tmp_path: pathlib.Path, state: s
 def test_a_run_that_was_stopped_is_done_for_those_who_want_no_more_epochs(
     tmp_path: pathlib.Path, stop_after: int | None, done: bool
 ) -> None:
-    run_directory.write_config(str(tmp_path), _CONFIG)
-    run_directory.write_status(str(tmp_path), Status(state="stopped", epochs_done=3))
+    _write_done(tmp_path, "stopped", epochs_done=3)
     assert run_directory.is_done(str(tmp_path), stop_after) == done
 
 
@@ -187,13 +187,16 @@ def test_a_run_with_a_damaged_status_is_not_done_and_a_warning_says_why(
     assert str(tmp_path / "status.json") in warning.getMessage()
 
 
-def _write_done(directory: pathlib.Path) -> None:
+_PICKLES = [f"{stem}.pkl" for stem in naming.statistics_names(_CONFIG).values()]
+
+
+def _write_done(directory: pathlib.Path, state: str = "done", epochs_done: int = 0) -> None:
     run_directory.write_config(str(directory), _CONFIG)
     pickles = {}
-    for name in ("a.pkl", "b.pkl"):
+    for name in _PICKLES:
         (directory / name).write_bytes(b"statistics " + name.encode())
         pickles[name] = run_directory.sha256(str(directory / name))
-    run_directory.write_status(str(directory), Status(state="done", pickles=pickles))
+    run_directory.write_status(str(directory), Status(state, epochs_done=epochs_done, pickles=pickles))
 
 
 def test_undamaged_pickles_are_a_run_that_is_done_without_a_warning(
@@ -210,7 +213,7 @@ def test_a_run_with_a_changed_pickle_is_not_done_and_a_warning_names_it(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
     _write_done(tmp_path)
-    path = tmp_path / "b.pkl"
+    path = tmp_path / _PICKLES[1]
     content = path.read_bytes()
     if damage == "flipped":
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
@@ -220,10 +223,18 @@ def test_a_run_with_a_changed_pickle_is_not_done_and_a_warning_names_it(
         path.unlink()
         if damage == "directory":
             path.mkdir()
-    assert run_directory.changed_pickles(str(tmp_path), run_directory.read_status(str(tmp_path))) == ["b.pkl"]
+    assert run_directory.changed_pickles(str(tmp_path), run_directory.read_status(str(tmp_path))) == [_PICKLES[1]]
     assert not run_directory.is_done(str(tmp_path))
     assert f"{path}: missing, or changed since it was written; the command that trained the run" in caplog.text
-    assert "a.pkl" not in caplog.text
+    assert _PICKLES[0] not in caplog.text
+
+
+def test_a_status_that_lacks_a_pickle_is_of_no_run_that_is_done(tmp_path: pathlib.Path) -> None:
+    _write_done(tmp_path)
+    status = run_directory.read_status(str(tmp_path))
+    del status.pickles[_PICKLES[2]]
+    run_directory.write_status(str(tmp_path), status)
+    assert not run_directory.is_done(str(tmp_path))
 
 
 def test_runs_are_found_at_any_depth_in_alphabetical_order(tmp_path: pathlib.Path) -> None:
