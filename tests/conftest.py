@@ -1,7 +1,11 @@
 """Fixtures for all tests: TensorFlow started once, and small data."""
 
 import os
+import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -13,6 +17,9 @@ import pytest
 from collab_ensembles.networks.resnet import build_resnet
 from collab_ensembles.networks.sizes import parse_size
 from collab_ensembles.streams import Stream, generator
+
+_SURVIVED_FAULTS: Counter[str] = Counter()
+_STARTED = time.monotonic()
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -37,3 +44,25 @@ def network(size: str = "B2R1F2", member: int = 0, **options: object) -> keras.M
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of this suite."""
     parser.addoption("--all-faults", action="store_true", help="disturb sweeps many times, not a few (tests/faults)")
+
+
+@pytest.fixture
+def survived() -> Callable[..., None]:
+    """To be called with the kind of a fault, and how many there were, once they are survived."""
+
+    def count(kind: str, times: int = 1) -> None:
+        _SURVIVED_FAULTS[kind] += times
+
+    return count
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Says what was tried and survived."""
+    if _SURVIVED_FAULTS:
+        terminalreporter.section("faults survived")
+        for kind, times in _SURVIVED_FAULTS.items():
+            terminalreporter.write_line(f"{times:4d}  {kind}")
+        terminalreporter.write_line(
+            f"{sum(_SURVIVED_FAULTS.values()):4d}  in all, in {(time.monotonic() - _STARTED) / 60:.1f} minutes; a fault that "
+            "is not survived fails its test"
+        )

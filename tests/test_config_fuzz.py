@@ -187,6 +187,7 @@ def _status_value(field: "dataclasses.Field[Any]") -> st.SearchStrategy[Any]:
             optional={"num_classes": _NUMBERS},
         ),
         "environment": st.dictionaries(st.text(max_size=4), _JSON, max_size=3),
+        "earlier_environments": st.lists(st.dictionaries(st.text(max_size=4), _JSON, max_size=2), max_size=2),
     }
     return st.one_of(usual[field.name], _JSON)
 

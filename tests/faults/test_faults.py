@@ -28,6 +28,26 @@ _DROP_FROM_BOUNDING_SET, _OVERRIDE_PERMISSIONS = 24, 1
 """Of prctl(2): PR_CAPBSET_DROP and CAP_DAC_OVERRIDE, without which root too keeps to permissions."""
 
 
+@pytest.fixture(scope="module")
+def thorough(pytestconfig: pytest.Config) -> bool:
+    """Whether all faults are tried (`make faults`), or a few of each kind (`make test`)."""
+    return bool(pytestconfig.getoption("--all-faults"))
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory, thorough: bool) -> Scene:
+    """Data and the undisturbed sweep."""
+    scene = Scene(tmp_path_factory.mktemp("faults"), runs=4 if thorough else 2, epochs=24 if thorough else 6)
+    scene.prepare()
+    return scene
+
+
+@pytest.fixture
+def log_dir(scene: Scene, request: pytest.FixtureRequest) -> pathlib.Path:
+    """A log directory for one test."""
+    return scene.new_log_dir("".join(c if c.isalnum() else "_" for c in request.node.name))
+
+
 def test_kill_9_at_random_moments(scene: Scene, log_dir: pathlib.Path, thorough: bool, survived: Survived) -> None:
     moments = random.Random(20170602)
     kills = 30 if thorough else 4
