@@ -158,14 +158,14 @@ def is_done(directory: str, stop_after: int | None = None) -> bool:
     if not os.path.exists(os.path.join(directory, "config.json")):
         return False
     try:
-        status = read_status(directory)
+        config, status = read_config(directory), read_status(directory)
     except RunDirectoryError as error:
         logging.warning("%s", error)
         return False
     stopped = status.state == "stopped" and stop_after is not None and status.epochs_done >= stop_after
     if status.state != "done" and not stopped:
         return False
-    expected = {f"{stem}.pkl" for stem in naming.statistics_names(read_config(directory)).values()}
+    expected = {f"{stem}.pkl" for stem in naming.statistics_names(config).values()}
     changed = sorted({*changed_pickles(directory, status), *(expected - set(status.pickles))})
     for name in changed:
         logging.warning("%s: missing, or changed since it was written; %s", os.path.join(directory, name), _TRAIN_AGAIN)

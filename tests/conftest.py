@@ -62,7 +62,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("faults survived")
         for kind, times in _SURVIVED_FAULTS.items():
             terminalreporter.write_line(f"{times:4d}  {kind}")
+        total, minutes = sum(_SURVIVED_FAULTS.values()), (time.monotonic() - _STARTED) / 60
         terminalreporter.write_line(
-            f"{sum(_SURVIVED_FAULTS.values()):4d}  in all, in {(time.monotonic() - _STARTED) / 60:.1f} minutes; a fault that "
-            "is not survived fails its test"
+            f"{total:4d}  in all, in {minutes:.1f} minutes; a fault that is not survived fails its test"
         )
