@@ -177,7 +177,8 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bits(
     _cut_off(tmp_path, data_dir, epochs)
     assert (_series(_train(RESUMED, tmp_path, data_dir)), _weights(tmp_path)) == undisturbed
     status = run_directory.read_status(str(tmp_path))
-    assert (status.state, status.epochs_done, status.resumed) == ("done", 4, [epochs])
+    # After the last epoch there is nothing to take up.
+    assert (status.state, status.epochs_done, status.resumed) == ("done", 4, [epochs] if epochs < 4 else [])
     assert not list(tmp_path.glob("*.tmp"))
 
 
