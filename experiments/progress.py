@@ -113,7 +113,7 @@ class Progress:
             table.add_column(column, justify="left" if column in ("run", "state") else "right", no_wrap=True)
         for index in shown:
             row, status = self._rows[index], statuses[index]
-            started = row.task is None or row.task.running or row.task.exit_status is not None
+            started = row.state() != "waiting"
             errors = [f"{100 * status.test_errors[o]:.2f}" if o in status.test_errors else "" for o in outputs]
             table.add_row(
                 row.name,
