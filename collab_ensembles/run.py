@@ -90,7 +90,7 @@ def run(config: RunConfig, directory: str, options: Options | None = None) -> St
         if run_directory.is_done(directory, options.stop_after):
             return run_directory.read_status(directory)
         _claim(directory, config)
-        status = _begun(directory, environment.describe(config.precision, options.threads))
+        status = _begun(directory)
         try:
             _train(config, directory, status, options)
         except Exception as error:
@@ -114,27 +114,34 @@ def _claim(directory: str, config: RunConfig) -> None:
         files.remove_temporaries(parent)
 
 
-def _begun(directory: str, facts: dict[str, Any]) -> Status:
-    """Writes the status `running`; what an earlier attempt resumed from stays noted."""
+def _begun(directory: str) -> Status:
+    """Writes the status `running`; what is known of earlier attempts stays noted."""
     try:
         earlier = run_directory.read_status(directory)
     except RunDirectoryError:
         earlier = Status()
-    changed = [key for key, value in facts.items() if earlier.environment.get(key, value) != value]
-    if changed:
-        logging.warning(
-            "%s: begun with another %s; the last bits of its numbers may differ", directory, ", ".join(changed)
-        )
-    before = [*earlier.earlier_environments, *([earlier.environment] if changed else [])]
     status = Status(
         state="running",
         started=time.time(),
-        environment=facts,
-        earlier_environments=before,
+        environment=earlier.environment,
+        earlier_environments=earlier.earlier_environments,
         resumed=earlier.resumed,
     )
     run_directory.write_status(directory, status)
     return status
+
+
+def _note_attempt(directory: str, status: Status, facts: dict[str, Any], first_epoch: int) -> None:
+    """Notes in the status what the epochs to come are computed by, and after which one they follow."""
+    changed = [key for key, value in facts.items() if status.environment.get(key, value) != value]
+    if changed:
+        status.earlier_environments.append(status.environment)
+        logging.warning(
+            "%s: begun with another %s; the last bits of its numbers may differ", directory, ", ".join(changed)
+        )
+    status.environment = facts
+    if first_epoch:
+        status.resumed.append(first_epoch)
 
 
 def build_model(config: RunConfig, image_shape: tuple[int, int, int], num_classes: int) -> Model:
@@ -240,11 +247,10 @@ def _train(config: RunConfig, directory: str, status: Status, options: Options) 
         status.pickles = {name: run_directory.sha256(os.path.join(directory, name)) for name in pickles}
         run_directory.write_status(directory, status)
 
-    if restored and first_epoch == last_epoch and status.earlier_environments:
-        # Nothing is left to be trained: what is there was computed by the earlier attempt.
-        status.environment = status.earlier_environments.pop()
-    elif restored and first_epoch < last_epoch:
-        status.resumed.append(first_epoch)
+    if first_epoch < last_epoch:
+        # Otherwise files are made again, and what computed them was an earlier attempt.
+        _note_attempt(directory, status, environment.describe(config.precision, options.threads), first_epoch)
+    if restored:
         logging.info("going on after epoch %d of %d, from the checkpoint", first_epoch, config.epochs)
     model.fit(
         batches.dataset(),

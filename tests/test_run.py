@@ -291,3 +291,15 @@ def test_the_status_tells_how_it_was_computed(tmp_path: Path, data_dir: str) -> 
     assert environment["precision"] == "float32"
     assert environment["jit_compile"] is False
     assert environment["keras"] == keras.__version__
+
+
+def test_what_only_makes_files_again_is_not_noted_as_what_computed_them(tmp_path: Path, data_dir: str) -> None:
+    _train(RESUMED, tmp_path, data_dir, stop_after=2, threads=1)
+    _train(RESUMED, tmp_path, data_dir, threads=2)
+    for threads in (2, 3):
+        sorted(tmp_path.glob("*.pkl"))[0].unlink()
+        _train(RESUMED, tmp_path, data_dir, threads=threads)
+        status = run_directory.read_status(str(tmp_path))
+        assert status.environment["threads"] == 2
+        assert [each["threads"] for each in status.earlier_environments] == [1]
+        assert status.resumed == [2]
