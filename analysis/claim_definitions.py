@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from analysis.frame import PLAIN
+
 _METHODS = ("CE", "L1", "L2")
 _SMALLER = (0.1, 0.01, 0.0001)
 _MEMBERS = ("ST", "M")
-_PLAIN = ("Single", 1.0)
+_PLAIN = (PLAIN, 1.0)
 _FAVOURITE = ("L2", 0.01)
 _SIMILAR = 0.1
 """Training errors count as very similar if they differ by less than this share of the plain one, ..."""

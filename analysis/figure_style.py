@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from analysis import frame
-from analysis.frame import Run
+from analysis.frame import PLAIN, Run
 from analysis.intervals import LEVEL
 from collab_ensembles import files
 from collab_ensembles.datasets import catalogue
@@ -29,7 +29,6 @@ METHODS = ("CE", "L2", "L1")
 """The collaborating methods, in the order of the paper's panels."""
 MARKERS = ("v", "s", "D", "^", "P", "X")
 """One an output."""
-PLAIN = "Single"
 ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
 """The paper's letter for the weight of the collaboration cost."""
 

@@ -22,8 +22,7 @@ from matplotlib.lines import Line2D
 
 from analysis import figure_style as style
 from analysis import frame, tables
-from analysis.figure_style import PLAIN
-from analysis.frame import Run
+from analysis.frame import PLAIN, Run
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import ConfigError, DataError
 from experiments import command_line

@@ -32,6 +32,8 @@ FURTHER_DATA = {
     "Disagreement": "disagreement",
     "LogitDistance": "logit_distance",
 }
+PLAIN = "Single"
+"""The paper's word for training without collaboration."""
 DEFAULT_SETTINGS = "default settings"
 _VARIED = ("method", "weight", "seed")
 
@@ -54,7 +56,7 @@ class Run:
     @property
     def method(self) -> str:
         """CE, L1, L2, or `Single` for training without collaboration, as the paper's tables have it."""
-        return "Single" if self.config.method == "None" else self.config.method
+        return PLAIN if self.config.method == "None" else self.config.method
 
 
 def read_runs(log_dir: str, dataset: str) -> list[Run]:

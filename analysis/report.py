@@ -18,7 +18,7 @@ from absl import flags
 
 from analysis import claims, contents, efficiency, figures, frame, html_page, tables
 from analysis.contents import Entry
-from analysis.frame import Run
+from analysis.frame import PLAIN, Run
 from collab_ensembles import files, naming
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import ConfigError, DataError
@@ -119,12 +119,10 @@ def _command(runs: Sequence[Run], log_dir: str) -> str:
 
 
 def _claims(runs: Sequence[Run], label: str) -> list[str]:
-    columns = {"ours": claims.findings(claims.grids_of(runs))}
+    rows = claims.table(claims.findings(claims.grids_of(runs)), label)
     if label in claims.PAPER_DATASETS:
-        columns["paper's final numbers"] = claims.findings([claims.paper_grid(label)])
-    rows = claims.table(columns["ours"], label)
-    for name, results in list(columns.items())[1:]:
-        rows.insert(2, name, [finding.verdict for finding in results])
+        published = claims.findings([claims.paper_grid(label)])
+        rows.insert(2, "paper's final numbers", [finding.verdict for finding in published])
     classes = rows.map(lambda value: _VERDICT_CLASSES.get(value, ""))
     rule = (
         "With one seed the sign of the margin decides. With several a claim holds if the 95 % bootstrap interval of "
@@ -143,14 +141,11 @@ def _cost_in_use(runs: Sequence[Run], log_dir: str, label: str) -> list[str]:
         return []
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{path}: damaged ({error}); experiments.measure_inference writes it again") from error
-    errors = {
-        model: sum(run.statistics[model]["TestError"].iloc[-1] for run in plain) / len(plain)
-        for plain in [[run for run in runs if run.method == "Single"]]
-        for model in (plain[0].statistics if plain else ())
-    }
-    if set(rows["model"]) != set(errors):
+    plain = [run for run in runs if run.method == PLAIN]
+    if not plain or set(rows["model"]) != set(plain[0].statistics):
         return []
-    rows["test_error"] = rows["model"].map(errors)
+    finals = tables.final_table(plain, "error").iloc[0]
+    rows["test_error"] = [finals[model] for model in rows["model"]]
     figure = efficiency.efficiency_figure(rows)
     return [
         html_page.heading("What members cost in use", 3),
@@ -162,7 +157,7 @@ def _times(runs: Sequence[Run]) -> pd.DataFrame:
     """Minutes of training by ensemble, and in all."""
     rows = pd.DataFrame(
         {
-            "ensemble": [naming.describe(run.config).partition(", seed")[0] for run in runs],
+            "ensemble": [naming.describe_ensemble(run.config) for run in runs],
             "minutes": [run.status.seconds / 60 for run in runs],
         }
     )

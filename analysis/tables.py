@@ -14,7 +14,7 @@ import pandas as pd
 from absl import flags, logging
 
 from analysis import frame, table_text
-from analysis.frame import Run
+from analysis.frame import PLAIN, Run
 from analysis.intervals import interval
 from analysis.table_text import Cell, Table
 from collab_ensembles.config import RunConfig
@@ -22,7 +22,7 @@ from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import DataError
 from experiments import command_line
 
-METHODS = ("CE", "L1", "L2", "Single")
+METHODS = ("CE", "L1", "L2", PLAIN)
 FORMATS = ("markdown", "latex", "csv")
 
 _BEST_NOTE = (

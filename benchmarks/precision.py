@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -93,9 +94,9 @@ def _errors(config: RunConfig) -> list[dict[str, object]]:
     return rows
 
 
-def _take_statistics_anew(model: object, batches: list[np.ndarray]) -> None:
+def _take_statistics_anew(model: Any, batches: list[np.ndarray]) -> None:
     """Replaces the moving averages of batch normalisation by plain means over these batches."""
-    for member in model.members.values():  # type: ignore[attr-defined]
+    for member in model.members.values():
         layers = [layer for layer in member.layers if hasattr(layer, "moving_mean")]
         for count, images in enumerate(batches):
             for layer in layers:

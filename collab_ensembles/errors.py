@@ -1,6 +1,11 @@
 """Errors whose message is one line for the person at the terminal."""
 
 
+def one_line(error: BaseException) -> str:
+    """What an error says, without line breaks."""
+    return " ".join(str(error).split())
+
+
 class CollabError(Exception):
     """A failure that a person can act on: the message says what was received and what to do."""
 

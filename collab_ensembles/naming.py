@@ -33,10 +33,14 @@ def _method_name(config: RunConfig) -> str:
     return f"{config.method}_{config.weight!r}"
 
 
+def describe_ensemble(config: RunConfig) -> str:
+    """An ensemble among those of its grid, for people: `plain` or `L2 0.01`."""
+    return "plain" if config.method == "None" else f"{config.method} {config.weight:g}"
+
+
 def describe(config: RunConfig) -> str:
     """A run among those of its grid, for people: `plain, seed 0` or `L2 0.01, seed 0`."""
-    method = "plain" if config.method == "None" else f"{config.method} {config.weight:g}"
-    return f"{method}, seed {config.seed}"
+    return f"{describe_ensemble(config)}, seed {config.seed}"
 
 
 def run_directory(log_dir: str, config: RunConfig) -> str:

@@ -25,7 +25,7 @@ from collab_ensembles.batch_manager import BatchManager
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import Dataset, catalogue
 from collab_ensembles.datasets.catalogue import Description
-from collab_ensembles.errors import DivergenceError, RunDirectoryError
+from collab_ensembles.errors import DivergenceError, RunDirectoryError, one_line
 from collab_ensembles.logger import Logger, Record
 from collab_ensembles.models import EnsembleModel, Model, SingleModel
 from collab_ensembles.networks.resnet import build_resnet
@@ -94,7 +94,7 @@ def run(config: RunConfig, directory: str, options: Options | None = None) -> St
         try:
             _train(config, directory, status, options)
         except Exception as error:
-            _end(directory, status, "failed", f"{type(error).__name__}: {' '.join(str(error).split())}"[:500])
+            _end(directory, status, "failed", f"{type(error).__name__}: {one_line(error)}"[:500])
             raise
         except BaseException:
             _end(directory, status, "stopped", "interrupted")

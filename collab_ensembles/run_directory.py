@@ -15,7 +15,7 @@ from absl import logging
 
 from collab_ensembles import files, naming
 from collab_ensembles.config import FORMAT_VERSION, RunConfig
-from collab_ensembles.errors import ConfigError, RunDirectoryError
+from collab_ensembles.errors import ConfigError, RunDirectoryError, one_line
 
 STATES = ("queued", "running", "stopped", "done", "failed")
 
@@ -89,7 +89,7 @@ def read_config(directory: str) -> RunConfig:
         config = RunConfig.from_json(content["config"])
         digest = config.digest()
     except (AttributeError, KeyError, TypeError, ConfigError) as error:
-        raise RunDirectoryError(f"{directory}/config.json: {type(error).__name__}: {_one_line(error)}") from error
+        raise RunDirectoryError(f"{directory}/config.json: {type(error).__name__}: {one_line(error)}") from error
     if content.get("digest") != digest:
         raise RunDirectoryError(
             f"{directory}/config.json: its settings have the digest {digest[:8]}, not the one written beside them; it "
@@ -120,7 +120,7 @@ def read_status(directory: str) -> Status:
         return _status(content)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise RunDirectoryError(
-            f"{path}: damaged ({type(error).__name__}: {_one_line(error)}); {_TRAIN_AGAIN}"
+            f"{path}: damaged ({type(error).__name__}: {one_line(error)}); {_TRAIN_AGAIN}"
         ) from error
 
 
@@ -234,10 +234,6 @@ def sha256(path: str) -> str:
     """The SHA-256 of a file's content, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _read_json(path: str) -> dict[str, Any]:

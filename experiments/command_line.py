@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
-from collab_ensembles.errors import CollabError, ConfigError
+from collab_ensembles.errors import CollabError, ConfigError, one_line
 
 Main = Callable[[list[str]], int | None]
 
@@ -84,7 +84,7 @@ def _guarded(main: Main, arguments: list[str]) -> int:
 
 
 def _say_error(error: Exception) -> None:
-    text = " ".join(str(error).split())
+    text = one_line(error)
     if not isinstance(error, (CollabError, flags.Error)):
         text = f"{type(error).__name__}: {text}; add --debug for the traceback"
     print(f"error: {text}", file=sys.stderr)

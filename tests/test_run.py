@@ -132,6 +132,8 @@ def test_params_have_the_references_names() -> None:
     assert methods == ["None", "L1", "L2"]
 
 
+Outcome = tuple[dict[str, bytes], dict[str, bytes]]
+
 RESUMED = dataclasses.replace(TINY, epochs=4, method="L2", shuffle="permute", augment=True)
 
 
@@ -150,10 +152,14 @@ def _weights(directory: Path) -> dict[str, bytes]:
         return {key: values[key].tobytes() for key in values.files if key != "seconds"}
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    directory = tmp_path_factory.mktemp("undisturbed")
+def _outcome(directory: Path, data_dir: str) -> Outcome:
+    """Statistics and weights after training to the end."""
     return _series(_train(RESUMED, directory, data_dir)), _weights(directory)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> Outcome:
+    return _outcome(tmp_path_factory.mktemp("undisturbed"), data_dir)
 
 
 def _cut_off(directory: Path, data_dir: str, epochs: int, **options: Any) -> None:
@@ -172,10 +178,10 @@ def _flip(path: Path, position: int = 1000) -> None:
 
 @pytest.mark.parametrize("epochs", [1, 3, 4])
 def test_a_run_that_was_cut_off_ends_with_the_same_bits(
-    epochs: int, tmp_path: Path, data_dir: str, undisturbed: tuple[dict[str, bytes], dict[str, bytes]]
+    epochs: int, tmp_path: Path, data_dir: str, undisturbed: Outcome
 ) -> None:
     _cut_off(tmp_path, data_dir, epochs)
-    assert (_series(_train(RESUMED, tmp_path, data_dir)), _weights(tmp_path)) == undisturbed
+    assert _outcome(tmp_path, data_dir) == undisturbed
     status = run_directory.read_status(str(tmp_path))
     # After the last epoch there is nothing to take up.
     assert (status.state, status.epochs_done, status.resumed) == ("done", 4, [epochs] if epochs < 4 else [])
@@ -185,12 +191,12 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bits(
 def test_of_damaged_checkpoints_the_one_before_is_used(
     tmp_path: Path,
     data_dir: str,
-    undisturbed: tuple[dict[str, bytes], dict[str, bytes]],
+    undisturbed: Outcome,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     _cut_off(tmp_path, data_dir, 3)
     _flip(tmp_path / run.CHECKPOINTS / "epoch-00003.npz")
-    assert (_series(_train(RESUMED, tmp_path, data_dir)), _weights(tmp_path)) == undisturbed
+    assert _outcome(tmp_path, data_dir) == undisturbed
     assert "epoch-00003.npz: truncated or altered" in caplog.text
     assert run_directory.read_status(str(tmp_path)).resumed == [2]
 
@@ -198,20 +204,18 @@ def test_of_damaged_checkpoints_the_one_before_is_used(
 def test_without_a_good_checkpoint_a_run_starts_over(
     tmp_path: Path,
     data_dir: str,
-    undisturbed: tuple[dict[str, bytes], dict[str, bytes]],
+    undisturbed: Outcome,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     _cut_off(tmp_path, data_dir, 2)
     for path in (tmp_path / run.CHECKPOINTS).iterdir():
         path.write_bytes(path.read_bytes()[:-7])
-    assert (_series(_train(RESUMED, tmp_path, data_dir)), _weights(tmp_path)) == undisturbed
+    assert _outcome(tmp_path, data_dir) == undisturbed
     assert "no checkpoint is left that can be used" in caplog.text
     assert run_directory.read_status(str(tmp_path)).resumed == []
 
 
-def test_what_was_altered_after_the_end_is_made_again(
-    tmp_path: Path, data_dir: str, undisturbed: tuple[dict[str, bytes], dict[str, bytes]]
-) -> None:
+def test_what_was_altered_after_the_end_is_made_again(tmp_path: Path, data_dir: str, undisturbed: Outcome) -> None:
     _train(RESUMED, tmp_path, data_dir)
     pickles = sorted(tmp_path.glob("*.pkl"))
     _flip(pickles[0], 100)

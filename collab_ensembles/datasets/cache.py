@@ -13,7 +13,7 @@ from absl import logging
 
 from collab_ensembles import files
 from collab_ensembles.datasets import digests as digests_lib
-from collab_ensembles.errors import CollabError, DataError
+from collab_ensembles.errors import CollabError, DataError, one_line
 
 
 class Part(NamedTuple):
@@ -68,7 +68,7 @@ class ArrayCache:
         except Exception as error:  # what damaged bytes raise has no end
             if not os.path.isdir(directory):
                 return None
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise DataError(f"{directory}: damaged ({reason}); experiments.prepare makes it again") from error
         return Part(images, labels)
 

@@ -6,7 +6,7 @@ import os
 import numpy as np
 
 from collab_ensembles.datasets.cache import ArrayCache, Part, in_digest_order
-from collab_ensembles.errors import DataError
+from collab_ensembles.errors import DataError, one_line
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -61,7 +61,7 @@ def _arrays(path: str) -> dict[str, np.ndarray]:
     except DataError:
         raise
     except Exception as error:  # what damaged bytes raise has no end
-        raise DataError(f"{path}: not a readable .npz file ({' '.join(str(error).split())})") from error
+        raise DataError(f"{path}: not a readable .npz file ({one_line(error)})") from error
 
 
 def _check(path: str, part: str, images: np.ndarray, labels: np.ndarray) -> None:

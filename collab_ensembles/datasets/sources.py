@@ -20,7 +20,7 @@ from absl import logging
 
 from collab_ensembles.datasets.cache import Part
 from collab_ensembles.datasets.catalogue import Entry
-from collab_ensembles.errors import DataError
+from collab_ensembles.errors import DataError, one_line
 
 PROBE_SECONDS = 2.0
 """How long an address may take to answer. Official host and registry are asked in turn."""
@@ -239,4 +239,4 @@ def _only_file(directory: str, suffix: str) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return one_line(error)[:300]

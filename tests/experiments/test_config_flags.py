@@ -8,32 +8,21 @@ from typing import Any
 import numpy as np
 import pytest
 from absl import flags
+from parsed_flags import defined, parse
 
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
 from experiments import config_flags
 
-_FIELDS = [field.name for field in dataclasses.fields(RunConfig)]
-
 
 @pytest.fixture(autouse=True)
 def _flags() -> Iterator[None]:
-    """The flags of all fields, for one test alone: absl keeps flags for the whole process."""
-    config_flags.define()
-    yield
-    for name in _FIELDS:
-        delattr(flags.FLAGS, name)
-    flags.FLAGS.unparse_flags()
-
-
-def _parse(*arguments: str) -> RunConfig:
-    flags.FLAGS.unparse_flags()
-    flags.FLAGS(["program", *arguments])
-    return config_flags.config()
+    with defined():
+        yield
 
 
 def test_without_flags_all_is_at_its_default() -> None:
-    assert _parse() == RunConfig()
+    assert parse() == RunConfig()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +46,7 @@ def test_without_flags_all_is_at_its_default() -> None:
     ],
 )
 def test_each_flag_sets_its_field_and_no_other(argument: str, name: str, value: Any) -> None:
-    config = _parse(argument)
+    config = parse(argument)
     assert getattr(config, name) == value
     assert config == dataclasses.replace(RunConfig(), **{name: value, "epochs": value if name == "epochs" else None})
 
@@ -92,7 +81,7 @@ def test_each_flag_sets_its_field_and_no_other(argument: str, name: str, value: 
     ],
 )
 def test_arguments_give_back_the_configuration_bit_for_bit(config: RunConfig) -> None:
-    restored = _parse(*config_flags.arguments(config))
+    restored = parse(*config_flags.arguments(config))
     assert restored == config
     assert restored.digest() == config.digest()
 
@@ -104,14 +93,14 @@ def test_settings_at_their_default_need_no_arguments() -> None:
 
 def test_the_settings_are_checked_against_the_data() -> None:
     with pytest.raises(ConfigError, match="--batch_size=1438"):
-        _parse("--batch_size=1438")
+        parse("--batch_size=1438")
     with pytest.raises(ConfigError, match="multiples of 8"):
-        _parse("--dataset=mnist", "--members=B4R1F2")
+        parse("--dataset=mnist", "--members=B4R1F2")
 
 
 def test_a_field_without_a_flag_stays_at_its_default() -> None:
     delattr(flags.FLAGS, "method")
-    assert _parse("--seed=3") == RunConfig(seed=3)
+    assert parse("--seed=3") == RunConfig(seed=3)
     flags.DEFINE_string("method", "None", "")
 
 
@@ -122,7 +111,7 @@ def test_an_own_file_is_named_by_its_absolute_path(tmp_path: pathlib.Path, monke
         **{key: np.zeros(99, int) for key in ("y_train", "y_test")},
     )
     monkeypatch.chdir(tmp_path)
-    config = _parse("--dataset=./own.npz")
+    config = parse("--dataset=./own.npz")
     assert config.dataset == str(tmp_path / "own.npz")
     assert config.digest() == RunConfig(dataset=f"{tmp_path}/own.npz").digest()
 

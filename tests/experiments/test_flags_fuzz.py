@@ -1,37 +1,24 @@
 """Flags with any value: a configuration, or an error that the command shows in one line."""
 
-import dataclasses
 from collections.abc import Iterator
 
 import pytest
 from absl import flags
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parsed_flags import FIELDS, defined, parse
 
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
 from experiments import config_flags
 
-_FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
 _fuzzed = settings(deadline=None, derandomize=True, database=None, max_examples=300)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _flags() -> Iterator[None]:
-    """The flags of all fields, for this module alone: absl keeps flags for the whole process."""
-    config_flags.define()
-    yield
-    for name in _FIELDS:
-        delattr(flags.FLAGS, name)
-    flags.FLAGS.unparse_flags()
-
-
-def _parse(*arguments: str) -> RunConfig:
-    flags.FLAGS.unparse_flags()
-    for name in _FIELDS:
-        flags.FLAGS[name].unparse()
-    flags.FLAGS(["program", *arguments])
-    return config_flags.config()
+    with defined():
+        yield
 
 
 _MEMBERS = st.one_of(st.sampled_from(["ST", "M", ""]), st.from_regex(r"B\d{1,2}R\d{1,2}F\d{1,2}", fullmatch=True))
@@ -40,14 +27,14 @@ _NUMBERS = st.one_of(st.integers(-3, 3000), st.integers(), st.floats(), st.just(
 
 def _likely(name: str) -> st.SearchStrategy[str]:
     """Values that are often allowed for a flag, and sometimes not."""
-    choices = _FIELDS[name].metadata["choices"]
+    choices = FIELDS[name].metadata["choices"]
     if name == "members":
         return st.lists(_MEMBERS, max_size=4).map(",".join)
     if name == "dataset":
         return st.sampled_from(["digits", "mnist", "cifar100", "notmnist", "digits ", "nowhere.npz", ".npz"])
     if choices:
         return st.sampled_from([*choices, choices[0].upper(), ""])
-    if _FIELDS[name].type is bool:
+    if FIELDS[name].type is bool:
         return st.sampled_from(["true", "false", "1", "0", "yes", ""])
     return _NUMBERS
 
@@ -55,7 +42,7 @@ def _likely(name: str) -> st.SearchStrategy[str]:
 @st.composite
 def _arguments(draw: st.DrawFn) -> list[str]:
     result = []
-    for name in draw(st.lists(st.sampled_from(list(_FIELDS)), min_size=1, max_size=4)):
+    for name in draw(st.lists(st.sampled_from(list(FIELDS)), min_size=1, max_size=4)):
         value = draw(st.one_of(_likely(name), _likely(name), st.text(max_size=12)))
         spelling = draw(st.sampled_from(["--{0}={1}", "--{0}={1}", "-{0}={1}", "--{0}", "--no{0}"]))
         result.append(spelling.format(name, value))
@@ -66,21 +53,21 @@ def _arguments(draw: st.DrawFn) -> list[str]:
 @_fuzzed
 def test_any_values_of_flags_give_a_configuration_that_comes_back_or_an_error_of_its_kind(arguments: list[str]) -> None:
     try:
-        config = _parse(*arguments)
+        config = parse(*arguments)
     except (ConfigError, flags.Error):
         return
-    again = _parse(*config_flags.arguments(config))
+    again = parse(*config_flags.arguments(config))
     assert again == config
     assert again.digest() == config.digest()
 
 
-@pytest.mark.parametrize("name", _FIELDS)
+@pytest.mark.parametrize("name", FIELDS)
 @given(data=st.data())
 @settings(_fuzzed, max_examples=30)
 def test_each_flag_alone_refuses_what_it_does_not_allow(name: str, data: st.DataObject) -> None:
     value = data.draw(st.one_of(_likely(name), st.text(max_size=12)))
     try:
-        config = _parse("--method=CE", f"--{name}={value}")
+        config = parse("--method=CE", f"--{name}={value}")
     except (ConfigError, flags.Error):
         return
     assert RunConfig.from_json(config.to_json()) == config
@@ -89,4 +76,4 @@ def test_each_flag_alone_refuses_what_it_does_not_allow(name: str, data: st.Data
 @pytest.mark.parametrize("member", ["B20000R1F1", "B" + "9" * 5000 + "R1F1"], ids=len)
 def test_more_bricks_than_any_image_can_have_are_a_config_error(member: str) -> None:
     with pytest.raises(ConfigError):
-        _parse(f"--members={member}")
+        parse(f"--members={member}")
