@@ -12,7 +12,6 @@ import re
 import zipfile
 from collections.abc import Mapping
 
-import keras
 import numpy as np
 from absl import logging
 
@@ -40,7 +39,7 @@ def save(directory: str, model: Model, record: Record, digest: str) -> None:
     Raises:
       CollabError: the file cannot be written; those before it are still there.
     """
-    values = {key: np.asarray(variable) for key, variable in _variables(model).items()}
+    values = {key: np.asarray(variable) for key, variable in model.training_variables().items()}
     for output, series in record.series.items():
         values |= {f"{_SERIES}/{output}/{key}": array for key, array in series.items()}
     values["epochs_done"], values["seconds"] = np.array(record.epochs_done), np.array(record.seconds)
@@ -76,7 +75,7 @@ def restore(directory: str, model: Model, digest: str) -> Record | None:
 
 def _restore_one(path: str, model: Model, digest: str) -> Record:
     values = _unsealed(path)
-    variables = _variables(model)
+    variables = model.training_variables()
     try:
         if str(values.pop("digest")) != digest:
             raise ValueError("of other settings")
@@ -132,12 +131,3 @@ def _saved_epochs(directory: str) -> list[int]:
 
 def _path(directory: str, epoch: int) -> str:
     return os.path.join(directory, f"epoch-{epoch:05d}.npz")
-
-
-def _variables(model: Model) -> dict[str, keras.Variable]:
-    variables = {
-        f"{name}/{variable.path}": variable for name, member in model.members.items() for variable in member.variables
-    }
-    if model.compiled and model.optimizer is not None:
-        variables |= {f"optimizer/{index}": variable for index, variable in enumerate(model.optimizer.variables)}
-    return variables

@@ -3,140 +3,164 @@
 import dataclasses
 import hashlib
 import json
-import math
-import operator
 import os
-import reprlib
 from collections.abc import Mapping
 from typing import Any
 
 from collab_ensembles.datasets import catalogue
+from collab_ensembles.defaults import SYSTEMS, default
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.networks.sizes import parse_size
+from collab_ensembles.feature_difference_options import FeatureDifferenceOptions
+from collab_ensembles.fields import check_number, check_whole, field_types, option, typed
+from collab_ensembles.multihead_options import MultiheadOptions
+from collab_ensembles.networks.sizes import FORMS, parse_network
 
 FORMAT_VERSION = 1
 """Raised whenever a default changes, or the meaning of a field: old digests then stand for other runs."""
 
 
-_MOST = 2**31 - 1
 _MOST_EPOCHS = 100_000
 
 
-def _typed(field: "dataclasses.Field[Any]", value: Any) -> Any:
-    """The value in its field's type, so that equal settings have equal digests; JSON has lists only."""
-    kind: Any = field.type
-    try:
-        if kind is float:
-            # Adding 0 makes -0.0 the 0.0 that it equals.
-            return float(value) + 0.0
-        if kind is int or (kind == int | None and value is not None):
-            return operator.index(value)
-        if kind == tuple[str, ...] and not isinstance(value, str):
-            return tuple(_typed_as(str, member) for member in value)
-        return _typed_as(kind, value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ConfigError(f"--{field.name}={reprlib.repr(value)}: needed: {getattr(kind, '__name__', kind)}") from error
-
-
-def _typed_as(kind: Any, value: Any) -> Any:
-    if not isinstance(value, kind):
-        raise TypeError(f"{value!r} is no {kind}")
-    return value
-
-
-def _option(default: Any, description: str, choices: tuple[str, ...] = ()) -> Any:
-    return dataclasses.field(default=default, metadata={"help": description, "choices": choices})
-
-
 @dataclasses.dataclass(frozen=True)
-class RunConfig:
+class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
     """The settings of one run. Each field is a flag of `experiments.train`, with this help text.
 
     Raises:
       ConfigError: a value is not allowed; the message names the flag, the value and what is allowed.
     """
 
-    dataset: str = _option("digits", f"data set: {', '.join(catalogue.CATALOGUE)}, or the path of an .npz file")
-    split: str = _option(
+    system: str = option(
+        "ensemble",
+        "ensemble: collaborative ensembles (Noel 2017); multihead: multi-head collaborative learning (Song and Chai "
+        "2018); fdl: feature-difference ensembles (Das and Dutta Roy 2022); snapshot: the snapshot ensembles these are "
+        "compared with",
+        SYSTEMS,
+    )
+    dataset: str = option("digits", f"data set: {', '.join(catalogue.CATALOGUE)}, or the path of an .npz file")
+    split: str = option(
         "report",
         "report: as in the published tables; standard: the official one; validation: "
         "the last tenth of the training part serves as test part",
         catalogue.SPLITS,
     )
-    train_limit: int | None = _option(None, "use only the first so many training examples")
-    members: tuple[str, ...] = _option(("ST", "M"), "the ensemble's members: ST, M, or sizes such as B3R5F16")
-    resnet: str = _option(
+    train_limit: int | None = option(None, "use only the first so many training examples")
+    members: tuple[str, ...] = option(None, f"the networks: {FORMS}; default: ST,M, resnet32, or vgg16,vgg16")
+    resnet: str = option(
         "report",
         "revision of the residual block: report is the one behind the published "
         "tables, fixed mends its typo, post2018 is the author's later correction",
         ("report", "fixed", "post2018"),
     )
-    method: str = _option("None", "collaboration method", ("None", "CE", "L1", "L2"))
-    weight: float = _option(1.0, "collaboration weight (alpha); stays at 1 where the method is None")
-    pairing: str = _option(
-        "chain", "which members collaborate: neighbours in the list, or all with all", ("chain", "all")
+    method: str = option("None", "collaboration method", ("None", "CE", "L1", "L2"), ("ensemble",))
+    weight: float = option(1.0, "collaboration weight (alpha); stays at 1 where the method is None", (), ("ensemble",))
+    pairing: str = option(
+        "chain", "which members collaborate: neighbours in the list, or all with all", ("chain", "all"), ("ensemble",)
     )
-    target_gradient: bool = _option(
-        False, "let the gradient of CE flow into the softmax targets, as the text says and the reference code does not"
+    target_gradient: bool = option(
+        False,
+        "let the gradient flow into softmax targets: of CE, as the text says and the reference code does not; of the "
+        "soft labels, where the text says nothing",
+        (),
+        ("ensemble", "multihead"),
     )
-    regularization_rate: float = _option(1e-4, "weight decay s: each decayed kernel adds s * sum(w^2) / 2")
-    decay_scope: str = _option(
+    regularization_rate: float = option(
+        None, "weight decay s: each decayed kernel adds s * sum(w^2) / 2; default: 1e-4, for fdl 5e-4 on all variables"
+    )
+    decay_scope: str = option(
         "report",
         "which kernels decay: report: those of all bricks but the last, as in the reference code; all: every kernel",
         ("report", "all"),
     )
-    epochs: int | None = _option(None, "length of training; default: 15 for notMNIST, 30 otherwise")
-    batch_size: int = _option(64, "examples a step")
-    learning_rate: float = _option(2.0**-10, "learning rate of Adam before it is lowered")
-    shuffle: str = _option(
-        "none",
-        "order of the training examples: none: the same each epoch; permute: a new "
-        "permutation each epoch; bootstrap: drawn with replacement",
+    epochs: int = option(
+        None,
+        "length of training; default: 15 for notMNIST, 30 otherwise; for multihead 200 (DenseNet 300), for fdl 250 "
+        "(VGG) or 400 (ResNet)",
+    )
+    batch_size: int = option(None, "examples a step; default: 64 for ensemble, otherwise 128")
+    learning_rate: float = option(
+        None, "learning rate before it is lowered, of Adam for ensemble (default: 2^-10), otherwise of SGD (0.1)"
+    )
+    shuffle: str = option(
+        None,
+        "order of the training examples: none: the same each epoch (default for ensemble); permute: a new "
+        "permutation each epoch (otherwise); bootstrap: drawn with replacement",
         ("none", "permute", "bootstrap"),
     )
-    precision: str = _option(
+    precision: str = option(
         "float32",
         "mixed_bfloat16 computes the convolutions in bfloat16, statistics, logits and costs in float32",
         ("float32", "mixed_bfloat16"),
     )
-    augment: bool = _option(False, "shift images by up to 12.5 % and, on CIFAR, flip them, anew each epoch")
-    seed: int = _option(0, "seed of every stream of random numbers")
+    augment: bool = option(
+        None,
+        "shift images by up to 12.5 % (ensemble: the border repeated, otherwise black) and, on CIFAR, flip them, anew "
+        "each epoch; default: false for ensemble, otherwise true",
+    )
+    label_noise: float = option(
+        0.0, "share of the training examples whose labels are redrawn from all classes each epoch"
+    )
+    seed: int = option(0, "seed of every stream of random numbers")
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, _typed(field, getattr(self, field.name)))
+            if getattr(self, field.name) is not None or field.default is not None:
+                value = typed(field.name, field_types(RunConfig)[field.name], getattr(self, field.name))
+                object.__setattr__(self, field.name, value)
         self._check_names()
         if catalogue.is_file(self.dataset):
             # However it is spelled, and wherever the run is evaluated later.
             object.__setattr__(self, "dataset", os.path.abspath(self.dataset))
-        if self.epochs is None:
-            object.__setattr__(self, "epochs", catalogue.default_epochs(self.dataset))
+        object.__setattr__(self, "teacher", tuple(os.path.abspath(path) for path in self.teacher))
+        # In this order: the length of training depends on the members.
+        for name in ("members", *(field.name for field in dataclasses.fields(self))):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, default(name, self))
+            if name == "members":
+                self._check_members()
+        self._check_belongings()
         self._check_numbers()
-        self._check_collaboration()
+        self._check_system()
 
     def _check_names(self) -> None:
         catalogue.check_name(self.dataset)
         for field in dataclasses.fields(self):
             choices, value = field.metadata["choices"], getattr(self, field.name)
-            if choices and value not in choices:
+            if choices and value is not None and value not in choices:
                 raise ConfigError(f"--{field.name}={value}: not known; allowed: {', '.join(choices)}")
+
+    def _check_members(self) -> None:
         if not self.members:
             raise ConfigError("--members is empty; name at least one member, such as ST")
         for member in self.members:
-            parse_size(member)
+            parse_network(member)
+
+    def _check_belongings(self) -> None:
+        for field in dataclasses.fields(self):
+            systems, value = field.metadata["systems"], getattr(self, field.name)
+            if systems and self.system not in systems and value != self._default(field):
+                raise ConfigError(
+                    f"--{field.name} belongs to --system={' or '.join(systems)}; received --system={self.system}"
+                )
 
     def _check_numbers(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("train_limit", 1)):
-            value = getattr(self, name)
-            if value is not None and not least <= value <= _MOST:
-                raise ConfigError(f"--{name}={value}: allowed: whole numbers from {least} to {_MOST:,}")
-        for name, positive in (("weight", False), ("regularization_rate", False), ("learning_rate", True)):
-            value = getattr(self, name)
-            if not math.isfinite(value) or value < 0 or (positive and value == 0):
-                raise ConfigError(f"--{name}={value}: allowed: finite numbers {'above' if positive else 'from'} 0")
+        for name, least in (("batch_size", 1), ("seed", 0), ("train_limit", 1)):
+            check_whole(name, getattr(self, name), least)
+        check_whole("epochs", self.epochs, 1, _MOST_EPOCHS)
+        check_number("weight", self.weight)
+        check_number("regularization_rate", self.regularization_rate)
+        check_number("learning_rate", self.learning_rate, above=True)
+        check_number("label_noise", self.label_noise, 0, 1)
 
-        if self.epochs is not None and self.epochs > _MOST_EPOCHS:
-            raise ConfigError(f"--epochs={self.epochs}: allowed: whole numbers from 1 to {_MOST_EPOCHS:,}")
+    def _check_system(self) -> None:
+        if self.system == "ensemble":
+            self._check_collaboration()
+        elif self.system == "multihead":
+            self.check_multihead(self.members)
+        elif self.system == "fdl":
+            self.check_feature_difference(self.members)
+        else:
+            self.check_snapshots(self.members, self.epochs)
 
     def _check_collaboration(self) -> None:
         if self.method == "None" and self.weight != 1.0:
@@ -160,11 +184,11 @@ class RunConfig:
         """
         height, width, _ = description.image_shape
         for member in self.members:
-            size = parse_size(member)
+            size = parse_network(member)
             if height % size.image_divisor or width % size.image_divisor:
                 raise ConfigError(
-                    f"member {member} has {size.bricks} bricks, so height and width must be multiples of "
-                    f"{size.image_divisor}; the images of {self.dataset} are {height} x {width}; use fewer bricks"
+                    f"member {member} takes images whose height and width are multiples of {size.image_divisor}; those "
+                    f"of {self.dataset} are {height} x {width}; choose a network that halves them less often"
                 )
         examples = min(description.num_train, self.train_limit or description.num_train)
         if self.batch_size > examples:
@@ -173,7 +197,11 @@ class RunConfig:
             )
 
     def member_names(self) -> tuple[str, ...]:
-        """Names that tell repeated members apart: ST,ST,M gives ST, ST_2, M."""
+        """Names that tell members apart: ST,ST,M gives ST, ST_2, M; heads and snapshots are numbered."""
+        if self.system == "multihead":
+            return ("student", "teacher") if self.teacher else tuple(f"head{i + 1}" for i in range(self.heads))
+        if self.system == "snapshot":
+            return tuple(f"snapshot{i + 1}" for i in range(self.snapshots))
         names = []
         for index, member in enumerate(self.members):
             repeated = self.members[:index].count(member)
@@ -182,7 +210,8 @@ class RunConfig:
 
     def to_json(self) -> dict[str, Any]:
         """All fields as JSON values."""
-        return {**dataclasses.asdict(self), "members": list(self.members)}
+        values = dataclasses.asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "RunConfig":
@@ -201,8 +230,9 @@ class RunConfig:
 
         Fields at their default are left out, so that a new field does not change old digests.
         """
+        values = self.to_json()
         changed = {
-            field.name: self.to_json()[field.name]
+            field.name: values[field.name]
             for field in dataclasses.fields(self)
             if getattr(self, field.name) != self._default(field)
         }
@@ -210,4 +240,4 @@ class RunConfig:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def _default(self, field: "dataclasses.Field[Any]") -> Any:
-        return catalogue.default_epochs(self.dataset) if field.name == "epochs" else field.default
+        return default(field.name, self) if field.default is None else field.default

@@ -12,7 +12,7 @@ import numpy as np
 from absl import logging
 
 from collab_ensembles import files, graphs
-from collab_ensembles.models.model import DISAGREEMENT
+from collab_ensembles.models.model import DISAGREEMENT_SERIES
 
 _GRAPH_SECONDS = 30.0
 """Graphs are drawn at the end, and before that at most this often."""
@@ -27,8 +27,6 @@ _SERIES = {
     "test_errors": "val_{}_error",
     "test_costs": "val_{}_cost",
 }
-# What the ensemble's pickle has beside them, on the test examples.
-_ENSEMBLE_SERIES = {name: f"val_{name}" for name in DISAGREEMENT}
 
 
 @dataclasses.dataclass
@@ -46,19 +44,19 @@ class Record:
     series: dict[str, dict[str, np.ndarray]]
 
     @classmethod
-    def empty(cls, outputs: Iterable[str], epochs: int) -> "Record":
-        """The record before the first of so many epochs."""
-        return cls(0, 0.0, {output: {key: np.zeros(epochs) for key in _series(output)} for output in outputs})
+    def empty(cls, outputs: Iterable[str], epochs: int, further: Mapping[str, str] = DISAGREEMENT_SERIES) -> "Record":
+        """The record before the first of so many epochs; `further` as in `Logger`."""
+        return cls(0, 0.0, {output: {key: np.zeros(epochs) for key in _series(output, further)} for output in outputs})
 
     def test_errors(self) -> dict[str, float]:
         """The latest test error of each output, as a fraction."""
         return {output: float(series["test_errors"][self.epochs_done - 1]) for output, series in self.series.items()}
 
 
-def _series(output: str) -> dict[str, str]:
+def _series(output: str, further: Mapping[str, str]) -> dict[str, str]:
     """The keys of an output's pickle, and the entries of the epoch's logs that they collect."""
-    further = _ENSEMBLE_SERIES if output == "ensemble" else {}
-    return {**{key: template.format(output) for key, template in _SERIES.items()}, **further}
+    series = {key: template.format(output) for key, template in _SERIES.items()}
+    return {**series, **further} if output == "ensemble" else series
 
 
 Report = Callable[[Record], None]
@@ -70,8 +68,9 @@ class Logger(keras.callbacks.Callback):
     A pickle is a dict of builtins and NumPy arrays: for each of `train_errors`, `train_costs`,
     `test_errors`, `test_costs`, `train_errors_mean` and `train_costs_mean` a float64 array of one
     value an epoch (zeros for epochs to come; errors as fractions), that of the ensemble also
-    `disagreement` and `logit_distance` (see `models.model.DISAGREEMENT`); `start_time` and `end_time` in
-    seconds since 1970 (their difference is the time of training, without pauses), and `params`.
+    `disagreement` and `logit_distance` (see `models.model.DISAGREEMENT`), or what else `further` names;
+    `start_time` and `end_time` in seconds since 1970 (their difference is the time of training, without
+    pauses), and `params`.
     """
 
     def __init__(
@@ -82,6 +81,7 @@ class Logger(keras.callbacks.Callback):
         params: Mapping[str, Any],
         report: Report = lambda record: None,
         record: Record | None = None,
+        further: Mapping[str, str] = DISAGREEMENT_SERIES,
     ) -> None:
         """Prepares a training of `epochs` epochs.
 
@@ -92,11 +92,12 @@ class Logger(keras.callbacks.Callback):
           params: what the pickles tell of the settings; builtins only.
           report: called whenever the pickles have been written.
           record: of a training that is resumed: the pickles are written anew from it at once.
+          further: what the ensemble's pickle has besides; see `Model.further_series`.
         """
         super().__init__()
         self._directory, self._stems, self._epochs = directory, stems, epochs
         self._params, self._report = params, report
-        self._record = record or Record.empty(stems, epochs)
+        self._record, self._further = record or Record.empty(stems, epochs, further), further
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Notes the time and says what the lines to come mean."""
@@ -108,14 +109,14 @@ class Logger(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Takes in the statistics of an epoch, counted from 0, and writes all files."""
-        missing = {name for output in self._stems for name in _series(output).values()} - set(logs or {})
+        missing = {name for output in self._stems for name in _series(output, self._further).values()} - set(logs or {})
         if logs is None or missing:
             raise ValueError(
                 f"the epoch has no {', '.join(sorted(missing))}; pass validation_data to fit, and one stem for each "
                 "of the model's statistics_names"
             )
         for output, series in self._record.series.items():
-            for key, name in _series(output).items():
+            for key, name in _series(output, self._further).items():
                 series[key][epoch] = logs[name]
         self._record.epochs_done = epoch + 1
         self._record.seconds = time.time() - self._start_time

@@ -1,4 +1,4 @@
-"""The optimizer of the reference code."""
+"""Optimizers with one operation for each variable."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -55,3 +55,47 @@ class Adam(keras.optimizers.Adam):
         """The constructor's arguments."""
         config = super().get_config()
         return {key: config[key] for key in ("name", "learning_rate", "beta_1", "beta_2", "epsilon")}
+
+
+@keras.saving.register_keras_serializable("collab_ensembles")
+class SGD(keras.optimizers.SGD):
+    """SGD with momentum and a coupled weight decay, as TensorFlow 1's MomentumOptimizer and PyTorch's SGD have them.
+
+    With the gradient g of variable w, decay d and momentum m: v = m v + (g + d w), then w -= rate v, or, with
+    Nesterov's momentum, w -= rate (g + d w + m v). Keras' own SGD puts the rate into v, which differs whenever the rate
+    changes, and its `weight_decay` is decoupled.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.1,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        decay: float = 0.0,
+        name: str = "sgd",
+    ) -> None:
+        """The momentum is from 0 to below 1; `decay`, from 0, concerns all variables that are trained."""
+        super().__init__(learning_rate, momentum=momentum, nesterov=nesterov, name=name)
+        self.decay = decay
+
+    def update_step(self, gradient: Tensor, variable: tf.Variable, learning_rate: Tensor) -> None:
+        """Updates one variable and its momentum."""
+        rate = tf.convert_to_tensor(learning_rate)
+        if self.decay:
+            gradient = gradient + self.decay * variable
+        if self.momentum == 0:
+            tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
+            return
+        tf.raw_ops.ResourceApplyMomentum(
+            var=variable.handle,
+            accum=self.momentums[self._get_variable_index(variable)].value.handle,
+            lr=rate,
+            grad=gradient,
+            momentum=self.momentum,
+            use_nesterov=self.nesterov,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        config = super().get_config()
+        return {key: config[key] for key in ("name", "learning_rate", "momentum", "nesterov")} | {"decay": self.decay}

@@ -15,6 +15,9 @@ DISAGREEMENT = ("disagreement", "logit_distance")
 """What the statistics of several members have beside costs and errors: the share of examples on which two
 members answer differently, and the Euclidean distance of their logits, as means over all pairs."""
 
+DISAGREEMENT_SERIES = {name: f"val_{name}" for name in DISAGREEMENT}
+"""How an epoch's logs name what of these is recorded: the values on the test examples."""
+
 
 class Model(keras.Model):
     """Named members trained at once on one objective.
@@ -26,10 +29,14 @@ class Model(keras.Model):
       members: the networks by name, in order; each maps float32 [batch, height, width, channels],
         raw pixels from 0 to 255, to logits [batch, classes].
       statistics_names: whose statistics are kept: the members, then, if there are several, `ensemble`.
+      further_series: what is recorded of the group as a whole, and under which name an epoch's logs have it:
+        disagreement on the test examples, and a subclass's own quantities on the training examples.
     """
 
-    def __init__(self, members: Mapping[str, keras.Model], name: str | None = None) -> None:
-        """Takes built members.
+    def __init__(
+        self, members: Mapping[str, keras.Model], name: str | None = None, further: Sequence[str] = ()
+    ) -> None:
+        """Takes built members, and the names of further quantities that a subclass gives `_record`.
 
         Raises:
           ValueError: there are none, or one is named `ensemble`.
@@ -39,8 +46,9 @@ class Model(keras.Model):
             raise ValueError(f"received members {list(members)}; needed: at least one, none of them named 'ensemble'")
         self.members = dict(members)
         self.statistics_names = [*members, "ensemble"] if len(members) > 1 else list(members)
-        further = DISAGREEMENT if len(members) > 1 else ()
-        self.statistics = EpochStatistics(self.statistics_names, further)
+        disagreement = DISAGREEMENT_SERIES if len(members) > 1 else {}
+        self.statistics = EpochStatistics(self.statistics_names, [*disagreement, *further])
+        self.further_series = {**disagreement, **{name: name for name in further}}
         self.built = True
 
     def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
@@ -51,6 +59,29 @@ class Model(keras.Model):
     def call(self, images: Tensor, training: bool = False) -> list[Tensor]:
         """The same as `logits`."""
         return self.logits(images, training=training)
+
+    def ensemble_logits(self, logits: Sequence[Tensor]) -> Tensor:
+        """What the members predict together, [batch, classes]: here the mean of their logits."""
+        return sum(logits) / len(logits)
+
+    def optimizers(self) -> dict[str, keras.Optimizer]:
+        """The optimizers by name, of a compiled model: one here."""
+        return {"optimizer": self.optimizer} if self.compiled and self.optimizer is not None else {}
+
+    def training_variables(self) -> dict[str, keras.Variable]:
+        """All that training has to remember, under names that last: variables of members and optimizers."""
+        variables: dict[str, keras.Variable] = {}
+        for name, member in self.members.items():
+            known = {id(variable) for variable in variables.values()}
+            variables |= {
+                f"{name}/{variable.path}": variable for variable in member.variables if id(variable) not in known
+            }
+        for name, optimizer in self.optimizers().items():
+            variables |= {f"{name}/{index}": variable for index, variable in enumerate(optimizer.variables)}
+        return variables
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Called before each epoch, counted from 0, for models whose epochs differ."""
 
     def objective(self, labels: Tensor, logits: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """What a training step minimises, and the cost of each member on its own.
@@ -64,7 +95,7 @@ class Model(keras.Model):
           Here the objective is the sum of the latter; Noel (2017), equation 2.1.
         """
         costs = [
-            _mean_cross_entropy(labels, member_logits) + sum(member.losses)
+            mean_cross_entropy(labels, member_logits) + sum(member.losses)
             for member, member_logits in zip(self.members.values(), logits, strict=True)
         ]
         return sum(costs), costs
@@ -75,8 +106,7 @@ class Model(keras.Model):
         with tf.GradientTape() as tape:
             logits = self.logits(images, training=True)
             total, costs = self.objective(labels, logits)
-        gradients = tape.gradient(total, self.trainable_variables)
-        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        descend(self.optimizer, tape, total, self.trainable_variables)
         return self._record(labels, logits, total, costs)
 
     def test_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
@@ -87,26 +117,37 @@ class Model(keras.Model):
         return self._record(labels, logits, total, costs)
 
     def _record(
-        self, labels: Tensor, logits: Sequence[Tensor], total: Tensor, costs: Sequence[Tensor]
+        self,
+        labels: Tensor,
+        logits: Sequence[Tensor],
+        total: Tensor,
+        costs: Sequence[Tensor],
+        further: Sequence[Tensor] = (),
     ) -> dict[str, Tensor]:
-        """Statistics of members and ensemble.
+        """Statistics of members and ensemble, and a scalar for each of the subclass's further quantities.
 
-        The ensemble's prediction is the argmax of the mean of the logits; its cost is the
-        cross-entropy of the softmax of that mean, without decay or collaboration.
+        The ensemble's prediction is the argmax of `ensemble_logits`; its cost is the
+        cross-entropy of their softmax, without decay or collaboration.
         """
         batch_size = keras.ops.shape(labels)[0]
-        further: Sequence[Tensor] = ()
         if len(logits) > 1:
-            further = _disagreement(logits)
-            mean_logits = sum(logits) / len(logits)
-            logits = [*logits, mean_logits]
-            costs = [*costs, _mean_cross_entropy(labels, mean_logits)]
+            further = [*_disagreement(logits), *further]
+            together = self.ensemble_logits(logits)
+            logits = [*logits, together]
+            costs = [*costs, mean_cross_entropy(labels, together)]
         errors = [_error(labels, output) for output in logits]
         self.statistics.update_state(total, costs, errors, batch_size, further)
         return self.get_metrics_result()
 
 
-def _mean_cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:
+def descend(optimizer: keras.Optimizer, tape: tf.GradientTape, loss: Tensor, variables: Sequence[Tensor]) -> None:
+    """One step of an optimizer on variables, down the gradient of a scalar that the tape has seen."""
+    gradients = tape.gradient(loss, variables)
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+
+def mean_cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:
+    """The mean over the batch of the cross-entropy of labels int32 [batch] and logits [batch, classes]."""
     return keras.ops.mean(keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True))
 
 

@@ -9,14 +9,14 @@ The text names 2^B F as the width of the last layer; the code has 2^(B-1) F, sin
 end in a reduction. The code is followed.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.layers import BatchNormalization, PatchConvolution
+from collab_ensembles.layers import PatchConvolution
+from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.sizes import ResNetSize
 
 Tensor = Any
@@ -58,10 +58,12 @@ def build_resnet(
             f"{size} halves images {size.bricks - 1} times, so height and width must be multiples of "
             f"{size.image_divisor}; received {height} x {width}"
         )
-    exact = "float32" if precision == "mixed_bfloat16" else precision
-    brick = _REVISIONS[revision](regularization_rate, decay_scope == "all", random, precision)
-    inputs = keras.Input(image_shape, dtype=exact, name="images")
-    x = brick.normalize(inputs, "input_normalization", offset=False, dtype=exact)
+    brick = _REVISIONS[revision](
+        random, regularization_rate=regularization_rate, precision=precision, momentum=0.99, epsilon=1e-3
+    )
+    brick.decays = decay_scope == "all"
+    inputs = keras.Input(image_shape, dtype=brick.exact, name="images")
+    x = brick.normalize(inputs, "input_normalization", offset=False, dtype=brick.exact)
     x = brick.convolve(x, size.filters, "first_convolution", bias=True)
     for index in range(1, size.bricks + 1):
         is_last = index == size.bricks
@@ -70,12 +72,10 @@ def build_resnet(
             x = brick.block(x, f"brick{index}_block{repetition}")
         if not is_last:
             x = brick.reduction(x, f"brick{index}_reduction")
-    x = keras.layers.GlobalAveragePooling2D(data_format="channels_last", dtype=exact, name="mean")(x)
-    logits = keras.layers.Dense(num_classes, dtype=exact, name="logits", **brick.kernel_options())(x)
-    return keras.Model(inputs, logits, name=name)
+    return keras.Model(inputs, brick.logits(brick.mean(x), num_classes), name=name)
 
 
-class _ReportBrick:
+class _ReportBrick(LayerFactory):
     """The code of 2 June 2017, behind the published tables: pre-activation blocks.
 
     The reduction's first convolution acts on the raw brick output: the reference normalises that
@@ -85,31 +85,21 @@ class _ReportBrick:
     block_bias = True
     """Whether a block's second convolution and a reduction's shortcut have a bias."""
 
-    def __init__(self, regularization_rate: float, decays: bool, random: np.random.Generator, dtype: str) -> None:
-        self.decays = decays
-        self._dtype = dtype
-        # keras.regularizers.L2(l) is l * sum(w^2).
-        self._decay = keras.regularizers.L2(regularization_rate / 2)
-        self._seeds = _seeds(random)
-
     def block(self, x: Tensor, name: str) -> Tensor:
         filters = x.shape[-1]
-        y = self.convolve(self._activate(x, f"{name}_1"), filters, f"{name}_convolution1")
-        y = self.convolve(self._activate(y, f"{name}_2"), filters, f"{name}_convolution2", bias=self.block_bias)
+        y = self.convolve(self.activate(x, f"{name}_1"), filters, f"{name}_convolution1")
+        y = self.convolve(self.activate(y, f"{name}_2"), filters, f"{name}_convolution2", bias=self.block_bias)
         return self._sum(x, y, name)
 
     def reduction(self, x: Tensor, name: str) -> Tensor:
         filters = 2 * x.shape[-1]
         y = self.convolve(self._before_reduction(x, name), filters, f"{name}_convolution1", strides=2)
-        y = self.convolve(self._activate(y, f"{name}_2"), filters, f"{name}_convolution2")
+        y = self.convolve(self.activate(y, f"{name}_2"), filters, f"{name}_convolution2")
         shortcut = self._shortcut(x, filters, name, bias=self.block_bias)
         return self._sum(shortcut, y, name)
 
     def _sum(self, x: Tensor, y: Tensor, name: str) -> Tensor:
-        return keras.layers.Add(dtype=self._dtype, name=f"{name}_sum")([x, y])
-
-    def _relu(self, x: Tensor, name: str) -> Tensor:
-        return keras.layers.ReLU(dtype=self._dtype, name=name)(x)
+        return self.add(x, y, f"{name}_sum")
 
     def _before_reduction(self, x: Tensor, name: str) -> Tensor:
         return x
@@ -119,45 +109,10 @@ class _ReportBrick:
             x, filters, f"{name}_shortcut", width=2, strides=2, padding="valid", bias=bias, kind=PatchConvolution
         )
 
-    def _activate(self, x: Tensor, name: str) -> Tensor:
-        return self._relu(self.normalize(x, f"{name}_normalization"), f"{name}_relu")
-
-    def normalize(self, x: Tensor, name: str, offset: bool = True, dtype: str | None = None) -> Tensor:
-        layer = BatchNormalization(
-            momentum=0.99, epsilon=1e-3, center=offset, scale=False, dtype=dtype or self._dtype, name=name
-        )
-        return layer(x)
-
-    def convolve(
-        self,
-        x: Tensor,
-        filters: int,
-        name: str,
-        *,
-        width: int = 3,
-        strides: int = 1,
-        padding: str = "same",
-        bias: bool = False,
-        kind: type[keras.layers.Conv2D] = keras.layers.Conv2D,
+    def normalize(
+        self, x: Tensor, name: str, *, offset: bool = True, scale: bool = False, dtype: str | None = None
     ) -> Tensor:
-        layer = kind(
-            filters,
-            width,
-            strides=strides,
-            padding=padding,
-            use_bias=bias,
-            data_format="channels_last",
-            dtype=self._dtype,
-            name=name,
-            **self.kernel_options(),
-        )
-        return layer(x)
-
-    def kernel_options(self) -> dict[str, Any]:
-        return {
-            "kernel_initializer": keras.initializers.HeNormal(next(self._seeds)),
-            "kernel_regularizer": self._decay if self.decays else None,
-        }
+        return super().normalize(x, name, offset=offset, scale=scale, dtype=dtype)
 
 
 class _FixedBrick(_ReportBrick):
@@ -166,7 +121,7 @@ class _FixedBrick(_ReportBrick):
     block_bias = False
 
     def _before_reduction(self, x: Tensor, name: str) -> Tensor:
-        return self._activate(x, f"{name}_1")
+        return self.activate(x, f"{name}_1")
 
 
 class _Post2018Brick(_ReportBrick):
@@ -187,16 +142,16 @@ class _Post2018Brick(_ReportBrick):
     def _main_path(self, x: Tensor, filters: int, name: str, strides: int) -> Tensor:
         y = self.normalize(x, f"{name}_1_normalization", offset=False)
         y = self.convolve(y, filters, f"{name}_convolution1", strides=strides, bias=True)
-        y = self._relu(y, f"{name}_relu")
+        y = self.relu(y, f"{name}_relu")
         y = self.normalize(y, f"{name}_2_normalization", offset=False)
         return self.convolve(y, filters, f"{name}_convolution2", bias=True)
 
     def _add_and_activate(self, x: Tensor, y: Tensor, name: str) -> Tensor:
-        return self._relu(self._sum(x, y, name), f"{name}_sum_relu")
+        return self.relu(self._sum(x, y, name), f"{name}_sum_relu")
 
     def convolve(self, x: Tensor, filters: int, name: str, **options: Any) -> Tensor:
         y = super().convolve(x, filters, name, **options)
-        return self._relu(y, "first_relu") if name == "first_convolution" else y
+        return self.relu(y, "first_relu") if name == "first_convolution" else y
 
 
 _REVISIONS: dict[str, type[_ReportBrick]] = {
@@ -204,8 +159,3 @@ _REVISIONS: dict[str, type[_ReportBrick]] = {
     "fixed": _FixedBrick,
     "post2018": _Post2018Brick,
 }
-
-
-def _seeds(random: np.random.Generator) -> Iterator[int]:
-    while True:
-        yield int(random.integers(2**31 - 1))

@@ -1,15 +1,35 @@
-"""The sizes of the ResNets of Noel (2017), section 2: bricks B, repetitions R and filters F."""
+"""The networks that `--members` can name, and their sizes. Imports nothing heavy."""
 
 import dataclasses
 import re
 import reprlib
+from typing import Protocol
 
 from collab_ensembles.errors import ConfigError
 
 
+class Size(Protocol):
+    """What is known of a network before it is built.
+
+    Attributes:
+      image_divisor: height and width of the images must be multiples of this.
+      split_points: where the network can be cut into subnets, in order from the input; () if nowhere.
+      default_split_points: where the published training graphs cut it: the first, or both, of these.
+    """
+
+    @property
+    def image_divisor(self) -> int: ...
+
+    @property
+    def split_points(self) -> tuple[str, ...]: ...
+
+    @property
+    def default_split_points(self) -> tuple[str, ...]: ...
+
+
 @dataclasses.dataclass(frozen=True)
 class ResNetSize:
-    """B bricks of R repetitions each; the first convolution has F filters."""
+    """The ResNets of Noel (2017), section 2: B bricks of R repetitions; the first convolution has F filters."""
 
     bricks: int
     repetitions: int
@@ -20,27 +40,132 @@ class ResNetSize:
 
     @property
     def image_divisor(self) -> int:
-        """Height and width of the images must be multiples of this: each reduction halves them."""
+        """Each reduction halves height and width."""
         return int(2 ** (self.bricks - 1))
+
+    split_points = ()
+    default_split_points = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class CifarResNetSize:
+    """The ResNets of He et al. (2016), section 4.2, of 6n + 2 layers: three stages of n blocks.
+
+    Stride-2 convolutions round up, so that images of any size do.
+    """
+
+    depth: int
+
+    image_divisor = 4
+    split_points = ("stage1", "stage2")
+    default_split_points = split_points
+
+    @property
+    def blocks(self) -> int:
+        """n, the residual blocks of each stage."""
+        return (self.depth - 2) // 6
+
+
+@dataclasses.dataclass(frozen=True)
+class DenseNetSize:
+    """The DenseNets of Huang et al. (2017), section 3, without bottleneck and compression: three dense blocks.
+
+    Of depth L = 3n + 4 and growth rate k.
+    """
+
+    depth: int
+    growth: int
+
+    image_divisor = 4
+    split_points = ("block1", "block2")
+    default_split_points = split_points
+
+    @property
+    def layers(self) -> int:
+        """n, the layers of each dense block."""
+        return (self.depth - 4) // 3
+
+
+@dataclasses.dataclass(frozen=True)
+class ResNet50Size:
+    """The ResNet-50 of He et al. (2016), table 1, for images of about 224 x 224."""
+
+    image_divisor = 32
+    split_points = ("conv2_x", "conv3_x", "conv4_x")
+    default_split_points = ("conv3_x", "conv4_x")
+
+
+@dataclasses.dataclass(frozen=True)
+class VGG16Size:
+    """The 13 convolutions of configuration D of Simonyan and Zisserman (2015), with batch normalisation and one dense layer."""
+
+    image_divisor = 32
+    split_points = ("block1", "block2", "block3", "block4")
+    default_split_points = ("block1", "block2")
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvNetSize:
+    """The one-layer network of Das and Dutta Roy (2022): 3x3 convolution to M filters, ReLU, 2x2 maximum, dense."""
+
+    filters: int
+
+    image_divisor = 2
+    split_points = ()
+    default_split_points = ()
 
 
 NAMED_SIZES = {"ST": ResNetSize(3, 1, 8), "M": ResNetSize(3, 2, 16)}
 LONG_NAMES = {"ST": "shallow_and_thin", "M": "medium"}
+FORMS = "ST, M, sizes such as B3R5F16, resnet20 (6n + 2 layers), densenet40-12, resnet50, vgg16, convnet8"
 
 
-def parse_size(member: str) -> ResNetSize:
-    """The size that a member's name stands for: `ST`, `M`, or a size spelled out like `B3R5F16`.
+def parse_network(member: str) -> Size:
+    """The network that a member's name stands for; see FORMS.
 
     Raises:
-      ConfigError: the name is neither.
+      ConfigError: there is no such network.
     """
     if member in NAMED_SIZES:
         return NAMED_SIZES[member]
-    match = re.fullmatch(r"B([1-9]\d?)R([1-9]\d{0,3})F([1-9]\d{0,3})", member)
-    if match is None:
-        raise ConfigError(
-            f"unknown member {reprlib.repr(member)}; allowed: {', '.join(NAMED_SIZES)}, or bricks (1 to 99), "
-            "repetitions and filters (1 to 9999) such as B3R5F16"
-        )
-    bricks, repetitions, filters = map(int, match.groups())
-    return ResNetSize(bricks, repetitions, filters)
+    for pattern, size in _PATTERNS:
+        match = re.fullmatch(pattern, member)
+        if match:
+            return size(*map(int, match.groups()))
+    raise ConfigError(
+        f"unknown member {reprlib.repr(member)}; allowed: {FORMS}; bricks from 1 to 99, the rest from 1 to 9999"
+    )
+
+
+def parse_size(member: str) -> ResNetSize:
+    """The same for the ResNets of Noel (2017) alone.
+
+    Raises:
+      ConfigError: it is none of these.
+    """
+    size = parse_network(member)
+    if not isinstance(size, ResNetSize):
+        raise ConfigError(f"received the member {member}; needed: {', '.join(NAMED_SIZES)}, or a size such as B3R5F16")
+    return size
+
+
+def _cifar_resnet(depth: int) -> Size:
+    if depth < 8 or depth % 6 != 2:
+        raise ConfigError(f"unknown member resnet{depth}; allowed: 6n + 2 layers, such as resnet20, and resnet50")
+    return CifarResNetSize(depth)
+
+
+def _densenet(depth: int, growth: int) -> Size:
+    if depth < 7 or depth % 3 != 1:
+        raise ConfigError(f"unknown member densenet{depth}-{growth}; allowed: 3n + 4 layers, such as densenet40-12")
+    return DenseNetSize(depth, growth)
+
+
+_PATTERNS = (
+    (r"B([1-9]\d?)R([1-9]\d{0,3})F([1-9]\d{0,3})", ResNetSize),
+    (r"resnet50", ResNet50Size),
+    (r"resnet([1-9]\d{0,3})", _cifar_resnet),
+    (r"densenet([1-9]\d{0,3})-([1-9]\d{0,3})", _densenet),
+    (r"vgg16", VGG16Size),
+    (r"convnet([1-9]\d{0,3})", ConvNetSize),
+)

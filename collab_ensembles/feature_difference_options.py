@@ -1,0 +1,78 @@
+"""The settings of feature-difference ensembles (Das and Dutta Roy 2022), of snapshots, and their checks."""
+
+import dataclasses
+
+from collab_ensembles.errors import ConfigError
+from collab_ensembles.fields import check_number, check_whole, option
+
+PHASES = ("cross_entropy", "similarity", "feature_difference", "head")
+JOINT = "joint"
+_SYSTEMS = ("fdl",)
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureDifferenceOptions:
+    """Fields of `RunConfig`; those without a default of their own find it in `collab_ensembles.defaults`."""
+
+    phases: tuple[str, ...] = option(
+        PHASES,
+        f"what is done with each minibatch, in this order: some of {', '.join(PHASES)}, the first always; or "
+        f"{JOINT}: the single objective that they split up, and, if named too, the head",
+        (),
+        _SYSTEMS,
+    )
+    k: float = option(1.0, "weight of the similarity loss in the single objective", (), _SYSTEMS)
+    k1: float = option(1.0, "weight of the first member's cross-entropy in the single objective", (), _SYSTEMS)
+    k2: float = option(1.0, "weight of the second member's cross-entropy in the single objective", (), _SYSTEMS)
+    bn_updates: str = option(
+        "once",
+        "when batch normalisation takes in a minibatch: once: in the first phase alone; every_phase: in each forward "
+        "pass, as the published code does",
+        ("once", "every_phase"),
+        _SYSTEMS,
+    )
+    pretraining_epochs: int = option(1, "first epochs, with cross-entropy and head alone", (), _SYSTEMS)
+    feature_learning_rate: float = option(
+        None, "learning rate of the feature-difference phase; default: 1e-5 for CIFAR-100, otherwise 1e-4", (), _SYSTEMS
+    )
+    head_learning_rate: float = option(0.1, "learning rate of the ensemble head", (), _SYSTEMS)
+    snapshots: int = option(5, "number of snapshots, one at the end of each cosine cycle", (), ("snapshot",))
+
+    def check_feature_difference(self, members: tuple[str, ...]) -> None:
+        """Raises ConfigError if settings are not allowed, by themselves or together."""
+        given = f"--members={','.join(members)}"
+        if len(set(members)) != 1:
+            raise ConfigError(f"{given}: --system=fdl takes identical networks, such as vgg16,vgg16")
+        self._check_phases()
+        if len(members) == 1 and self.phases != ("cross_entropy",):
+            raise ConfigError(
+                f"{given}: one network has nothing to differ from; name two, or add --phases=cross_entropy"
+            )
+        if JOINT in self.phases and len(members) != 2:
+            raise ConfigError(f"{given}: --phases={JOINT} is defined for two members")
+        for name in ("k", "k1", "k2"):
+            check_number(name, getattr(self, name))
+            if getattr(self, name) != 1.0 and JOINT not in self.phases:
+                raise ConfigError(f"--{name} belongs to --phases={JOINT}; received --phases={','.join(self.phases)}")
+        check_whole("pretraining_epochs", self.pretraining_epochs, 0)
+        check_number("feature_learning_rate", self.feature_learning_rate, above=True)
+        check_number("head_learning_rate", self.head_learning_rate, above=True)
+        if self.bn_updates != "once" and not {"similarity", "feature_difference"} & set(self.phases):
+            raise ConfigError(f"--bn_updates has no effect with --phases={','.join(self.phases)}; leave it out")
+
+    def _check_phases(self) -> None:
+        in_order = tuple(phase for phase in PHASES if phase in self.phases)
+        phased = self.phases == in_order and "cross_entropy" in self.phases
+        if not phased and self.phases not in ((JOINT,), (JOINT, "head")):
+            raise ConfigError(
+                f"--phases={','.join(self.phases)}: allowed: cross_entropy, then any of {', '.join(PHASES[1:])} in "
+                f"this order; or {JOINT}, or {JOINT},head"
+            )
+
+    def check_snapshots(self, members: tuple[str, ...], epochs: int) -> None:
+        """Raises ConfigError if settings are not allowed, by themselves or together."""
+        if len(members) != 1:
+            raise ConfigError(f"--members={','.join(members)}: --system=snapshot takes one network")
+        check_whole("snapshots", self.snapshots, 2, 1000)
+        if self.snapshots > epochs:
+            raise ConfigError(f"--snapshots={self.snapshots} exceeds --epochs={epochs}; each cycle needs an epoch")

@@ -1,0 +1,109 @@
+"""The settings of multi-head collaborative learning (Song and Chai 2018) and their checks."""
+
+import dataclasses
+import os
+
+from collab_ensembles.errors import ConfigError
+from collab_ensembles.fields import check_number, option
+from collab_ensembles.networks.sizes import parse_network
+
+_SYSTEMS = ("multihead",)
+_SPLITS = {"single": 0, "instances": 0, "simple": 1, "hierarchical": 2}
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiheadOptions:
+    """Fields of `RunConfig`; those without a default of their own find it in `collab_ensembles.defaults`."""
+
+    graph: str = option(
+        "simple",
+        "training graph: single: one network (the baselines); instances: separate networks; simple: heads that share "
+        "the layers up to a split point; hierarchical: four heads in a binary tree with two split points",
+        tuple(_SPLITS),
+        _SYSTEMS,
+    )
+    heads: int = option(None, "number of heads; default: 4 where the graph is hierarchical, otherwise 2", (), _SYSTEMS)
+    split_points: tuple[str, ...] = option(
+        (), "where the graph branches; default: after the network's first block, and the second", (), _SYSTEMS
+    )
+    temperature: float = option(2.0, "temperature T of the soft labels", (), _SYSTEMS)
+    beta: float = option(0.5, "share of the labels in a head's loss; the rest is the soft labels'", (), _SYSTEMS)
+    rescaling: str = option(
+        "backprop",
+        "backprop: the gradient is divided by the number of branches at each branching; loss: each head's loss is "
+        "divided by the number of heads; none: neither",
+        ("backprop", "loss", "none"),
+        _SYSTEMS,
+    )
+    optimization: str = option(
+        "simultaneous",
+        "simultaneous: one step on the sum of the heads' losses; alternating: one head after the other",
+        ("simultaneous", "alternating"),
+        _SYSTEMS,
+    )
+    label_smoothing: float = option(0.0, "share of the labels that is spread over all classes", (), _SYSTEMS)
+    teacher: tuple[str, ...] = option(
+        (), "Keras files (see experiments.export) whose mean logits a single network learns from", (), _SYSTEMS
+    )
+
+    def check_multihead(self, members: tuple[str, ...]) -> None:
+        """Raises ConfigError if settings are not allowed, by themselves or together."""
+        if len(members) != 1:
+            raise ConfigError(
+                f"--members={','.join(members)}: --system=multihead takes one network, the one to train; give --heads "
+                "for several of it"
+            )
+        check_number("temperature", self.temperature, above=True)
+        check_number("beta", self.beta, 0, 1, above=True)
+        check_number("label_smoothing", self.label_smoothing, 0, 1, below=True)
+        self._check_heads()
+        self._check_split_points(members[0])
+        self._check_teacher()
+
+    def _check_heads(self) -> None:
+        if self.graph == "single" and self.heads != 1:
+            raise ConfigError(f"--heads={self.heads}: --graph=single has one head; choose another graph")
+        if self.graph == "hierarchical" and self.heads != 4:
+            raise ConfigError(f"--heads={self.heads}: --graph=hierarchical has 4 heads; leave --heads out")
+        if self.graph in ("instances", "simple") and not 2 <= self.heads <= 64:
+            raise ConfigError(
+                f"--heads={self.heads}: allowed for --graph={self.graph}: 2 to 64; one head alone is --graph=single"
+            )
+
+    def _check_split_points(self, member: str) -> None:
+        allowed, needed = parse_network(member).split_points, _SPLITS[self.graph]
+        if needed > len(allowed):
+            raise ConfigError(
+                f"--members={member}: this network names {len(allowed)} split points and --graph={self.graph} needs "
+                f"{needed}; choose resnet32, densenet40-12, resnet50 or vgg16, or --graph=instances"
+            )
+        if not self.split_points:
+            return
+        order = [allowed.index(point) for point in self.split_points if point in allowed]
+        if len(order) != len(self.split_points) or len(order) != needed or order != sorted(set(order)):
+            raise ConfigError(
+                f"--split_points={','.join(self.split_points)}: --graph={self.graph} of {member} takes {needed} of: "
+                f"{', '.join(allowed)}, in this order"
+            )
+
+    def _check_teacher(self) -> None:
+        if self.teacher and self.graph != "single":
+            raise ConfigError(f"--teacher belongs to --graph=single; received --graph={self.graph}")
+        for path in self.teacher:
+            if not path.endswith(".keras") or not os.path.isfile(path):
+                raise ConfigError(
+                    f"--teacher={path}: not the path of a Keras file; needed: .keras files such as experiments.export "
+                    "writes"
+                )
+        if self.graph == "single" and not self.teacher and (self.temperature, self.beta) != (2.0, 0.5):
+            raise ConfigError(
+                "--temperature and --beta have no effect on a single network without a teacher; leave them out, or "
+                "add --teacher or another --graph"
+            )
+        if self.graph == "single" and (self.rescaling, self.optimization) != ("backprop", "simultaneous"):
+            raise ConfigError("--rescaling and --optimization concern several heads; received --graph=single")
+
+    def used_split_points(self, member: str) -> tuple[str, ...]:
+        """Where the graph branches."""
+        needed = _SPLITS[self.graph]
+        return self.split_points or parse_network(member).default_split_points[:needed]

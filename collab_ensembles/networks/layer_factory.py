@@ -1,0 +1,189 @@
+"""The maker of the networks' layers: one precision, one decay, one source of initial values."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from collab_ensembles.layers import BatchNormalization
+
+Tensor = Any
+
+
+class LayerFactory:
+    """Makes named layers of a network and puts each on a tensor [batch, height, width, channels].
+
+    Only layers are made, no bare operations: a layer has the name `prefix` + `name`, whatever was built before it,
+    and Keras can clone and save it. So factories with different prefixes can put the same part of a network
+    several times into one `keras.Model`, as the branches of a training graph. A name that is used twice with one
+    prefix raises ValueError once a `keras.Model` holds both layers.
+
+    Kernels begin with the values of He et al. (2015), from a normal distribution; biases and offsets with 0, scales
+    with 1. Biases, offsets and scales do not decay.
+
+    Attributes:
+      prefix: what the name of every layer begins with.
+      exact: the dtype of pixels, of the mean over height and width and of logits, whatever the precision.
+      decays: whether the kernels that are made from now on decay, if the rate is above 0.
+    """
+
+    def __init__(
+        self,
+        random: np.random.Generator,
+        *,
+        regularization_rate: float,
+        precision: str = "float32",
+        prefix: str = "",
+        momentum: float = 0.9,
+        epsilon: float = 1e-5,
+    ) -> None:
+        """A factory for layers of one precision.
+
+        Args:
+          random: where the seeds of the kernels' initial values come from: one number a kernel, in the order in
+            which they are made. Factories can share it.
+          regularization_rate: s; each decayed kernel adds s * sum(w^2) / 2 to the model's losses.
+          precision: `float32`, or `mixed_bfloat16` for variables in float32 and operations in bfloat16. Any other
+            dtype, such as float64, holds throughout.
+          prefix: see the class.
+          momentum: of the moving averages of batch normalisation, which keep this much of the old value.
+          epsilon: what batch normalisation adds to the variance. He et al. (2016) and Huang et al. (2017) give
+            neither; these two are the values of the Torch code of both, where momentum means 1 - 0.9.
+        """
+        self.prefix = prefix
+        self.exact = "float32" if precision == "mixed_bfloat16" else precision
+        self.decays = True
+        self._precision = precision
+        self._momentum, self._epsilon = momentum, epsilon
+        # keras.regularizers.L2(l) is l * sum(w^2).
+        self._decay = keras.regularizers.L2(regularization_rate / 2) if regularization_rate > 0 else None
+        self._seeds = _seeds(random)
+
+    def rescale(self, x: Tensor, name: str = "rescaling") -> Tensor:
+        """Pixels from 0 to 255 as numbers from -1 to 1.
+
+        The papers normalise their inputs, most by the training set's mean and deviation; Song and Chai (2018) do
+        not say how. A fixed range needs no statistics of the data, and so makes the network's file whole.
+        """
+        return keras.layers.Rescaling(1 / 127.5, offset=-1, dtype=self.exact, name=self.prefix + name)(x)
+
+    def convolve(
+        self,
+        x: Tensor,
+        filters: int,
+        name: str,
+        *,
+        width: int = 3,
+        strides: int = 1,
+        padding: str = "same",
+        bias: bool = False,
+        activation: str | None = None,
+        kind: type[keras.layers.Conv2D] = keras.layers.Conv2D,
+    ) -> Tensor:
+        """A convolution with a kernel of `width` x `width`; to be strided as in Caffe and Torch, `pad` first."""
+        layer = kind(
+            filters,
+            width,
+            strides=strides,
+            padding=padding,
+            use_bias=bias,
+            activation=activation,
+            data_format="channels_last",
+            dtype=self._precision,
+            name=self.prefix + name,
+            **self._kernel_options(),
+        )
+        return layer(x)
+
+    def normalize(
+        self, x: Tensor, name: str, *, offset: bool = True, scale: bool = True, dtype: str | None = None
+    ) -> Tensor:
+        """Batch normalisation; in the factory's precision if no dtype is given."""
+        layer = BatchNormalization(
+            momentum=self._momentum,
+            epsilon=self._epsilon,
+            center=offset,
+            scale=scale,
+            dtype=dtype or self._precision,
+            name=self.prefix + name,
+        )
+        return layer(x)
+
+    def relu(self, x: Tensor, name: str) -> Tensor:
+        """The positive part."""
+        return keras.layers.ReLU(dtype=self._precision, name=self.prefix + name)(x)
+
+    def activate(self, x: Tensor, name: str) -> Tensor:
+        """Batch normalisation and ReLU, named after `name`."""
+        return self.relu(self.normalize(x, f"{name}_normalization"), f"{name}_relu")
+
+    def add(self, x: Tensor, y: Tensor, name: str) -> Tensor:
+        """The sum of two tensors of one shape."""
+        return keras.layers.Add(dtype=self._precision, name=self.prefix + name)([x, y])
+
+    def concatenate(self, x: Tensor, y: Tensor, name: str) -> Tensor:
+        """The channels of both, those of x first."""
+        return keras.layers.Concatenate(axis=-1, dtype=self._precision, name=self.prefix + name)([x, y])
+
+    def pad(self, x: Tensor, width: int, name: str) -> Tensor:
+        """Zeros on all four sides of the images."""
+        layer = keras.layers.ZeroPadding2D(
+            width, data_format="channels_last", dtype=self._precision, name=self.prefix + name
+        )
+        return layer(x)
+
+    def pad_channels(self, x: Tensor, channels: int, name: str) -> Tensor:
+        """As many channels of zeros after those of x as make `channels` of them."""
+        # Told that the channels come first, the layer takes the last axis for the width. Keras has no layer that
+        # pads channels, and an operation would get a name that depends on what was built before.
+        more = ((0, 0), (0, channels - x.shape[-1]))
+        layer = keras.layers.ZeroPadding2D(
+            more, data_format="channels_first", dtype=self._precision, name=self.prefix + name
+        )
+        return layer(x)
+
+    def subsample(self, x: Tensor, name: str) -> Tensor:
+        """Every other row and column, the first included."""
+        return self.average(x, name, width=1, strides=2)
+
+    def average(self, x: Tensor, name: str, *, width: int = 2, strides: int = 2) -> Tensor:
+        """Means of squares of `width` x `width`; rows and columns that fill none are left out."""
+        layer = keras.layers.AveragePooling2D(
+            width, strides=strides, data_format="channels_last", dtype=self._precision, name=self.prefix + name
+        )
+        return layer(x)
+
+    def maximum(self, x: Tensor, name: str, *, width: int = 2, strides: int = 2) -> Tensor:
+        """Maxima of squares of `width` x `width`; rows and columns that fill none are left out."""
+        layer = keras.layers.MaxPooling2D(
+            width, strides=strides, data_format="channels_last", dtype=self._precision, name=self.prefix + name
+        )
+        return layer(x)
+
+    def flatten(self, x: Tensor, name: str = "flatten") -> Tensor:
+        """[batch, height * width * channels], as `exact`."""
+        return keras.layers.Flatten(dtype=self.exact, name=self.prefix + name)(x)
+
+    def mean(self, x: Tensor, name: str = "mean") -> Tensor:
+        """The mean over height and width: [batch, channels], as `exact`."""
+        layer = keras.layers.GlobalAveragePooling2D(
+            data_format="channels_last", dtype=self.exact, name=self.prefix + name
+        )
+        return layer(x)
+
+    def logits(self, x: Tensor, num_classes: int, name: str = "logits") -> Tensor:
+        """A dense layer with bias from [batch, features] to [batch, num_classes], as `exact`."""
+        layer = keras.layers.Dense(num_classes, dtype=self.exact, name=self.prefix + name, **self._kernel_options())
+        return layer(x)
+
+    def _kernel_options(self) -> dict[str, Any]:
+        return {
+            "kernel_initializer": keras.initializers.HeNormal(next(self._seeds)),
+            "kernel_regularizer": self._decay if self.decays else None,
+        }
+
+
+def _seeds(random: np.random.Generator) -> Iterator[int]:
+    while True:
+        yield int(random.integers(2**31 - 1))

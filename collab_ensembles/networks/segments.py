@@ -1,0 +1,39 @@
+"""Networks as cascades of segments, so that training graphs can cut and branch them.
+
+A segment is a function that puts layers on top of a tensor. It takes the factory that makes the layers, and so
+does not know whether it is part of the network itself or of one branch among several.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from collab_ensembles.networks.layer_factory import LayerFactory
+
+Tensor = Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """A part of a network between two points where it can be cut.
+
+    Attributes:
+      name: also the name of the split point at its end.
+      build: puts the segment's layers, made by the factory, on top of a tensor.
+    """
+
+    name: str
+    build: Callable[[LayerFactory, Tensor], Tensor]
+
+
+def build(
+    segments: Sequence[Segment], image_shape: tuple[int, int, int], factory: LayerFactory, name: str
+) -> keras.Model:
+    """The whole network: float32 [batch, height, width, channels], raw pixels, to logits [batch, classes]."""
+    inputs = keras.Input(image_shape, dtype=factory.exact, name="images")
+    x = inputs
+    for segment in segments:
+        x = segment.build(factory, x)
+    return keras.Model(inputs, x, name=name)
