@@ -110,7 +110,6 @@ def read(files: AuthorFiles) -> Run:
             raise DataError(f"{path}: missing, while other files of this ensemble are there; needed: {_all(files)}")
         content = read_pickle(path)
         configs[path] = config = _config(files, path, content)
-        assert config.epochs is not None
         statistics[model] = frame.statistics_of(path, content, config.epochs)
         _check_values(path, statistics[model])
     _check_alike(configs)

@@ -215,7 +215,6 @@ def _is_same(one: str, other: str) -> bool:
 
 def _statistics(directory: str, config: RunConfig, status: Status) -> dict[str, pd.DataFrame]:
     epochs = config.epochs
-    assert epochs is not None
     result = {}
     for output, stem in naming.statistics_names(config).items():
         path = os.path.join(directory, f"{stem}.pkl")

@@ -12,6 +12,7 @@ import os
 import shlex
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from absl import flags
@@ -20,10 +21,11 @@ from analysis import claims, contents, efficiency, figures, frame, html_page, ta
 from analysis.contents import Entry
 from analysis.frame import PLAIN, Run
 from collab_ensembles import files, naming
+from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import ConfigError, DataError
 from experiments import command_line, config_flags
-from experiments.grids import noel, with_seeds
+from experiments.grids import plan
 
 _VERDICT_CLASSES = {claims.HOLDS: "holds", claims.FAILS: "not", claims.UNDECIDED: "undecided"}
 
@@ -108,7 +110,7 @@ def _command(runs: Sequence[Run], log_dir: str) -> str:
     """What trains these runs again."""
     seeds = sorted({run.config.seed for run in runs})
     base = dataclasses.replace(runs[0].config, method="None", weight=1.0, seed=0)
-    is_grid = len(base.members) > 1 and {run.config for run in runs} == set(with_seeds(noel, base, seeds))
+    is_grid = len(base.members) > 1 and {run.config for run in runs} == set(plan("noel", _settings(base), seeds))
     if is_grid:
         options = ["--grid=noel", *config_flags.arguments(base), f"--seeds={','.join(map(str, seeds))}"]
         return shlex.join(["python", "-m", "experiments.sweep", *options, f"--log_dir={log_dir}"])
@@ -116,6 +118,12 @@ def _command(runs: Sequence[Run], log_dir: str) -> str:
         shlex.join(["python", "-m", "experiments.train", *config_flags.arguments(run.config), f"--log_dir={log_dir}"])
         for run in runs
     )
+
+
+def _settings(config: RunConfig) -> dict[str, Any]:
+    """The settings of a run but for those that a grid varies."""
+    names = [field.name for field in dataclasses.fields(config) if field.name not in ("method", "weight", "seed")]
+    return {name: getattr(config, name) for name in names}
 
 
 def _claims(runs: Sequence[Run], label: str) -> list[str]:

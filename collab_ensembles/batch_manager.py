@@ -1,6 +1,7 @@
 """BatchManager: which examples make up which batch, as a pure function of (seed, epoch)."""
 
 import math
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -37,18 +38,28 @@ def example_order(num_examples: int, shuffle: str, seed: int, epoch: int) -> np.
 
 
 class Augmentation:
-    """Shifts of up to 12.5 % in each direction with nearest fill and, if asked for, mirroring.
+    """Shifts of up to 12.5 % in each direction and, if asked for, mirroring.
 
-    The author's augmentation, but for one thing: each epoch starts from the images as they are. (The
-    reference distorts them in place, so that distortions pile up.) Shifts are by whole pixels. What
+    With the border repeated, Noel's augmentation, but for one thing: each epoch starts from the images as they are.
+    (The reference distorts them in place, so that distortions pile up.) With a black border, the crops of
+    images padded by 4 pixels that are usual for CIFAR. Shifts are by whole pixels. What
     happens to the example at a position of the epoch does not depend on the size of the batches.
     """
 
-    def __init__(self, image_shape: tuple[int, int, int], num_examples: int, mirror: bool, seed: int, epoch: int):
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        num_examples: int,
+        mirror: bool,
+        seed: int,
+        epoch: int,
+        black_border: bool = False,
+    ):
         height, width, _ = image_shape
         random = generator(seed, Stream.AUGMENTATION, epoch)
-        self._rows = _shifted(height, num_examples, random)
-        self._columns = _shifted(width, num_examples, random)
+        self._black_border = black_border
+        self._rows = _shifted(height, num_examples, random, black_border)
+        self._columns = _shifted(width, num_examples, random, black_border)
         if mirror:
             mirrored = random.integers(2, size=num_examples) == 1
             self._columns[mirrored] = self._columns[mirrored, ::-1]
@@ -57,14 +68,22 @@ class Augmentation:
         """The images [batch, height, width, channels] at these positions of the epoch, distorted."""
         rows, columns = self._rows[positions], self._columns[positions]
         batch = np.arange(len(images))
+        if self._black_border:
+            images = np.pad(images, ((0, 0), (0, 1), (0, 1), (0, 0)))
         return images[batch[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def _shifted(size: int, num_examples: int, random: np.random.Generator) -> np.ndarray:
-    """For each example, which of `size` source rows (or columns) each target row takes; the border repeats."""
+def _shifted(size: int, num_examples: int, random: np.random.Generator, black_border: bool) -> np.ndarray:
+    """For each example, which of `size` source rows (or columns) each target row takes.
+
+    Beyond the border that is the nearest one, or a black one that follows the last.
+    """
     largest = int(size * _LARGEST_SHIFT)
     shifts = random.integers(-largest, largest, size=(num_examples, 1), endpoint=True)
-    return np.clip(np.arange(size) + shifts, 0, size - 1)
+    sources = np.arange(size) + shifts
+    if black_border:
+        return np.where((sources >= 0) & (sources < size), sources, size)
+    return np.clip(sources, 0, size - 1)
 
 
 class BatchManager:
@@ -84,6 +103,8 @@ class BatchManager:
         shuffle: str = "none",
         augment: bool = False,
         mirror: bool = False,
+        black_border: bool = False,
+        noise: Callable[[int], np.ndarray] | None = None,
         seed: int = 0,
     ) -> None:
         """Takes the examples.
@@ -95,6 +116,8 @@ class BatchManager:
           shuffle: see `example_order`.
           augment: distort the images; see `Augmentation`.
           mirror: mirror half of the images too, when they are distorted.
+          black_border: what moves in when they are shifted is black.
+          noise: the labels of an epoch, instead of `labels`; see `LabelNoise`.
           seed: the run's seed.
 
         Raises:
@@ -104,16 +127,19 @@ class BatchManager:
             raise ValueError(f"received a batch size of {batch_size}; allowed: 1 to the {len(labels)} examples")
         self._images, self._labels, self._batch_size = images, labels, batch_size
         self._shuffle, self._augment, self._mirror, self._seed = shuffle, augment, mirror, seed
+        self._black_border, self._noise = black_border, noise
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
         """Lays down order and distortions of an epoch, counted from 0."""
         self._order = example_order(len(self._labels), self._shuffle, self._seed, epoch)
         self._augmentation = (
-            Augmentation(self._images.shape[1:], len(self._labels), self._mirror, self._seed, epoch)
+            Augmentation(self._images.shape[1:], len(self._labels), self._mirror, self._seed, epoch, self._black_border)
             if self._augment
             else None
         )
+        if self._noise is not None:
+            self._labels = self._noise(epoch)
 
     def dataset(self) -> tf.data.Dataset:
         """The batches of the epoch that stands when iteration begins.

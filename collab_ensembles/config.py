@@ -138,7 +138,7 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
     def _check_belongings(self) -> None:
         for field in dataclasses.fields(self):
             systems, value = field.metadata["systems"], getattr(self, field.name)
-            if systems and self.system not in systems and value != self._default(field):
+            if systems and self.system not in systems and value != self.default_of(field):
                 raise ConfigError(
                     f"--{field.name} belongs to --system={' or '.join(systems)}; received --system={self.system}"
                 )
@@ -234,10 +234,11 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
         changed = {
             field.name: values[field.name]
             for field in dataclasses.fields(self)
-            if getattr(self, field.name) != self._default(field)
+            if getattr(self, field.name) != self.default_of(field)
         }
         canonical = json.dumps({"format_version": FORMAT_VERSION, **changed}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
-    def _default(self, field: "dataclasses.Field[Any]") -> Any:
+    def default_of(self, field: "dataclasses.Field[Any]") -> Any:
+        """The default of a field, given the system, the data set and the members."""
         return default(field.name, self) if field.default is None else field.default

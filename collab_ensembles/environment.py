@@ -2,7 +2,9 @@
 
 import os
 import platform
+import resource
 import subprocess
+import sys
 from typing import Any
 
 import keras
@@ -38,6 +40,12 @@ def describe(precision: str, threads: int | None) -> dict[str, Any]:
 def jit_compile() -> bool:
     """Whether training steps are compiled by XLA: it pays on a GPU; on a CPU it gained nothing, and takes seconds."""
     return bool(tf.config.list_physical_devices("GPU"))
+
+
+def peak_memory() -> int:
+    """The most resident memory that this process has had so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _revision() -> str | None:

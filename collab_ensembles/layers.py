@@ -89,3 +89,30 @@ class PatchConvolution(keras.layers.Conv2D):
         matrix = keras.ops.reshape(kernel, (height * width * channels, self.filters))
         products = keras.ops.matmul(keras.ops.reshape(patches, (-1, matrix.shape[0])), matrix)
         return keras.ops.reshape(products, (-1, rows, columns, self.filters))
+
+
+@keras.saving.register_keras_serializable("collab_ensembles")
+class GradientScale(keras.layers.Layer):
+    """The identity, with a gradient that is multiplied by a constant.
+
+    Song and Chai (2018), equation 5, where the factor is one by the number of branches that follow.
+    """
+
+    def __init__(self, factor: float, **options: Any) -> None:
+        """Takes the factor, and what any layer takes."""
+        super().__init__(**options)
+        self.factor = factor
+        self.supports_masking = True
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Gives the inputs, of any shape, as they are."""
+
+        @keras.ops.custom_gradient
+        def identity(x: Tensor) -> tuple[Tensor, Any]:
+            return tf.identity(x), lambda upstream: upstream * tf.cast(self.factor, upstream.dtype)
+
+        return identity(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "factor": self.factor}

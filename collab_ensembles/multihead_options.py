@@ -5,7 +5,7 @@ import os
 
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.fields import check_number, option
-from collab_ensembles.networks.sizes import parse_network
+from collab_ensembles.networks.sizes import ResNetSize, parse_network
 
 _SYSTEMS = ("multihead",)
 _SPLITS = {"single": 0, "instances": 0, "simple": 1, "hierarchical": 2}
@@ -71,7 +71,13 @@ class MultiheadOptions:
             )
 
     def _check_split_points(self, member: str) -> None:
-        allowed, needed = parse_network(member).split_points, _SPLITS[self.graph]
+        network = parse_network(member)
+        if isinstance(network, ResNetSize):
+            raise ConfigError(
+                f"--members={member}: --system=multihead takes networks that can be cut, such as resnet32; separate "
+                "networks of this kind are --system=ensemble"
+            )
+        allowed, needed = network.split_points, _SPLITS[self.graph]
         if needed > len(allowed):
             raise ConfigError(
                 f"--members={member}: this network names {len(allowed)} split points and --graph={self.graph} needs "

@@ -1,10 +1,12 @@
 """Names of files and run directories, as the reference code forms them."""
 
+import dataclasses
 import math
 import os
 
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
+from collab_ensembles.feature_difference_options import PHASES
 from collab_ensembles.networks.sizes import LONG_NAMES
 
 _REPORT_MEMBERS = ("ST", "M")
@@ -15,10 +17,16 @@ def run_name(config: RunConfig) -> str:
     """Such as `MNIST_collab_shallow_and_thin_and_medium_L2_0.1x2`: the weight is 0.1 to the power 2.
 
     Ensembles that the report does not have spell their weight as a decimal; a member alone gives
-    `MNIST_single_medium`.
+    `MNIST_single_medium`. Other systems: `CIFAR10_multihead_resnet32_simple2`, `CIFAR10_fdl_vgg16_and_vgg16_FDL`.
     """
     members = "_and_".join(LONG_NAMES.get(member, member) for member in config.members)
     label = catalogue.label(config.dataset)
+    if config.system == "multihead":
+        return f"{label}_multihead_{members}_{'distilled' if config.teacher else f'{config.graph}{config.heads}'}"
+    if config.system == "fdl":
+        return f"{label}_fdl_{members}_{_phases(config).replace(' ', '_')}"
+    if config.system == "snapshot":
+        return f"{label}_snapshot_{members}_{config.snapshots}"
     if len(config.members) == 1:
         return f"{label}_single_{members}"
     return f"{label}_collab_{members}_{_method_name(config)}"
@@ -33,9 +41,43 @@ def _method_name(config: RunConfig) -> str:
     return f"{config.method}_{config.weight!r}"
 
 
+def _phases(config: RunConfig) -> str:
+    """FDL for all phases of feature-difference ensembles, RIE for independent networks, otherwise their names."""
+    if config.phases == PHASES:
+        return "FDL"
+    if config.phases == ("cross_entropy",):
+        return "RIE" if len(config.members) > 1 else "single"
+    return " ".join(config.phases)
+
+
 def describe_ensemble(config: RunConfig) -> str:
-    """An ensemble among those of its grid, for people: `plain` or `L2 0.01`."""
-    return "plain" if config.method == "None" else f"{config.method} {config.weight:g}"
+    """An ensemble among those of its grid, for people: `plain`, `L2 0.01` or `resnet32, 4 heads hierarchical`."""
+    if config.system == "ensemble":
+        return "plain" if config.method == "None" else f"{config.method} {config.weight:g}"
+    return ", ".join([config.members[0], _arrangement(config), *_particulars(config)])
+
+
+def _arrangement(config: RunConfig) -> str:
+    if config.system == "snapshot":
+        return f"{config.snapshots} snapshots"
+    if config.system == "fdl":
+        return _phases(config) if len(config.members) == 1 else f"{len(config.members)} x {_phases(config)}"
+    if config.teacher:
+        return "distilled"
+    arrangements = {"single": "single", "instances": f"{config.heads} instances"}
+    return arrangements.get(config.graph, f"{config.heads} heads {config.graph}")
+
+
+def _particulars(config: RunConfig) -> list[str]:
+    """What else makes a run of another system differ from the published way, such as `label_noise 0.4`."""
+    named = ("graph", "heads", "phases", "snapshots", "teacher")
+    own = [field for field in dataclasses.fields(config) if config.system in field.metadata["systems"]]
+    own += [field for field in dataclasses.fields(config) if field.name == "label_noise"]
+    return [
+        f"{field.name} {getattr(config, field.name)}"
+        for field in own
+        if field.name not in named and getattr(config, field.name) != config.default_of(field)
+    ]
 
 
 def describe(config: RunConfig) -> str:
@@ -53,6 +95,6 @@ def statistics_names(config: RunConfig) -> dict[str, str]:
     """File name stems by member name, and `ensemble` where there are several members."""
     stem = run_name(config)
     names = {member: f"{stem}_{index:03d}" for index, member in enumerate(config.member_names())}
-    if len(config.members) > 1:
+    if len(names) > 1:
         names["ensemble"] = f"{stem}_Ensemble"
     return names

@@ -10,29 +10,18 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from collab_ensembles import (
-    checkpoint,
-    collaboration,
-    datasets,
-    environment,
-    files,
-    naming,
-    run_directory,
-    schedule,
-    tensorboard,
-)
+from collab_ensembles import checkpoint, datasets, environment, files, naming, run_directory, tensorboard
 from collab_ensembles.batch_manager import BatchManager
+from collab_ensembles.build import build_model, compile_for_training, learning_rates
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import Dataset, catalogue
 from collab_ensembles.datasets.catalogue import Description
 from collab_ensembles.errors import DivergenceError, RunDirectoryError, one_line
+from collab_ensembles.label_noise import LabelNoise
 from collab_ensembles.logger import Logger, Record
-from collab_ensembles.models import EnsembleModel, Model, SingleModel
-from collab_ensembles.networks.resnet import build_resnet
-from collab_ensembles.networks.sizes import parse_size
-from collab_ensembles.optimizers import Adam
+from collab_ensembles.models import Model
+from collab_ensembles.networks.sizes import ResNetSize, parse_network
 from collab_ensembles.run_directory import DataFacts, Status
-from collab_ensembles.streams import Stream, generator
 
 CHECKPOINTS = "checkpoint"
 """The directory of the checkpoints in a run directory."""
@@ -126,6 +115,7 @@ def _begun(directory: str) -> Status:
         environment=earlier.environment,
         earlier_environments=earlier.earlier_environments,
         resumed=earlier.resumed,
+        training_memory=earlier.training_memory,
     )
     run_directory.write_status(directory, status)
     return status
@@ -142,34 +132,6 @@ def _note_attempt(directory: str, status: Status, facts: dict[str, Any], first_e
     status.environment = facts
     if first_epoch:
         status.resumed.append(first_epoch)
-
-
-def build_model(config: RunConfig, image_shape: tuple[int, int, int], num_classes: int) -> Model:
-    """The members that a configuration names, initialised from its seed, as one model, not compiled."""
-    members = {}
-    for index, (name, member) in enumerate(zip(config.member_names(), config.members, strict=True)):
-        members[name] = build_resnet(
-            parse_size(member),
-            image_shape,
-            num_classes,
-            revision=config.resnet,
-            regularization_rate=config.regularization_rate,
-            decay_scope=config.decay_scope,
-            precision=config.precision,
-            random=generator(config.seed, Stream.INITIALISATION, index),
-            name=name,
-        )
-    if len(members) == 1:
-        return SingleModel(next(iter(members.values())))
-    cost = collaboration.by_name(config.method, config.target_gradient)
-    return EnsembleModel(members, cost, config.weight, config.pairing)
-
-
-def compile_for_training(model: Model, learning_rate: float) -> None:
-    """Gives a model the optimizer that runs train with."""
-    model.compile(optimizer=Adam(learning_rate), jit_compile=environment.jit_compile())
-    # Variables that appear while the training step is traced have it traced twice.
-    model.optimizer.build(model.trainable_variables)
 
 
 def restore(directory: str) -> tuple[Model, Status]:
@@ -217,20 +179,12 @@ def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, 
 
 
 def _train(config: RunConfig, directory: str, status: Status, options: Options) -> None:
-    assert config.epochs is not None
     dataset = load_data(config, options.data_dir)
     status.data = DataFacts(dataset.name, dataset.image_shape, dataset.num_classes)
     model = build_model(config, dataset.image_shape, dataset.num_classes)
-    compile_for_training(model, config.learning_rate)
-    batches = BatchManager(
-        dataset.train_images,
-        dataset.train_labels,
-        config.batch_size,
-        shuffle=config.shuffle,
-        augment=config.augment,
-        mirror=catalogue.is_mirrored(config.dataset),
-        seed=config.seed,
-    )
+    compile_for_training(model, config)
+    batches = _training_batches(config, dataset)
+    memory_before = environment.peak_memory()
     checkpoints, digest = os.path.join(directory, CHECKPOINTS), config.digest()
     restored = checkpoint.restore(checkpoints, model, digest)
     first_epoch = restored.epochs_done if restored else 0
@@ -243,6 +197,7 @@ def _train(config: RunConfig, directory: str, status: Status, options: Options) 
             checkpoint.save(checkpoints, model, record, digest)
         status.epochs_done, status.test_errors, status.ended = epoch, record.test_errors(), time.time()
         status.seconds = record.seconds
+        status.training_memory = max(status.training_memory, environment.peak_memory() - memory_before)
         pickles = [f"{stem}.pkl" for stem in stems.values()]
         status.pickles = {name: run_directory.sha256(os.path.join(directory, name)) for name in pickles}
         run_directory.write_status(directory, status)
@@ -261,9 +216,9 @@ def _train(config: RunConfig, directory: str, status: Status, options: Options) 
         validation_data=_test_batches(dataset.test_images, dataset.test_labels),
         callbacks=[
             batches.epoch_clock(),
-            _learning_rate_clock(model, config.learning_rate, config.epochs),
+            _epoch_clock(model, config),
             _divergence_guard(model, config),
-            Logger(directory, stems, config.epochs, reference_params(config), report, restored),
+            Logger(directory, stems, config.epochs, reference_params(config), report, restored, model.further_series),
             *([tensorboard.callback(directory, config)] if options.tensorboard else []),
         ],
     )
@@ -285,16 +240,38 @@ def _divergence_guard(model: Model, config: RunConfig) -> keras.callbacks.Callba
     return keras.callbacks.LambdaCallback(on_epoch_end=check)
 
 
-def _learning_rate_clock(model: Model, initial: float, epochs: int) -> keras.callbacks.Callback:
-    def set_rate(epoch: int, logs: Any) -> None:
-        model.optimizer.learning_rate.assign(schedule.learning_rate(initial, epoch + 1, epochs))
+def _epoch_clock(model: Model, config: RunConfig) -> keras.callbacks.Callback:
+    """Tells a model and its optimizers which epoch begins."""
+    rates = learning_rates(config)
 
-    return keras.callbacks.LambdaCallback(on_epoch_begin=set_rate)
+    def begin(epoch: int, logs: Any) -> None:
+        model.begin_epoch(epoch)
+        for name, optimizer in model.optimizers().items():
+            optimizer.learning_rate.assign(rates[name](epoch))
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin=begin)
+
+
+def _training_batches(config: RunConfig, dataset: Dataset) -> BatchManager:
+    labels, noise = dataset.train_labels, None
+    if config.label_noise > 0:
+        noise = LabelNoise(labels, dataset.num_classes, config.label_noise, dataset.name, config.seed)
+    return BatchManager(
+        dataset.train_images,
+        labels,
+        config.batch_size,
+        shuffle=config.shuffle,
+        augment=config.augment,
+        mirror=catalogue.is_mirrored(config.dataset),
+        black_border=config.system != "ensemble",
+        noise=noise,
+        seed=config.seed,
+    )
 
 
 def reference_params(config: RunConfig) -> dict[str, Any]:
     """The settings under the names that the reference code's pickles give them."""
-    sizes = [parse_size(member) for member in config.members]
+    sizes = [size for size in map(parse_network, config.members) if isinstance(size, ResNetSize)]
     return {
         **config.to_json(),
         "collab_method": "cross_ent" if config.method == "CE" else config.method,

@@ -45,6 +45,8 @@ class Status:
       started: seconds since 1970.
       ended: likewise, at the latest change.
       seconds: time of training, all attempts together, pauses and lost epochs left out.
+      training_memory: by how many bytes training has raised the peak of the process's resident memory; of
+        several attempts the most.
       resumed: the numbers of completed epochs from which the training was taken up again.
       data: facts on the data, once they are loaded.
       environment: versions, threads and whatever else may explain a difference.
@@ -59,6 +61,7 @@ class Status:
     started: float = 0.0
     ended: float = 0.0
     seconds: float = 0.0
+    training_memory: int = 0
     resumed: list[int] = dataclasses.field(default_factory=list)
     data: DataFacts | None = None
     environment: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -131,7 +134,7 @@ def _status(content: dict[str, Any]) -> Status:
         facts = DataFacts(str(facts["name"]), (height, width, channels), int(facts["num_classes"]))
     status = Status(**{**content, "data": facts})
     times = [status.started, status.ended, status.seconds]
-    numbers = [*times, status.epochs_done, *status.test_errors.values(), *status.resumed]
+    numbers = [*times, status.epochs_done, status.training_memory, *status.test_errors.values(), *status.resumed]
     texts = [status.state, status.reason, *status.pickles.values()]
     if not all(isinstance(number, int | float) and math.isfinite(number) and number >= 0 for number in numbers):
         raise ValueError("something else where a number from 0 is needed")

@@ -8,11 +8,12 @@ from absl import flags
 
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
+from collab_ensembles.fields import field_types
 
 
 def define(without: Collection[str] = ()) -> None:
     """Defines a flag for each field of RunConfig but those in `without`."""
-    types = typing.get_type_hints(RunConfig)
+    types = field_types(RunConfig)
     for field in dataclasses.fields(RunConfig):
         if field.name in without:
             continue
@@ -24,17 +25,26 @@ def define(without: Collection[str] = ()) -> None:
             _DEFINERS[types[field.name]](field.name, default, text)
 
 
+def settings() -> dict[str, typing.Any]:
+    """The fields of RunConfig that were given as flags; the others stay at their default."""
+    names = [field.name for field in dataclasses.fields(RunConfig)]
+    return {name: flags.FLAGS[name].value for name in names if name in flags.FLAGS and flags.FLAGS[name].present}
+
+
 def config() -> RunConfig:
-    """The configuration that the flags give; fields without a flag stay at their default.
+    """The configuration that the flags give.
 
     Raises:
       ConfigError: a value is not allowed, by itself or for the data set.
     """
-    names = [field.name for field in dataclasses.fields(RunConfig)]
-    values: dict[str, typing.Any] = {name: flags.FLAGS[name].value for name in names if name in flags.FLAGS}
-    result = RunConfig(**values)
-    result.check_data(catalogue.describe(result.dataset, result.split))
+    result = RunConfig(**settings())
+    check_data(result)
     return result
+
+
+def check_data(config: RunConfig) -> None:
+    """Raises ConfigError if settings do not go with the shape and size of the data set."""
+    config.check_data(catalogue.describe(config.dataset, config.split))
 
 
 def arguments(run: RunConfig) -> list[str]:
@@ -42,7 +52,7 @@ def arguments(run: RunConfig) -> list[str]:
     result = []
     for field in dataclasses.fields(RunConfig):
         value = getattr(run, field.name)
-        if value != field.default:
+        if value != run.default_of(field):
             text = ",".join(value) if isinstance(value, tuple) else str(value)
             result.append(f"--{field.name}={text}")
     return result

@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> None:
     from collab_ensembles.networks import exported
 
     model, status = run.restore(directory)
-    exported.save(model.members[name], out)
+    exported.save(model.inference_network(name), out)
     print(f"{name} after epoch {status.epochs_done}: {out} ({os.path.getsize(out):,} bytes)")
 
 

@@ -1,28 +1,86 @@
-"""Named grids: what to train, as a list of configurations."""
+"""Named grids: what to train, as a list of configurations.
 
-import dataclasses
-from collections.abc import Callable, Sequence
+A grid is a function of settings, fields of RunConfig, that all its runs have in common.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from collab_ensembles.config import RunConfig
+from collab_ensembles.errors import ConfigError
 
-Grid = Callable[[RunConfig], list[RunConfig]]
+Settings = Mapping[str, Any]
+Grid = Callable[[Settings], list[RunConfig]]
 
 NOEL_WEIGHTS = (1.0, 0.1, 0.01, 0.0001)
 
 
-def noel(base: RunConfig) -> list[RunConfig]:
+def noel(settings: Settings) -> list[RunConfig]:
     """The 13 ensembles of Noel (2017), section 5.2: plain, and each method with each weight."""
     collaborating = [
-        dataclasses.replace(base, method=method, weight=weight)
+        RunConfig(**{**settings, "method": method, "weight": weight})
         for method in ("CE", "L1", "L2")
         for weight in NOEL_WEIGHTS
     ]
-    return [base, *collaborating]
+    return [RunConfig(**settings), *collaborating]
 
 
-GRIDS: dict[str, Grid] = {"noel": noel}
+def song_chai_table1(settings: Settings) -> list[RunConfig]:
+    """The rows of table 1 of Song and Chai (2018), for one network."""
+    return [
+        _heads(settings, "single", 1),
+        _heads({**settings, "label_smoothing": 0.05}, "single", 1),
+        _heads(settings, "instances", 2),
+        _heads(settings, "instances", 4),
+        _heads(settings, "simple", 2),
+        _heads(settings, "hierarchical", 4),
+    ]
 
 
-def with_seeds(grid: Grid, base: RunConfig, seeds: Sequence[int]) -> list[RunConfig]:
-    """The grid once for each seed; all of it for the first seed comes first."""
-    return [config for seed in seeds for config in grid(dataclasses.replace(base, seed=seed))]
+def song_chai_table3(settings: Settings) -> list[RunConfig]:
+    """The columns of table 3 of Song and Chai (2018): four heads on one trunk, gradients rescaled in three ways."""
+    return [_heads({**settings, "rescaling": way}, "simple", 4) for way in ("none", "loss", "backprop")]
+
+
+def _heads(settings: Settings, graph: str, heads: int) -> RunConfig:
+    return RunConfig(**{**settings, "system": "multihead", "graph": graph, "heads": heads})
+
+
+FDL_MNIST_FILTERS = (4, 8, 16, 32)
+
+
+def fdl_mnist(settings: Settings) -> list[RunConfig]:
+    """Das and Dutta Roy (2022): a one-layer network of M filters against two of M/2, independent and with FDL."""
+    common = {**settings, "system": "fdl", "augment": False}
+    configs = []
+    for filters in FDL_MNIST_FILTERS:
+        alone, pair = (f"convnet{filters}",), (f"convnet{filters // 2}",) * 2
+        configs += [
+            RunConfig(**{**common, "members": alone, "phases": ("cross_entropy",)}),
+            RunConfig(**{**common, "members": pair, "phases": ("cross_entropy",)}),
+            RunConfig(**{**common, "members": pair}),
+        ]
+    return configs
+
+
+GRIDS: dict[str, Grid] = {
+    "noel": noel,
+    "song-chai-table1": song_chai_table1,
+    "song-chai-table3": song_chai_table3,
+    "fdl-mnist": fdl_mnist,
+}
+
+
+def plan(name: str, settings: Settings, seeds: Sequence[int]) -> list[RunConfig]:
+    """A grid once for each seed; all of it for the first seed comes first.
+
+    Raises:
+      ConfigError: a setting is not allowed, or one that the grid varies or lays down itself.
+    """
+    configs = [config for seed in seeds for config in GRIDS[name]({**settings, "seed": seed})]
+    for key, value in settings.items():
+        given = tuple(value) if isinstance(value, list) else value
+        # A data set's path is made absolute.
+        if key != "dataset" and any(getattr(config, key) != given for config in configs):
+            raise ConfigError(f"--{key}={value}: --grid={name} sets this itself; leave it out")
+    return configs

@@ -18,10 +18,10 @@ from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
 from experiments import command_line, config_flags, runtime
 from experiments.executors import LocalExecutor, Task
-from experiments.grids import GRIDS, with_seeds
+from experiments.grids import GRIDS, plan
 from experiments.progress import Progress, Row, failure
 
-config_flags.define(without=("method", "weight", "target_gradient", "seed"))
+config_flags.define(without=("system", "method", "weight", "target_gradient", "teacher", "seed"))
 _GRID = flags.DEFINE_enum("grid", "noel", list(GRIDS), "what to train")
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "the grid is trained once for each of these seeds")
 _LOG_DIR = flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
@@ -36,7 +36,9 @@ _DRY_RUN = flags.DEFINE_bool("dry_run", False, "print the commands and train not
 def main(arguments: list[str]) -> int:
     """Plans, trains and reports; 1 if any run failed."""
     command_line.no_arguments(arguments)
-    configs = with_seeds(GRIDS[_GRID.value], config_flags.config(), _seeds())
+    configs = plan(_GRID.value, config_flags.settings(), _seeds())
+    for config in configs:
+        config_flags.check_data(config)
     runtime.check_threads(_THREADS.value)
     runtime.check_checkpoint_every(_CHECKPOINT_EVERY.value)
     workers = min(_workers(), len(configs))
@@ -80,7 +82,6 @@ def _rows(configs: list[RunConfig], threads: int) -> list[Row]:
 
 
 def _row(config: RunConfig, threads: int) -> Row:
-    assert config.epochs is not None
     directory = naming.run_directory(_LOG_DIR.value, config)
     name = naming.describe(config)
     if run_directory.is_done(directory):

@@ -80,6 +80,10 @@ class Model(keras.Model):
             variables |= {f"{name}/{index}": variable for index, variable in enumerate(optimizer.variables)}
         return variables
 
+    def inference_network(self, member: str) -> keras.Model:
+        """A member as a network of its own, free of what only its training needs."""
+        return self.members[member]
+
     def begin_epoch(self, epoch: int) -> None:
         """Called before each epoch, counted from 0, for models whose epochs differ."""
 

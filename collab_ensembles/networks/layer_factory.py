@@ -48,8 +48,8 @@ class LayerFactory:
             dtype, such as float64, holds throughout.
           prefix: see the class.
           momentum: of the moving averages of batch normalisation, which keep this much of the old value.
-          epsilon: what batch normalisation adds to the variance. He et al. (2016) and Huang et al. (2017) give
-            neither; these two are the values of the Torch code of both, where momentum means 1 - 0.9.
+          epsilon: what batch normalisation adds to the variance. The papers on ResNets and DenseNets give neither;
+            these two are Torch's defaults (whose momentum is 1 minus this one), which the Torch code of both keeps.
         """
         self.prefix = prefix
         self.exact = "float32" if precision == "mixed_bfloat16" else precision

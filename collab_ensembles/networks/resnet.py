@@ -89,17 +89,14 @@ class _ReportBrick(LayerFactory):
         filters = x.shape[-1]
         y = self.convolve(self.activate(x, f"{name}_1"), filters, f"{name}_convolution1")
         y = self.convolve(self.activate(y, f"{name}_2"), filters, f"{name}_convolution2", bias=self.block_bias)
-        return self._sum(x, y, name)
+        return self.add(x, y, f"{name}_sum")
 
     def reduction(self, x: Tensor, name: str) -> Tensor:
         filters = 2 * x.shape[-1]
         y = self.convolve(self._before_reduction(x, name), filters, f"{name}_convolution1", strides=2)
         y = self.convolve(self.activate(y, f"{name}_2"), filters, f"{name}_convolution2")
         shortcut = self._shortcut(x, filters, name, bias=self.block_bias)
-        return self._sum(shortcut, y, name)
-
-    def _sum(self, x: Tensor, y: Tensor, name: str) -> Tensor:
-        return self.add(x, y, f"{name}_sum")
+        return self.add(shortcut, y, f"{name}_sum")
 
     def _before_reduction(self, x: Tensor, name: str) -> Tensor:
         return x
@@ -147,7 +144,7 @@ class _Post2018Brick(_ReportBrick):
         return self.convolve(y, filters, f"{name}_convolution2", bias=True)
 
     def _add_and_activate(self, x: Tensor, y: Tensor, name: str) -> Tensor:
-        return self.relu(self._sum(x, y, name), f"{name}_sum_relu")
+        return self.relu(self.add(x, y, f"{name}_sum"), f"{name}_sum_relu")
 
     def convolve(self, x: Tensor, filters: int, name: str, **options: Any) -> Tensor:
         y = super().convolve(x, filters, name, **options)

@@ -9,22 +9,19 @@ from collab_ensembles.errors import ConfigError
 
 
 class Size(Protocol):
-    """What is known of a network before it is built.
-
-    Attributes:
-      image_divisor: height and width of the images must be multiples of this.
-      split_points: where the network can be cut into subnets, in order from the input; () if nowhere.
-      default_split_points: where the published training graphs cut it: the first, or both, of these.
-    """
+    """What is known of a network before it is built."""
 
     @property
-    def image_divisor(self) -> int: ...
+    def image_divisor(self) -> int:
+        """Height and width of the images must be multiples of this."""
 
     @property
-    def split_points(self) -> tuple[str, ...]: ...
+    def split_points(self) -> tuple[str, ...]:
+        """Where the network can be cut into subnets, in order from the input; () if nowhere."""
 
     @property
-    def default_split_points(self) -> tuple[str, ...]: ...
+    def default_split_points(self) -> tuple[str, ...]:
+        """Where the published training graphs cut it: at the first of these, or at both."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +48,12 @@ class ResNetSize:
 class CifarResNetSize:
     """The ResNets of He et al. (2016), section 4.2, of 6n + 2 layers: three stages of n blocks.
 
-    Stride-2 convolutions round up, so that images of any size do.
+    Halves of height and width are rounded up, so that images of any size do.
     """
 
     depth: int
 
-    image_divisor = 4
+    image_divisor = 1
     split_points = ("stage1", "stage2")
     default_split_points = split_points
 
@@ -70,7 +67,7 @@ class CifarResNetSize:
 class DenseNetSize:
     """The DenseNets of Huang et al. (2017), section 3, without bottleneck and compression: three dense blocks.
 
-    Of depth L = 3n + 4 and growth rate k.
+    Of depth L = 3n + 4 and growth rate k. The two transitions halve height and width.
     """
 
     depth: int
@@ -88,16 +85,19 @@ class DenseNetSize:
 
 @dataclasses.dataclass(frozen=True)
 class ResNet50Size:
-    """The ResNet-50 of He et al. (2016), table 1, for images of about 224 x 224."""
+    """The ResNet-50 of He et al. (2016), table 1, meant for images of about 224 x 224.
 
-    image_divisor = 32
+    Halves of height and width are rounded up, so that images of any size do.
+    """
+
+    image_divisor = 1
     split_points = ("conv2_x", "conv3_x", "conv4_x")
     default_split_points = ("conv3_x", "conv4_x")
 
 
 @dataclasses.dataclass(frozen=True)
 class VGG16Size:
-    """The 13 convolutions of configuration D of Simonyan and Zisserman (2015), with batch normalisation and one dense layer."""
+    """VGG-16 with batch normalisation: the 13 convolutions of Simonyan and Zisserman (2015), one dense layer."""
 
     image_divisor = 32
     split_points = ("block1", "block2", "block3", "block4")

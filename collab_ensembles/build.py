@@ -1,0 +1,159 @@
+"""From a configuration to a model, its optimizers and their learning rates: the one place that knows every system."""
+
+from collections.abc import Callable
+
+import keras
+
+from collab_ensembles import collaboration, environment, schedule
+from collab_ensembles.config import RunConfig
+from collab_ensembles.errors import ConfigError, one_line
+from collab_ensembles.models import (
+    DistillationModel,
+    EnsembleModel,
+    FeatureDifferenceModel,
+    Model,
+    MultiheadModel,
+    SingleModel,
+    SnapshotModel,
+)
+from collab_ensembles.models.distillation import mean_network
+from collab_ensembles.models.head_graph import build_head_graph, head_groups
+from collab_ensembles.networks.build import build_network, network_segments
+from collab_ensembles.networks.layer_factory import LayerFactory
+from collab_ensembles.networks.sizes import parse_network
+from collab_ensembles.optimizers import SGD, Adam
+from collab_ensembles.streams import Stream, generator
+
+Shape = tuple[int, int, int]
+Rate = Callable[[int], float]
+"""A learning rate by the epoch, counted from 0."""
+
+
+def build_model(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:
+    """The networks of a configuration, initialised from its seed, as one model, not compiled."""
+    return _BUILDERS[config.system](config, image_shape, num_classes)
+
+
+def compile_for_training(model: Model, config: RunConfig) -> None:
+    """Gives a model the optimizers that runs train with."""
+    if isinstance(model, FeatureDifferenceModel):
+        model.compile(optimizers=feature_difference_optimizers(config), jit_compile=environment.jit_compile())
+        return
+    optimizer: keras.Optimizer
+    if config.system == "ensemble":
+        optimizer = Adam(config.learning_rate)
+    else:
+        optimizer = SGD(config.learning_rate, momentum=0.9, nesterov=True, decay=_optimizer_decay(config))
+    model.compile(optimizer=optimizer, jit_compile=environment.jit_compile())
+    # Variables that appear while the training step is traced have it traced twice.
+    model.optimizer.build(model.trainable_variables)
+
+
+def learning_rates(config: RunConfig) -> dict[str, Rate]:
+    """The learning rate of each of the model's `optimizers()`."""
+    initial, epochs = config.learning_rate, config.epochs
+    if config.system == "ensemble":
+        return {"optimizer": lambda epoch: schedule.learning_rate(initial, epoch + 1, epochs)}
+    if config.system == "multihead":
+        return {"optimizer": lambda epoch: schedule.step(initial, epoch, epochs)}
+    if config.system == "snapshot":
+        return {"optimizer": lambda epoch: schedule.cosine_cycles(initial, epoch, epochs, config.snapshots)}
+    falling = dict.fromkeys(("cross_entropy", "similarity", "joint"), lambda e: schedule.exponential(initial, e))
+    return {
+        **falling,
+        "feature_difference": lambda epoch: config.feature_learning_rate,
+        "head": lambda epoch: config.head_learning_rate,
+    }
+
+
+def _optimizer_decay(config: RunConfig) -> float:
+    """Weight decay that is the optimizer's, on all variables, and not part of the objective, on kernels alone."""
+    return config.regularization_rate if config.system in ("fdl", "snapshot") else 0.0
+
+
+def _network(config: RunConfig, image_shape: Shape, num_classes: int, index: int, name: str) -> keras.Model:
+    return build_network(
+        config.members[index],
+        image_shape,
+        num_classes,
+        revision=config.resnet,
+        regularization_rate=config.regularization_rate - _optimizer_decay(config),
+        decay_scope=config.decay_scope,
+        precision=config.precision,
+        random=generator(config.seed, Stream.INITIALISATION, index),
+        name=name,
+    )
+
+
+def _networks(config: RunConfig, image_shape: Shape, num_classes: int) -> dict[str, keras.Model]:
+    names = config.member_names()
+    return {name: _network(config, image_shape, num_classes, index, name) for index, name in enumerate(names)}
+
+
+def _ensemble(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:
+    members = _networks(config, image_shape, num_classes)
+    if len(members) == 1:
+        return SingleModel(next(iter(members.values())))
+    cost = collaboration.by_name(config.method, config.target_gradient)
+    return EnsembleModel(members, cost, config.weight, config.pairing)
+
+
+def _multihead(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:
+    (member,) = config.members
+    if config.teacher:
+        return _distillation(config, image_shape, num_classes)
+    segments = network_segments(parse_network(member), num_classes)
+    names = [segment.name for segment in segments]
+    graph = build_head_graph(
+        segments,
+        image_shape,
+        head_groups(config.graph, config.heads, names, config.used_split_points(member)),
+        lambda head, prefix: LayerFactory(
+            generator(config.seed, Stream.INITIALISATION, head),
+            regularization_rate=config.regularization_rate,
+            precision=config.precision,
+            prefix=prefix,
+        ),
+        rescale=config.rescaling == "backprop",
+        target=lambda: _network(config, image_shape, num_classes, 0, member),
+    )
+    return MultiheadModel(
+        graph,
+        temperature=config.temperature,
+        beta=config.beta,
+        rescale_losses=config.rescaling == "loss",
+        alternating=config.optimization == "alternating",
+        target_gradient=config.target_gradient,
+        label_smoothing=config.label_smoothing,
+    )
+
+
+def _distillation(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:
+    student = _network(config, image_shape, num_classes, 0, "student")
+    teacher = mean_network([_loaded(path) for path in config.teacher], "teacher")
+    if teacher.input_shape[1:] != image_shape or teacher.output_shape[1:] != (num_classes,):
+        raise ConfigError(
+            f"--teacher={','.join(config.teacher)}: from images {teacher.input_shape[1:]} to "
+            f"{teacher.output_shape[-1]} logits; needed for {config.dataset}: from {image_shape} to {num_classes}"
+        )
+    return DistillationModel(student, teacher, temperature=config.temperature, beta=config.beta)
+
+
+def _loaded(path: str) -> keras.Model:
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:  # what damaged files raise has no end
+        raise ConfigError(f"--teacher={path}: not a Keras file that can be loaded ({one_line(error)})") from error
+
+
+def _snapshot(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:
+    names = config.member_names()
+    members = {name: _network(config, image_shape, num_classes, 0, name) for name in names}
+    return SnapshotModel(members, config.epochs)
+
+
+_BUILDERS: dict[str, Callable[[RunConfig, Shape, int], Model]] = {
+    "ensemble": _ensemble,
+    "multihead": _multihead,
+    "snapshot": _snapshot,
+}

@@ -1,0 +1,82 @@
+"""DistillationModel: one network that learns from the labels and from a trained teacher."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from collab_ensembles.models.model import Model, mean_cross_entropy
+
+Tensor = Any
+
+
+class DistillationModel(Model):
+    """The student's objective: beta times its cross-entropy, (1 - beta) T^2 times its distance from the teacher, decay.
+
+    The baseline of Song and Chai (2018), table 4, after Hinton et al. (2015). The distance is
+    `keras.distillation.LogitsDistillation`: the Kullback-Leibler divergence at temperature T, whose gradient is the
+    soft cross-entropy's. (`keras.distillation.Distiller` would bring a training step of its own, and leaves out the
+    layers' losses.) The statistics show the teacher as a second member, and both together.
+    """
+
+    def __init__(
+        self,
+        student: keras.Model,
+        teacher: keras.Model,
+        *,
+        temperature: float = 2.0,
+        beta: float = 0.5,
+        name: str | None = None,
+    ) -> None:
+        """Takes the network to train, and the teacher, which stays as it is.
+
+        Args:
+          student: from images to logits.
+          teacher: the same.
+          temperature: T, above 0.
+          beta: the share of the labels, above 0 and at most 1.
+          name: the model's name.
+
+        Raises:
+          ValueError: a number is not allowed, or the teacher has other classes.
+        """
+        super().__init__({"student": student, "teacher": teacher}, name=name)
+        if not 0 < beta <= 1:
+            raise ValueError(f"received beta {beta}; allowed: above 0 to 1")
+        if student.output_shape != teacher.output_shape:
+            raise ValueError(
+                f"the teacher gives {teacher.output_shape[1:]} logits and the student {student.output_shape[1:]}; "
+                "needed: the same classes"
+            )
+        teacher.trainable = False
+        self._beta = beta
+        self._distance = keras.distillation.LogitsDistillation(temperature=temperature)
+
+    def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
+        """Logits of student and teacher; the teacher is in inference mode and no gradient flows into it."""
+        images = keras.ops.cast(images, "float32")
+        student, teacher = self.members.values()
+        outputs = student(images, training=training), keras.ops.stop_gradient(teacher(images, training=False))
+        return [keras.ops.cast(output, "float32") for output in outputs]
+
+    def objective(self, labels: Tensor, logits: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """The student's objective, and the cost of each; see `Model.objective`."""
+        student, teacher = logits
+        _, costs = super().objective(labels, logits)
+        decay = sum(self.members["student"].losses)
+        hard = mean_cross_entropy(labels, student)
+        return self._beta * hard + (1 - self._beta) * self._distance.compute_loss(teacher, student) + decay, costs
+
+
+def mean_network(networks: Sequence[keras.Model], name: str) -> keras.Model:
+    """A network that gives the mean of the logits of several: an ensemble as one teacher.
+
+    Raises:
+      ValueError: their images or classes differ in shape.
+    """
+    shapes = {(network.input_shape[1:], network.output_shape[1:]) for network in networks}
+    if len(shapes) != 1:
+        raise ValueError(f"received networks from images to logits of different shapes: {sorted(shapes)}")
+    inputs = keras.Input(networks[0].input_shape[1:], name="images")
+    outputs = [network(inputs) for network in networks]
+    return keras.Model(inputs, sum(outputs) / len(outputs), name=name)

@@ -1,0 +1,94 @@
+"""From the name of a network to the network."""
+
+import keras
+import numpy as np
+
+from collab_ensembles.errors import ConfigError
+from collab_ensembles.networks import cifar_resnet, convnet, densenet, resnet50, segments, vgg
+from collab_ensembles.networks.layer_factory import LayerFactory
+from collab_ensembles.networks.resnet import build_resnet
+from collab_ensembles.networks.sizes import (
+    CifarResNetSize,
+    ConvNetSize,
+    DenseNetSize,
+    ResNet50Size,
+    ResNetSize,
+    Size,
+    VGG16Size,
+    parse_network,
+)
+
+
+def network_segments(size: Size, num_classes: int) -> list[segments.Segment]:
+    """The segments of a network; all but the last are named after `size.split_points`.
+
+    Raises:
+      ConfigError: it is a ResNet of Noel (2017), which is not made of segments.
+    """
+    match size:
+        case CifarResNetSize():
+            return cifar_resnet.segments(size, num_classes)
+        case DenseNetSize():
+            return densenet.segments(size, num_classes)
+        case ResNet50Size():
+            return resnet50.segments(size, num_classes)
+        case VGG16Size():
+            return vgg.segments(size, num_classes)
+        case ConvNetSize():
+            return convnet.segments(size, num_classes)
+    raise ConfigError(f"{size} is not made of segments and cannot be cut; allowed: networks such as resnet20")
+
+
+def build_network(
+    member: str,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    revision: str = "report",
+    regularization_rate: float = 1e-4,
+    decay_scope: str = "report",
+    precision: str = "float32",
+    random: np.random.Generator,
+    name: str,
+) -> keras.Model:
+    """A network from raw pixels, float32 [batch, height, width, channels], to logits [batch, num_classes].
+
+    Args:
+      member: see `sizes.FORMS`.
+      image_shape: (height, width, channels).
+      num_classes: the number of logits.
+      revision: of the ResNets of Noel (2017) alone; see `build_resnet`.
+      regularization_rate: s; each decayed kernel adds s * sum(w^2) / 2 to the model's losses.
+      decay_scope: of the same ResNets alone; in all other networks every kernel decays.
+      precision: see `LayerFactory`.
+      random: where the seeds of the kernels' initial values come from.
+      name: the model's name.
+
+    Raises:
+      ConfigError: there is no such network, or it does not take images of this size.
+    """
+    size = parse_network(member)
+    if isinstance(size, ResNetSize):
+        return build_resnet(
+            size,
+            image_shape,
+            num_classes,
+            revision=revision,
+            regularization_rate=regularization_rate,
+            decay_scope=decay_scope,
+            precision=precision,
+            random=random,
+            name=name,
+        )
+    _check_image_shape(member, size, image_shape)
+    factory = LayerFactory(random, regularization_rate=regularization_rate, precision=precision)
+    return segments.build(network_segments(size, num_classes), image_shape, factory, name)
+
+
+def _check_image_shape(member: str, size: Size, image_shape: tuple[int, int, int]) -> None:
+    height, width, _ = image_shape
+    divisor = size.image_divisor
+    if height % divisor or width % divisor:
+        raise ConfigError(
+            f"the height and width of images for {member} must be multiples of {divisor}; received {height} x {width}"
+        )

@@ -1,0 +1,20 @@
+"""What the convolutions of a network give out, for costs that compare features; Das and Dutta Roy (2022)."""
+
+import keras
+
+
+def convolutions(network: keras.Model) -> list[str]:
+    """The names of all convolution layers, shortcuts included, in order from the input."""
+    return [layer.name for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+
+
+def with_features(network: keras.Model) -> keras.Model:
+    """The same layers, with outputs [logits, feature 1, ..., feature D]: one feature a convolution.
+
+    A feature [batch, height, width, filters] is what a convolution layer gives out: before batch normalisation and
+    ReLU, or after the ReLU where that is the layer's own, as in `convnet`. Its dtype is the layer's, which is
+    bfloat16 in a network of mixed precision. Two convolutions at the same depth, such as those of a shortcut and
+    beside it, stand in the order in which Keras lists them, which the structure of the network alone decides.
+    """
+    features = [network.get_layer(name).output for name in convolutions(network)]
+    return keras.Model(network.inputs, [network.output, *features], name=network.name)
