@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,11 +32,15 @@ FURTHER_DATA = {
     "TrainErrorMean": "train_errors_mean",
     "Disagreement": "disagreement",
     "LogitDistance": "logit_distance",
+    "SimilarityLoss": "similarity_loss",
+    "FeatureDifference": "feature_difference",
 }
 PLAIN = "Single"
 """The paper's word for training without collaboration."""
 DEFAULT_SETTINGS = "default settings"
 _VARIED = ("method", "weight", "seed")
+# Snapshots are there to be compared with feature-difference ensembles, and share their defaults.
+_TOGETHER = {"fdl": "fdl or snapshot", "snapshot": "fdl or snapshot"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +60,12 @@ class Run:
 
     @property
     def method(self) -> str:
-        """CE, L1, L2, or `Single` for training without collaboration, as the paper's tables have it."""
+        """CE, L1, L2, or `Single` for training without collaboration, as the paper's tables have it.
+
+        Of other systems than `ensemble` the description, such as `resnet32, 4 heads hierarchical`.
+        """
+        if self.config.system != "ensemble":
+            return naming.describe_ensemble(self.config)
         return PLAIN if self.config.method == "None" else self.config.method
 
 
@@ -147,17 +157,26 @@ def without_rounding(value: float) -> float:
 
 
 def setting(config: RunConfig) -> str:
-    """What a run has in common with the others of its grid: all but data set, method, weight and seed.
+    """What a run has in common with the others of its grid: all but data set, seed, method and weight.
+
+    Of other systems than `ensemble` all but data set, seed, members, label noise and what belongs to the system alone:
+    the name of a row says these, see `naming.describe_ensemble`.
 
     Runs of different settings must not stand in one table. Settings at their default are not named.
     """
-    reference = RunConfig(dataset=config.dataset)
-    parts = []
+    parts = [] if config.system == "ensemble" else [f"system={_TOGETHER.get(config.system, config.system)}"]
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        if field.name not in (*_VARIED, "dataset") and value != getattr(reference, field.name):
+        if not _is_varied(field, config.system) and value != config.default_of(field):
             parts.append(f"{field.name}={','.join(value) if isinstance(value, tuple) else value}")
     return ", ".join(parts) or DEFAULT_SETTINGS
+
+
+def _is_varied(field: "dataclasses.Field[Any]", system: str) -> bool:
+    if system == "ensemble":
+        return field.name in (*_VARIED, "dataset")
+    of_row = field.name in ("system", "dataset", "members", "label_noise", "seed")
+    return of_row or system in field.metadata["systems"]
 
 
 def by_setting(runs: Iterable[Run]) -> dict[str, list[Run]]:
@@ -173,8 +192,9 @@ def to_frame(runs: Sequence[Run]) -> pd.DataFrame:
 
     Model is a member's name or `Ens`; Data is TestError, TestCost, TrainError or TrainCost (running
     averages, as published), TrainErrorMean or TrainCostMean (means over the epoch), and for `Ens`
-    Disagreement and LogitDistance (on the test set, see `collab_ensembles.models.model.DISAGREEMENT`).
-    Errors and disagreement are in percent.
+    Disagreement and LogitDistance (on the test set, see `collab_ensembles.models.model.DISAGREEMENT`);
+    of feature-difference ensembles also SimilarityLoss and FeatureDifference (on the training set, see
+    `collab_ensembles.models.fdl.QUANTITIES`). Errors and disagreement are in percent.
     """
     pieces = {}
     for run in runs:

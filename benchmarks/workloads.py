@@ -118,7 +118,7 @@ def train_with_keras(workload: Workload, clock: Clock) -> None:
         model.compile(optimizer=keras.optimizers.Adam(config.learning_rate, epsilon=1e-8))
         model.fit(images, labels, batch_size=workload.batch_size, **options)
     else:
-        run.compile_for_training(model, config.learning_rate)
+        run.compile_for_training(model, config)
         batches = BatchManager(images, labels, workload.batch_size)
         model.fit(batches.dataset(), **options)
 

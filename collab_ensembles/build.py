@@ -17,6 +17,7 @@ from collab_ensembles.models import (
     SnapshotModel,
 )
 from collab_ensembles.models.distillation import mean_network
+from collab_ensembles.models.fdl import feature_difference_optimizers
 from collab_ensembles.models.head_graph import build_head_graph, head_groups
 from collab_ensembles.networks.build import build_network, network_segments
 from collab_ensembles.networks.layer_factory import LayerFactory
@@ -146,6 +147,22 @@ def _loaded(path: str) -> keras.Model:
         raise ConfigError(f"--teacher={path}: not a Keras file that can be loaded ({one_line(error)})") from error
 
 
+def _feature_difference(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:
+    members = _networks(config, image_shape, num_classes)
+    head_seed = generator(config.seed, Stream.INITIALISATION, len(members)).integers(2**31 - 1)
+    return FeatureDifferenceModel(
+        members,
+        config.phases,
+        head_initializer=keras.initializers.GlorotUniform(int(head_seed)),
+        k=config.k,
+        k1=config.k1,
+        k2=config.k2,
+        bn_updates=config.bn_updates,
+        pretraining_epochs=config.pretraining_epochs,
+        seed=config.seed,
+    )
+
+
 def _snapshot(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:
     names = config.member_names()
     members = {name: _network(config, image_shape, num_classes, 0, name) for name in names}
@@ -155,5 +172,6 @@ def _snapshot(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:
 _BUILDERS: dict[str, Callable[[RunConfig, Shape, int], Model]] = {
     "ensemble": _ensemble,
     "multihead": _multihead,
+    "fdl": _feature_difference,
     "snapshot": _snapshot,
 }

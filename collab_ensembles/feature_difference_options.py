@@ -1,6 +1,7 @@
 """The settings of feature-difference ensembles (Das and Dutta Roy 2022), of snapshots, and their checks."""
 
 import dataclasses
+import math
 
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.fields import check_number, check_whole, option
@@ -74,5 +75,8 @@ class FeatureDifferenceOptions:
         if len(members) != 1:
             raise ConfigError(f"--members={','.join(members)}: --system=snapshot takes one network")
         check_whole("snapshots", self.snapshots, 2, 1000)
-        if self.snapshots > epochs:
-            raise ConfigError(f"--snapshots={self.snapshots} exceeds --epochs={epochs}; each cycle needs an epoch")
+        if math.ceil(epochs / self.snapshots) * (self.snapshots - 1) >= epochs:
+            raise ConfigError(
+                f"--snapshots={self.snapshots}: {epochs} epochs have fewer cycles of whole epochs; choose a divisor of "
+                "--epochs"
+            )

@@ -1,8 +1,10 @@
-"""The learning-rate schedule of Noel (2017), section 5.2: halved after 50, 75 and 90 % of the epochs."""
+"""Learning rates by the epoch, as the papers let them fall."""
+
+import math
 
 
 def learning_rate(initial: float, epoch: int, epochs: int) -> float:
-    """The learning rate of an epoch.
+    """Halved after 50, 75 and 90 % of the epochs: Noel (2017), section 5.2.
 
     The comparisons are the reference code's: halved from epoch E/2 and 3E/4 on, and after 9E/10.
     For 30 epochs the drops come at epochs 15, 23 and 28.
@@ -19,3 +21,41 @@ def learning_rate(initial: float, epoch: int, epochs: int) -> float:
     if 2 * epoch >= epochs:
         return initial / 2
     return initial
+
+
+def step(initial: float, epoch: int, epochs: int) -> float:
+    """Divided by 10 at 50 % and again at 75 % of the epochs.
+
+    Where exactly is our reading: from the first epoch on before which half, or three quarters, of the epochs are over.
+
+    Args:
+      initial: the rate of the first epochs.
+      epoch: counted from 0.
+      epochs: the length of the whole training.
+    """
+    if 4 * epoch >= 3 * epochs:
+        return initial / 100
+    if 2 * epoch >= epochs:
+        return initial / 10
+    return initial
+
+
+def exponential(initial: float, epoch: int) -> float:
+    """Das and Dutta Roy (2022): 1e-5 + initial exp(-0.03 epoch), and 2e-5 from epoch 220 on; epochs from 0."""
+    return 2e-5 if epoch >= 220 else 1e-5 + initial * math.exp(-0.03 * epoch)
+
+
+def cosine_cycles(initial: float, epoch: int, epochs: int, cycles: int) -> float:
+    """Cosine annealing with restarts: Loshchilov and Hutter (2017), as in Huang et al. (2017), equation 2.
+
+    Each cycle of L = ceil(epochs / cycles) epochs falls from `initial`, at its first epoch, along half a cosine that
+    would reach 0 an epoch after its last. The papers change the rate at each iteration, this function at each epoch.
+
+    Args:
+      initial: the rate at the beginning of each cycle.
+      epoch: counted from 0.
+      epochs: the length of the whole training.
+      cycles: how many there are, at most `epochs`.
+    """
+    length = math.ceil(epochs / cycles)
+    return initial / 2 * (math.cos(math.pi * (epoch % length) / length) + 1)

@@ -12,6 +12,7 @@ class Stream(enum.IntEnum):
     ORDER = 1
     AUGMENTATION = 2
     LABEL_NOISE = 3
+    PAIRS = 4
 
 
 def generator(seed: int, stream: Stream, *indices: int) -> np.random.Generator:

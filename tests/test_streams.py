@@ -24,4 +24,5 @@ def test_the_numbers_of_the_streams_stay() -> None:
         "ORDER": 1,
         "AUGMENTATION": 2,
         "LABEL_NOISE": 3,
+        "PAIRS": 4,
     }

@@ -50,7 +50,8 @@ class DistillationModel(Model):
             )
         teacher.trainable = False
         self._beta = beta
-        self._distance = keras.distillation.LogitsDistillation(temperature=temperature)
+        # Keras 3.15 compares bare logits, without a softmax, if the loss is its default, the string "kl_divergence".
+        self._distance = keras.distillation.LogitsDistillation(temperature, keras.losses.KLDivergence())
 
     def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
         """Logits of student and teacher; the teacher is in inference mode and no gradient flows into it."""

@@ -17,4 +17,4 @@ def with_features(network: keras.Model) -> keras.Model:
     beside it, stand in the order in which Keras lists them, which the structure of the network alone decides.
     """
     features = [network.get_layer(name).output for name in convolutions(network)]
-    return keras.Model(network.inputs, [network.output, *features], name=network.name)
+    return keras.Model(network.input, [network.output, *features], name=network.name)

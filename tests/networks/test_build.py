@@ -13,13 +13,12 @@ from collab_ensembles.networks.resnet import build_resnet
 from collab_ensembles.networks.sizes import NAMED_SIZES, ResNetSize, parse_network
 
 _SEGMENTED = ("resnet8", "resnet20", "densenet7-2", "densenet40-12", "resnet50", "vgg16", "convnet8")
-_SMALL = {"resnet8": (8, 8, 1), "densenet7-2": (8, 8, 1), "convnet4": (8, 8, 1), "vgg16": (32, 32, 1)}
-_EVERY = {**_SMALL, "resnet50": (8, 8, 1), "ST": (8, 8, 1)}
+_SMALL = ("resnet8", "densenet7-2", "convnet4")
 
 
-def _build(member: str, seed: int = 0, shape: tuple[int, int, int] | None = None, **options: object) -> keras.Model:
+def _build(member: str, seed: int = 0, shape: tuple[int, int, int] = (8, 8, 1), **options: object) -> keras.Model:
     random = np.random.default_rng(seed)
-    return build_network(member, shape or _EVERY[member], 5, random=random, name="net", **options)  # type: ignore[arg-type]
+    return build_network(member, shape, 5, random=random, name="net", **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("member", _SEGMENTED)
@@ -61,14 +60,14 @@ def test_segments_build_on_each_other() -> None:
     assert list(shapes("vgg16", (32, 32, 3))) == [(16, 16, 64), (8, 8, 128), (4, 4, 256), (2, 2, 512), (10,)]
 
 
-@pytest.mark.parametrize("member", _EVERY)
+@pytest.mark.parametrize("member", [*_SMALL, "ST"])
 def test_inputs_outputs_and_name(member: str) -> None:
     net = _build(member)
-    assert (net.name, net.input_shape, net.output_shape) == ("net", (None, *_EVERY[member]), (None, 5))
+    assert (net.name, net.input_shape, net.output_shape) == ("net", (None, 8, 8, 1), (None, 5))
     assert (net.input.dtype, net.output.dtype) == ("float32", "float32")
 
 
-@pytest.mark.parametrize("member", ["resnet8", "densenet7-2", "convnet4"])
+@pytest.mark.parametrize("member", _SMALL)
 def test_kernels_depend_on_the_seed_and_differ_from_each_other(member: str) -> None:
     first, again, other = (
         [v.numpy() for v in _build(member, seed).variables if "kernel" in v.path] for seed in (1, 1, 2)
@@ -78,12 +77,14 @@ def test_kernels_depend_on_the_seed_and_differ_from_each_other(member: str) -> N
     assert len({kernel.ravel()[0] for kernel in first}) == len(first)
 
 
-@pytest.mark.parametrize("member", ["resnet8", "densenet7-2", "vgg16"])
-def test_kernels_are_he_initialised(member: str) -> None:
-    for layer in _build(member).layers:
-        if hasattr(layer, "kernel") and layer.kernel.shape[-1] * layer.kernel.shape[-2] >= 1024:
-            kernel = layer.kernel.numpy()
-            assert kernel.std() == pytest.approx(np.sqrt(2 / np.prod(kernel.shape[:-1])), rel=0.05), layer.name
+def test_kernels_are_he_initialised() -> None:
+    """Of those with enough values to tell; the dense layer on what comes out of 512 filters included."""
+    kernels = [
+        variable.numpy() for variable in _build("vgg16", shape=(32, 32, 1)).variables if "kernel" in variable.path
+    ]
+    assert kernels[-1].shape == (512, 5)
+    for kernel in kernels[1:]:
+        assert kernel.std() == pytest.approx(np.sqrt(2 / np.prod(kernel.shape[:-1])), rel=0.05)
 
 
 @pytest.mark.parametrize("member", _SMALL)
@@ -97,7 +98,7 @@ def test_every_kernel_decays_and_nothing_else_in_either_scope(member: str) -> No
     assert not _build(member, regularization_rate=0.0).losses
 
 
-@pytest.mark.parametrize("member", _EVERY)
+@pytest.mark.parametrize("member", [*_SMALL, "ST"])
 def test_names_do_not_depend_on_what_was_built_before(member: str) -> None:
     keras.backend.clear_session()
     first, second = _build(member), _build(member, precision="mixed_bfloat16")
@@ -107,14 +108,13 @@ def test_names_do_not_depend_on_what_was_built_before(member: str) -> None:
     assert list(first.operations) == list(first.layers)
 
 
-@pytest.mark.parametrize("member", ["resnet8", "densenet7-2", "vgg16", "resnet50"])
+@pytest.mark.parametrize("member", ["resnet8", "densenet7-2"])
 def test_a_trunk_with_two_branches_is_one_model(member: str, rng: np.random.Generator) -> None:
     """Each branch with the trunk is the network itself, once it has its weights."""
-    shape, size = _EVERY[member], parse_network(member)
-    trunk, *rest = network_segments(size, 5)
+    trunk, *rest = network_segments(parse_network(member), 5)
     random = np.random.default_rng(1)
     factories = [LayerFactory(random, regularization_rate=0.1, prefix=p) for p in ("", "branch1_", "branch2_")]
-    inputs = keras.Input(shape, name="images")
+    inputs = keras.Input((8, 8, 1), name="images")
     shared = trunk.build(factories[0], inputs)
     outputs = []
     for factory in factories[1:]:
@@ -126,7 +126,7 @@ def test_a_trunk_with_two_branches_is_one_model(member: str, rng: np.random.Gene
     alone = _build(member)
     split = {layer.name for layer in alone.layers if any(f.name == f"branch1_{layer.name}" for f in graph.layers)}
     assert len(graph.layers) == len(alone.layers) + len(split)
-    images = rng.integers(0, 256, (3, *shape)).astype(np.float32)
+    images = rng.integers(0, 256, (3, 8, 8, 1)).astype(np.float32)
     received = [logits.numpy() for logits in graph(images)]
     for branch, logits in zip(("branch1_", "branch2_"), received, strict=True):
         for layer in alone.layers:

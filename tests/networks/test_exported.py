@@ -20,6 +20,7 @@ def without_our_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     registered: dict[str, Any] = keras.saving.get_custom_objects()
     for name in [name for name in registered if name.startswith("collab_ensembles")]:
         monkeypatch.delitem(registered, name)
+    assert not [name for name in keras.saving.get_custom_objects() if "collab_ensembles" in name]
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -54,9 +55,3 @@ def test_an_exported_network_loads_without_this_package(
     expected, received = net(images).numpy(), loaded(images).numpy()
     tolerance = 1e-5 if precision == "float32" else 0.05
     np.testing.assert_allclose(received, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
-
-
-@pytest.mark.usefixtures("without_our_layers")
-def test_keras_cannot_load_our_own_layers_by_their_registered_names(tmp_path: Path) -> None:
-    """So that the fixture, and with it the test above, is worth something."""
-    assert not [name for name in keras.saving.get_custom_objects() if "collab_ensembles" in name]
