@@ -151,6 +151,15 @@ def check_distinct(runs: Iterable[Run]) -> None:
         seen[key] = run
 
 
+def check_comparable(runs: Sequence[Run]) -> None:
+    """Raises DataError unless these are distinct runs of one data set in one setting."""
+    kinds = dict.fromkeys((run.config.dataset, setting(run.config)) for run in runs)
+    if len(kinds) != 1:
+        received = "; ".join(f"{dataset} ({setting})" for dataset, setting in kinds) or "no runs"
+        raise DataError(f"a table shows runs of one data set in one setting; received: {received}")
+    check_distinct(runs)
+
+
 def without_rounding(value: float) -> float:
     """The decimal number that was meant: 0.01 for 0.1**2, which is 0.010000000000000002."""
     return float(f"{value:.12g}")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import html
+import math
 import re
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ _LATEX_CHARACTERS = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 _SIGNED = re.compile(r"[+-][\d.]+")
@@ -115,6 +117,14 @@ def latex(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
         r"\end{tabular}",
     ]
     return "\n".join(lines)
+
+
+def number(value: float, form: str) -> str:
+    """A number as a format such as `.2f` writes it; nothing for NaN, and no sign for what is shown as zero."""
+    if math.isnan(value):
+        return ""
+    text = f"{value:{form}}"
+    return text if float(text) else text.lstrip("+-")
 
 
 def escape(text: str) -> str:

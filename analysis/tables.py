@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from absl import flags, logging
 
-from analysis import frame, table_text
+from analysis import frame, other_systems, table_notes, table_text
 from analysis.frame import PLAIN, Run
 from analysis.intervals import interval
-from analysis.table_text import Cell, Table
+from analysis.table_text import Cell, Table, number
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import DataError
@@ -83,7 +83,7 @@ def final_table(runs: Sequence[Run], quantity: str) -> pd.DataFrame:
     Raises:
       DataError: the runs differ in data set or setting, or a run is there twice.
     """
-    _check_comparable(runs)
+    frame.check_comparable(runs)
     what = QUANTITIES[quantity]
     models, rows = list(runs[0].statistics), _rows(runs)
     index = pd.MultiIndex.from_tuples(list(rows), names=["Method", "Weight"])
@@ -136,7 +136,7 @@ def report(runs: Sequence[Run], style: str, unfinished: Iterable[RunConfig] = ()
         for table in text_tables(group, left_out[setting])
     ]
     start = "% " if style == "latex" else ""
-    texts += [f"{start}{setting}: {_left_out(count)}" for setting, count in left_out.items() if setting not in groups]
+    texts += [f"{start}{setting}: {table_notes.left_out(count)}" for setting, count in left_out.items() if setting not in groups]
     return "\n\n".join(texts)
 
 
@@ -193,14 +193,6 @@ def paper_results() -> pd.DataFrame:
         return pd.read_csv(file)
 
 
-def _check_comparable(runs: Sequence[Run]) -> None:
-    kinds = dict.fromkeys((run.config.dataset, frame.setting(run.config)) for run in runs)
-    if len(kinds) != 1:
-        received = "; ".join(f"{dataset} ({setting})" for dataset, setting in kinds) or "no runs"
-        raise DataError(f"a table shows runs of one data set in one setting; received: {received}")
-    frame.check_distinct(runs)
-
-
 def _rows(runs: Sequence[Run]) -> dict[tuple[str, float], list[Run]]:
     """The runs of each (Method, Weight), in the order of the paper's tables."""
     rows: dict[tuple[str, float], list[Run]] = {}
@@ -226,22 +218,12 @@ def _table(runs: Sequence[Run], quantity: str, unfinished: int) -> Table:
     notes = [_BEST_NOTE] if QUANTITIES[quantity].best_epoch else []
     if table["Seeds"].max() > 1:
         notes.append(_INTERVAL_NOTE)
-    notes += _seeds_note(_rows(runs))
+    seeds = {f"{method} {weight:g}": [run.config.seed for run in row] for (method, weight), row in _rows(runs).items()}
+    notes += table_notes.seeds(seeds)
     if unfinished:
-        notes.append(_left_out(unfinished))
+        notes.append(table_notes.left_out(unfinished))
     heading = f"{catalogue.label(config.dataset)}, {title} ({frame.setting(config)})"
     return Table(heading, *_texts(table, quantity), notes)
-
-
-def _seeds_note(rows: dict[tuple[str, float], list[Run]]) -> list[str]:
-    seeds = {row: ", ".join(str(run.config.seed) for run in runs) for row, runs in rows.items()}
-    ((usual, _),) = Counter(seeds.values()).most_common(1)
-    others = [f"{method} {weight:g} has {own}" for (method, weight), own in seeds.items() if own != usual]
-    return [f"Rows differ in their seeds: {'; '.join(others)}; the others have {usual}."] if others else []
-
-
-def _left_out(count: int) -> str:
-    return "1 run is not finished and left out" if count == 1 else f"{count} runs are not finished and left out"
 
 
 def _texts(table: pd.DataFrame, quantity: str) -> tuple[list[str], list[list[Cell]]]:
@@ -261,8 +243,8 @@ def _column(table: pd.DataFrame, name: str, digits: int) -> list[Cell]:
     if name == "Seeds":
         return [Cell(str(int(count))) for count in table[name]]
     if name.endswith(" - paper"):
-        return [Cell(_number(value, f"+.{digits}f")) for value in table[name]]
-    texts = [_number(value, f".{digits}f") for value in table[name]]
+        return [Cell(number(value, f"+.{digits}f")) for value in table[name]]
+    texts = [number(value, f".{digits}f") for value in table[name]]
     # By what is shown, so that equal numbers are marked together.
     best = min(filter(None, texts), key=float, default="")
     additions = [""] * len(texts)
@@ -270,14 +252,6 @@ def _column(table: pd.DataFrame, name: str, digits: int) -> list[Cell]:
         ends = zip(table[f"{name} low"], table[f"{name} high"], strict=True)
         additions = ["" if math.isnan(low) else f"[{low:.{digits}f}, {high:.{digits}f}]" for low, high in ends]
     return [Cell(text, addition, text != "" and text == best) for text, addition in zip(texts, additions, strict=True)]
-
-
-def _number(value: float, form: str) -> str:
-    if math.isnan(value):
-        return ""
-    text = f"{value:{form}}"
-    # What is shown as zero has no sign.
-    return text if float(text) else text.lstrip("+-")
 
 
 def _long_cells(cells: pd.Series, model: str, what: Quantity) -> dict[str, float]:
@@ -295,7 +269,7 @@ def _main(arguments: list[str]) -> None:
     catalogue.check_name(flags.FLAGS.dataset)
     runs, unfinished = frame.read_all(flags.FLAGS.log_dir, flags.FLAGS.dataset)
     if flags.FLAGS.format == "csv" and unfinished:
-        logging.warning("%s", _left_out(len(unfinished)))
+        logging.warning("%s", table_notes.left_out(len(unfinished)))
     print(report(runs, flags.FLAGS.format, unfinished))
 
 

@@ -42,6 +42,16 @@ def song_chai_table3(settings: Settings) -> list[RunConfig]:
     return [_heads({**settings, "rescaling": way}, "simple", 4) for way in ("none", "loss", "backprop")]
 
 
+def song_chai_figure3(settings: Settings) -> list[RunConfig]:
+    """The lines of figure 3 of Song and Chai (2018), at one level of label noise: give one --label_noise after another."""
+    return [
+        _heads(settings, "single", 1),
+        _heads(settings, "instances", 2),
+        _heads(settings, "simple", 2),
+        _heads(settings, "hierarchical", 4),
+    ]
+
+
 def _heads(settings: Settings, graph: str, heads: int) -> RunConfig:
     return RunConfig(**{**settings, "system": "multihead", "graph": graph, "heads": heads})
 
@@ -67,6 +77,7 @@ GRIDS: dict[str, Grid] = {
     "noel": noel,
     "song-chai-table1": song_chai_table1,
     "song-chai-table3": song_chai_table3,
+    "song-chai-figure3": song_chai_figure3,
     "fdl-mnist": fdl_mnist,
 }
 

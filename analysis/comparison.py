@@ -1,0 +1,226 @@
+"""Arrangements of networks compared with each other: multi-head, feature-difference and snapshot runs.
+
+A row is an arrangement such as `resnet32, 4 heads hierarchical`. Errors, time and memory as in table 4 of Song and
+Chai (2018), which evaluates the first head alone, and of the whole ensemble besides.
+"""
+
+import dataclasses
+import math
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis import frame, table_notes, table_text
+from analysis.frame import Run
+from analysis.table_text import Cell, Table
+from collab_ensembles import naming
+from collab_ensembles.config import RunConfig
+from collab_ensembles.datasets import catalogue
+from collab_ensembles.feature_difference_options import PHASES
+
+MEMBER, ENSEMBLE = "first member", "ensemble"
+"""The two outputs that are compared."""
+BEST = "best epoch, "
+
+_GRAPHS = ("single", "instances", "simple", "hierarchical")
+_MIB = 2**20
+_OUTPUTS_NOTE = "The first member is the first head or network alone, of snapshots the last; the ensemble is all together."
+_COST_NOTE = (
+    "Time and memory of training as measured: wall-clock minutes, and by how much training raised the peak of the "
+    "process's memory; beside them in multiples of the same network trained alone."
+)
+_BEST_NOTE = (
+    "Of each run the lowest error of any epoch. Here the test set itself chooses the epoch, which is flattering; the "
+    "published accuracies of feature-difference ensembles are of this kind."
+)
+
+
+def rows_of(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """Runs by arrangement: networks by size, then label noise, then from the single network to the most heads.
+
+    The runs of a row differ in their seeds, and of distilled networks in their teachers. Where that gives two runs of
+    a seed, the rows also name the teachers.
+    """
+    rows: dict[str, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: _place(run.config)):
+        rows.setdefault(naming.describe_ensemble(run.config), []).append(run)
+    result: dict[str, list[Run]] = {}
+    for name, row in rows.items():
+        ambiguous = len({run.config.seed for run in row}) < len(row)
+        for run in row:
+            teachers = ", ".join(map(os.path.basename, run.config.teacher))
+            result.setdefault(f"{name} from {teachers}" if ambiguous else name, []).append(run)
+    return result
+
+
+def _place(config: RunConfig) -> tuple[Any, ...]:
+    network = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", config.members[0])]
+    arrangement = (config.system == "snapshot", bool(config.teacher), _GRAPHS.index(config.graph), config.heads)
+    phases = (len(config.members), config.phases == PHASES, len(config.phases), config.snapshots)
+    return (network, config.label_noise, arrangement, phases, naming.describe_ensemble(config), config.seed)
+
+
+def has_settings(config: RunConfig, **settings: Any) -> bool:
+    """Whether these are the settings of its system that are not at their default, and no label is noise."""
+    own = [field for field in dataclasses.fields(config) if config.system in field.metadata["systems"]]
+    expected = [settings.get(field.name, config.default_of(field)) for field in own]
+    return not config.label_noise and [getattr(config, field.name) for field in own] == expected
+
+
+def member_output(run: Run) -> str:
+    """The output that stands for a network of the group alone.
+
+    Head 1, without selection among the heads, as in Song and Chai (2018), section 4. Of snapshots the last one: it is
+    the network as the whole training leaves it.
+    """
+    return run.config.member_names()[-1 if run.config.system == "snapshot" else 0]
+
+
+def error(run: Run, output: str, best_epoch: bool = False) -> float:
+    """The test error in percent after the last epoch, or the lowest of any; NaN if there is no such output."""
+    if output not in run.statistics:
+        return math.nan
+    errors = run.statistics[output]["TestError"]
+    return float(errors.min() if best_epoch else errors.iloc[-1])
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
+    """The mean, and the standard deviation with n - 1 in the denominator: NaN for fewer than two values."""
+    if not values:
+        return math.nan, math.nan
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2:
+        return mean, math.nan
+    return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def compare(runs: Sequence[Run]) -> pd.DataFrame:
+    """Errors and costs of each arrangement; means over seeds.
+
+    Args:
+      runs: finished runs of one data set in one setting, of other systems than `ensemble`.
+
+    Returns:
+      A row for each arrangement, see `rows_of`. Columns: `runs`; test errors in percent after the last epoch, `first
+      member` and `ensemble`, and the lowest of any epoch, with `best epoch, ` in front, each followed by `<column> sd`,
+      the standard deviation over seeds; `seconds` and `memory` (bytes) of training; and `relative seconds` and
+      `relative memory`, both divided by those of the single network. What does not exist or was not recorded is NaN.
+
+    Raises:
+      DataError: the runs differ in data set or setting, or a run is there twice.
+    """
+    frame.check_comparable(runs)
+    rows = rows_of(runs)
+    table = pd.DataFrame({"runs": [len(row) for row in rows.values()]}, index=pd.Index(rows, name="arrangement"))
+    for prefix, best_epoch in (("", False), (BEST, True)):
+        for name in (MEMBER, ENSEMBLE):
+            values = [
+                mean_and_deviation([error(run, _output(run, name), best_epoch) for run in row]) for row in rows.values()
+            ]
+            table[f"{prefix}{name}"], table[f"{prefix}{name} sd"] = zip(*values, strict=True)
+    costs = {"seconds": lambda run: run.status.seconds, "memory": lambda run: run.status.training_memory}
+    baselines = [_single(row[0].config) for row in rows.values()]
+    for name, cost in costs.items():
+        # 0 stands for what was not recorded.
+        table[name] = [mean_and_deviation([cost(run) or math.nan for run in row])[0] for row in rows.values()]
+        table[f"relative {name}"] = table[name] / table[name].reindex(baselines).to_numpy()
+    return table
+
+
+def _output(run: Run, name: str) -> str:
+    return member_output(run) if name == MEMBER else "Ens"
+
+
+def _single(config: RunConfig) -> str:
+    """The row of the same network alone."""
+    noise = f", label_noise {config.label_noise}" if config.label_noise else ""
+    return f"{config.members[0]}, single{noise}"
+
+
+def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
+    """Two tables to be written in any style: final errors and costs, and the best epochs.
+
+    Arguments and errors are those of `analysis.tables.text_tables`.
+    """
+    table, rows = compare(runs), rows_of(runs)
+    config = runs[0].config
+    lengths = sorted({run.config.epochs for run in runs})
+    epochs = f"{lengths[0]} to {lengths[-1]}" if len(lengths) > 1 else str(lengths[0])
+    notes = [_OUTPUTS_NOTE]
+    notes += [table_notes.DEVIATION] if table["runs"].max() > 1 else []
+    notes += table_notes.seeds({name: [run.config.seed for run in row] for name, row in rows.items()})
+    notes += [table_notes.left_out(unfinished)] if unfinished else []
+    columns = {
+        "": {
+            MEMBER: cells_of(table[MEMBER], table[f"{MEMBER} sd"]),
+            ENSEMBLE: cells_of(table[ENSEMBLE], table[f"{ENSEMBLE} sd"]),
+            "minutes": _numbers(table["seconds"] / 60, ".1f"),
+            "time / single": _numbers(table["relative seconds"], ".2f"),
+            "MiB": _numbers(table["memory"] / _MIB, ".0f"),
+            "memory / single": _numbers(table["relative memory"], ".2f"),
+        },
+        BEST: {name: cells_of(table[BEST + name], table[f"{BEST}{name} sd"]) for name in (MEMBER, ENSEMBLE)},
+    }
+    titles = {
+        "": f"final test error in % after {epochs} epochs, time and memory of training",
+        BEST: f"best test error over {epochs} epochs in %",
+    }
+    own_notes = {"": [_COST_NOTE], BEST: [_BEST_NOTE]}
+    label, setting = catalogue.label(config.dataset), frame.setting(config)
+    return [
+        _text_table(f"{label}, {titles[kind]} ({setting})", table, columns[kind], own_notes[kind] + notes)
+        for kind in ("", BEST)
+    ]
+
+
+def _text_table(heading: str, table: pd.DataFrame, columns: dict[str, list[Cell]], notes: Sequence[str]) -> Table:
+    """Columns with nothing in them are left out, and so are the numbers of runs if each is one."""
+    if table["runs"].max() > 1:
+        columns = {"runs": [Cell(str(count)) for count in table["runs"]], **columns}
+    columns = {name: cells for name, cells in columns.items() if any(cell.text for cell in cells)}
+    rows = [[Cell(str(name)), *cells] for name, *cells in zip(table.index, *columns.values(), strict=True)]
+    return Table(heading, ["arrangement", *columns], rows, notes)
+
+
+def cells_of(means: Iterable[float], deviations: Iterable[float]) -> list[Cell]:
+    """Cells such as `6.66 ± 0.21`, of one seed `6.66`, empty for NaN."""
+    return [
+        Cell(table_text.number(mean, ".2f"), "" if math.isnan(deviation) else f"± {deviation:.2f}")
+        for mean, deviation in zip(means, deviations, strict=True)
+    ]
+
+
+def _numbers(values: Iterable[float], form: str) -> list[Cell]:
+    return [Cell(table_text.number(value, form)) for value in values]
+
+
+def long_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """A row for each arrangement and output, for runs of one data set in one setting.
+
+    Columns: setting, arrangement, model, seeds (how many runs); test_error_percent (last epoch),
+    best_test_error_percent (lowest of any epoch) and test_cost (last epoch), means over seeds, each followed by its
+    standard deviation, `<column>_sd`; training_seconds and training_memory_bytes, means over seeds.
+
+    Raises:
+      DataError: the runs differ in data set or setting, or a run is there twice.
+    """
+    costs = compare(runs)
+    result = []
+    for arrangement, row in rows_of(runs).items():
+        for output in row[0].statistics:
+            cells: dict[str, Any] = {"setting": frame.setting(row[0].config), "arrangement": arrangement}
+            cells |= {"model": output, "seeds": len(row)}
+            quantities = {
+                "test_error_percent": [error(run, output) for run in row],
+                "best_test_error_percent": [error(run, output, best_epoch=True) for run in row],
+                "test_cost": [float(run.statistics[output]["TestCost"].iloc[-1]) for run in row],
+            }
+            for name, values in quantities.items():
+                cells[name], cells[f"{name}_sd"] = mean_and_deviation(values)
+            cells["training_seconds"] = costs.loc[arrangement, "seconds"]
+            cells["training_memory_bytes"] = costs.loc[arrangement, "memory"]
+            result.append(cells)
+    return pd.DataFrame(result)

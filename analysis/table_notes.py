@@ -1,0 +1,19 @@
+"""What is written under tables of several kinds."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+DEVIATION = "Behind ±: the standard deviation over the runs, which differ in their seeds."
+
+
+def seeds(rows: Mapping[str, Sequence[int]]) -> list[str]:
+    """A note if rows, given by name with their seeds, differ in them; otherwise none."""
+    texts = {row: ", ".join(map(str, own)) for row, own in rows.items()}
+    ((usual, _),) = Counter(texts.values()).most_common(1)
+    others = [f"{row} has {own}" for row, own in texts.items() if own != usual]
+    return [f"Rows differ in their seeds: {'; '.join(others)}; the others have {usual}."] if others else []
+
+
+def left_out(count: int) -> str:
+    """How many runs are not in a table."""
+    return "1 run is not finished and left out" if count == 1 else f"{count} runs are not finished and left out"
