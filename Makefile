@@ -17,7 +17,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test faults check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep bench clean
+.PHONY: help install test faults check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo bench clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -58,6 +58,19 @@ notmnist-sweep: install ## the 13 ensembles on notMNIST (a day)
 
 cifar10-sweep: install ## the 13 ensembles on CIFAR-10 (hours)
 	$(call sweep,cifar10)
+
+HEADS_DEMO := --grid=song-chai-figure3 --dataset=cifar10 --members=resnet20 --train_limit=10000 --epochs=8
+
+heads-demo: install ## one network, and heads that teach each other, without and with label noise (CIFAR-10, an hour)
+	for noise in 0 0.4; do \
+		$(RUN) -m experiments.sweep $(HEADS_DEMO) --label_noise=$$noise --log_dir=$(LOG_DIR)/heads-demo $(SWEEP_FLAGS) || exit $$?; \
+	done
+	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/heads-demo --out=$(LOG_DIR)/heads-demo/report.html
+
+fdl-demo: install ## one network against two that learn to differ (MNIST, three seeds, half an hour)
+	$(RUN) -m experiments.sweep --grid=fdl-mnist --dataset=mnist --train_limit=20000 --epochs=10 --seeds=0,1,2 \
+		--log_dir=$(LOG_DIR)/fdl-demo $(SWEEP_FLAGS)
+	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/fdl-demo --out=$(LOG_DIR)/fdl-demo/report.html
 
 bench: install ## measure speed and memory (a quarter of an hour); PyTorch too, if it is there
 	$(RUN) -m benchmarks.bench

@@ -27,9 +27,13 @@ BEST = "best epoch, "
 
 _GRAPHS = ("single", "instances", "simple", "hierarchical")
 _MIB = 2**20
-_OUTPUTS_NOTE = "The first member is the first head or network alone, of snapshots the last; the ensemble is all together."
+_SECONDS = {"seconds": 1, "minutes": 60}
+_LONG = 120
+_OUTPUTS_NOTE = (
+    "The first member is the first head or network alone, of snapshots the last; the ensemble is all together."
+)
 _COST_NOTE = (
-    "Time and memory of training as measured: wall-clock minutes, and by how much training raised the peak of the "
+    "Time and memory of training as measured: wall-clock time, and by how much training raised the peak of the "
     "process's memory; beside them in multiples of the same network trained alone."
 )
 _BEST_NOTE = (
@@ -153,11 +157,12 @@ def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
     notes += [table_notes.DEVIATION] if table["runs"].max() > 1 else []
     notes += table_notes.seeds({name: [run.config.seed for run in row] for name, row in rows.items()})
     notes += [table_notes.left_out(unfinished)] if unfinished else []
+    unit = "minutes" if table["seconds"].max() > _LONG else "seconds"
     columns = {
         "": {
             MEMBER: cells_of(table[MEMBER], table[f"{MEMBER} sd"]),
             ENSEMBLE: cells_of(table[ENSEMBLE], table[f"{ENSEMBLE} sd"]),
-            "minutes": _numbers(table["seconds"] / 60, ".1f"),
+            unit: _numbers(table["seconds"] / _SECONDS[unit], ".1f"),
             "time / single": _numbers(table["relative seconds"], ".2f"),
             "MiB": _numbers(table["memory"] / _MIB, ".0f"),
             "memory / single": _numbers(table["relative memory"], ".2f"),

@@ -34,7 +34,7 @@ _BEST_NOTE = (
 
 
 def published() -> pd.DataFrame:
-    """The accuracies in percent on the poster: columns dataset (as file names spell it), network, row, accuracy_percent."""
+    """The accuracies on the poster: columns dataset (as file names spell it), network, row, accuracy_percent."""
     path = importlib.resources.files("analysis").joinpath("reference/das_2022.csv")
     with path.open(encoding="utf-8") as file:
         return pd.read_csv(file)

@@ -1,5 +1,8 @@
 """Figures A.1 to A.6 and B.1 to B.3 of Noel (2017), and further ones, from the runs of a log directory.
 
+Runs of other systems have those of their papers: figures 3 and 4 of Song and Chai (2018), and those of Das and Dutta
+Roy (2022).
+
 Each method has a family of colours: CE blue, L2 purple, L1 green, the plain ensemble grey. With
 several seeds lines are means, and bands and bars their 95 % bootstrap intervals.
 
@@ -10,9 +13,8 @@ Example:
 import contextlib
 import functools
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from absl import flags
@@ -20,8 +22,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from analysis import drawing, frame, label_noise, tables, weight_distributions
+from analysis import feature_difference_figures as fdl_figures
 from analysis import figure_style as style
-from analysis import frame, tables
+from analysis.drawing import Drawing
 from analysis.frame import PLAIN, Run
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import ConfigError, DataError
@@ -271,59 +275,42 @@ def disagreement(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
     return axes
 
 
-class Drawing(NamedTuple):
-    """A figure that can be drawn.
-
-    Attributes:
-      name: of its files, without ending.
-      caption: a sentence.
-      draw: draws it; raises DataError if the runs do not have what it shows.
-    """
-
-    name: str
-    caption: str
-    draw: Callable[[], Figure]
-
-
 def drawings(runs: Sequence[Run], paper_axes: bool = False) -> Iterator[Drawing]:
-    """All figures of runs of one data set in one setting; see the functions above."""
-    label, members, setting = (
-        catalogue.label(runs[0].config.dataset),
-        runs[0].config.member_names(),
-        frame.setting(runs[0].config),
-    )
-    setting = "" if setting == frame.DEFAULT_SETTINGS else "_" + re.sub(r"[^\w.=-]+", "_", setting)
+    """All figures of runs of one data set in one setting; see the functions above, and the modules of other systems."""
+    if runs[0].config.system != "ensemble":
+        of_system = (label_noise, weight_distributions) if runs[0].config.system == "multihead" else (fdl_figures,)
+        for module in of_system:
+            yield from module.drawings(runs)
+        return
+    label, members = catalogue.label(runs[0].config.dataset), runs[0].config.member_names()
+    setting = drawing.ending(runs).removeprefix(f"_{label.lower()}")
     end = f"_{label.lower()}{{}}{setting}".format
     place = list(PAPER_ERRORS).index(label) if label in PAPER_ERRORS else None
     for index, model in enumerate(members):
         number = "" if place is None or members != ("ST", "M") else str(1 + 2 * place + index)
         draw = functools.partial(last_epochs, runs, model, paper_axes=paper_axes)
         caption = f"{_numbered('A', number)}Test error of {model} in the last {LAST_EPOCHS} epochs."
-        yield Drawing(f"a{number}{end(f'_{model.lower()}')}", caption, functools.partial(_figure, draw, 3, (11.5, 4.9)))
+        yield Drawing(
+            f"a{number}{end(f'_{model.lower()}')}", caption, functools.partial(drawing.figure, draw, 3, (11.5, 4.9))
+        )
     number = "" if place is None else str(1 + place)
     caption = f"{_numbered('B', number)}The plain ensemble and {_name(*COMPARED)} over all epochs."
     yield Drawing(f"b{number}{end('')}", caption, functools.partial(_training_figure, runs, paper_axes))
-    weights = functools.partial(_figure, functools.partial(alpha, runs), 3, (11.5, 4.9))
+    weights = functools.partial(drawing.figure, functools.partial(alpha, runs), 3, (11.5, 4.9))
     yield Drawing(f"alpha{end('')}", "Final test error as the weight of the collaboration cost varies.", weights)
-    differences = functools.partial(_figure, functools.partial(disagreement, runs), 2, (11.5, 4.6))
+    differences = functools.partial(drawing.figure, functools.partial(disagreement, runs), 2, (11.5, 4.6))
     yield Drawing(f"disagreement{end('')}", "How differently the members answer.", differences)
 
 
 def all_figures(runs: Sequence[Run]) -> Iterator[tuple[Figure, str]]:
     """Those figures that can be drawn from runs of one data set in one setting, with their captions."""
-    for drawing in drawings(runs):
+    for each in drawings(runs):
         with contextlib.suppress(DataError):
-            yield drawing.draw(), drawing.caption
+            yield each.draw(), each.caption
 
 
 def _numbered(letter: str, number: str) -> str:
     return f"Figure {letter}.{number}. " if number else ""
-
-
-def _figure(draw: Callable[[Sequence[Axes]], object], panels: int, size: tuple[float, float]) -> Figure:
-    figure = Figure(figsize=size, layout="constrained")
-    draw([figure.add_subplot(1, panels, place + 1) for place in range(panels)])
-    return figure
 
 
 def _training_figure(runs: Sequence[Run], paper_axes: bool) -> Figure:
@@ -342,13 +329,13 @@ def _main(arguments: list[str]) -> None:
     if flags.FLAGS.paper_axes:
         in_paper(runs)
     for group in frame.by_setting(runs).values():
-        for drawing in drawings(group, flags.FLAGS.paper_axes):
+        for each in drawings(group, flags.FLAGS.paper_axes):
             try:
-                figure = drawing.draw()
+                figure = each.draw()
             except DataError as error:
-                print(f"skipped {drawing.name}: {error}")
+                print(f"skipped {each.name}: {error}")
             else:
-                print(*style.save(figure, flags.FLAGS.out, drawing.name), sep="\n")
+                print(*style.save(figure, flags.FLAGS.out, each.name), sep="\n")
 
 
 if __name__ == "__main__":

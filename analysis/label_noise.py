@@ -27,9 +27,7 @@ def noise_levels(runs: Sequence[Run]) -> dict[str, dict[float, np.ndarray]]:
         name = naming.describe_ensemble(dataclasses.replace(run.config, label_noise=0.0))
         errors = levels.setdefault(name, {}).setdefault(100 * run.config.label_noise, [])
         errors.append(comparison.error(run, comparison.member_output(run)))
-    return {
-        name: {level: np.array(line[level]) for level in sorted(line)} for name, line in levels.items()
-    }
+    return {name: {level: np.array(line[level]) for level in sorted(line)} for name, line in levels.items()}
 
 
 def error_by_noise(runs: Sequence[Run], axes: Axes) -> Axes:
@@ -77,8 +75,10 @@ def drawings(runs: Sequence[Run]) -> Iterator[Drawing]:
     """Figure 3 for each network of runs of one data set in one setting."""
     for network in dict.fromkeys(run.config.members[0] for run in runs):
         own = [run for run in runs if run.config.members[0] == network]
-        draw = functools.partial(
-            drawing.figure, lambda panels, own=own: error_by_noise(own, panels[0]), 1, (7, 5.4)
-        )
+        draw = functools.partial(drawing.figure, functools.partial(_on_first, own), 1, (7, 5.4))
         caption = f"Test error of {network} against label noise, as in figure 3 of Song and Chai (2018)."
         yield Drawing(f"label_noise_{network}{drawing.ending(runs)}", caption, draw)
+
+
+def _on_first(runs: Sequence[Run], axes: Sequence[Axes]) -> None:
+    error_by_noise(runs, axes[0])

@@ -1,13 +1,11 @@
-"""Tables and figures of multi-head, feature-difference and snapshot runs: for each system those of its paper."""
+"""Tables of multi-head, feature-difference and snapshot runs: the comparison, and those of the system's paper."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis import comparison, feature_difference, feature_difference_figures, label_noise, song_chai
-from analysis import weight_distributions as weights
-from analysis.drawing import Drawing
+from analysis import comparison, feature_difference, song_chai
 from analysis.frame import Run
 from analysis.table_text import Table
 from collab_ensembles.config import RunConfig
@@ -20,15 +18,6 @@ def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
     """
     of_paper = song_chai if runs[0].config.system == "multihead" else feature_difference
     return [*comparison.text_tables(runs, unfinished), *of_paper.text_tables(runs)]
-
-
-def drawings(runs: Sequence[Run]) -> Iterator[Drawing]:
-    """All figures of runs of one data set in one setting."""
-    if runs[0].config.system == "multihead":
-        yield from label_noise.drawings(runs)
-        yield from weights.drawings(runs)
-    else:
-        yield from feature_difference_figures.drawings(runs)
 
 
 def long_table(runs: Sequence[Run]) -> pd.DataFrame:

@@ -6,26 +6,22 @@ Example:
   python -m analysis.report --log_dir=runs --out=report.html
 """
 
-import dataclasses
 import json
 import os
-import shlex
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 from absl import flags
 
-from analysis import claims, contents, efficiency, figures, frame, html_page, tables
+from analysis import claims, contents, efficiency, figures, frame, html_page, table_text, tables, weight_distributions
+from analysis.commands import training_commands
 from analysis.contents import Entry
 from analysis.frame import PLAIN, Run
 from collab_ensembles import files, naming
-from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import ConfigError, DataError
-from experiments import command_line, config_flags
-from experiments.grids import plan
+from experiments import command_line
 
 _VERDICT_CLASSES = {claims.HOLDS: "holds", claims.FAILS: "not", claims.UNDECIDED: "undecided"}
 
@@ -87,43 +83,34 @@ def _group(runs: Sequence[Run], label: str, log_dir: str) -> list[str]:
     """All about the runs of one data set in one setting."""
     seeds = sorted({run.config.seed for run in runs})
     ensembles = {(run.method, run.config.weight) for run in runs}
+    is_noel = runs[0].config.system == "ensemble"
+    drawn = [html_page.picture(figure, caption) for figure, caption in figures.all_figures(runs)]
     parts = [
         html_page.paragraph(
-            f"{len(ensembles)} ensembles, {len(seeds)} seed{'s' if len(seeds) > 1 else ''} "
-            f"({', '.join(map(str, seeds))}), {runs[0].config.epochs} epochs."
+            f"{len(ensembles)} {'ensembles' if is_noel else 'arrangements'}, {len(seeds)} "
+            f"seed{'s' if len(seeds) > 1 else ''} ({', '.join(map(str, seeds))}), {_epochs(runs)} epochs."
         ),
-        html_page.preformatted(_command(runs, log_dir)),
+        html_page.preformatted(training_commands(runs, log_dir)),
         html_page.heading("Final results", 3),
         *tables.html_tables(runs),
-        html_page.heading("Claims", 3),
-        *_claims(runs, label),
-        html_page.heading("Figures", 3),
-        *(html_page.picture(figure, caption) for figure, caption in figures.all_figures(runs)),
-        *_cost_in_use(runs, log_dir, label),
+        *([html_page.heading("Claims", 3), *_claims(runs, label)] if is_noel else []),
+        *([html_page.heading("Figures", 3), *drawn] if drawn else []),
+        *(_cost_in_use(runs, log_dir, label) if is_noel else _weights(runs)),
         html_page.heading("Times", 3),
         html_page.table(_times(runs)),
     ]
     return parts
 
 
-def _command(runs: Sequence[Run], log_dir: str) -> str:
-    """What trains these runs again."""
-    seeds = sorted({run.config.seed for run in runs})
-    base = dataclasses.replace(runs[0].config, method="None", weight=1.0, seed=0)
-    is_grid = len(base.members) > 1 and {run.config for run in runs} == set(plan("noel", _settings(base), seeds))
-    if is_grid:
-        options = ["--grid=noel", *config_flags.arguments(base), f"--seeds={','.join(map(str, seeds))}"]
-        return shlex.join(["python", "-m", "experiments.sweep", *options, f"--log_dir={log_dir}"])
-    return "\n".join(
-        shlex.join(["python", "-m", "experiments.train", *config_flags.arguments(run.config), f"--log_dir={log_dir}"])
-        for run in runs
-    )
+def _epochs(runs: Sequence[Run]) -> str:
+    """One number, or two where networks of one setting have defaults of their own."""
+    lengths = [run.config.epochs for run in runs]
+    return " to ".join(map(str, sorted({min(lengths), max(lengths)})))
 
 
-def _settings(config: RunConfig) -> dict[str, Any]:
-    """The settings of a run but for those that a grid varies."""
-    names = [field.name for field in dataclasses.fields(config) if field.name not in ("method", "weight", "seed")]
-    return {name: getattr(config, name) for name in names}
+def _weights(runs: Sequence[Run]) -> list[str]:
+    """The spread of the weights of each layer, where the runs have what figure 4 of their paper compares."""
+    return [table_text.write(table, "html") for table in weight_distributions.text_tables(runs)]
 
 
 def _claims(runs: Sequence[Run], label: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import frame, table_notes
-from analysis.comparison import error, cells_of, has_settings, mean_and_deviation
+from analysis.comparison import cells_of, error, has_settings, mean_and_deviation
 from analysis.frame import Run
 from analysis.table_text import Cell, Table
 from collab_ensembles.config import RunConfig
@@ -159,7 +159,7 @@ def text_tables(runs: Sequence[Run]) -> list[Table]:
         cells = layout_table(runs, number)
         networks = [network for network, own in cells.groupby("network", sort=False) if _has_two_rows(own)]
         if "single" in layout.outputs:
-            for network in networks:
+            for network in map(str, networks):
                 own = cells[cells["network"] == network]
                 columns = {_NAMES.get(output, output): own[own["output"] == output] for output in layout.outputs}
                 tables.append(_text_table(runs, number, columns, f" of {network}"))

@@ -1,5 +1,7 @@
 """Test errors and costs at the end of training, laid out as in figures A.7 to A.12 of Noel (2017).
 
+Runs of other systems have tables of their own: errors, time and memory of each arrangement, and those of their papers.
+
 Example:
   python -m analysis.tables --log_dir=runs --dataset=mnist --format=markdown
 """
@@ -19,7 +21,6 @@ from analysis.intervals import interval
 from analysis.table_text import Cell, Table, number
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
-from collab_ensembles.errors import DataError
 from experiments import command_line
 
 METHODS = ("CE", "L1", "L2", PLAIN)
@@ -120,7 +121,7 @@ def report(runs: Sequence[Run], style: str, unfinished: Iterable[RunConfig] = ()
 
     Args:
       runs: finished runs of one data set.
-      style: `markdown` or `latex` for one table for each of QUANTITIES, `csv` for `long_table`.
+      style: `markdown` or `latex` for the tables of `text_tables`, `csv` for `long_table`.
       unfinished: the settings of runs that are left out; how many is said under the tables (not in CSV).
 
     Raises:
@@ -136,17 +137,21 @@ def report(runs: Sequence[Run], style: str, unfinished: Iterable[RunConfig] = ()
         for table in text_tables(group, left_out[setting])
     ]
     start = "% " if style == "latex" else ""
-    texts += [f"{start}{setting}: {table_notes.left_out(count)}" for setting, count in left_out.items() if setting not in groups]
+    texts += [
+        f"{start}{setting}: {table_notes.left_out(count)}"
+        for setting, count in left_out.items()
+        if setting not in groups
+    ]
     return "\n\n".join(texts)
 
 
 def html_tables(runs: Sequence[Run]) -> list[str]:
-    """One HTML fragment for each of QUANTITIES; arguments and errors are those of `final_table`."""
+    """One HTML fragment for each of `text_tables`; arguments and errors are those of `final_table`."""
     return [table_text.write(table, "html") for table in text_tables(runs)]
 
 
 def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
-    """One table for each of QUANTITIES, to be written in any style.
+    """One table for each of QUANTITIES, or those of `analysis.other_systems`, to be written in any style.
 
     Args:
       runs: finished runs of one data set in one setting.
@@ -155,6 +160,8 @@ def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
     Raises:
       DataError: the runs differ in data set or setting, or a run is there twice.
     """
+    if runs and runs[0].config.system != "ensemble":
+        return other_systems.text_tables(runs, unfinished)
     return [_table(runs, quantity, unfinished) for quantity in QUANTITIES]
 
 
@@ -165,21 +172,29 @@ def long_table(runs: Sequence[Run]) -> pd.DataFrame:
     best_test_error_percent (lowest of any epoch) and test_cost (last epoch), each followed by its 95 %
     bootstrap interval, `<column>_low` and `<column>_high`, empty for one seed; and for
     test_error_percent and test_cost the paper's value, `paper_<column>`, and ours less the paper's,
-    `<column>_minus_paper`, empty where the paper has nothing to compare.
+    `<column>_minus_paper`, empty where the paper has nothing to compare. Runs of other systems have the
+    columns of `analysis.other_systems.long_table`; those of the same name are shared, others stay empty.
 
     Raises:
       DataError: the runs are of several data sets, or a run is there twice.
     """
+    parts = [
+        _ensemble_table(setting, group) if group[0].config.system == "ensemble" else other_systems.long_table(group)
+        for setting, group in frame.by_setting(runs).items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _ensemble_table(setting: str, group: Sequence[Run]) -> pd.DataFrame:
     rows = []
-    for setting, group in frame.by_setting(runs).items():
-        tables = {quantity: final_table(group, quantity) for quantity in QUANTITIES}
-        for method, weight in tables["error"].index:
-            for model in group[0].statistics:
-                row = {"setting": setting, "method": method, "weight": weight, "model": model}
-                row["seeds"] = int(tables["error"].loc[(method, weight), "Seeds"])
-                for quantity, table in tables.items():
-                    row |= _long_cells(table.loc[(method, weight)], model, QUANTITIES[quantity])
-                rows.append(row)
+    tables = {quantity: final_table(group, quantity) for quantity in QUANTITIES}
+    for method, weight in tables["error"].index:
+        for model in group[0].statistics:
+            row = {"setting": setting, "method": method, "weight": weight, "model": model}
+            row["seeds"] = int(tables["error"].loc[(method, weight), "Seeds"])
+            for quantity, table in tables.items():
+                row |= _long_cells(table.loc[(method, weight)], model, QUANTITIES[quantity])
+            rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -43,7 +43,7 @@ def song_chai_table3(settings: Settings) -> list[RunConfig]:
 
 
 def song_chai_figure3(settings: Settings) -> list[RunConfig]:
-    """The lines of figure 3 of Song and Chai (2018), at one level of label noise: give one --label_noise after another."""
+    """The lines of figure 3 of Song and Chai (2018), at one level of --label_noise."""
     return [
         _heads(settings, "single", 1),
         _heads(settings, "instances", 2),

@@ -1,5 +1,7 @@
 """Order, augmentation and batches as pure functions of (seed, epoch)."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -59,23 +61,27 @@ def test_unknown_shuffles_and_batch_sizes_are_refused(images: np.ndarray) -> Non
             BatchManager(images, LABELS, batch_size)
 
 
-def _shifted_by_hand(image: np.ndarray, down: int, right: int) -> np.ndarray:
-    """Nearest fill through padding with the border, unlike the clipped indices of the code."""
-    padded = np.pad(image, [(4, 4), (4, 4), (0, 0)], mode="edge")
+def _shifted_by_hand(image: np.ndarray, down: int, right: int, mode: Any) -> np.ndarray:
+    """By padding and cropping, unlike the indices of the code."""
+    padded = np.pad(image, [(4, 4), (4, 4), (0, 0)], mode=mode)
     height, width, _ = image.shape
     return padded[4 - down : 4 - down + height, 4 - right : 4 - right + width]
 
 
-def test_augmented_images_are_shifts_of_up_to_an_eighth(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(("black_border", "mode"), [(False, "edge"), (True, "constant")])
+def test_augmented_images_are_shifts_of_up_to_an_eighth(
+    black_border: bool, mode: str, rng: np.random.Generator
+) -> None:
     images = rng.integers(0, 256, (300, 16, 8, 3), np.uint8)
-    received = Augmentation((16, 8, 3), 300, mirror=False, seed=1, epoch=0)(images, slice(0, 300))
+    augment = Augmentation((16, 8, 3), 300, mirror=False, seed=1, epoch=0, black_border=black_border)
+    received = augment(images, slice(0, 300))
     seen = set()
     for image, result in zip(images, received, strict=True):
         matches = [
             (down, right)
             for down in range(-2, 3)
             for right in range(-1, 2)
-            if np.array_equal(_shifted_by_hand(image, down, right), result)
+            if np.array_equal(_shifted_by_hand(image, down, right, mode), result)
         ]
         assert matches
         seen.update(matches)

@@ -181,6 +181,7 @@ def _status_value(field: "dataclasses.Field[Any]") -> st.SearchStrategy[Any]:
         "started": _NUMBERS,
         "ended": _NUMBERS,
         "seconds": _NUMBERS,
+        "training_memory": st.integers(0, 10),
         "resumed": st.lists(st.integers(0, 10), max_size=3),
         "data": st.fixed_dictionaries(
             {"name": st.text(max_size=4), "image_shape": st.lists(_NUMBERS, min_size=2, max_size=4)},

@@ -17,12 +17,12 @@ _THIRTEEN = [f"{_STEM}_ensemble"] + [
 
 
 def test_the_13_ensembles_have_the_names_of_the_reference() -> None:
-    configs = grids.noel(RunConfig(dataset="mnist"))
+    configs = grids.noel({"dataset": "mnist"})
     assert [naming.run_name(config) for config in configs] == _THIRTEEN
 
 
 def test_the_statistics_of_st_m_and_the_ensemble_end_on_000_001_and_ensemble() -> None:
-    for config, stem in zip(grids.noel(RunConfig(dataset="mnist")), _THIRTEEN, strict=True):
+    for config, stem in zip(grids.noel({"dataset": "mnist"}), _THIRTEEN, strict=True):
         assert naming.statistics_names(config) == {
             "ST": f"{stem}_000",
             "M": f"{stem}_001",

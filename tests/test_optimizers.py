@@ -1,11 +1,11 @@
-"""Our Adam against its formula and against Keras' own."""
+"""Our optimizers against their formulas, Adam against Keras' own and SGD against PyTorch's."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from collab_ensembles.optimizers import Adam
+from collab_ensembles.optimizers import SGD, Adam
 
 
 def _by_formula(start: np.ndarray, gradients: list[np.ndarray], rates: list[float]) -> np.ndarray:
@@ -53,3 +53,72 @@ def test_it_survives_serialisation() -> None:
     copy = keras.optimizers.deserialize(keras.optimizers.serialize(Adam(0.02, epsilon=1e-6)))
     assert isinstance(copy, Adam)
     assert copy.get_config() == Adam(0.02, epsilon=1e-6).get_config()
+
+
+_SGD_SETTINGS = [(0.0, False, 0.0), (0.0, False, 0.1), (0.9, False, 0.0), (0.85, False, 0.1), (0.9, True, 0.1)]
+_RATES = [0.1, 0.1, 0.05, 0.2, 0.025]
+
+
+def _sgd_updates(
+    settings: tuple[float, bool, float], start: np.ndarray, gradients: list[np.ndarray], graph: bool
+) -> np.ndarray:
+    """What our SGD makes of a variable, at changing rates."""
+    momentum, nesterov, decay = settings
+    variable = keras.Variable(start)
+    optimizer = SGD(_RATES[0], momentum=momentum, nesterov=nesterov, decay=decay)
+    optimizer.build([variable])
+    step = (tf.function if graph else lambda f: f)(lambda gradient: optimizer.apply([gradient], [variable]))
+    for rate, gradient in zip(_RATES, gradients, strict=True):
+        optimizer.learning_rate.assign(rate)
+        step(tf.constant(gradient))
+    assert int(optimizer.iterations) == len(_RATES)
+    return variable.numpy()
+
+
+@pytest.mark.parametrize("settings", _SGD_SETTINGS)
+@pytest.mark.parametrize("graph", [False, True])
+def test_sgd_follows_its_formula(settings: tuple[float, bool, float], graph: bool, rng: np.random.Generator) -> None:
+    """Sutskever et al. (2013), in the form of TensorFlow 1: the rate stands outside of the momentum."""
+    momentum, nesterov, decay = settings
+    start, *gradients = rng.normal(size=(1 + len(_RATES), 3, 2)).astype(np.float32)
+    w, v = start.astype(float), 0.0
+    for rate, gradient in zip(_RATES, gradients, strict=True):
+        g = gradient + decay * w
+        v = momentum * v + g
+        w = w - rate * (g + momentum * v if nesterov else v)
+    np.testing.assert_allclose(_sgd_updates(settings, start, gradients, graph), w, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", _SGD_SETTINGS)
+def test_sgd_equals_pytorchs(settings: tuple[float, bool, float], rng: np.random.Generator) -> None:
+    torch = pytest.importorskip("torch")
+    momentum, nesterov, decay = settings
+    start, *gradients = rng.normal(size=(1 + len(_RATES), 3, 2)).astype(np.float32)
+    variable = torch.nn.Parameter(torch.tensor(start))
+    optimizer = torch.optim.SGD([variable], lr=1.0, momentum=momentum, nesterov=nesterov, weight_decay=decay)
+    for rate, gradient in zip(_RATES, gradients, strict=True):
+        optimizer.param_groups[0]["lr"] = rate
+        variable.grad = torch.tensor(gradient)
+        optimizer.step()
+    received = _sgd_updates(settings, start, gradients, graph=True)
+    np.testing.assert_allclose(received, variable.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_sgd_moves_only_the_variables_it_is_given() -> None:
+    """Neither momentum nor decay reaches another one."""
+    variables = [keras.Variable(np.ones(2, np.float32)) for _ in range(2)]
+    optimizer = SGD(0.1, momentum=0.9, decay=0.1)
+    optimizer.build(variables)
+    optimizer.apply([tf.ones(2)] * 2, variables)
+    before = variables[1].numpy(), optimizer.momentums[1].numpy()
+    optimizer.apply([tf.ones(2)], variables[:1])
+    assert np.array_equal(before, (variables[1].numpy(), optimizer.momentums[1].numpy()))
+    assert np.all(variables[0].numpy() < before[0])
+
+
+def test_sgd_survives_serialisation() -> None:
+    given = SGD(0.02, momentum=0.85, nesterov=True, decay=5e-4)
+    copy = keras.optimizers.deserialize(keras.optimizers.serialize(given))
+    assert isinstance(copy, SGD)
+    assert copy.get_config() == given.get_config()
+    assert copy.decay == 5e-4

@@ -1,14 +1,17 @@
-"""The grid of the paper."""
+"""The grids of the papers."""
+
+from typing import Any
 
 import pytest
 
 from collab_ensembles.config import RunConfig
+from collab_ensembles.errors import ConfigError
 from experiments import grids
 
 
 def test_the_paper_has_thirteen_ensembles() -> None:
     """Section 5.2: three methods with four weights each, and the plain ensemble."""
-    configs = grids.noel(RunConfig(dataset="mnist"))
+    configs = grids.noel({"dataset": "mnist"})
     assert [(config.method, config.weight) for config in configs] == [
         ("None", 1.0),
         *((method, weight) for method in ("CE", "L1", "L2") for weight in (1.0, 0.1, 0.01, 0.0001)),
@@ -17,14 +20,15 @@ def test_the_paper_has_thirteen_ensembles() -> None:
 
 
 def test_a_grid_keeps_all_other_settings() -> None:
-    base = RunConfig(dataset="mnist", members=("ST", "ST", "M"), resnet="fixed", seed=3, augment=True)
-    for config in grids.noel(base):
+    settings: dict[str, Any] = {"dataset": "mnist", "members": ("ST", "ST", "M"), "resnet": "fixed", "augment": True}
+    base = RunConfig(**settings, seed=3)
+    for config in grids.plan("noel", settings, [3]):
         same = {**config.to_json(), "method": "None", "weight": 1.0}
         assert same == base.to_json()
 
 
 def test_a_grid_is_repeated_for_each_seed_one_after_the_other() -> None:
-    configs = grids.with_seeds(grids.noel, RunConfig(), [5, 0])
+    configs = grids.plan("noel", {}, [5, 0])
     assert [config.seed for config in configs] == [5] * 13 + [0] * 13
     assert len({config.digest() for config in configs}) == 26
     assert [config.method for config in configs[:13]] == [config.method for config in configs[13:]]
@@ -32,6 +36,62 @@ def test_a_grid_is_repeated_for_each_seed_one_after_the_other() -> None:
 
 @pytest.mark.parametrize("name", grids.GRIDS)
 def test_every_named_grid_has_distinct_configurations(name: str) -> None:
-    configs = grids.GRIDS[name](RunConfig())
+    configs = grids.plan(name, {}, [0, 1])
     assert configs
     assert len(set(configs)) == len(configs)
+
+
+def test_table_1_has_its_six_rows() -> None:
+    """Song and Chai (2018): single, label smoothing 0.05, 2 and 4 instances, 2 heads simple, 4 heads hierarchical."""
+    rows = [
+        (config.graph, config.heads, config.label_smoothing, config.members)
+        for config in grids.plan("song-chai-table1", {"members": ["densenet40-12"]}, [0])
+    ]
+    assert rows == [
+        ("single", 1, 0.0, ("densenet40-12",)),
+        ("single", 1, 0.05, ("densenet40-12",)),
+        ("instances", 2, 0.0, ("densenet40-12",)),
+        ("instances", 4, 0.0, ("densenet40-12",)),
+        ("simple", 2, 0.0, ("densenet40-12",)),
+        ("hierarchical", 4, 0.0, ("densenet40-12",)),
+    ]
+
+
+def test_table_3_has_four_heads_on_one_trunk_and_three_rescalings() -> None:
+    configs = grids.plan("song-chai-table3", {}, [0])
+    assert {(config.graph, config.heads, config.members) for config in configs} == {("simple", 4, ("resnet32",))}
+    assert [config.rescaling for config in configs] == ["none", "loss", "backprop"]
+
+
+def test_figure_3_takes_its_noise_level_from_the_settings() -> None:
+    configs = grids.plan("song-chai-figure3", {"label_noise": 0.4}, [0])
+    assert [(config.graph, config.heads, config.label_noise) for config in configs] == [
+        ("single", 1, 0.4),
+        ("instances", 2, 0.4),
+        ("simple", 2, 0.4),
+        ("hierarchical", 4, 0.4),
+    ]
+
+
+def test_the_mnist_experiment_compares_m_filters_with_twice_half_of_them() -> None:
+    configs = grids.plan("fdl-mnist", {"dataset": "mnist"}, [0])
+    assert [(config.members, config.phases[1:]) for config in configs[:3]] == [
+        (("convnet4",), ()),
+        (("convnet2", "convnet2"), ()),
+        (("convnet2", "convnet2"), ("similarity", "feature_difference", "head")),
+    ]
+    assert [config.members[0] for config in configs[::3]] == ["convnet4", "convnet8", "convnet16", "convnet32"]
+    assert not any(config.augment for config in configs)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("fdl-mnist", {"members": ["vgg16", "vgg16"]}),
+        ("song-chai-table1", {"heads": 3}),
+        ("song-chai-table3", {"rescaling": "loss"}),
+    ],
+)
+def test_what_a_grid_sets_itself_cannot_be_set(name: str, settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"--grid={name} sets this itself; leave it out"):
+        grids.plan(name, settings, [0])

@@ -486,10 +486,12 @@ def test_one_network_is_trained_as_a_single_model_is(small_batch: Batch) -> None
     assert model.further_series == {}
 
 
-@pytest.mark.parametrize("members", [(0, 1), (0, 1, 2)])
-def test_a_resumed_training_goes_on_bit_for_bit(members: tuple[int, ...], small_batch: Batch, tmp_path: Path) -> None:
-    """All phases, from the third epoch on; the second is the last of pretraining."""
-    make = functools.partial(_model, members, pretraining_epochs=2, seed=2)
+@pytest.mark.parametrize(("members", "phases"), [((0, 1), PHASES), ((0, 1, 2), ("cross_entropy", "similarity"))])
+def test_a_resumed_training_goes_on_bit_for_bit(
+    members: tuple[int, ...], phases: tuple[str, ...], small_batch: Batch, tmp_path: Path
+) -> None:
+    """The first epoch alone is pretraining, so that the last two need what all phases left behind."""
+    make = functools.partial(_model, members, phases, pretraining_epochs=1, seed=2)
     whole, second = make(), make()
 
     def save(epoch: int, logs: Any) -> None:

@@ -1,0 +1,260 @@
+"""Figure 4 of Song and Chai (2018): how the weights of each layer are distributed after training, and how widely.
+
+Weights are those of the first head, or first member, at the newest checkpoint of each run.
+
+Example:
+  python -m analysis.weight_distributions runs/digits/ONE_RUN runs/digits/ANOTHER --out=figures
+"""
+
+import contextlib
+import functools
+import hashlib
+import io
+import math
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from absl import flags, logging
+from matplotlib.axes import Axes
+
+from analysis import comparison, drawing, table_text
+from analysis import figure_style as style
+from analysis.drawing import Drawing
+from analysis.frame import Run
+from analysis.table_text import Cell, Table
+from collab_ensembles import naming, run_directory
+from collab_ensembles.datasets import catalogue
+from collab_ensembles.errors import ConfigError, DataError
+from experiments import command_line
+
+Kernels = Mapping[str, np.ndarray]
+"""The kernels of convolutions and dense layers by name, from the input on."""
+
+# As `collab_ensembles.run` and `collab_ensembles.checkpoint` write them; those import TensorFlow.
+_CHECKPOINTS = "checkpoint"
+_FILE = re.compile(r"epoch-(\d{5})\.npz")
+_SEAL_LENGTH = 64
+
+_HEAD = re.compile(r"head\d+_")
+_FEWEST_BINS, _MOST_BINS = 21, 121
+_INCHES_A_LAYER, _MOST_INCHES = 0.26, 22.0
+
+
+def read_kernels(directory: str) -> dict[str, np.ndarray]:
+    """The kernels of a run's first member; layers of a head have the names that the network alone gives them.
+
+    Damaged checkpoints are named in a warning and passed over, as a training that is taken up again does.
+
+    Raises:
+      DataError: there is no checkpoint that can be used.
+      RunDirectoryError: the directory holds no run.
+    """
+    member = run_directory.read_config(directory).member_names()[0]
+    parent = os.path.join(directory, _CHECKPOINTS)
+    names = os.listdir(parent) if os.path.isdir(parent) else []
+    for name in sorted(filter(_FILE.fullmatch, names), reverse=True):
+        path = os.path.join(parent, name)
+        try:
+            return _kernels(path, member)
+        except DataError as error:
+            logging.warning("%s; the one before it is used", error)
+    raise DataError(f"{directory}: no checkpoint to read weights from; train the run, or give another")
+
+
+def _kernels(path: str, member: str) -> dict[str, np.ndarray]:
+    kernels = {}
+    with np.load(_verified(path), allow_pickle=False) as values:
+        for key in values.files:
+            owner, _, rest = key.partition("/")
+            layer, _, variable = rest.rpartition("/")
+            if owner == member and variable == "kernel":
+                kernels[_HEAD.sub("", layer, count=1)] = values[key].astype(np.float64)
+    if not kernels:
+        raise DataError(f"{path}: has no kernel of {member}")
+    return kernels
+
+
+def _verified(path: str) -> io.BytesIO:
+    """The content of a checkpoint, whose last bytes are the SHA-256 of those before."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    seal = hashlib.sha256(content[:-_SEAL_LENGTH]).hexdigest().encode()
+    if content[-_SEAL_LENGTH:] != seal or not zipfile.is_zipfile(io.BytesIO(content)):
+        raise DataError(f"{path}: truncated or altered, its checksum differs")
+    return io.BytesIO(content)
+
+
+def standard_deviations(runs: Mapping[str, Kernels]) -> pd.DataFrame:
+    """The standard deviation of each layer's weights: a row a layer, a column a run.
+
+    Raises:
+      DataError: the runs are of networks of other layers.
+    """
+    _check_same_layers(runs)
+    return pd.DataFrame(
+        {name: {layer: float(kernel.std()) for layer, kernel in kernels.items()} for name, kernels in runs.items()}
+    )
+
+
+def _check_same_layers(runs: Mapping[str, Kernels]) -> None:
+    shapes = {name: {layer: kernel.shape for layer, kernel in kernels.items()} for name, kernels in runs.items()}
+    if not shapes:
+        raise DataError("no runs; give the directories of some")
+    first = next(iter(shapes))
+    for name in shapes:
+        if shapes[name] != shapes[first]:
+            raise DataError(f"{name} and {first} are of different networks; compare runs of one network")
+
+
+def text_table(runs: Mapping[str, Kernels], heading: str) -> Table:
+    """The same as a table to be written in any style; the smallest value of each layer is marked."""
+    table = standard_deviations(runs)
+    rows = []
+    for layer, *values in table.itertuples():
+        texts = [table_text.number(value, ".4f") for value in values]
+        least = min(texts, key=float)
+        rows.append([Cell(layer), *(Cell(text, marked=len(texts) > 1 and text == least) for text in texts)])
+    return Table(heading, ["layer", *table.columns], rows)
+
+
+def distributions(runs: Mapping[str, Kernels], axes: Sequence[Axes]) -> Sequence[Axes]:
+    """Histograms of the weights of each layer, the input's at the top, with their standard deviations.
+
+    A layer's histograms are densities in one unit for all runs, so that their heights can be compared, and the highest
+    of them fills the layer's row. Weights beyond the axis are counted but not shown.
+
+    Args:
+      runs: the kernels by name, of one network.
+      axes: as many panels.
+
+    Returns:
+      The axes.
+
+    Raises:
+      DataError: the runs are of different networks.
+    """
+    deviations = standard_deviations(runs)
+    layers = list(deviations.index)
+    limit = 3 * float(np.quantile(deviations.to_numpy(), 0.75)) or 1.0
+    for place, layer in enumerate(layers):
+        middles, densities = _densities([kernels[layer] for kernels in runs.values()], limit)
+        # Above its row's line, and below the next.
+        heights = 0.95 * densities / (densities.max() or 1.0) - place
+        colour = matplotlib.colormaps["viridis"](0.9 * place / max(len(layers) - 1, 1))
+        for panel, own, deviation in zip(axes, heights, deviations.loc[layer], strict=True):
+            panel.fill_between(middles, -place, own, color=colour, alpha=0.8, linewidth=0, label=layer)
+            panel.text(1.01, -place, f"{deviation:.3f}", fontsize=6.5, transform=panel.get_yaxis_transform())
+    for panel, name in zip(axes, runs, strict=True):
+        panel.set_title(name, fontsize=9)
+        panel.set(xlim=(-limit, limit), ylim=(0.6 - len(layers), 1.2), xlabel="weight")
+        panel.set_yticks([])
+        panel.grid(axis="x", alpha=0.3)
+    axes[0].set_yticks([-place for place in range(len(layers))], layers, fontsize=6.5)
+    axes[0].figure.suptitle("weights of each layer; at the right their standard deviation", fontsize=11)
+    return axes
+
+
+def _densities(kernels: Sequence[np.ndarray], limit: float) -> tuple[np.ndarray, np.ndarray]:
+    """Histograms of one layer in several runs.
+
+    Returns:
+      The middles of the bins, and for each run the share of all its weights, also those beyond the limit, for each
+      unit of the axis: [runs, bins].
+    """
+    # An odd number, so that one bin has 0 in its middle.
+    bins = 2 * (min(max(math.isqrt(kernels[0].size), _FEWEST_BINS), _MOST_BINS) // 2) + 1
+    edges = np.linspace(-limit, limit, bins + 1)
+    counts = np.array([np.histogram(kernel, edges)[0] / kernel.size for kernel in kernels])
+    return (edges[:-1] + edges[1:]) / 2, counts / np.diff(edges)
+
+
+def figure_4(runs: Sequence[Run]) -> list[Run]:
+    """Those runs that the paper's figure 4 compares: the single network, the distilled one, and hierarchical heads.
+
+    Args:
+      runs: of one network on one data set in one setting; the lowest seed that each has without label noise is taken.
+
+    Raises:
+      DataError: there are not two of them.
+    """
+    chosen = []
+    for row in comparison.rows_of(runs).values():
+        config = row[0].config
+        is_single = comparison.has_settings(config, graph="single")
+        is_hierarchical = comparison.has_settings(config, graph="hierarchical")
+        is_distilled = comparison.has_settings(config, graph="single", teacher=config.teacher)
+        if is_single or is_distilled or is_hierarchical:
+            chosen.append(row[0])
+    if len(chosen) < 2:
+        raise DataError("figure 4 compares single, distilled and hierarchical networks, and not two of them were run")
+    return chosen
+
+
+def _kernels_of(runs: Sequence[Run]) -> dict[str, Kernels]:
+    return {_name(run.directory): read_kernels(run.directory) for run in figure_4(runs)}
+
+
+def _name(directory: str) -> str:
+    return naming.describe(run_directory.read_config(directory))
+
+
+def text_tables(runs: Sequence[Run]) -> list[Table]:
+    """The standard deviations for each network of which figure 4 can be drawn."""
+    tables = []
+    for network in dict.fromkeys(run.config.members[0] for run in runs):
+        own = [run for run in runs if run.config.members[0] == network]
+        with contextlib.suppress(DataError):
+            tables.append(text_table(_kernels_of(own), _heading(own[0].config.dataset, network)))
+    return tables
+
+
+def _heading(dataset: str, network: str) -> str:
+    return f"{catalogue.label(dataset)}, {network}: standard deviations of the weights of each layer"
+
+
+def drawings(runs: Sequence[Run]) -> Iterator[Drawing]:
+    """Figure 4 for each network of runs of one data set in one setting."""
+    for network in dict.fromkeys(run.config.members[0] for run in runs):
+        own = [run for run in runs if run.config.members[0] == network]
+        caption = f"Weights of {network} by layer, as in figure 4 of Song and Chai (2018)."
+        draw = functools.partial(_draw_chosen, own)
+        yield Drawing(f"weights_{network}{drawing.ending(runs)}", caption, draw)
+
+
+def _draw_chosen(runs: Sequence[Run]) -> drawing.Figure:
+    return _figure(_kernels_of(runs))
+
+
+def _figure(runs: Mapping[str, Kernels]) -> drawing.Figure:
+    _check_same_layers(runs)
+    layers = len(next(iter(runs.values())))
+    size = (1.5 + 3.2 * len(runs), min(1.5 + _INCHES_A_LAYER * layers, _MOST_INCHES))
+    return drawing.figure(functools.partial(distributions, runs), len(runs), size)
+
+
+def _main(arguments: list[str]) -> None:
+    if not arguments:
+        raise ConfigError("received no arguments; needed: the directories of one run or more; see --help")
+    runs = {_name(directory): read_kernels(directory) for directory in arguments}
+    if len(runs) < len(arguments):
+        raise ConfigError(f"received {len(arguments)} directories of {len(runs)} different runs; give each run once")
+    config = run_directory.read_config(arguments[0])
+    table = text_table(runs, _heading(config.dataset, config.members[0]))
+    print(table_text.write(table, flags.FLAGS.format))
+    print()
+    name = f"weights_{catalogue.label(config.dataset).lower()}_{config.members[0]}"
+    print(*style.save(_figure(runs), flags.FLAGS.out, name), sep="\n")
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("out", "figures", "the directory that the figure is written to")
+    flags.DEFINE_enum("format", "markdown", ["markdown", "latex"], "how the table is written")
+    command_line.launch(_main)

@@ -1,0 +1,214 @@
+"""run with the systems beside Noel's: each setting has an effect, schedules are the published ones, resume is exact."""
+
+import math
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from collab_ensembles import build, naming, run, run_directory
+from collab_ensembles.config import RunConfig
+from collab_ensembles.errors import ConfigError
+from collab_ensembles.optimizers import SGD
+
+_SMALL: dict[str, Any] = {"train_limit": 96, "batch_size": 32, "epochs": 2, "learning_rate": 0.02}
+_INSTANCES = {**_SMALL, "system": "multihead", "members": ("convnet2",), "graph": "instances"}
+_TREE = {**_SMALL, "system": "multihead", "members": ("densenet7-2",)}
+_FDL = {**_SMALL, "system": "fdl", "members": ("convnet2", "convnet2"), "pretraining_epochs": 0}
+_JOINT = {**_FDL, "phases": ("joint", "head")}
+
+# For each field, a configuration in which changing it must change the statistics, and the change.
+_CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    (_INSTANCES, {"heads": 3}),
+    (_INSTANCES, {"temperature": 1.0}),
+    (_INSTANCES, {"beta": 0.9}),
+    (_INSTANCES, {"target_gradient": True}),
+    (_INSTANCES, {"optimization": "alternating"}),
+    (_INSTANCES, {"label_smoothing": 0.1}),
+    (_INSTANCES, {"label_noise": 0.5}),
+    (_INSTANCES, {"augment": False}),
+    (_TREE, {"graph": "hierarchical"}),
+    (_TREE, {"split_points": ("block2",)}),
+    (_TREE, {"rescaling": "loss"}),
+    (_TREE, {"rescaling": "none"}),
+    (_FDL, {"phases": ("cross_entropy", "feature_difference", "head")}),
+    (_FDL, {"phases": ("cross_entropy",)}),
+    (_FDL, {"pretraining_epochs": 1}),
+    (_FDL, {"feature_learning_rate": 0.1}),
+    (_FDL, {"head_learning_rate": 0.01}),
+    (_FDL, {"regularization_rate": 0.1}),
+    ({**_FDL, "members": ("densenet7-2",) * 2}, {"bn_updates": "every_phase"}),
+    (_JOINT, {"k": 3.0}),
+    (_JOINT, {"k1": 3.0}),
+    (_JOINT, {"k2": 3.0}),
+    ({**_SMALL, "system": "snapshot", "members": ("convnet2",), "epochs": 4, "snapshots": 2}, {"snapshots": 4}),
+]
+_seen: dict[str, dict[str, bytes]] = {}
+
+
+def _series(config: RunConfig, directory: Path, data_dir: str, **options: Any) -> dict[str, bytes]:
+    """All statistics, to the bit."""
+    run.run(config, str(directory), run.Options(data_dir, **options))
+    contents = {}
+    for output, stem in naming.statistics_names(config).items():
+        with open(directory / f"{stem}.pkl", "rb") as file:
+            content = pickle.load(file)
+        arrays = {key: value for key, value in content.items() if isinstance(value, np.ndarray)}
+        contents |= {f"{output}/{key}": value.tobytes() for key, value in arrays.items()}
+    return contents
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def trained(tmp_path: Path, data_dir: str) -> Callable[..., dict[str, bytes]]:
+    def train(**settings: Any) -> dict[str, bytes]:
+        config = RunConfig(**settings)
+        key = config.digest()
+        if key not in _seen:
+            _seen[key] = _series(config, tmp_path / key, data_dir)
+        return _seen[key]
+
+    return train
+
+
+@pytest.mark.parametrize(("base", "change"), _CHANGES, ids=lambda value: ",".join(value) if len(value) == 1 else None)
+def test_every_setting_has_an_effect(
+    base: dict[str, Any], change: dict[str, Any], trained: Callable[..., dict[str, bytes]]
+) -> None:
+    before, after = trained(**base), trained(**{**base, **change})
+    assert any(after.get(key) != value for key, value in before.items() if key.endswith("_costs"))
+
+
+_RESUMED = {
+    "alternating heads with noisy labels": {**_TREE, "optimization": "alternating", "label_noise": 0.4},
+    "three networks, every phase": {**_FDL, "members": ("convnet2",) * 3, "pretraining_epochs": 1},
+    "the single objective": _JOINT,
+    "snapshots": {**_SMALL, "system": "snapshot", "members": ("convnet2",), "snapshots": 2},
+}
+
+
+def _weights(directory: Path, epochs: int) -> dict[str, bytes]:
+    with np.load(directory / run.CHECKPOINTS / f"epoch-{epochs:05d}.npz") as values:
+        return {key: values[key].tobytes() for key in values.files if key != "seconds"}
+
+
+@pytest.mark.parametrize("settings", _RESUMED.values(), ids=_RESUMED)
+@pytest.mark.parametrize("pause", [1, 2])
+def test_a_run_goes_on_bit_for_bit(settings: dict[str, Any], pause: int, tmp_path: Path, data_dir: str) -> None:
+    config = RunConfig(**{**settings, "epochs": 4})
+    whole = _series(config, tmp_path / "whole", data_dir)
+    _series(config, tmp_path / "parts", data_dir, stop_after=pause)
+    assert _series(config, tmp_path / "parts", data_dir) == whole
+    assert run_directory.read_status(str(tmp_path / "parts")).resumed == [pause]
+    weights = _weights(tmp_path / "whole", 4)
+    assert any(key.startswith(("optimizer/", "head/", "joint/")) for key in weights)
+    assert _weights(tmp_path / "parts", 4) == weights
+
+
+def _rates(settings: dict[str, Any], epochs: tuple[int, ...]) -> dict[str, list[float]]:
+    rates = build.learning_rates(RunConfig(**settings))
+    return {name: [rate(epoch) for epoch in epochs] for name, rate in rates.items()}
+
+
+def test_the_learning_rates_are_the_published_ones() -> None:
+    heads = _rates({"system": "multihead", "epochs": 200}, (0, 99, 100, 149, 150, 199))
+    assert heads["optimizer"] == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
+    fdl = _rates({"system": "fdl", "dataset": "cifar100"}, (0, 100, 219, 220, 249))
+    falling = [1e-5 + 0.1 * math.exp(-0.03 * epoch) for epoch in (0, 100, 219)] + [2e-5, 2e-5]
+    assert fdl["cross_entropy"] == fdl["similarity"] == pytest.approx(falling)
+    assert fdl["feature_difference"] == [1e-5] * 5
+    assert fdl["head"] == [0.1] * 5
+    snapshots = _rates({"system": "snapshot", "epochs": 10, "snapshots": 2}, (0, 4, 5, 9))
+    last = 0.05 * (math.cos(math.pi * 4 / 5) + 1)
+    assert snapshots["optimizer"] == pytest.approx([0.1, last, 0.1, last])
+
+
+def _optimizers(**settings: Any) -> dict[str, keras.Optimizer]:
+    config = RunConfig(**settings)
+    model = build.build_model(config, (8, 8, 1), 10)
+    build.compile_for_training(model, config)
+    return model.optimizers()
+
+
+def _settings(optimizer: keras.Optimizer) -> tuple[float, float, bool, float]:
+    assert isinstance(optimizer, SGD)
+    return float(optimizer.learning_rate), optimizer.momentum, optimizer.nesterov, optimizer.decay
+
+
+def test_the_optimizers_are_the_published_ones() -> None:
+    heads = _optimizers(system="multihead", members=("convnet2",), graph="instances")
+    assert _settings(heads["optimizer"]) == (pytest.approx(0.1), 0.9, True, 0.0)
+    phases = _optimizers(system="fdl", members=("convnet2",) * 2)
+    assert list(phases) == ["cross_entropy", "similarity", "feature_difference", "head"]
+    assert (
+        _settings(phases["cross_entropy"]) == _settings(phases["similarity"]) == (pytest.approx(0.1), 0.9, True, 5e-4)
+    )
+    assert _settings(phases["feature_difference"]) == (pytest.approx(1e-4), 0.85, False, 0.0)
+    assert _settings(phases["head"]) == (pytest.approx(0.1), 0.0, False, 0.0)
+    snapshots = _optimizers(system="snapshot", members=("convnet2",))
+    assert _settings(snapshots["optimizer"]) == (pytest.approx(0.1), 0.9, True, 5e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "coupled", "kernels"),
+    [
+        ({"system": "multihead", "members": ("densenet7-2",)}, 0.0, 1e-4),
+        ({"system": "fdl", "members": ("densenet7-2",) * 2}, 5e-4, 0.0),
+    ],
+)
+def test_weights_decay_once_in_the_objective_or_in_the_optimizer(
+    settings: dict[str, Any], coupled: float, kernels: float
+) -> None:
+    config = RunConfig(**settings)
+    model = build.build_model(config, (8, 8, 1), 10)
+    build.compile_for_training(model, config)
+    assert next(iter(model.optimizers().values())).decay == coupled
+    layers = [layer for layer in next(iter(model.members.values())).layers if hasattr(layer, "kernel")]
+    rates = {2 * float(layer.kernel_regularizer.l2) if layer.kernel_regularizer else 0.0 for layer in layers}
+    assert rates == {pytest.approx(kernels)}
+
+
+def test_a_head_is_exported_and_teaches_another_network(tmp_path: Path, data_dir: str) -> None:
+    from collab_ensembles.networks import exported
+
+    tree = RunConfig(**_TREE)
+    run.run(tree, str(tmp_path / "tree"), run.Options(data_dir))
+    model, _ = run.restore(str(tmp_path / "tree"))
+    exported.save(model.inference_network("head2"), str(tmp_path / "head2.keras"))
+    plain = keras.models.load_model(tmp_path / "head2.keras")
+    data = run.load_data(tree, data_dir)
+    images = data.test_images[:50].astype(np.float32)
+    np.testing.assert_allclose(plain(images), model.logits(images)[1], rtol=1e-4, atol=1e-5)
+    teacher = (str(tmp_path / "head2.keras"),)
+    student = RunConfig(**{**_TREE, "graph": "single", "teacher": teacher, "beta": 0.2})
+    status = run.run(student, str(tmp_path / "student"), run.Options(data_dir))
+    scores = run.evaluate(model, data.test_images, data.test_labels)
+    assert status.test_errors["teacher"] == pytest.approx(scores["head2_error"])
+    alone = RunConfig(**{**_TREE, "graph": "single"})
+    errors = run.run(alone, str(tmp_path / "alone"), run.Options(data_dir)).test_errors
+    assert status.test_errors["student"] != errors["head1"]
+
+
+def test_a_teacher_that_does_not_fit_is_refused(tmp_path: Path, data_dir: str) -> None:
+    inputs = keras.Input((8, 8, 1))
+    small = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(inputs)))
+    small.save(tmp_path / "small.keras")
+    (tmp_path / "damaged.keras").write_bytes(b"no archive")
+    for name, message in (("small", "needed for digits: from"), ("damaged", "not a Keras file that can be loaded")):
+        config = RunConfig(**{**_TREE, "graph": "single", "teacher": (str(tmp_path / f"{name}.keras"),)})
+        with pytest.raises(ConfigError, match=message):
+            run.run(config, str(tmp_path / name), run.Options(data_dir))
+
+
+def test_the_memory_that_training_took_is_noted(tmp_path: Path, data_dir: str) -> None:
+    status = run.run(RunConfig(**_INSTANCES), str(tmp_path), run.Options(data_dir))
+    # Of a process that has trained before, the peak may be the same.
+    assert 0 <= status.training_memory < 2**33

@@ -1,0 +1,196 @@
+"""RunConfig of the systems beside Noel's: published defaults, what is refused, and names."""
+
+import pathlib
+from typing import Any
+
+import pytest
+
+from collab_ensembles import naming
+from collab_ensembles.config import RunConfig
+from collab_ensembles.errors import ConfigError
+
+_HEADS = {"system": "multihead"}
+_FDL = {"system": "fdl"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (
+            {},
+            {"members": ("ST", "M"), "batch_size": 64, "learning_rate": 2**-10, "shuffle": "none", "augment": False},
+        ),
+        (_HEADS, {"batch_size": 128, "learning_rate": 0.1, "regularization_rate": 1e-4, "epochs": 200, "heads": 2}),
+        (_HEADS, {"temperature": 2.0, "beta": 0.5, "shuffle": "permute", "augment": True, "rescaling": "backprop"}),
+        ({**_HEADS, "graph": "hierarchical"}, {"heads": 4}),
+        ({**_HEADS, "graph": "single"}, {"heads": 1}),
+        ({**_HEADS, "members": ("densenet40-12",)}, {"epochs": 300}),
+        (_FDL, {"members": ("vgg16", "vgg16"), "regularization_rate": 5e-4, "epochs": 250, "pretraining_epochs": 1}),
+        ({**_FDL, "members": ("resnet20",) * 2}, {"epochs": 400, "learning_rate": 0.1, "head_learning_rate": 0.1}),
+        ({**_FDL, "dataset": "cifar10"}, {"feature_learning_rate": 1e-4}),
+        ({**_FDL, "dataset": "cifar100"}, {"feature_learning_rate": 1e-5}),
+        ({**_FDL, "members": ("convnet8",) * 2, "dataset": "mnist"}, {"epochs": 30}),
+        ({"system": "snapshot"}, {"members": ("vgg16",), "snapshots": 5, "regularization_rate": 5e-4}),
+    ],
+)
+def test_each_system_has_the_defaults_of_its_paper(settings: dict[str, Any], expected: dict[str, Any]) -> None:
+    config = RunConfig(**settings)
+    assert {name: getattr(config, name) for name in expected} == expected
+    # Defaults that are spelled out are the same run.
+    assert RunConfig(**{**settings, **expected}).digest() == config.digest()
+
+
+@pytest.mark.parametrize(
+    ("settings", "fragments"),
+    [
+        ({"beta": 0.3}, ["--beta belongs to --system=multihead", "--system=ensemble"]),
+        ({**_FDL, "heads": 3}, ["--heads belongs to --system=multihead", "--system=fdl"]),
+        ({**_HEADS, "method": "CE"}, ["--method belongs to --system=ensemble"]),
+        ({**_HEADS, "snapshots": 3}, ["--snapshots belongs to --system=snapshot"]),
+        ({**_HEADS, "members": ("resnet20", "resnet32")}, ["--members=resnet20,resnet32", "one network", "--heads"]),
+        ({**_HEADS, "members": ("ST",)}, ["--members=ST", "can be cut", "--system=ensemble"]),
+        ({**_HEADS, "members": ("convnet8",)}, ["convnet8", "0 split points", "needs 1"]),
+        ({**_HEADS, "heads": 1}, ["--heads=1", "2 to 64", "--graph=single"]),
+        ({**_HEADS, "heads": 65}, ["--heads=65", "2 to 64"]),
+        ({**_HEADS, "graph": "hierarchical", "heads": 8}, ["--heads=8", "hierarchical has 4 heads"]),
+        ({**_HEADS, "graph": "single", "heads": 2}, ["--heads=2", "one head"]),
+        ({**_HEADS, "split_points": ("conv9",)}, ["--split_points=conv9", "takes 1 of: stage1, stage2"]),
+        ({**_HEADS, "split_points": ("stage1", "stage2")}, ["takes 1 of"]),
+        ({**_HEADS, "graph": "hierarchical", "split_points": ("stage2", "stage1")}, ["in this order"]),
+        ({**_HEADS, "graph": "hierarchical", "split_points": ("stage1", "stage1")}, ["takes 2 of"]),
+        ({**_HEADS, "graph": "instances", "split_points": ("stage1",)}, ["takes 0 of"]),
+        ({**_HEADS, "temperature": 0.0}, ["--temperature=0.0", "above 0"]),
+        ({**_HEADS, "temperature": -1.0}, ["--temperature=-1.0", "above 0"]),
+        ({**_HEADS, "beta": 0.0}, ["--beta=0.0", "above 0 to 1"]),
+        ({**_HEADS, "beta": 1.5}, ["--beta=1.5", "above 0 to 1"]),
+        ({**_HEADS, "label_smoothing": 1.0}, ["--label_smoothing=1.0", "from 0 to below 1"]),
+        ({**_HEADS, "graph": "single", "beta": 0.2}, ["no effect on a single network"]),
+        ({**_HEADS, "graph": "single", "rescaling": "none"}, ["concern several heads"]),
+        ({**_HEADS, "graph": "single", "teacher": ("no.keras",)}, ["no.keras", "experiments.export"]),
+        ({**_HEADS, "label_noise": -0.1}, ["--label_noise=-0.1", "from 0 to 1"]),
+        ({"label_noise": 1.1}, ["--label_noise=1.1", "from 0 to 1"]),
+        ({**_FDL, "members": ("vgg16", "resnet20")}, ["--members=vgg16,resnet20", "identical networks"]),
+        ({**_FDL, "members": ("vgg16",)}, ["nothing to differ from", "--phases=cross_entropy"]),
+        ({**_FDL, "members": ("vgg16",) * 3, "phases": ("joint",)}, ["--phases=joint", "two members"]),
+        ({**_FDL, "phases": ("similarity",)}, ["--phases=similarity", "cross_entropy, then"]),
+        ({**_FDL, "phases": ("head", "cross_entropy")}, ["in this order"]),
+        ({**_FDL, "phases": ("cross_entropy", "joint")}, ["or joint"]),
+        ({**_FDL, "phases": ()}, ["--phases=: allowed"]),
+        ({**_FDL, "k": 2.0}, ["--k belongs to --phases=joint"]),
+        ({**_FDL, "phases": ("joint",), "k1": -1.0}, ["--k1=-1.0", "from 0"]),
+        ({**_FDL, "phases": ("cross_entropy",), "bn_updates": "every_phase"}, ["--bn_updates has no effect"]),
+        ({**_FDL, "pretraining_epochs": -1}, ["--pretraining_epochs=-1", "from 0"]),
+        ({**_FDL, "feature_learning_rate": 0.0}, ["--feature_learning_rate=0.0", "above 0"]),
+        ({"system": "snapshot", "members": ("vgg16", "vgg16")}, ["takes one network"]),
+        ({"system": "snapshot", "snapshots": 1}, ["--snapshots=1", "from 2"]),
+        ({"system": "snapshot", "epochs": 7, "snapshots": 5}, ["--snapshots=5", "7 epochs", "divisor"]),
+        ({"members": ("resnet21",)}, ["resnet21", "6n + 2"]),
+        ({"members": ("densenet41-12",)}, ["densenet41-12", "3n + 4"]),
+    ],
+)
+def test_what_is_not_allowed_is_refused_in_one_line(settings: dict[str, Any], fragments: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        RunConfig(**settings)
+    for fragment in fragments:
+        assert fragment in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {**_HEADS, "beta": 1.0},
+        {**_HEADS, "heads": 64, "split_points": ("stage2",)},
+        {**_HEADS, "members": ("resnet50",), "graph": "hierarchical", "split_points": ("conv2_x", "conv4_x")},
+        {**_HEADS, "members": ("convnet8",), "graph": "instances"},
+        {**_FDL, "members": ("ST",) * 4},
+        {**_FDL, "phases": ("joint", "head"), "k": 0.0},
+        {"members": ("resnet20", "vgg16", "ST"), "method": "CE"},
+        {"label_noise": 1.0},
+    ],
+)
+def test_the_limits_themselves_are_allowed(settings: dict[str, Any]) -> None:
+    config = RunConfig(**settings)
+    assert all(getattr(config, name) == value for name, value in settings.items())
+
+
+def test_a_teacher_is_named_by_its_absolute_path(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "head1.keras").write_bytes(b"")
+    config = RunConfig(system="multihead", graph="single", teacher=("./head1.keras",), beta=0.2)
+    assert config.teacher == (str(tmp_path / "head1.keras"),)
+    assert config.member_names() == ("student", "teacher")
+
+
+def test_the_split_points_are_the_published_ones_unless_others_are_named() -> None:
+    for member, points in (
+        ("resnet32", ("stage1", "stage2")),
+        ("densenet40-12", ("block1", "block2")),
+        ("resnet50", ("conv3_x", "conv4_x")),
+    ):
+        for graph, count in (("instances", 0), ("simple", 1), ("hierarchical", 2)):
+            config = RunConfig(system="multihead", members=(member,), graph=graph)
+            assert config.used_split_points(member) == points[:count]
+    assert RunConfig(system="multihead", split_points=("stage2",)).used_split_points("resnet32") == ("stage2",)
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "description", "members"),
+    [
+        (
+            {**_HEADS, "dataset": "cifar10", "graph": "hierarchical"},
+            "CIFAR10_multihead_resnet32_hierarchical4",
+            "resnet32, 4 heads hierarchical",
+            ("head1", "head2", "head3", "head4"),
+        ),
+        (
+            {**_HEADS, "graph": "single", "label_smoothing": 0.05, "label_noise": 0.4},
+            "digits_multihead_resnet32_single1",
+            "resnet32, single, label_smoothing 0.05, label_noise 0.4",
+            ("head1",),
+        ),
+        (
+            {**_HEADS, "graph": "instances", "optimization": "alternating"},
+            "digits_multihead_resnet32_instances2",
+            "resnet32, 2 instances, optimization alternating",
+            ("head1", "head2"),
+        ),
+        (_FDL, "digits_fdl_vgg16_and_vgg16_FDL", "vgg16, 2 x FDL", ("vgg16", "vgg16_2")),
+        (
+            {**_FDL, "phases": ("cross_entropy",)},
+            "digits_fdl_vgg16_and_vgg16_RIE",
+            "vgg16, 2 x RIE",
+            ("vgg16", "vgg16_2"),
+        ),
+        (
+            {**_FDL, "members": ("convnet8",), "phases": ("cross_entropy",)},
+            "digits_fdl_convnet8_single",
+            "convnet8, single",
+            ("convnet8",),
+        ),
+        (
+            {**_FDL, "phases": ("joint", "head"), "k": 0.5},
+            "digits_fdl_vgg16_and_vgg16_joint_head",
+            "vgg16, 2 x joint head, k 0.5",
+            ("vgg16", "vgg16_2"),
+        ),
+        (
+            {"system": "snapshot", "snapshots": 2},
+            "digits_snapshot_vgg16_2",
+            "vgg16, 2 snapshots",
+            ("snapshot1", "snapshot2"),
+        ),
+    ],
+)
+def test_names_for_files_and_for_people(
+    settings: dict[str, Any], name: str, description: str, members: tuple[str, ...]
+) -> None:
+    config = RunConfig(**settings)
+    assert naming.run_name(config) == name
+    assert naming.describe_ensemble(config) == description
+    assert config.member_names() == members
+    ensemble = {"ensemble": f"{name}_Ensemble"} if len(members) > 1 else {}
+    assert naming.statistics_names(config) == {
+        **{member: f"{name}_{index:03d}" for index, member in enumerate(members)},
+        **ensemble,
+    }
