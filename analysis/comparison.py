@@ -60,6 +60,14 @@ def rows_of(runs: Iterable[Run]) -> dict[str, list[Run]]:
     return result
 
 
+def by_network(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs by their network, in the order of `rows_of`; of an ensemble's networks, which are alike, by one."""
+    result: dict[str, list[Run]] = {}
+    for run in (run for row in rows_of(runs).values() for run in row):
+        result.setdefault(run.config.members[0], []).append(run)
+    return result
+
+
 def _place(config: RunConfig) -> tuple[Any, ...]:
     network = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", config.members[0])]
     arrangement = (config.system == "snapshot", bool(config.teacher), _GRAPHS.index(config.graph), config.heads)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import frame, table_notes
-from analysis.comparison import cells_of, error, has_settings, mean_and_deviation
+from analysis.comparison import by_network, cells_of, error, has_settings, mean_and_deviation
 from analysis.frame import Run
 from analysis.table_text import Cell, Table
 from collab_ensembles.config import RunConfig
@@ -93,7 +93,7 @@ def accuracies(runs: Sequence[Run], network: str) -> pd.DataFrame:
 def text_tables(runs: Sequence[Run]) -> list[Table]:
     """The poster's table for each network that it has on this data set, to be written in any style."""
     tables = []
-    for network in sorted({run.config.members[0] for run in runs}):
+    for network in by_network(runs):
         table = accuracies(runs, network)
         if table["paper"].isna().all() or not table["runs"].any():
             continue

@@ -10,7 +10,7 @@ from matplotlib.ticker import NullLocator
 
 from analysis import drawing
 from analysis import figure_style as style
-from analysis.comparison import error
+from analysis.comparison import by_network, error
 from analysis.drawing import Drawing
 from analysis.feature_difference import row_of, whole_output
 from analysis.frame import Run
@@ -126,8 +126,7 @@ def drawings(runs: Sequence[Run]) -> Iterator[Drawing]:
     end = drawing.ending(runs)
     draw = functools.partial(drawing.figure, lambda panels: accuracy_by_filters(runs, panels[0]), 1, (6.5, 4.9))
     yield Drawing(f"fdl_filters{end}", "Accuracy of one layer of M filters, in one network or in two.", draw)
-    for network in dict.fromkeys(run.config.members[0] for run in runs if row_of(run.config) in _PAIRS):
-        own = [run for run in runs if run.config.members[0] == network]
+    for network, own in by_network([run for run in runs if row_of(run.config) in _PAIRS]).items():
         draw = functools.partial(drawing.figure, functools.partial(curves, own), 3, (13, 4.6))
         caption = f"Two networks {network}: losses and differences over the epochs, with and without FDL."
         yield Drawing(f"fdl_curves_{network}{end}", caption, draw)

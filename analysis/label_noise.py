@@ -45,7 +45,7 @@ def error_by_noise(runs: Sequence[Run], axes: Axes) -> Axes:
     """
     levels = {name: line for name, line in noise_levels(runs).items() if len(line) > 1}
     if not levels:
-        raise DataError("no arrangement was trained at two levels of label noise; train some with --label_noise=0.2")
+        raise DataError("no arrangement was trained at two levels of label noise; use --grid=song-chai-figure3")
     for number, (name, line) in enumerate(levels.items()):
         _draw(axes, line, label=name, **_look(number))
     axes.set(xlabel="noise level: share of noisy labels in %", ylabel="test error in %")
@@ -73,8 +73,7 @@ def _draw(axes: Axes, line: dict[float, np.ndarray], **look: Any) -> None:
 
 def drawings(runs: Sequence[Run]) -> Iterator[Drawing]:
     """Figure 3 for each network of runs of one data set in one setting."""
-    for network in dict.fromkeys(run.config.members[0] for run in runs):
-        own = [run for run in runs if run.config.members[0] == network]
+    for network, own in comparison.by_network(runs).items():
         draw = functools.partial(drawing.figure, functools.partial(_on_first, own), 1, (7, 5.4))
         caption = f"Test error of {network} against label noise, as in figure 3 of Song and Chai (2018)."
         yield Drawing(f"label_noise_{network}{drawing.ending(runs)}", caption, draw)

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import frame, table_notes
-from analysis.comparison import cells_of, error, has_settings, mean_and_deviation
+from analysis.comparison import by_network, cells_of, error, has_settings, mean_and_deviation
 from analysis.frame import Run
 from analysis.table_text import Cell, Table
 from collab_ensembles.config import RunConfig
@@ -131,8 +131,7 @@ def layout_table(runs: Sequence[Run], number: int) -> pd.DataFrame:
     """
     layout = LAYOUTS[number]
     cells = []
-    for network in dict.fromkeys(run.config.members[0] for run in runs):
-        own = [run for run in runs if run.config.members[0] == network]
+    for network, own in by_network(runs).items():
         for row, settings in layout.rows.items():
             for output in layout.outputs:
                 values = _errors(own, _SINGLE if output == "single" else settings, output)

@@ -209,8 +209,7 @@ def _name(directory: str) -> str:
 def text_tables(runs: Sequence[Run]) -> list[Table]:
     """The standard deviations for each network of which figure 4 can be drawn."""
     tables = []
-    for network in dict.fromkeys(run.config.members[0] for run in runs):
-        own = [run for run in runs if run.config.members[0] == network]
+    for network, own in comparison.by_network(runs).items():
         with contextlib.suppress(DataError):
             tables.append(text_table(_kernels_of(own), _heading(own[0].config.dataset, network)))
     return tables
@@ -222,8 +221,7 @@ def _heading(dataset: str, network: str) -> str:
 
 def drawings(runs: Sequence[Run]) -> Iterator[Drawing]:
     """Figure 4 for each network of runs of one data set in one setting."""
-    for network in dict.fromkeys(run.config.members[0] for run in runs):
-        own = [run for run in runs if run.config.members[0] == network]
+    for network, own in comparison.by_network(runs).items():
         caption = f"Weights of {network} by layer, as in figure 4 of Song and Chai (2018)."
         draw = functools.partial(_draw_chosen, own)
         yield Drawing(f"weights_{network}{drawing.ending(runs)}", caption, draw)

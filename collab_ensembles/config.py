@@ -13,7 +13,7 @@ from collab_ensembles.errors import ConfigError
 from collab_ensembles.feature_difference_options import FeatureDifferenceOptions
 from collab_ensembles.fields import check_number, check_whole, field_types, option, typed
 from collab_ensembles.multihead_options import MultiheadOptions
-from collab_ensembles.networks.sizes import FORMS, parse_network
+from collab_ensembles.networks.sizes import FORMS, ResNetSize, parse_network
 
 FORMAT_VERSION = 1
 """Raised whenever a default changes, or the meaning of a field: old digests then stand for other runs."""
@@ -142,6 +142,12 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
                 raise ConfigError(
                     f"--{field.name} belongs to --system={' or '.join(systems)}; received --system={self.system}"
                 )
+        if not any(isinstance(parse_network(member), ResNetSize) for member in self.members):
+            for name in ("resnet", "decay_scope"):
+                if getattr(self, name) != "report":
+                    raise ConfigError(
+                        f"--{name} concerns ST, M and their like; received --members={','.join(self.members)}"
+                    )
 
     def _check_numbers(self) -> None:
         for name, least in (("batch_size", 1), ("seed", 0), ("train_limit", 1)):

@@ -84,6 +84,8 @@ def test_each_system_has_the_defaults_of_its_paper(settings: dict[str, Any], exp
         ({"system": "snapshot", "members": ("vgg16", "vgg16")}, ["takes one network"]),
         ({"system": "snapshot", "snapshots": 1}, ["--snapshots=1", "from 2"]),
         ({"system": "snapshot", "epochs": 7, "snapshots": 5}, ["--snapshots=5", "7 epochs", "divisor"]),
+        ({**_HEADS, "resnet": "fixed"}, ["--resnet concerns ST, M", "--members=resnet32"]),
+        ({**_FDL, "decay_scope": "all"}, ["--decay_scope concerns ST, M", "--members=vgg16,vgg16"]),
         ({"members": ("resnet21",)}, ["resnet21", "6n + 2"]),
         ({"members": ("densenet41-12",)}, ["densenet41-12", "3n + 4"]),
     ],
