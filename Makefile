@@ -33,7 +33,7 @@ $(VENV)/.installed: setup.py pyproject.toml constraints.txt
 	@touch $@
 
 test: install ## run the tests (some minutes)
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses=2 --dist=loadfile
 
 faults: install ## kill, damage and starve sweeps many times, and compare their results (half an hour)
 	$(RUN) -m pytest tests/faults --all-faults

@@ -41,6 +41,7 @@ setup(
             "mypy",
             "pandas-stubs",
             "pytest",
+            "pytest-xdist",
             "tensorboard>=2.19,<3",
             "ruff",
         ],

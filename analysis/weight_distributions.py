@@ -68,12 +68,15 @@ def read_kernels(directory: str) -> dict[str, np.ndarray]:
 
 def _kernels(path: str, member: str) -> dict[str, np.ndarray]:
     kernels = {}
-    with np.load(_verified(path), allow_pickle=False) as values:
-        for key in values.files:
-            owner, _, rest = key.partition("/")
-            layer, _, variable = rest.rpartition("/")
-            if owner == member and variable == "kernel":
-                kernels[_HEAD.sub("", layer, count=1)] = values[key].astype(np.float64)
+    try:
+        with np.load(_verified(path), allow_pickle=False) as values:
+            for key in values.files:
+                owner, _, rest = key.partition("/")
+                layer, _, variable = rest.rpartition("/")
+                if owner == member and variable == "kernel":
+                    kernels[_HEAD.sub("", layer, count=1)] = values[key].astype(np.float64)
+    except ValueError as error:
+        raise DataError(f"{path}: not a checkpoint ({error})") from error
     if not kernels:
         raise DataError(f"{path}: has no kernel of {member}")
     return kernels

@@ -56,6 +56,18 @@ def survived() -> Callable[..., None]:
     return count
 
 
+def pytest_sessionfinish(session: Any) -> None:
+    """Hands what was survived in a worker of pytest-xdist to the process that tells of it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["survived"] = dict(_SURVIVED_FAULTS)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes that in."""
+    _SURVIVED_FAULTS.update(getattr(node, "workeroutput", {}).get("survived", {}))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Says what was tried and survived."""
     if _SURVIVED_FAULTS:

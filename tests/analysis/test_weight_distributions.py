@@ -41,7 +41,7 @@ def _kernels(seed: int, prefix: str = "") -> dict[str, np.ndarray]:
 
 
 def _save(directory: pathlib.Path, epoch: int, values: Mapping[str, np.ndarray]) -> pathlib.Path:
-    """A checkpoint as docs/RELIABILITY.md describes it: the archive's comment seals all bytes before."""
+    """A checkpoint: an archive whose comment is the SHA-256 of all bytes before."""
     buffer = io.BytesIO()
     np.savez(buffer, **values)
     with zipfile.ZipFile(buffer, "a") as archive:
@@ -105,7 +105,7 @@ def test_a_run_without_checkpoints_is_an_error(tmp_path: pathlib.Path) -> None:
 def test_nothing_pickled_is_read(tmp_path: pathlib.Path) -> None:
     directory = write(tmp_path, _SINGLE, constant(7))
     _save(directory, 3, {"head1/logits/kernel": np.array([{}], dtype=object)})
-    with pytest.raises(ValueError, match="allow_pickle=False"):
+    with pytest.raises(DataError, match="no checkpoint to read weights from"):
         weight_distributions.read_kernels(str(directory))
 
 

@@ -1,0 +1,209 @@
+"""The table and the figures of Das and Dutta Roy (2022), against what was written."""
+
+import pathlib
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+from system_runs import constant, heads, networks, read, snapshots, write
+from table_runs import cells_of
+
+from analysis import feature_difference, figures, frame, table_text
+from analysis import feature_difference_figures as fdl_figures
+from analysis.intervals import interval
+from collab_ensembles.config import RunConfig
+from collab_ensembles.errors import DataError
+from experiments import grids
+
+# The poster's two tables, read off once more.
+_CIFAR = [
+    ("single", 93.66, 74.61),
+    ("RIE (2x)", 93.7, 76.95),
+    ("SSE", 94.05, 75.31),
+    ("FGE", 94.34, 76.46),
+    ("AE Full", 93.93, 72.16),
+    ("FDL (2x)", 94.93, 77.02),
+]
+_IMAGENET = [("single", 76.38), ("RIE (2x)", 76.96), ("SSE", 76.67), ("FGE", 76.69), ("FDL (2x)", 77.06)]
+
+
+def _panels(number: int) -> list[Axes]:
+    figure = Figure(layout="constrained")
+    return [figure.add_subplot(1, number, place + 1) for place in range(number)]
+
+
+def test_the_reference_has_the_published_accuracies() -> None:
+    table = feature_difference.published().set_index(["dataset", "network", "row"])["accuracy_percent"]
+    expected = {("CIFAR10", "vgg16", row): value for row, value, _ in _CIFAR}
+    expected |= {("CIFAR100", "vgg16", row): value for row, _, value in _CIFAR}
+    expected |= {("ImageNet", "resnet50", row): value for row, value in _IMAGENET}
+    assert table.to_dict() == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "row"),
+    [
+        (networks(1, fdl=False), "single"),
+        (networks(2, fdl=False), "RIE (2x)"),
+        (networks(2), "FDL (2x)"),
+        (RunConfig(system="snapshot", dataset="cifar10"), "SSE"),
+        (networks(3), None),
+        (networks(2, phases=("joint",)), None),
+        (networks(2, bn_updates="every_phase"), None),
+        (networks(2, label_noise=0.2), None),
+        (snapshots(snapshots=3), None),
+        (heads("single"), None),
+    ],
+)
+def test_a_run_is_in_one_row_or_in_none(config: RunConfig, row: str | None) -> None:
+    assert feature_difference.row_of(config) == row
+
+
+def _vgg(tmp_path: pathlib.Path, dataset: str) -> dict[str, np.ndarray]:
+    """Errors in percent by row, [seeds, epochs]: of the ensemble, or of the network alone; members have others."""
+    random = np.random.default_rng(7)
+    configs = {"single": (1, False), "RIE (2x)": (2, False), "FDL (2x)": (2, True)}
+    errors = {row: random.uniform(4, 9, (2, 3)) for row in configs}
+    for row, (count, fdl) in configs.items():
+        for seed, values in enumerate(errors[row]):
+            members = constant(*[30] * count) if count > 1 else []
+            write(tmp_path, networks(count, fdl, dataset=dataset, seed=seed), [*members, list(values)])
+    return errors
+
+
+@pytest.mark.parametrize(("dataset", "place"), [("cifar10", 1), ("cifar100", 2)])
+def test_accuracies_of_the_last_and_of_the_best_epoch_stand_beside_the_published(
+    tmp_path: pathlib.Path, dataset: str, place: int
+) -> None:
+    errors = _vgg(tmp_path, dataset)
+    (table,) = feature_difference.text_tables(read(tmp_path, dataset))
+    header, *rows = cells_of(table_text.markdown(table.header, table.rows))
+    assert header == ["method", "last epoch", "best epoch", "paper"]
+    for row, published in zip(rows, _CIFAR, strict=True):
+        name, *cells = row
+        assert (name, cells[-1]) == (published[0], f"{published[place]:.2f}")
+        if name not in errors:
+            assert cells[:2] == ["", ""]
+            continue
+        for cell, values in zip(cells, (100 - errors[name][:, -1], 100 - errors[name].min(axis=1)), strict=False):
+            assert cell == f"{values.mean():.2f} ± {values.std(ddof=1):.2f}"
+    assert any("the test set itself chooses" in note for note in table.notes)
+
+
+def test_snapshots_have_five_cycles_on_the_poster(tmp_path: pathlib.Path) -> None:
+    config = RunConfig(system="snapshot", dataset="cifar10", epochs=5)
+    write(tmp_path, config, [[9] * 5] * 5 + [[8, 7, 6, 5, 5.5]])
+    (table,) = feature_difference.text_tables(read(tmp_path))
+    assert [cell.text for cell in table.rows[2]] == ["SSE", "94.50", "95.00", "94.05"]
+
+
+def test_networks_that_the_poster_does_not_have_are_in_no_table(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, networks(2, member="resnet32"), constant(5, 5, 4))
+    write(tmp_path, networks(2, dataset="digits", member="convnet4"), constant(5, 5, 4))
+    assert feature_difference.text_tables(read(tmp_path)) == []
+    assert feature_difference.text_tables(read(tmp_path, "digits")) == []
+
+
+def _mnist(tmp_path: pathlib.Path, seeds: int) -> dict[tuple[str, int], list[float]]:
+    """The grid fdl-mnist; gives the final accuracies in percent by row and number of filters in all."""
+    random = np.random.default_rng(5)
+    accuracies: dict[tuple[str, int], list[float]] = {}
+    for seed in range(seeds):
+        for config in grids.fdl_mnist({"dataset": "mnist", "epochs": 3, "seed": seed}):
+            final = float(random.uniform(90, 99))
+            members = [] if len(config.members) == 1 else constant(50, 50)
+            write(tmp_path, config, [*members, [80, 5, 100 - final]])
+            filters = int(config.members[0].removeprefix("convnet")) * len(config.members)
+            row = {(1, 1): "single", (2, 1): "RIE (2x)", (2, 4): "FDL (2x)"}[len(config.members), len(config.phases)]
+            accuracies.setdefault((row, filters), []).append(final)
+    return accuracies
+
+
+def test_accuracy_stands_over_the_number_of_filters_of_all_networks(tmp_path: pathlib.Path) -> None:
+    accuracies = _mnist(tmp_path, seeds=3)
+    (panel,) = _panels(1)
+    fdl_figures.accuracy_by_filters(read(tmp_path, "mnist"), panel)
+    lines = {bars.get_label(): bars for bars in panel.containers if isinstance(bars, ErrorbarContainer)}
+    assert list(lines) == list(fdl_figures.LINES.values())
+    for row, name in fdl_figures.LINES.items():
+        line, _, (bars,) = lines[name]
+        np.testing.assert_allclose(line.get_xdata(), [4, 8, 16, 32], rtol=0.03)
+        expected = [accuracies[row, filters] for filters in (4, 8, 16, 32)]
+        np.testing.assert_allclose(line.get_ydata(), np.mean(expected, axis=1))
+        ends = [segment[:, 1] for segment in bars.get_segments()]
+        np.testing.assert_allclose(ends, [interval(values) for values in expected])
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["4", "8", "16", "32"]
+
+
+def test_a_single_number_of_filters_is_no_line(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, networks(2, member="convnet4"), constant(5, 5, 4))
+    write(tmp_path, networks(2), constant(5, 5, 4))
+    with pytest.raises(DataError, match="--grid=fdl-mnist"):
+        fdl_figures.accuracy_by_filters(read(tmp_path), _panels(1)[0])
+
+
+def _pairs(tmp_path: pathlib.Path) -> dict[bool, dict[str, np.ndarray]]:
+    """With FDL and without: the ensemble's error and the two further series, [seeds, epochs]."""
+    random = np.random.default_rng(9)
+    names = ("error", "similarity_loss", "feature_difference")
+    values = {fdl: {name: random.uniform(0.1, 3, (2, 3)) for name in names} for fdl in (True, False)}
+    for fdl, of_kind in values.items():
+        for seed in range(2):
+            further = {name: of_kind[name][seed] for name in names[1:]}
+            write(tmp_path, networks(2, fdl, seed=seed), [*constant(6, 8), list(of_kind["error"][seed])], **further)
+    return values
+
+
+def test_similarity_and_difference_are_read_and_drawn_with_and_without_fdl(tmp_path: pathlib.Path) -> None:
+    values = _pairs(tmp_path)
+    runs = read(tmp_path)
+    panels = fdl_figures.curves(runs, _panels(3))
+    for fdl, name in ((True, "with FDL"), (False, "without FDL")):
+        drawn = [{str(line.get_label()): line for line in panel.get_lines()} for panel in panels]
+        # Costs were written as a tenth of the errors in percent.
+        expected = {
+            (0, f"{name}: ensemble, test"): values[fdl]["error"] / 10,
+            (1, name): values[fdl]["similarity_loss"],
+            (2, name): values[fdl]["feature_difference"],
+        }
+        for (panel, label), series in expected.items():
+            np.testing.assert_allclose(drawn[panel][label].get_ydata(), series.mean(axis=0))
+        own = [run for run in runs if feature_difference.row_of(run.config) == ("FDL (2x)" if fdl else "RIE (2x)")]
+        costs = [run.statistics[member]["TrainCostMean"] for run in own for member in ("vgg16", "vgg16_2")]
+        np.testing.assert_allclose(drawn[0][f"{name}: networks, training"].get_ydata(), np.mean(costs, axis=0))
+    assert [panel.get_yscale() for panel in panels] == ["linear", "log", "log"]
+
+
+def test_a_frame_has_the_further_series(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, networks(2), constant(5, 5, 4), similarity_loss=[3.0, 2, 1], feature_difference=[0.5, 0.25, 0])
+    table = frame.load(str(tmp_path), "cifar10").xs("Ens", axis=1, level="Model")
+    for data, values in (("SimilarityLoss", [3, 2, 1]), ("FeatureDifference", [0.5, 0.25, 0])):
+        (column,) = table.xs(data, axis=1, level="Data").to_numpy().T
+        assert column.tolist() == values
+
+
+def test_losses_that_are_all_zero_are_drawn(tmp_path: pathlib.Path) -> None:
+    for fdl in (True, False):
+        zeros = {"similarity_loss": [0.0] * 3, "feature_difference": [0.0] * 3}
+        write(tmp_path, networks(2, fdl), constant(5, 5, 4), **zeros)
+    panels = fdl_figures.curves(read(tmp_path), _panels(3))
+    assert [panel.get_yscale() for panel in panels] == ["linear"] * 3
+
+
+def test_curves_take_both_kinds_and_their_series(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, networks(2), constant(5, 5, 4), similarity_loss=[1.0] * 3, feature_difference=[1.0] * 3)
+    with pytest.raises(DataError, match="no two networks trained without FDL"):
+        fdl_figures.curves(read(tmp_path), _panels(3))
+    write(tmp_path, networks(2, fdl=False), constant(5, 5, 4))
+    with pytest.raises(DataError, match="SimilarityLoss of Ens was not recorded"):
+        fdl_figures.curves(read(tmp_path), _panels(3))
+    assert list(figures.all_figures(read(tmp_path))) == []
+
+
+def test_names_of_figures_say_network_and_setting(tmp_path: pathlib.Path) -> None:
+    _mnist(tmp_path, seeds=1)
+    names = [drawing.name for drawing in figures.drawings(read(tmp_path, "mnist"))]
+    end = "_mnist_epochs=3_augment=False"
+    assert names == [f"fdl_filters{end}", *(f"fdl_curves_convnet{filters}{end}" for filters in (2, 4, 8, 16))]

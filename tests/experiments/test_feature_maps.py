@@ -1,0 +1,112 @@
+"""experiments.feature_maps: features against a convolution by hand, and the command."""
+
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from collab_ensembles import run
+from collab_ensembles.build import build_model
+from collab_ensembles.config import RunConfig
+from collab_ensembles.errors import ConfigError
+from command_runner import run as run_command
+from experiments import feature_maps
+
+_PAIR = RunConfig(system="fdl", dataset="digits", members=("convnet4", "convnet4"), epochs=1, train_limit=128)
+
+
+def _by_hand(network: keras.Model, image: np.ndarray) -> np.ndarray:
+    """ReLU of the 3x3 convolution with bias of the pixels from -1 to 1, beyond the border 0; [height, width, 4]."""
+    kernel, bias = (np.asarray(variable, np.float64) for variable in network.get_layer("convolution").variables)
+    padded = np.pad(image.astype(np.float64) / 127.5 - 1, ((1, 1), (1, 1), (0, 0)))
+    height, width, _ = image.shape
+    result = np.empty((height, width, kernel.shape[-1]))
+    for row in range(height):
+        for column in range(width):
+            patch = padded[row : row + 3, column : column + 3]
+            result[row, column] = np.einsum("ijc,ijcf->f", patch, kernel) + bias
+    return np.maximum(result, 0)
+
+
+def test_features_are_those_of_the_convolution(rng: np.random.Generator) -> None:
+    members = build_model(_PAIR, (8, 8, 1), 10).members
+    image = rng.integers(0, 256, (8, 8, 1), np.uint8)
+    layer, maps = feature_maps.feature_maps(members, image)
+    assert layer == "convolution"
+    expected = {name: _by_hand(network, image) for name, network in members.items()}
+    assert list(maps) == ["convnet4", "convnet4_2"]
+    for name, its in maps.items():
+        np.testing.assert_allclose(its, expected[name], atol=1e-5)
+    ((pair, difference),) = feature_maps.differences(maps).items()
+    assert pair == ("convnet4", "convnet4_2")
+    assert difference == pytest.approx(np.mean((expected["convnet4"] - expected["convnet4_2"]) ** 2), rel=1e-4)
+    assert difference > 0
+
+
+def test_heads_share_the_features_of_their_trunk_under_one_name(rng: np.random.Generator) -> None:
+    config = RunConfig(system="multihead", members=("resnet8",), graph="hierarchical")
+    members = build_model(config, (8, 8, 1), 10).members
+    image = rng.integers(0, 256, (8, 8, 1), np.uint8)
+    for layer, same in (("stage1_block1_convolution2", 4), ("stage2_block1_convolution1", 2), ("logits", 0)):
+        if same == 0:
+            with pytest.raises(ConfigError, match=r"--layer=logits: no convolution of this name; allowed: first_con"):
+                feature_maps.feature_maps(members, image, layer)
+            continue
+        _, maps = feature_maps.feature_maps(members, image, layer)
+        assert list(maps) == ["head1", "head2", "head3", "head4"]
+        assert sum(np.array_equal(maps["head1"], its) for its in maps.values()) == same
+
+
+def test_members_of_other_sizes_are_not_subtracted(rng: np.random.Generator) -> None:
+    maps = {"a": rng.random((2, 2, 3)), "b": rng.random((2, 2, 4)), "c": rng.random((2, 2, 3))}
+    assert list(feature_maps.differences(maps)) == [("a", "c")]
+
+
+def test_a_mosaic_holds_the_filters_line_by_line() -> None:
+    maps = np.arange(2 * 3 * 5, dtype=np.float32).reshape(2, 3, 5)
+    picture = feature_maps.mosaic(maps)
+    assert picture.shape == (2 + 1 + 2, 3 + 1 + 3 + 1 + 3)
+    np.testing.assert_array_equal(picture[:2, :3], maps[:, :, 0])
+    np.testing.assert_array_equal(picture[:2, 8:], maps[:, :, 2])
+    np.testing.assert_array_equal(picture[3:, 4:7], maps[:, :, 4])
+    assert np.isnan(picture[2]).all()
+    assert np.isnan(picture[:, [3, 7]]).all()
+    assert np.isfinite(picture).sum() == maps.size
+
+
+def test_members_are_drawn_in_one_scale(rng: np.random.Generator) -> None:
+    maps = {"one": rng.random((8, 8, 4)), "two": 3 * rng.random((8, 8, 4))}
+    figure = feature_maps.draw(rng.integers(0, 256, (8, 8, 1), np.uint8), maps, "title")
+    panels = [axes for axes in figure.axes if axes.get_title()]
+    assert [axes.get_title() for axes in panels] == ["image", "one: 4 filters", "two: 4 filters"]
+    expected = (min(its.min() for its in maps.values()), max(its.max() for its in maps.values()))
+    assert [axes.get_images()[0].get_clim() for axes in panels[1:]] == [expected] * 2
+
+
+def test_the_command_draws_a_trained_run(tmp_path: pathlib.Path) -> None:
+    directory = str(tmp_path / "run")
+    run.run(_PAIR, directory)
+    path = tmp_path / "maps.png"
+    result = run_command("experiments.feature_maps", directory, "--image=2", f"--out={path}")
+    assert (result.exit_status, result.errors) == (0, "")
+    model, _ = run.restore(directory)
+    image = run.load_data(_PAIR, None).test_images[2]
+    features = [_by_hand(network, np.asarray(image)) for network in model.members.values()]
+    said, written = result.output.splitlines()
+    assert said.startswith("mean squared difference of convnet4 and convnet4_2: ")
+    assert float(said.split(": ")[1]) == pytest.approx(np.mean((features[0] - features[1]) ** 2), rel=1e-4)
+    assert written == f"written: {path}"
+    assert imread(path).ndim == 3
+
+
+def test_what_is_not_there_is_said_in_one_line(tmp_path: pathlib.Path) -> None:
+    for arguments, words in (
+        ([], "received 0 arguments; needed: one, the directory of a run"),
+        ([str(tmp_path)], "no such file; give the directory of a run"),
+    ):
+        result = run_command("experiments.feature_maps", *arguments)
+        assert result.exit_status in (1, 2)
+        assert words in result.errors
+        assert result.errors.count("\n") == 1
