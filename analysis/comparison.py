@@ -161,8 +161,7 @@ def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
     config = runs[0].config
     lengths = sorted({run.config.epochs for run in runs})
     epochs = f"{lengths[0]} to {lengths[-1]}" if len(lengths) > 1 else str(lengths[0])
-    notes = [_OUTPUTS_NOTE]
-    notes += [table_notes.DEVIATION] if table["runs"].max() > 1 else []
+    notes = [table_notes.DEVIATION] if table["runs"].max() > 1 else []
     notes += table_notes.seeds({name: [run.config.seed for run in row] for name, row in rows.items()})
     notes += [table_notes.left_out(unfinished)] if unfinished else []
     unit = "minutes" if table["seconds"].max() > _LONG else "seconds"
@@ -181,7 +180,7 @@ def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
         "": f"final test error in % after {epochs} epochs, time and memory of training",
         BEST: f"best test error over {epochs} epochs in %",
     }
-    own_notes = {"": [_COST_NOTE], BEST: [_BEST_NOTE]}
+    own_notes = {"": [_OUTPUTS_NOTE, _COST_NOTE], BEST: [_BEST_NOTE]}
     label, setting = catalogue.label(config.dataset), frame.setting(config)
     return [
         _text_table(f"{label}, {titles[kind]} ({setting})", table, columns[kind], own_notes[kind] + notes)

@@ -107,9 +107,8 @@ def curves(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
         # They fall by orders of magnitude. An axis without anything above 0 cannot be logarithmic.
         if max(heights.max() for heights in style.drawn([panel])) > 0:
             panel.set_yscale("log")
-    members_text = " and ".join(own[0].config.members)
     chosen = [run for run in runs if row_of(run.config) in _PAIRS]
-    losses.figure.suptitle(style.title(chosen, f"{members_text} with and without FDL"))
+    losses.figure.suptitle(style.title(chosen, f"2 x {own[0].config.members[0]} with and without FDL"))
     return axes
 
 

@@ -48,7 +48,7 @@ def error_by_noise(runs: Sequence[Run], axes: Axes) -> Axes:
         raise DataError("no arrangement was trained at two levels of label noise; use --grid=song-chai-figure3")
     for number, (name, line) in enumerate(levels.items()):
         _draw(axes, line, label=name, **_look(number))
-    axes.set(xlabel="noise level: share of noisy labels in %", ylabel="test error in %")
+    axes.set(xlabel="noise level: share of noisy labels in %", ylabel="test error of head 1 in %")
     axes.grid(alpha=0.3)
     style.legend_below(axes)
     axes.set_title(style.title(runs, "test error with label noise"), fontsize=10)

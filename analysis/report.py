@@ -14,7 +14,18 @@ from collections.abc import Sequence
 import pandas as pd
 from absl import flags
 
-from analysis import claims, contents, efficiency, figures, frame, html_page, table_text, tables, weight_distributions
+from analysis import (
+    claims,
+    comparison,
+    contents,
+    efficiency,
+    figures,
+    frame,
+    html_page,
+    table_text,
+    tables,
+    weight_distributions,
+)
 from analysis.commands import training_commands
 from analysis.contents import Entry
 from analysis.frame import PLAIN, Run
@@ -84,6 +95,8 @@ def _group(runs: Sequence[Run], label: str, log_dir: str) -> list[str]:
     seeds = sorted({run.config.seed for run in runs})
     ensembles = {(run.method, run.config.weight) for run in runs}
     is_noel = runs[0].config.system == "ensemble"
+    if not is_noel:
+        runs = [run for row in comparison.rows_of(runs).values() for run in row]
     drawn = [html_page.picture(figure, caption) for figure, caption in figures.all_figures(runs)]
     parts = [
         html_page.paragraph(

@@ -35,6 +35,12 @@ def batch(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return rng.integers(0, 256, (12, 8, 8, 1), np.uint8), rng.integers(0, 5, 12).astype(np.int32)
 
 
+@pytest.fixture
+def small_batch(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Seven images of 4 x 4 pixels and their labels, in 3 classes."""
+    return rng.integers(0, 256, (7, 4, 4, 1), np.uint8), rng.integers(0, 3, 7).astype(np.int32)
+
+
 def network(size: str = "B2R1F2", member: int = 0, **options: object) -> keras.Model:
     """A small network for images of 8 x 8 pixels in 5 classes."""
     random = generator(3, Stream.INITIALISATION, member)

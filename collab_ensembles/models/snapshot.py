@@ -19,8 +19,9 @@ class SnapshotModel(Model):
     kept for each variable, so that each cycle begins with new ones.
 
     A member whose cycle has not come stands for the network as it is now. It costs no forward pass: in evaluation its
-    logits are those of the member in training. The ensemble is the mean of the logits of the members up to that
-    one. The training statistics are those of the network in training, under every name: no other sees those examples.
+    logits are those of the member in training, and so in the disagreement, a mean over all pairs, they do not differ.
+    The ensemble is the mean of the logits of the members up to that one. The training statistics are those of the
+    network in training, under every name: no other sees those examples.
     """
 
     def __init__(self, members: Mapping[str, keras.Model], epochs: int, name: str | None = None) -> None:

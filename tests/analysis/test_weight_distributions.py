@@ -198,6 +198,7 @@ def test_a_page_shows_the_figure_and_the_deviations_where_there_are_checkpoints(
 
 
 def test_the_command_prints_the_table_and_writes_the_figure(tmp_path: pathlib.Path) -> None:
+    assert "Example:\n  python -m analysis.weight_distributions " in str(weight_distributions.__doc__)
     single, tree = _pair(tmp_path / "runs")
     result = command_runner.run("analysis.weight_distributions", str(single), str(tree), f"--out={tmp_path}/out")
     assert (result.exit_status, result.errors) == (0, "")

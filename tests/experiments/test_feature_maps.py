@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from collab_ensembles import run
+from collab_ensembles import checkpoint, run, run_directory
 from collab_ensembles.build import build_model
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.logger import Record
+from collab_ensembles.run_directory import DataFacts, Status
 from command_runner import run as run_command
 from experiments import feature_maps
 
@@ -86,14 +88,15 @@ def test_members_are_drawn_in_one_scale(rng: np.random.Generator) -> None:
 
 
 def test_the_command_draws_a_trained_run(tmp_path: pathlib.Path) -> None:
-    directory = str(tmp_path / "run")
-    run.run(_PAIR, directory)
-    path = tmp_path / "maps.png"
+    directory, path = str(tmp_path / "run"), tmp_path / "maps.png"
+    run_directory.write_config(directory, _PAIR)
+    run_directory.write_status(directory, Status(state="done", data=DataFacts("digits", (8, 8, 1), 10)))
+    trained = build_model(_PAIR, (8, 8, 1), 10)
+    checkpoint.save(f"{directory}/{run.CHECKPOINTS}", trained, Record.empty(["ensemble"], 1), _PAIR.digest())
     result = run_command("experiments.feature_maps", directory, "--image=2", f"--out={path}")
     assert (result.exit_status, result.errors) == (0, "")
-    model, _ = run.restore(directory)
     image = run.load_data(_PAIR, None).test_images[2]
-    features = [_by_hand(network, np.asarray(image)) for network in model.members.values()]
+    features = [_by_hand(network, np.asarray(image)) for network in trained.members.values()]
     said, written = result.output.splitlines()
     assert said.startswith("mean squared difference of convnet4 and convnet4_2: ")
     assert float(said.split(": ")[1]) == pytest.approx(np.mean((features[0] - features[1]) ** 2), rel=1e-4)

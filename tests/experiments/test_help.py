@@ -24,7 +24,6 @@ _FIELDS = [field.name for field in dataclasses.fields(RunConfig)]
         ("experiments.measure_inference", ["log_dir", "dataset"]),
         ("experiments.feature_maps", ["image", "layer", "out", "data_dir"]),
         ("analysis.claims", ["log_dir", "dataset", "paper"]),
-        ("analysis.weight_distributions", ["out", "format"]),
         ("benchmarks.precision", ["log_dir", "data_dir", "out"]),
         ("experiments.prepare", ["dataset", "split", "data_dir"]),
         ("analysis.tables", ["log_dir", "dataset", "format"]),
