@@ -186,8 +186,14 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
         """Checks the settings against the shape and size of the data.
 
         Raises:
-          ConfigError: the images cannot be halved often enough, or a batch exceeds the examples.
+          ConfigError: the images cannot be halved often enough, a batch exceeds the examples, or a teacher is missing.
         """
+        for path in self.teacher:
+            # Not in the checks above: a run must stay readable when its teacher has been moved.
+            if not os.path.isfile(path):
+                raise ConfigError(
+                    f"--teacher={path}: no such file; needed: .keras files such as experiments.export writes"
+                )
         height, width, _ = description.image_shape
         for member in self.members:
             size = parse_network(member)

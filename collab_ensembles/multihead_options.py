@@ -1,7 +1,6 @@
 """The settings of multi-head collaborative learning (Song and Chai 2018) and their checks."""
 
 import dataclasses
-import os
 
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.fields import check_number, option
@@ -96,7 +95,7 @@ class MultiheadOptions:
         if self.teacher and self.graph != "single":
             raise ConfigError(f"--teacher belongs to --graph=single; received --graph={self.graph}")
         for path in self.teacher:
-            if not path.endswith(".keras") or not os.path.isfile(path):
+            if not path.endswith(".keras"):
                 raise ConfigError(
                     f"--teacher={path}: not the path of a Keras file; needed: .keras files such as experiments.export "
                     "writes"

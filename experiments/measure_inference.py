@@ -76,7 +76,8 @@ def _finished_run() -> str:
     for directory in run_directory.find(log_dir):
         config = run_directory.read_config(directory)
         finished = run_directory.read_status(directory).state == "done"
-        if finished and config.method == "None" and len(config.members) > 1 and config.dataset == _DATASET.value:
+        plain = config.system == "ensemble" and config.method == "None" and len(config.members) > 1
+        if finished and plain and config.dataset == _DATASET.value:
             return directory
     raise RunDirectoryError(f"{log_dir}: no finished plain ensemble to measure; train one with experiments.sweep")
 

@@ -7,6 +7,7 @@ import pytest
 
 from collab_ensembles import naming
 from collab_ensembles.config import RunConfig
+from collab_ensembles.datasets.catalogue import Description
 from collab_ensembles.errors import ConfigError
 
 _HEADS = {"system": "multihead"}
@@ -66,7 +67,7 @@ def test_each_system_has_the_defaults_of_its_paper(settings: dict[str, Any], exp
         ({**_HEADS, "label_smoothing": 1.0}, ["--label_smoothing=1.0", "from 0 to below 1"]),
         ({**_HEADS, "graph": "single", "beta": 0.2}, ["no effect on a single network"]),
         ({**_HEADS, "graph": "single", "rescaling": "none"}, ["concern several heads"]),
-        ({**_HEADS, "graph": "single", "teacher": ("no.keras",)}, ["no.keras", "experiments.export"]),
+        ({**_HEADS, "graph": "single", "teacher": ("no.h5",)}, ["no.h5", "experiments.export"]),
         ({**_HEADS, "label_noise": -0.1}, ["--label_noise=-0.1", "from 0 to 1"]),
         ({"label_noise": 1.1}, ["--label_noise=1.1", "from 0 to 1"]),
         ({**_FDL, "members": ("vgg16", "resnet20")}, ["--members=vgg16,resnet20", "identical networks"]),
@@ -122,6 +123,12 @@ def test_a_teacher_is_named_by_its_absolute_path(tmp_path: pathlib.Path, monkeyp
     config = RunConfig(system="multihead", graph="single", teacher=("./head1.keras",), beta=0.2)
     assert config.teacher == (str(tmp_path / "head1.keras"),)
     assert config.member_names() == ("student", "teacher")
+
+
+def test_a_teacher_that_is_not_there_is_refused_before_the_data_are_read() -> None:
+    config = RunConfig(system="multihead", graph="single", teacher=("/none/head1.keras",))
+    with pytest.raises(ConfigError, match=r"--teacher=/none/head1\.keras: no such file"):
+        config.check_data(Description((8, 8, 1), 1000))
 
 
 def test_the_split_points_are_the_published_ones_unless_others_are_named() -> None:

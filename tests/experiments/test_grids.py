@@ -82,6 +82,9 @@ def test_the_mnist_experiment_compares_m_filters_with_twice_half_of_them() -> No
     ]
     assert [config.members[0] for config in configs[::3]] == ["convnet4", "convnet8", "convnet16", "convnet32"]
     assert not any(config.augment for config in configs)
+    assert {config.learning_rate for config in configs} == {0.03}
+    faster = grids.plan("fdl-mnist", {"learning_rate": 0.1}, [0])
+    assert {config.learning_rate for config in faster} == {0.1}
 
 
 @pytest.mark.parametrize(
