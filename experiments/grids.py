@@ -59,7 +59,7 @@ def _heads(settings: Settings, graph: str, heads: int) -> RunConfig:
 FDL_MNIST_FILTERS = (4, 8, 16, 32)
 
 _FDL_MNIST_RATE = 0.03
-"""The poster names no rate for this experiment, and at that of VGG-16, 0.1, one layer without normalisation learns badly.
+"""The poster names no rate for this experiment; at VGG-16's, 0.1, one layer without normalisation learns badly.
 Of 0.1, 0.03, 0.01 and 0.003 this one had the lowest error on a validation part for one network of 16 and of 32 filters.
 """
 
