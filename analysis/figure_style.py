@@ -296,6 +296,10 @@ def _lines(text: str) -> int:
     return text.count("\n") + 1 if text else 0
 
 
+_TITLE_WIDTH = 72
+"""Characters of a line, as the narrowest figure has room for."""
+
+
 def title(runs: Sequence[Run], what: str) -> str:
     """Data set, what is shown, number of seeds, and the setting where it is not the default one."""
     counts: dict[tuple[str, float], int] = {}
@@ -305,7 +309,7 @@ def title(runs: Sequence[Run], what: str) -> str:
     seeds = ("1 seed" if most == 1 else f"{most} seeds") if fewest == most else f"{fewest} to {most} seeds"
     text = f"{catalogue.label(runs[0].config.dataset)}, {what} ({seeds}{_bands(most)})"
     setting = frame.setting(runs[0].config)
-    return text if setting == frame.DEFAULT_SETTINGS else f"{text}\n{setting}"
+    return text if setting == frame.DEFAULT_SETTINGS else f"{text}\n{textwrap.fill(setting, _TITLE_WIDTH)}"
 
 
 def _bands(most: int) -> str:
