@@ -22,10 +22,6 @@ from experiments import command_line, runtime
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_IMAGE = flags.DEFINE_integer("image", 0, "which test image, counted from 0")
-_LAYER = flags.DEFINE_string("layer", None, "which convolution, by its name; default: the first")
-_OUT = flags.DEFINE_string("out", "feature_maps.png", "the file to write, ending in .png")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
 
 _HEAD = re.compile(r"head\d+_")
 _DOTS_PER_INCH = 150
@@ -35,25 +31,25 @@ def main(arguments: list[str]) -> None:
     """Restores the newest checkpoint, computes the features and draws them."""
     directory = command_line.one_argument(arguments, "the directory of a run")
     config = run_directory.read_config(directory)
-    if not _OUT.value.endswith(".png"):
-        raise ConfigError(f"--out={_OUT.value}: the name must end in .png")
+    if not flags.FLAGS.out.endswith(".png"):
+        raise ConfigError(f"--out={flags.FLAGS.out}: the name must end in .png")
     runtime.start_tensorflow(None)
 
     from collab_ensembles import datasets, run
 
     model, status = run.restore(directory)
-    dataset = datasets.load(config.dataset, _DATA_DIR.value, config.split)
-    if not 0 <= _IMAGE.value < len(dataset.test_labels):
-        raise ConfigError(f"--image={_IMAGE.value}: allowed: 0 to {len(dataset.test_labels) - 1}")
-    image = np.asarray(dataset.test_images[_IMAGE.value])
-    layer, maps = feature_maps(model.members, image, _LAYER.value)
-    label = dataset.label_names[int(dataset.test_labels[_IMAGE.value])]
-    title = f"{dataset.name}, test image {_IMAGE.value}: {label}; {layer} after epoch {status.epochs_done}"
-    with files.atomic_write(_OUT.value) as file:
+    dataset = datasets.load(config.dataset, flags.FLAGS.data_dir, config.split)
+    if not 0 <= flags.FLAGS.image < len(dataset.test_labels):
+        raise ConfigError(f"--image={flags.FLAGS.image}: allowed: 0 to {len(dataset.test_labels) - 1}")
+    image = np.asarray(dataset.test_images[flags.FLAGS.image])
+    layer, maps = feature_maps(model.members, image, flags.FLAGS.layer)
+    label = dataset.label_names[int(dataset.test_labels[flags.FLAGS.image])]
+    title = f"{dataset.name}, test image {flags.FLAGS.image}: {label}; {layer} after epoch {status.epochs_done}"
+    with files.atomic_write(flags.FLAGS.out) as file:
         draw(image, maps, title).savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
     for (one, other), difference in differences(maps).items():
         print(f"mean squared difference of {one} and {other}: {difference:.6g}")
-    print(f"written: {_OUT.value}")
+    print(f"written: {flags.FLAGS.out}")
 
 
 def feature_maps(
@@ -135,4 +131,8 @@ def draw(image: np.ndarray, maps: Mapping[str, np.ndarray], title: str) -> "Figu
 
 
 if __name__ == "__main__":
+    flags.DEFINE_integer("image", 0, "which test image, counted from 0")
+    flags.DEFINE_string("layer", None, "which convolution, by its name; default: the first")
+    flags.DEFINE_string("out", "feature_maps.png", "the file to write, ending in .png")
+    flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
     command_line.launch(main)

@@ -17,12 +17,18 @@ NOEL_WEIGHTS = (1.0, 0.1, 0.01, 0.0001)
 
 def noel(settings: Settings) -> list[RunConfig]:
     """The 13 ensembles of Noel (2017), section 5.2: plain, and each method with each weight."""
+    plain = RunConfig(**settings)
+    if len(plain.members) < 2:
+        raise ConfigError(
+            f"--members={plain.members[0]}: --grid=noel compares members; name two or more, or train the one with "
+            "experiments.train"
+        )
     collaborating = [
         RunConfig(**{**settings, "method": method, "weight": weight})
         for method in ("CE", "L1", "L2")
         for weight in NOEL_WEIGHTS
     ]
-    return [RunConfig(**settings), *collaborating]
+    return [plain, *collaborating]
 
 
 def song_chai_table1(settings: Settings) -> list[RunConfig]:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from collab_ensembles import naming, run, run_directory
+from collab_ensembles import build, naming, run, run_directory
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError, DivergenceError, RunDirectoryError
 from collab_ensembles.optimizers import Adam
@@ -82,15 +82,19 @@ def test_every_setting_changes_the_statistics(
 
 def test_all_settings_that_reach_a_run_are_tried_above() -> None:
     tried = {name for _, change in CHANGES for name in change}
-    # epochs: the schedule below; precision: tests/networks; dataset: tests/datasets.
-    assert tried | {"epochs", "precision", "dataset"} == {field.name for field in dataclasses.fields(RunConfig)}
+    # epochs: the schedule below; precision: tests/networks; dataset: tests/datasets; other systems: test_run_systems.
+    fields = [
+        field for field in dataclasses.fields(RunConfig) if "ensemble" in (field.metadata["systems"] or "ensemble")
+    ]
+    elsewhere = {"epochs", "precision", "dataset", "system", "label_noise"}
+    assert tried | elsewhere == {field.name for field in fields}
 
 
 def test_the_optimizer_is_the_references_and_its_rate_follows_the_schedule(
     tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[type, float, float, float]] = []
-    train_step = run.EnsembleModel.fit
+    train_step = build.EnsembleModel.fit
 
     def fit(self: Any, *arguments: Any, **options: Any) -> Any:
         def note(epoch: int, logs: Any) -> None:
@@ -100,7 +104,7 @@ def test_the_optimizer_is_the_references_and_its_rate_follows_the_schedule(
         options["callbacks"].append(keras.callbacks.LambdaCallback(on_epoch_end=note))
         return train_step(self, *arguments, **options)
 
-    monkeypatch.setattr(run.EnsembleModel, "fit", fit)
+    monkeypatch.setattr(build.EnsembleModel, "fit", fit)
     status = run.run(dataclasses.replace(TINY, epochs=4), str(tmp_path), run.Options(data_dir, stop_after=3))
     rates = [2.0**-10, 2.0**-11, 2.0**-12]
     assert seen == [(Adam, 1e-8, 0.999, rate) for rate in rates]
@@ -254,7 +258,7 @@ def test_a_cost_that_is_no_number_ends_the_run_and_keeps_the_epoch_before(
 ) -> None:
     config = dataclasses.replace(TINY, epochs=4)
     rates = [2.0**-10, float("nan")]
-    monkeypatch.setattr(run.schedule, "learning_rate", lambda initial, epoch, epochs: rates[min(epoch, 2) - 1])
+    monkeypatch.setattr(build.schedule, "learning_rate", lambda initial, epoch, epochs: rates[min(epoch, 2) - 1])
     with pytest.raises(DivergenceError, match=r"^epoch 2: the training cost of B\dR1F\d is nan \(plain, seed 0\)"):
         run.run(config, str(tmp_path), run.Options(data_dir))
     status = run_directory.read_status(str(tmp_path))

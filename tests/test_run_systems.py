@@ -1,5 +1,6 @@
 """run with the systems beside Noel's: each setting has an effect, schedules are the published ones, resume is exact."""
 
+import dataclasses
 import math
 import pickle
 from collections.abc import Callable
@@ -78,6 +79,17 @@ def trained(tmp_path: Path, data_dir: str) -> Callable[..., dict[str, bytes]]:
         return _seen[key]
 
     return train
+
+
+def test_all_settings_that_reach_a_run_are_tried_above() -> None:
+    tried = {name for _, change in _CHANGES for name in change}
+    own = {
+        field.name
+        for field in dataclasses.fields(RunConfig)
+        if {"multihead", "fdl", "snapshot"} & set(field.metadata["systems"])
+    }
+    # A teacher is tried below.
+    assert own - tried == {"teacher"}
 
 
 @pytest.mark.parametrize(("base", "change"), _CHANGES, ids=lambda value: ",".join(value) if len(value) == 1 else None)

@@ -205,5 +205,5 @@ def test_curves_take_both_kinds_and_their_series(tmp_path: pathlib.Path) -> None
 def test_names_of_figures_say_network_and_setting(tmp_path: pathlib.Path) -> None:
     _mnist(tmp_path, seeds=1)
     names = [drawing.name for drawing in figures.drawings(read(tmp_path, "mnist"))]
-    end = "_mnist_epochs=3_augment=False"
+    end = "_mnist_epochs=3_learning_rate=0.03_augment=False"
     assert names == [f"fdl_filters{end}", *(f"fdl_curves_convnet{filters}{end}" for filters in (2, 4, 8, 16))]

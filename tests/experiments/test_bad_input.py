@@ -73,7 +73,16 @@ def _check(result: Result, exit_status: int, fragments: list[str], tmp_path: pat
         ("sweep", ["--seeds=-1"], ["--seeds=-1", "from 0"]),
         ("sweep", ["--seeds="], ["--seeds=", "0,1,2"]),
         ("sweep", ["--grid=all"], ["--grid=all", "noel"]),
-        ("sweep", ["--members=B5R1F4"], ["B5R1F4", "multiples of 16"]),
+        ("sweep", ["--members=ST,B5R1F4"], ["B5R1F4", "multiples of 16"]),
+        ("sweep", ["--members=M"], ["--members=M", "--grid=noel", "two or more"]),
+        ("sweep", ["--grid=song-chai-table1", "--dataset=cifar10", "--members=ST"], ["--members=ST", "can be cut"]),
+        ("sweep", ["--grid=fdl-mnist", "--members=vgg16,vgg16"], ["--members", "sets this itself"]),
+        ("sweep", ["--grid=noel", "--beta=0.3"], ["--beta belongs to --system=multihead"]),
+        ("train", ["--system=multihead", "--members=resnet8", "--heads=1"], ["--heads=1", "2 to 64"]),
+        ("train", ["--system=multihead", "--temperature=0"], ["--temperature=0", "above 0"]),
+        ("train", ["--system=fdl", "--members=ST,M"], ["--members=ST,M", "identical networks"]),
+        ("train", ["--system=fdl"], ["vgg16", "multiples of 32", "8 x 8"]),
+        ("train", ["--label_noise=2"], ["--label_noise=2", "from 0 to 1"]),
     ],
 )
 def test_what_is_not_allowed_is_one_line_and_exit_status_2(

@@ -44,7 +44,7 @@ def test_help_gives_the_text_and_default_of_every_setting() -> None:
     assert result.exit_status == 0
     for field in dataclasses.fields(RunConfig):
         assert field.metadata["help"] in result.output
-    assert "weight decay s: each decayed kernel adds s * sum(w^2) / 2 (default: '0.0001')" in result.output
+    assert "share of the labels in a head's loss; the rest is the soft labels' (default: '0.5')" in result.output
 
 
 def test_a_sweep_offers_no_flag_for_what_its_grid_varies() -> None:
