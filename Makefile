@@ -17,7 +17,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test faults check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo bench clean
+.PHONY: help install test faults check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo results bench clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -71,6 +71,13 @@ fdl-demo: install ## one network against two that learn to differ (MNIST, three 
 	$(RUN) -m experiments.sweep --grid=fdl-mnist --dataset=mnist --train_limit=20000 --epochs=10 --seeds=0,1,2 \
 		--log_dir=$(LOG_DIR)/fdl-demo $(SWEEP_FLAGS)
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/fdl-demo --out=$(LOG_DIR)/fdl-demo/report.html
+
+MNIST_RUNS ?= $(LOG_DIR)/mnist-grid
+DIGITS_RUNS ?= $(LOG_DIR)/digits-grid
+
+results: install ## write results/ again, from the runs of the whole grids on MNIST and digits
+	$(RUN) -m analysis.results --log_dir=$(MNIST_RUNS) --dataset=mnist --out=results/mnist
+	$(RUN) -m analysis.results --log_dir=$(DIGITS_RUNS) --dataset=digits --out=results/digits
 
 bench: install ## measure speed and memory (a quarter of an hour); PyTorch too, if it is there
 	$(RUN) -m benchmarks.bench

@@ -41,10 +41,14 @@ def _noel_sweep(runs: Sequence[Run]) -> tuple[list[list[str]], Sequence[Run]]:
     """The flags of sweeps, and the runs that these do not train."""
     seeds = sorted({run.config.seed for run in runs})
     base = dataclasses.replace(runs[0].config, method="None", weight=1.0, seed=0)
-    names = [field.name for field in dataclasses.fields(base) if field.name not in ("method", "weight", "seed")]
-    settings = {name: getattr(base, name) for name in names}
-    is_grid = len(base.members) > 1 and {run.config for run in runs} == set(plan(_OF_ENSEMBLE, settings, seeds))
+    is_grid = len(base.members) > 1 and {run.config for run in runs} == noel_grid(base, seeds)
     return ([_flags(_OF_ENSEMBLE, config_flags.arguments(base), seeds)], []) if is_grid else ([], runs)
+
+
+def noel_grid(config: RunConfig, seeds: Sequence[int]) -> set[RunConfig]:
+    """The 13 ensembles of each seed, in the setting of a run of two members or more."""
+    names = [field.name for field in dataclasses.fields(config) if field.name not in ("method", "weight", "seed")]
+    return set(plan(_OF_ENSEMBLE, {name: getattr(config, name) for name in names}, seeds))
 
 
 def _sweeps(runs: Sequence[Run]) -> tuple[list[list[str]], Sequence[Run]]:

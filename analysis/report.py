@@ -127,16 +127,9 @@ def _weights(runs: Sequence[Run]) -> list[str]:
 
 
 def _claims(runs: Sequence[Run], label: str) -> list[str]:
-    rows = claims.table(claims.findings(claims.grids_of(runs)), label)
-    if label in claims.PAPER_DATASETS:
-        published = claims.findings([claims.paper_grid(label)])
-        rows.insert(2, "paper's final numbers", [finding.verdict for finding in published])
+    rows = claims.table_beside_paper(claims.findings(claims.grids_of(runs)), label)
     classes = rows.map(lambda value: _VERDICT_CLASSES.get(value, ""))
-    rule = (
-        "With one seed the sign of the margin decides. With several a claim holds if the 95 % bootstrap interval of "
-        "its mean margin lies above 0, does not hold if it lies below, and else the data are not enough."
-    )
-    return [html_page.table(rows, classes), html_page.paragraph(rule, "note")]
+    return [html_page.table(rows, classes), html_page.paragraph(claims.RULE, "note")]
 
 
 def _cost_in_use(runs: Sequence[Run], log_dir: str, label: str) -> list[str]:

@@ -86,7 +86,7 @@ def final_table(runs: Sequence[Run], quantity: str) -> pd.DataFrame:
     """
     frame.check_comparable(runs)
     what = QUANTITIES[quantity]
-    models, rows = list(runs[0].statistics), _rows(runs)
+    models, rows = list(runs[0].statistics), rows_of(runs)
     index = pd.MultiIndex.from_tuples(list(rows), names=["Method", "Weight"])
     table = pd.DataFrame(index=index)
     values = {model: [[what.of(run, model) for run in row] for row in rows.values()] for model in models}
@@ -198,6 +198,14 @@ def _ensemble_table(setting: str, group: Sequence[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def rows_of(runs: Sequence[Run]) -> dict[tuple[str, float], list[Run]]:
+    """The runs of each (Method, Weight), in the order of the paper's tables, by seed."""
+    rows: dict[tuple[str, float], list[Run]] = {}
+    for run in sorted(runs, key=lambda run: run.config.seed):
+        rows.setdefault((run.method, frame.without_rounding(run.config.weight)), []).append(run)
+    return {row: rows[row] for row in sorted(rows, key=lambda row: (METHODS.index(row[0]), -row[1]))}
+
+
 def paper_results() -> pd.DataFrame:
     """The published final results: figures A.7 to A.12 of Noel (2017) as one long table.
 
@@ -206,14 +214,6 @@ def paper_results() -> pd.DataFrame:
     path = importlib.resources.files("analysis").joinpath("reference/noel_2017.csv")
     with path.open(encoding="utf-8") as file:
         return pd.read_csv(file)
-
-
-def _rows(runs: Sequence[Run]) -> dict[tuple[str, float], list[Run]]:
-    """The runs of each (Method, Weight), in the order of the paper's tables."""
-    rows: dict[tuple[str, float], list[Run]] = {}
-    for run in sorted(runs, key=lambda run: run.config.seed):
-        rows.setdefault((run.method, frame.without_rounding(run.config.weight)), []).append(run)
-    return {row: rows[row] for row in sorted(rows, key=lambda row: (METHODS.index(row[0]), -row[1]))}
 
 
 def _paper(run: Run, what: Quantity) -> dict[str, pd.Series]:
@@ -233,8 +233,8 @@ def _table(runs: Sequence[Run], quantity: str, unfinished: int) -> Table:
     notes = [_BEST_NOTE] if QUANTITIES[quantity].best_epoch else []
     if table["Seeds"].max() > 1:
         notes.append(_INTERVAL_NOTE)
-    seeds = {f"{method} {weight:g}": [run.config.seed for run in row] for (method, weight), row in _rows(runs).items()}
-    notes += table_notes.seeds(seeds)
+    rows = rows_of(runs).items()
+    notes += table_notes.seeds({f"{name} {weight:g}": [run.config.seed for run in row] for (name, weight), row in rows})
     if unfinished:
         notes.append(table_notes.left_out(unfinished))
     heading = f"{catalogue.label(config.dataset)}, {title} ({frame.setting(config)})"

@@ -36,7 +36,7 @@ class MultiheadOptions:
     )
     optimization: str = option(
         "simultaneous",
-        "simultaneous: one step on the sum of the heads' losses; alternating: one head after the other",
+        "simultaneous: one step on the sum of the heads' losses; alternating: one instance after the other",
         ("simultaneous", "alternating"),
         _SYSTEMS,
     )
@@ -100,13 +100,22 @@ class MultiheadOptions:
                     f"--teacher={path}: not the path of a Keras file; needed: .keras files such as experiments.export "
                     "writes"
                 )
-        if self.graph == "single" and not self.teacher and (self.temperature, self.beta) != (2.0, 0.5):
-            raise ConfigError(
-                "--temperature and --beta have no effect on a single network without a teacher; leave them out, or "
-                "add --teacher or another --graph"
-            )
-        if self.graph == "single" and (self.rescaling, self.optimization) != ("backprop", "simultaneous"):
-            raise ConfigError("--rescaling and --optimization concern several heads; received --graph=single")
+        self._check_effects()
+
+    def _check_effects(self) -> None:
+        """Refuses settings that would change nothing, or what nobody has defined."""
+        without = {
+            "optimization": "simultaneous" if self.graph != "instances" else None,
+            "rescaling": "backprop" if self.graph == "single" else None,
+            "temperature": 2.0 if self.graph == "single" and not self.teacher else None,
+            "beta": 0.5 if self.graph == "single" and not self.teacher else None,
+            "label_smoothing": 0.0 if self.teacher else None,
+            "target_gradient": False if self.graph == "single" else None,
+        }
+        given = " with --teacher" if self.teacher else ""
+        for name, only in without.items():
+            if only is not None and getattr(self, name) != only:
+                raise ConfigError(f"--{name}={getattr(self, name)}: not for --graph={self.graph}{given}; leave it out")
 
     def used_split_points(self, member: str) -> tuple[str, ...]:
         """Where the graph branches."""

@@ -226,6 +226,7 @@ def _train(config: RunConfig, directory: str, status: Status, options: Options) 
 
 def _divergence_guard(model: Model, config: RunConfig) -> keras.callbacks.Callback:
     """Ends a training at the end of an epoch with a cost that is no finite number, before that is kept."""
+    other = " or --weight" if config.method != "None" else ""
 
     def check(epoch: int, logs: Any) -> None:
         for part, prefix in (("training", ""), ("test", "val_")):
@@ -234,7 +235,7 @@ def _divergence_guard(model: Model, config: RunConfig) -> keras.callbacks.Callba
                 if not np.isfinite(cost):
                     raise DivergenceError(
                         f"epoch {epoch + 1}: the {part} cost of {name} is {cost} ({naming.describe(config)}); "
-                        "the epoch before is kept; try a smaller --learning_rate or --weight"
+                        f"the epoch before is kept; try a smaller --learning_rate{other}"
                     )
 
     return keras.callbacks.LambdaCallback(on_epoch_end=check)

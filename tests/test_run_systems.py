@@ -102,7 +102,7 @@ def test_every_setting_has_an_effect(
 
 # Settings, and after how many of four epochs they pause: after the pre-training, where a cycle begins.
 _RESUMED = {
-    "alternating heads with noisy labels": ({**_TREE, "optimization": "alternating", "label_noise": 0.4}, 2),
+    "alternating instances with noisy labels": ({**_INSTANCES, "optimization": "alternating", "label_noise": 0.4}, 2),
     "three networks, every phase": ({**_FDL, "members": ("convnet2",) * 3, "pretraining_epochs": 1}, 1),
     "the single objective": (_JOINT, 3),
     "snapshots": ({**_SMALL, "system": "snapshot", "members": ("convnet2",), "snapshots": 2}, 2),

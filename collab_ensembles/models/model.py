@@ -1,7 +1,7 @@
 """Model: the base of all groups of networks, with the one training step they share."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -73,9 +73,11 @@ class Model(keras.Model):
         variables: dict[str, keras.Variable] = {}
         for name, member in self.members.items():
             known = {id(variable) for variable in variables.values()}
-            variables |= {
-                f"{name}/{variable.path}": variable for variable in member.variables if id(variable) not in known
-            }
+            for variable in member.variables:
+                key = f"{name}/{variable.path}"
+                if id(variable) not in known:
+                    # Equal networks within a member have variables of equal paths.
+                    variables[_unused(key, variables)] = variable
         for name, optimizer in self.optimizers().items():
             variables |= {f"{name}/{index}": variable for index, variable in enumerate(optimizer.variables)}
         return variables
@@ -142,6 +144,11 @@ class Model(keras.Model):
         errors = [_error(labels, output) for output in logits]
         self.statistics.update_state(total, costs, errors, batch_size, further)
         return self.get_metrics_result()
+
+
+def _unused(key: str, taken: Collection[str]) -> str:
+    numbered = (f"{key}#{number}" for number in itertools.count(2))
+    return next(each for each in itertools.chain([key], numbered) if each not in taken)
 
 
 def descend(optimizer: keras.Optimizer, tape: tf.GradientTape, loss: Tensor, variables: Sequence[Tensor]) -> None:

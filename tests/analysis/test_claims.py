@@ -185,6 +185,19 @@ def test_seeds_that_agree_that_there_is_no_difference_do_not_make_a_claim_hold()
     assert (finding.margin, finding.interval, finding.verdict) == (0.0, (0.0, 0.0), claims.FAILS)
 
 
+def test_rounding_does_not_decide() -> None:
+    """Equal differences of counts, in single precision: 7 - 5 and 5 - 3 of 360 images."""
+    percent = {images: float(np.float32(images / 360)) * 100 for images in (3, 5, 7)}
+    few, many = (percent[5], percent[3], 0.0), (percent[7], percent[5], 0.0)
+    for plain, ours in ((few, many), (many, few)):
+        grid = _grid({("Single", 1.0): plain, ("L2", 0.01): ours})
+        margin, _ = _BY_NAME["L2 (5)"].margin(grid)
+        assert 0 < abs(margin) < 1e-6
+        for seeds in (1, 3):
+            finding = claims.judge(_BY_NAME["L2 (5)"], [grid] * seeds)
+            assert (finding.margin, finding.verdict) == (0.0, claims.FAILS)
+
+
 def test_the_command_judges_the_runs_of_a_directory_or_the_paper(tmp_path: pathlib.Path) -> None:
     write_run(tmp_path, RunConfig(dataset="mnist", epochs=4), with_final((3.0, 2.0, 1.5), (0.1, 0.2, 0.3), 4))
     result = run("analysis.claims", f"--log_dir={tmp_path}")

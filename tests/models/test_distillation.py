@@ -28,6 +28,17 @@ def test_the_teacher_gives_the_mean_of_the_logits(batch: Batch) -> None:
     np.testing.assert_allclose(mean_network(networks, "teacher")(images), expected, rtol=1e-5)
 
 
+def test_two_exports_of_one_network_teach_together_and_are_both_remembered(batch: Batch) -> None:
+    twins = [network("B2R1F3", index) for index in (1, 2)]
+    for twin in twins:
+        twin.name = "B2R1F3"
+    expected = sum(twin(batch[0].astype(np.float32)).numpy() for twin in twins) / 2
+    model = DistillationModel(network("B2R1F2"), mean_network(twins, "teacher"))
+    np.testing.assert_allclose(model.logits(batch[0])[1], expected, rtol=1e-5)
+    remembered = {id(variable) for variable in model.training_variables().values()}
+    assert remembered == {id(variable) for member in model.members.values() for variable in member.variables}
+
+
 @pytest.mark.parametrize(("temperature", "beta"), [(2.0, 0.5), (4.0, 0.1), (1.0, 1.0)])
 def test_the_objective_equals_a_numpy_computation(
     temperature: float, beta: float, batch: Batch, rng: np.random.Generator

@@ -1,0 +1,27 @@
+"""The committed results agree with themselves; tests/analysis/test_results.py shows that the check finds errors."""
+
+import pathlib
+import re
+
+import pytest
+
+from committed_results import REPOSITORY, check
+
+_RESULTS = REPOSITORY / "results"
+_PUBLISHED = sorted(path.parent for path in _RESULTS.glob("*/statistics.csv"))
+
+
+@pytest.mark.parametrize("directory", _PUBLISHED, ids=lambda path: path.name)
+def test_the_tables_follow_from_the_statistics_of_every_epoch(directory: pathlib.Path) -> None:
+    check(directory)
+
+
+def test_nothing_is_published_that_is_not_checked() -> None:
+    files = [path for path in _RESULTS.rglob("*") if path.is_file()]
+    assert {path.parent for path in files} <= set(_PUBLISHED)
+
+
+def test_results_that_the_readme_speaks_of_are_there() -> None:
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<![\w/-])results/(\w+)", text))
+    assert named <= {path.name for path in _PUBLISHED}
