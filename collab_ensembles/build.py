@@ -108,7 +108,7 @@ def _multihead(config: RunConfig, image_shape: Shape, num_classes: int) -> Model
     graph = build_head_graph(
         segments,
         image_shape,
-        head_groups(config.graph, config.heads, names, config.used_split_points(member)),
+        head_groups(config.graph, config.heads, names, config.split_points),
         lambda head, prefix: LayerFactory(
             generator(config.seed, Stream.INITIALISATION, head),
             regularization_rate=config.regularization_rate,

@@ -43,6 +43,9 @@ _BY_SYSTEM: dict[str, dict[str, Any]] = {
 HEADS = {"single": 1, "instances": 2, "simple": 2, "hierarchical": 4}
 """By training graph."""
 
+SPLIT_POINTS = {"single": 0, "instances": 0, "simple": 1, "hierarchical": 2}
+"""After how many segments of the network a training graph branches."""
+
 _FEATURE_RATES = {"cifar100": 1e-5}
 _FEATURE_RATE = 1e-4
 
@@ -58,6 +61,9 @@ def default(name: str, config: Any) -> Any:
         return _epochs(config)
     if name == "heads":
         return HEADS[config.graph] if config.system == "multihead" else 1
+    if name == "split_points":
+        points = parse_network(config.members[0]).default_split_points
+        return points[: SPLIT_POINTS[config.graph]] if config.system == "multihead" else ()
     if name == "feature_learning_rate":
         return _FEATURE_RATES.get(config.dataset, _FEATURE_RATE)
     return _BY_SYSTEM[config.system].get(name)

@@ -2,12 +2,12 @@
 
 import dataclasses
 
+from collab_ensembles.defaults import SPLIT_POINTS
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.fields import check_number, option
 from collab_ensembles.networks.sizes import ResNetSize, parse_network
 
 _SYSTEMS = ("multihead",)
-_SPLITS = {"single": 0, "instances": 0, "simple": 1, "hierarchical": 2}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,12 +18,12 @@ class MultiheadOptions:
         "simple",
         "training graph: single: one network (the baselines); instances: separate networks; simple: heads that share "
         "the layers up to a split point; hierarchical: four heads in a binary tree with two split points",
-        tuple(_SPLITS),
+        tuple(SPLIT_POINTS),
         _SYSTEMS,
     )
     heads: int = option(None, "number of heads; default: 4 where the graph is hierarchical, otherwise 2", (), _SYSTEMS)
     split_points: tuple[str, ...] = option(
-        (), "where the graph branches; default: after the network's first block, and the second", (), _SYSTEMS
+        None, "where the graph branches; default: after the network's first block, and the second", (), _SYSTEMS
     )
     temperature: float = option(2.0, "temperature T of the soft labels", (), _SYSTEMS)
     beta: float = option(0.5, "share of the labels in a head's loss; the rest is the soft labels'", (), _SYSTEMS)
@@ -76,19 +76,17 @@ class MultiheadOptions:
                 f"--members={member}: --system=multihead takes networks that can be cut, such as resnet32; separate "
                 "networks of this kind are --system=ensemble"
             )
-        allowed, needed = network.split_points, _SPLITS[self.graph]
+        allowed, needed = network.split_points, SPLIT_POINTS[self.graph]
         if needed > len(allowed):
             raise ConfigError(
                 f"--members={member}: this network names {len(allowed)} split points and --graph={self.graph} needs "
                 f"{needed}; choose resnet32, densenet40-12, resnet50 or vgg16, or --graph=instances"
             )
-        if not self.split_points:
-            return
         order = [allowed.index(point) for point in self.split_points if point in allowed]
         if len(order) != len(self.split_points) or len(order) != needed or order != sorted(set(order)):
             raise ConfigError(
-                f"--split_points={','.join(self.split_points)}: --graph={self.graph} of {member} takes {needed} of: "
-                f"{', '.join(allowed)}, in this order"
+                f"--split_points={','.join(self.split_points)}: --graph={self.graph} of {member} has "
+                + (f"{needed} of: {', '.join(allowed)}, in this order" if needed else "no split points; leave it out")
             )
 
     def _check_teacher(self) -> None:
@@ -116,8 +114,3 @@ class MultiheadOptions:
         for name, only in without.items():
             if only is not None and getattr(self, name) != only:
                 raise ConfigError(f"--{name}={getattr(self, name)}: not for --graph={self.graph}{given}; leave it out")
-
-    def used_split_points(self, member: str) -> tuple[str, ...]:
-        """Where the graph branches."""
-        needed = _SPLITS[self.graph]
-        return self.split_points or parse_network(member).default_split_points[:needed]

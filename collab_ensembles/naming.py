@@ -74,10 +74,14 @@ def _particulars(config: RunConfig) -> list[str]:
     own = [field for field in dataclasses.fields(config) if config.system in field.metadata["systems"]]
     own += [field for field in dataclasses.fields(config) if field.name == "label_noise"]
     return [
-        f"{field.name} {getattr(config, field.name)}"
+        f"{field.name} {_text(getattr(config, field.name))}"
         for field in own
         if field.name not in named and getattr(config, field.name) != config.default_of(field)
     ]
+
+
+def _text(value: object) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def describe(config: RunConfig) -> str:

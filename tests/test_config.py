@@ -64,9 +64,10 @@ _OTHER: dict[str, Any] = {
 _BASES: dict[str, dict[str, Any]] = {
     "system": {},
     **dict.fromkeys(
-        ("graph", "heads", "split_points", "temperature", "beta", "rescaling", "optimization", "label_smoothing"),
+        ("graph", "heads", "split_points", "temperature", "beta", "rescaling", "label_smoothing"),
         _HEADS,
     ),
+    "optimization": {**_HEADS, "graph": "instances"},
     "teacher": {**_HEADS, "graph": "single"},
     **dict.fromkeys(
         ("phases", "bn_updates", "pretraining_epochs", "feature_learning_rate", "head_learning_rate"), _FDL

@@ -55,11 +55,11 @@ def test_each_system_has_the_defaults_of_its_paper(settings: dict[str, Any], exp
         ({**_HEADS, "heads": 65}, ["--heads=65", "2 to 64"]),
         ({**_HEADS, "graph": "hierarchical", "heads": 8}, ["--heads=8", "hierarchical has 4 heads"]),
         ({**_HEADS, "graph": "single", "heads": 2}, ["--heads=2", "one head"]),
-        ({**_HEADS, "split_points": ("conv9",)}, ["--split_points=conv9", "takes 1 of: stage1, stage2"]),
-        ({**_HEADS, "split_points": ("stage1", "stage2")}, ["takes 1 of"]),
+        ({**_HEADS, "split_points": ("conv9",)}, ["--split_points=conv9", "has 1 of: stage1, stage2"]),
+        ({**_HEADS, "split_points": ("stage1", "stage2")}, ["has 1 of"]),
         ({**_HEADS, "graph": "hierarchical", "split_points": ("stage2", "stage1")}, ["in this order"]),
-        ({**_HEADS, "graph": "hierarchical", "split_points": ("stage1", "stage1")}, ["takes 2 of"]),
-        ({**_HEADS, "graph": "instances", "split_points": ("stage1",)}, ["takes 0 of"]),
+        ({**_HEADS, "graph": "hierarchical", "split_points": ("stage1", "stage1")}, ["has 2 of"]),
+        ({**_HEADS, "graph": "instances", "split_points": ("stage1",)}, ["no split points"]),
         ({**_HEADS, "temperature": 0.0}, ["--temperature=0.0", "above 0"]),
         ({**_HEADS, "temperature": -1.0}, ["--temperature=-1.0", "above 0"]),
         ({**_HEADS, "beta": 0.0}, ["--beta=0.0", "above 0 to 1"]),
@@ -146,8 +146,14 @@ def test_the_split_points_are_the_published_ones_unless_others_are_named() -> No
     ):
         for graph, count in (("instances", 0), ("simple", 1), ("hierarchical", 2)):
             config = RunConfig(system="multihead", members=(member,), graph=graph)
-            assert config.used_split_points(member) == points[:count]
-    assert RunConfig(system="multihead", split_points=("stage2",)).used_split_points("resnet32") == ("stage2",)
+            assert config.split_points == points[:count]
+            # Spelled out, they are the same run.
+            spelled = RunConfig(system="multihead", members=(member,), graph=graph, split_points=points[:count])
+            assert spelled.digest() == config.digest()
+    other = RunConfig(
+        system="multihead", graph="hierarchical", members=("resnet50",), split_points=("conv2_x", "conv3_x")
+    )
+    assert naming.describe_ensemble(other) == "resnet50, 4 heads hierarchical, split_points conv2_x,conv3_x"
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,10 @@ def test_each_flag_sets_its_field_and_no_other(argument: str, name: str, value: 
             seed=123456789,
         ),
         RunConfig(method="L2", weight=1e-12),
+        RunConfig(system="multihead", members=("resnet8",), graph="hierarchical", split_points=("stage1", "stage2")),
+        RunConfig(system="multihead", members=("resnet8",), graph="single", label_smoothing=0.05, label_noise=0.4),
+        RunConfig(system="fdl", members=("convnet4",) * 3, phases=("cross_entropy", "head"), augment=False),
+        RunConfig(system="snapshot", members=("resnet8",), snapshots=10, learning_rate=2.0**-10, batch_size=64),
         RunConfig(method="L1", weight=0.0, regularization_rate=0.0),
     ],
 )
