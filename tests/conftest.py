@@ -1,6 +1,7 @@
 """Fixtures for all tests: TensorFlow started once, and small data."""
 
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from collab_ensembles.streams import Stream, generator
 
 _SURVIVED_FAULTS: Counter[str] = Counter()
 _STARTED = time.monotonic()
+
+# A shell that starts the tests in the background has them, and all processes they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
