@@ -17,7 +17,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test faults check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo results bench clean
+.PHONY: help install test test-ray faults check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo results bench clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -37,6 +37,10 @@ test: install ## run the tests (some minutes)
 
 faults: install ## kill, damage and starve sweeps many times, and compare their results (half an hour)
 	$(RUN) -m pytest tests/faults --all-faults
+
+test-ray: install ## sweeps on a Ray cluster whose nodes are killed (some minutes; installs Ray)
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray]'
+	$(RUN) -m pytest -m ray tests/experiments/test_ray_sweeps.py
 
 check: install ## formatting, lint and types
 	$(VENV)/bin/ruff format --check .

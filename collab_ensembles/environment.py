@@ -3,7 +3,6 @@
 import os
 import platform
 import resource
-import subprocess
 import sys
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from collab_ensembles import __version__
+from collab_ensembles.revision import revision
 
 
 def describe(precision: str, threads: int | None) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def describe(precision: str, threads: int | None) -> dict[str, Any]:
     """
     return {
         "collab_ensembles": __version__,
-        "revision": _revision(),
+        "revision": revision(),
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "numpy": np.__version__,
@@ -46,12 +46,3 @@ def peak_memory() -> int:
     """The most resident memory that this process has had so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
-
-
-def _revision() -> str | None:
-    """The git revision of the code, with a mark if files were changed; None where it is no checkout."""
-    command = ["git", "-C", os.path.dirname(__file__), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None

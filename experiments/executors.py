@@ -1,4 +1,7 @@
-"""Where the runs of a sweep are computed: here, one subprocess each, a few at a time."""
+"""Where the runs of a sweep are computed: `Executor`, and here, one subprocess each, a few at a time.
+
+The other executor, for many machines, is `ray_executor.RayExecutor`.
+"""
 
 import contextlib
 import dataclasses
@@ -7,8 +10,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from collab_ensembles import files
+from collab_ensembles.run_directory import Status
 
 _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 10.0
@@ -31,6 +36,9 @@ class Task:
       running: whether it is being computed now.
       started: when its latest process was started, in seconds since 1970.
       retries: how often it was started again.
+      place: the node that computes it, or did last; empty for this machine.
+      status: what it reports from there; None: its run directory says it.
+      error: why it could not be computed, where it cannot say so itself.
     """
 
     name: str
@@ -40,6 +48,9 @@ class Task:
     running: bool = False
     started: float = 0.0
     retries: int = 0
+    place: str = ""
+    status: Status | None = None
+    error: str = ""
 
     def last_words(self) -> str:
         """The last line that the run printed."""
@@ -49,6 +60,21 @@ class Task:
         except OSError:
             return ""
         return lines[-1] if lines else ""
+
+
+class Executor(Protocol):
+    """Computes runs somewhere."""
+
+    def compute(self, tasks: Sequence[Task], watch: Callable[[], None]) -> None:
+        """Computes all tasks, whether or not some fail, and sets their exit status; their files are then here.
+
+        Args:
+          tasks: in the order in which they are started.
+          watch: called again and again while they are computed.
+
+        Raises:
+          KeyboardInterrupt: as soon as nothing is computed any more.
+        """
 
 
 class LocalExecutor:

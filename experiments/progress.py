@@ -39,7 +39,9 @@ class Row:
     announced: bool = False
 
     def status(self) -> Status:
-        """What the run directory says now, unless that is what an earlier attempt left."""
+        """What the run says now; what an earlier attempt left in the run directory does not count."""
+        if self.task is not None and self.task.status is not None:
+            return self.task.status
         try:
             status = run_directory.read_status(self.directory)
         except RunDirectoryError as error:
@@ -96,7 +98,7 @@ class Progress:
                 row.announced = True
                 ended = sum(other.task is None or other.announced for other in self._rows)
                 outcome = _errors(status) if row.task.exit_status == 0 else f"FAILED: {failure(row.task)}"
-                outcome += "; its process died once and was started again" if row.task.retries else ""
+                outcome += _retried(row.task) + _where(row.task)
                 self._say(f"[{ended}/{len(self._rows)}] {row.name}: {outcome}   {self._times(statuses)}")
 
     def _say(self, line: str) -> None:
@@ -109,8 +111,9 @@ class Progress:
         table = Table(
             title=self._times(statuses), title_justify="left", caption=self._summary(), caption_justify="left"
         )
-        for column in ("run", "state", "epoch", *(f"{output} %" for output in outputs), "min"):
-            table.add_column(column, justify="left" if column in ("run", "state") else "right", no_wrap=True)
+        places = ["node"] if any(row.task is not None and row.task.place for row in self._rows) else []
+        for column in ("run", "state", *places, "epoch", *(f"{output} %" for output in outputs), "min"):
+            table.add_column(column, justify="left" if column in ("run", "state", "node") else "right", no_wrap=True)
         for index in shown:
             row, status = self._rows[index], statuses[index]
             started = row.state() != "waiting"
@@ -118,6 +121,7 @@ class Progress:
             table.add_row(
                 row.name,
                 row.state() + (" again" if row.task is not None and row.task.retries else ""),
+                *(row.task.place if row.task is not None else "" for _ in places),
                 f"{status.epochs_done}/{row.epochs}" if started else "",
                 *errors,
                 f"{(status.ended - status.started) / 60:.1f}" if status.ended else "",
@@ -157,8 +161,22 @@ class Progress:
 
 def failure(task: Task) -> str:
     """Why a run failed, in one line."""
+    if task.error:
+        return task.error
     status = task.exit_status or 0
     return f"killed by signal {-status}" if status < 0 else f"exit status {status}: {task.last_words()}"
+
+
+def _retried(task: Task) -> str:
+    """Whether its process died, or was lost with its node."""
+    if not task.retries:
+        return ""
+    return f"; its process died {'once' if task.retries == 1 else f'{task.retries} times'} and was started again"
+
+
+def _where(task: Task) -> str:
+    """The node that computed a run; an error names it itself."""
+    return f"   on {task.place}" if task.place and not task.error else ""
 
 
 def _errors(status: Status) -> str:

@@ -77,7 +77,7 @@ def start_tensorflow(threads: int | None) -> int:
     threads = threads or available_cores()
     quiet_tensorflow()
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    with _stderr_held_back():
+    with stderr_held_back():
         import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -89,8 +89,8 @@ def start_tensorflow(threads: int | None) -> int:
 
 
 @contextlib.contextmanager
-def _stderr_held_back() -> Iterator[None]:
-    """Keeps what TensorFlow's libraries write to descriptor 2, and shows it only if the block fails."""
+def stderr_held_back(shown_on_failure: bool = True) -> Iterator[None]:
+    """Keeps what libraries write to descriptor 2, and shows it only if the block fails, or not even then."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as buffer:
@@ -99,8 +99,9 @@ def _stderr_held_back() -> Iterator[None]:
             yield
         except BaseException:
             os.dup2(kept, 2)
-            buffer.seek(0)
-            sys.stderr.write(buffer.read().decode(errors="replace"))
+            if shown_on_failure:
+                buffer.seek(0)
+                sys.stderr.write(buffer.read().decode(errors="replace"))
             raise
         finally:
             os.dup2(kept, 2)

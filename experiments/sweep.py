@@ -4,6 +4,8 @@ Runs that are finished already are skipped, so the same command goes on where it
 
 Example:
   python -m experiments.sweep --grid=noel --dataset=mnist --log_dir=runs --seeds=0,1,2
+On the machines of a Ray cluster (docs/SCALING.md):
+  python -m experiments.sweep --grid=noel --dataset=mnist --executor=ray --address=10.0.0.1:6379
 """
 
 import shlex
@@ -16,8 +18,8 @@ from rich.console import Console
 from collab_ensembles import files, naming, run_directory
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
-from experiments import command_line, config_flags, runtime
-from experiments.executors import LocalExecutor, Task
+from experiments import command_line, config_flags, executor_flags, ray_cluster, runtime
+from experiments.executors import Executor, LocalExecutor, Task
 from experiments.grids import GRIDS, plan
 from experiments.progress import Progress, Row, failure
 
@@ -26,8 +28,10 @@ _GRID = flags.DEFINE_enum("grid", "noel", list(GRIDS), "what to train")
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "the grid is trained once for each of these seeds")
 _LOG_DIR = flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
-_WORKERS = flags.DEFINE_string("workers", "auto", "runs at a time; auto: one for each core")
-_THREADS = flags.DEFINE_integer("threads", None, "threads of each run; default: the cores divided among the workers")
+_WORKERS = flags.DEFINE_string("workers", "auto", "runs at a time; auto: one for each core, or all the cluster takes")
+_THREADS = flags.DEFINE_integer(
+    "threads", None, "threads of each run; default: the cores divided among the workers, or 1 with --executor=ray"
+)
 _CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 1, "write a checkpoint after so many epochs")
 _TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "also write scalars and settings for TensorBoard")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "print the commands and train nothing")
@@ -41,9 +45,10 @@ def main(arguments: list[str]) -> int:
         config_flags.check_data(config)
     runtime.check_threads(_THREADS.value)
     runtime.check_checkpoint_every(_CHECKPOINT_EVERY.value)
+    executor_flags.check(_DATA_DIR.value)
     workers = min(_workers(), len(configs))
-    threads = _THREADS.value or max(1, runtime.available_cores() // workers)
-    if workers * threads > runtime.available_cores():
+    threads = _THREADS.value or (1 if executor_flags.on_ray() else max(1, runtime.available_cores() // workers))
+    if not executor_flags.on_ray() and workers * threads > runtime.available_cores():
         logging.warning(
             "%d workers of %d thread(s) on %d cores: they will wait for each other",
             workers,
@@ -62,18 +67,29 @@ def main(arguments: list[str]) -> int:
 def _sweep(configs: list[RunConfig], workers: int, threads: int) -> int:
     rows = _rows(configs, threads)
     tasks = [row.task for row in rows if row.task is not None]
+    executor: Executor = LocalExecutor(workers)
     if tasks:
-        _prepare_data(configs[0])
-        print(f"{len(tasks)} of {len(rows)} runs to train, {workers} at a time with {threads} thread(s) each")
-    console = Console()
-    with Progress(rows, console) as progress:
-        LocalExecutor(workers).compute(tasks, progress.refresh)
+        executor, where = _executor(configs[0], workers, threads)
+        print(f"{len(tasks)} of {len(rows)} runs to train, {where} with {threads} thread(s) each")
+    with Progress(rows, Console()) as progress:
+        executor.compute(tasks, progress.refresh)
     failed = [task for task in tasks if task.exit_status != 0]
     for task in failed:
-        print(f"failed: {task.name}: {failure(task)}; see {task.directory}", file=sys.stderr)
+        see = "" if task.error else f"; see {task.directory}"
+        print(f"failed: {task.name}: {failure(task)}{see}", file=sys.stderr)
     if len(failed) < len(rows):
         _run("analysis.tables", f"--log_dir={_LOG_DIR.value}", f"--dataset={configs[0].dataset}")
     return 1 if failed else 0
+
+
+def _executor(config: RunConfig, workers: int, threads: int) -> tuple[Executor, str]:
+    """What computes the runs, and where, for people; the data are prepared if that is here."""
+    if not executor_flags.on_ray():
+        _prepare_data(config)
+        return LocalExecutor(workers), f"{workers} at a time"
+    prepare = [sys.executable, "-m", "experiments.prepare", *_prepare_flags(config)]
+    most = None if _WORKERS.value == "auto" else workers
+    return executor_flags.ray_executor(_LOG_DIR.value, prepare, most, threads), ray_cluster.describe()
 
 
 def _rows(configs: list[RunConfig], threads: int) -> list[Row]:
@@ -99,8 +115,12 @@ def _row(config: RunConfig, threads: int) -> Row:
 
 def _prepare_data(config: RunConfig) -> None:
     """Fetches the data once, in a process of its own, before several runs would do so at the same time."""
-    options = [f"--data_dir={_DATA_DIR.value}"] if _DATA_DIR.value else []
-    _run("experiments.prepare", f"--dataset={config.dataset}", f"--split={config.split}", *options)
+    _run("experiments.prepare", *_prepare_flags(config))
+
+
+def _prepare_flags(config: RunConfig) -> list[str]:
+    data_dir = [f"--data_dir={_DATA_DIR.value}"] if _DATA_DIR.value else []
+    return [f"--dataset={config.dataset}", f"--split={config.split}", *data_dir]
 
 
 def _run(module: str, *options: str) -> None:

@@ -1,0 +1,25 @@
+import pathlib
+import subprocess
+
+import pytest
+
+from collab_ensembles import revision
+
+
+def test_it_is_what_git_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(revision.VARIABLE, raising=False)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    known = revision.revision()
+    assert known is not None
+    assert head.startswith(known.removesuffix("-dirty"))
+
+
+def test_a_copy_is_told_by_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(revision.VARIABLE, "0123456789ab-dirty")
+    assert revision.revision() == "0123456789ab-dirty"
+
+
+def test_what_is_no_checkout_has_none(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(revision.VARIABLE, raising=False)
+    monkeypatch.setattr(revision, "__file__", str(tmp_path / "revision.py"))
+    assert revision.revision() is None
