@@ -16,8 +16,10 @@ import time
 from absl import flags
 
 from collab_ensembles import run_directory
+from collab_ensembles.errors import CollabError
 from experiments import command_line, ray_cluster, returned_files
 from experiments.executors import Executor, LocalExecutor, Task
+from experiments.progress import failure
 
 _RUNS = flags.DEFINE_integer("runs", 8, "how many runs of each kind to compute")
 _DATASET = flags.DEFINE_string("dataset", "digits", "the data that are checked")
@@ -64,7 +66,9 @@ def _seconds(executor: Executor, log_dir: str, kind: str, finished: str = "") ->
     start = time.monotonic()
     executor.compute(tasks, lambda: None)
     seconds = (time.monotonic() - start) / len(tasks)
-    assert not finished or all(run_directory.is_done(task.directory) for task in tasks)
+    for task in tasks:
+        if finished and task.exit_status != 0:
+            raise CollabError(f"{task.name}: {failure(task)}")
     return seconds
 
 
