@@ -77,8 +77,9 @@ def accuracies(runs: Sequence[Run], network: str) -> pd.DataFrame:
       network: such as `vgg16`.
 
     Returns:
-      A row for each of ROWS that was published or trained. Columns: `runs`, their number; `last` and `best`, accuracy after the last epoch and the
-      highest of any, means over seeds; `last sd` and `best sd`, standard deviations; `paper`. NaN where there is none.
+      A row for each of ROWS that was published or trained. Columns: `runs`, their number; `last` and `best`, accuracy
+      after the last epoch and the highest of any, means over seeds; `last sd` and `best sd`, standard deviations;
+      `paper`. NaN where there is none.
     """
     rows = {}
     of_poster = set(published()["row"])
