@@ -34,8 +34,9 @@ _OUTPUTS_NOTE = (
 )
 _COST_NOTE = (
     "Time and memory of training as measured: wall-clock time, and by how much training raised the peak of the "
-    "process's memory; beside them in multiples of the same network trained alone."
+    "process's memory (a GPU's own is not counted); beside them in multiples of the same network trained alone."
 )
+_TEACHERS_NOTE = "The time of a distilled network is its own training's; that of its teachers comes on top."
 _BEST_NOTE = (
     "Of each run the lowest error of any epoch. Here the test set itself chooses the epoch, which is flattering; the "
     "published accuracies of feature-difference ensembles are of this kind."
@@ -180,7 +181,8 @@ def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
         "": f"final test error in % after {epochs} epochs, time and memory of training",
         BEST: f"best test error over {epochs} epochs in %",
     }
-    own_notes = {"": [_OUTPUTS_NOTE, _COST_NOTE], BEST: [_BEST_NOTE]}
+    of_teachers = [_TEACHERS_NOTE] if any(run.config.teacher for run in runs) else []
+    own_notes = {"": [_OUTPUTS_NOTE, _COST_NOTE, *of_teachers], BEST: [_BEST_NOTE]}
     label, setting = catalogue.label(config.dataset), frame.setting(config)
     return [
         _text_table(f"{label}, {titles[kind]} ({setting})", table, columns[kind], own_notes[kind] + notes)

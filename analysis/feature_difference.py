@@ -19,13 +19,15 @@ _INDEPENDENT: Mapping[str, Any] = {"phases": ("cross_entropy",)}
 ROWS: Mapping[str, tuple[str, int, Mapping[str, Any]] | None] = {
     "single": ("fdl", 1, _INDEPENDENT),
     "RIE (2x)": ("fdl", 2, _INDEPENDENT),
+    "RIE (2x), head": ("fdl", 2, {"phases": ("cross_entropy", "head")}),
     "SSE": ("snapshot", 1, {}),
     "FGE": None,
     "AE Full": None,
     "FDL (2x)": ("fdl", 2, {}),
 }
 """The rows of the poster's tables: system, number of networks and the settings that are not at their default; None for
-what this project does not train. RIE are networks trained independently, SSE snapshots."""
+what this project does not train. RIE are networks trained independently, SSE snapshots. `RIE (2x), head`, independent
+networks with a trained head in place of the mean, is not on the poster and stands in a table only if it was trained."""
 
 _BEST_NOTE = (
     "The published accuracies are the highest of any epoch, which the test set itself chooses. RIE: networks trained "
@@ -75,19 +77,23 @@ def accuracies(runs: Sequence[Run], network: str) -> pd.DataFrame:
       network: such as `vgg16`.
 
     Returns:
-      A row for each of ROWS. Columns: `runs`, their number; `last` and `best`, accuracy after the last epoch and the
-      highest of any, means over seeds; `last sd` and `best sd`, standard deviations; `paper`. NaN where there is none.
+      A row for each of ROWS that was published or trained. Columns: `runs`, their number; `last` and `best`, accuracy
+      after the last epoch and the highest of any, means over seeds; `last sd` and `best sd`, standard deviations;
+      `paper`. NaN where there is none.
     """
-    rows = []
+    rows = {}
+    of_poster = set(published()["row"])
     for name in ROWS:
         own = [run for run in runs if run.config.members[0] == network and row_of(run.config) == name]
+        if not own and name not in of_poster:
+            continue
         last, best = (
             mean_and_deviation([100 - error(run, whole_output(run), best_epoch) for run in own])
             for best_epoch in (False, True)
         )
-        rows.append((len(own), *last, *best, published_accuracy(runs[0].config.dataset, network, name)))
+        rows[name] = (len(own), *last, *best, published_accuracy(runs[0].config.dataset, network, name))
     columns = ["runs", "last", "last sd", "best", "best sd", "paper"]
-    return pd.DataFrame(rows, index=pd.Index(ROWS, name="method"), columns=columns)
+    return pd.DataFrame(rows.values(), index=pd.Index(rows, name="method"), columns=columns)
 
 
 def text_tables(runs: Sequence[Run]) -> list[Table]:

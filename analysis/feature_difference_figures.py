@@ -17,11 +17,17 @@ from analysis.frame import Run
 from collab_ensembles.errors import DataError
 from collab_ensembles.networks.sizes import ConvNetSize, parse_network
 
-LINES = {"single": "single network of M", "RIE (2x)": "2 of M / 2, independent", "FDL (2x)": "2 of M / 2, FDL"}
-"""The lines of the poster's figure of accuracy against the number of filters, by row."""
+LINES = {
+    "single": "single network of M",
+    "RIE (2x)": "2 of M / 2, independent",
+    "RIE (2x), head": "2 of M / 2, independent, trained head",
+    "FDL (2x)": "2 of M / 2, FDL",
+}
+"""The lines of the poster's figure of accuracy against the number of filters, by row, and one more."""
 _LOOKS: Mapping[str, Mapping[str, Any]] = {
     "single": {"color": "black", "marker": "o", "linestyle": "--"},
     "RIE (2x)": {"color": "tab:blue", "marker": "s", "linestyle": "-"},
+    "RIE (2x), head": {"color": "tab:green", "marker": "^", "linestyle": "-"},
     "FDL (2x)": {"color": "tab:red", "marker": "D", "linestyle": "-"},
 }
 _PAIRS = {"FDL (2x)": "with FDL", "RIE (2x)": "without FDL"}
@@ -49,7 +55,7 @@ def accuracy_by_filters(runs: Sequence[Run], axes: Axes) -> Axes:
         raise DataError("no networks of one layer that differ in their filters; train some with --grid=fdl-mnist")
     for number, (row, line) in enumerate(points.items()):
         # A little apart, so that bars do not hide each other.
-        style.draw_bars(axes, line, shift=1.02 ** (number - 1), label=LINES[row], **_LOOKS[row])
+        style.draw_bars(axes, line, shift=1.015 ** (number - 1.5), label=LINES[row], **_LOOKS[row])
     places = sorted({filters for line in points.values() for filters in line})
     axes.set_xscale("log", base=2)
     axes.set_xticks(places, [f"{place:g}" for place in places])

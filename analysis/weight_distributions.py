@@ -8,12 +8,9 @@ Example:
 
 import contextlib
 import functools
-import hashlib
-import io
 import math
 import os
 import re
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 
 import matplotlib
@@ -27,18 +24,13 @@ from analysis import figure_style as style
 from analysis.drawing import Drawing
 from analysis.frame import Run
 from analysis.table_text import Cell, Table
-from collab_ensembles import naming, run_directory
+from collab_ensembles import checkpoint_file, naming, run_directory
 from collab_ensembles.datasets import catalogue
-from collab_ensembles.errors import ConfigError, DataError
+from collab_ensembles.errors import ConfigError, DataError, RunDirectoryError
 from experiments import command_line
 
 Kernels = Mapping[str, np.ndarray]
 """The kernels of convolutions and dense layers by name, from the input on."""
-
-# As `collab_ensembles.run` and `collab_ensembles.checkpoint` write them; those import TensorFlow.
-_CHECKPOINTS = "checkpoint"
-_FILE = re.compile(r"epoch-(\d{5})\.npz")
-_SEAL_LENGTH = 64
 
 _HEAD = re.compile(r"head\d+_")
 _FEWEST_BINS, _MOST_BINS = 21, 121
@@ -55,44 +47,25 @@ def read_kernels(directory: str) -> dict[str, np.ndarray]:
       RunDirectoryError: the directory holds no run.
     """
     member = run_directory.read_config(directory).member_names()[0]
-    parent = os.path.join(directory, _CHECKPOINTS)
-    names = os.listdir(parent) if os.path.isdir(parent) else []
-    for name in sorted(filter(_FILE.fullmatch, names), reverse=True):
-        path = os.path.join(parent, name)
+    parent = os.path.join(directory, checkpoint_file.DIRECTORY)
+    for epoch in reversed(checkpoint_file.saved_epochs(parent)):
         try:
-            return _kernels(path, member)
-        except DataError as error:
+            return _kernels(checkpoint_file.path(parent, epoch), member)
+        except RunDirectoryError as error:
             logging.warning("%s; the one before it is used", error)
     raise DataError(f"{directory}: no checkpoint to read weights from; train the run, or give another")
 
 
 def _kernels(path: str, member: str) -> dict[str, np.ndarray]:
     kernels = {}
-    try:
-        with np.load(_verified(path), allow_pickle=False) as values:
-            for key in values.files:
-                owner, _, rest = key.partition("/")
-                layer, _, variable = rest.rpartition("/")
-                if owner == member and variable == "kernel":
-                    kernels[_HEAD.sub("", layer, count=1)] = values[key].astype(np.float64)
-    except ValueError as error:
-        raise DataError(f"{path}: not a checkpoint ({error})") from error
+    for key, values in checkpoint_file.read(path).items():
+        owner, _, rest = key.partition("/")
+        layer, _, variable = rest.rpartition("/")
+        if owner == member and variable == "kernel":
+            kernels[_HEAD.sub("", layer, count=1)] = values.astype(np.float64)
     if not kernels:
-        raise DataError(f"{path}: has no kernel of {member}")
+        raise RunDirectoryError(f"{path}: has no kernel of {member}")
     return kernels
-
-
-def _verified(path: str) -> io.BytesIO:
-    """The content of a checkpoint, whose last bytes are the SHA-256 of those before."""
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    seal = hashlib.sha256(content[:-_SEAL_LENGTH]).hexdigest().encode()
-    if content[-_SEAL_LENGTH:] != seal or not zipfile.is_zipfile(io.BytesIO(content)):
-        raise DataError(f"{path}: truncated or altered, its checksum differs")
-    return io.BytesIO(content)
 
 
 def standard_deviations(runs: Mapping[str, Kernels]) -> pd.DataFrame:

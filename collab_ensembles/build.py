@@ -1,5 +1,6 @@
 """From a configuration to a model, its optimizers and their learning rates: the one place that knows every system."""
 
+import os
 from collections.abc import Callable
 
 import keras
@@ -16,10 +17,10 @@ from collab_ensembles.models import (
     SingleModel,
     SnapshotModel,
 )
-from collab_ensembles.models.distillation import mean_network
 from collab_ensembles.models.fdl import feature_difference_optimizers
 from collab_ensembles.models.head_graph import build_head_graph, head_groups
 from collab_ensembles.networks.build import build_network, network_segments
+from collab_ensembles.networks.joined import joined
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.sizes import parse_network
 from collab_ensembles.optimizers import SGD, Adam
@@ -131,16 +132,20 @@ def _multihead(config: RunConfig, image_shape: Shape, num_classes: int) -> Model
 
 def _distillation(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:
     student = _network(config, image_shape, num_classes, 0, "student")
-    teacher = mean_network([_loaded(path) for path in config.teacher], "teacher")
-    if teacher.input_shape[1:] != image_shape or teacher.output_shape[1:] != (num_classes,):
-        raise ConfigError(
-            f"--teacher={','.join(config.teacher)}: from images {teacher.input_shape[1:]} to "
-            f"{teacher.output_shape[-1]} logits; needed for {config.dataset}: from {image_shape} to {num_classes}"
-        )
+    networks = {f"teacher{index + 1}": _loaded(path) for index, path in enumerate(config.teacher)}
+    for path, network in zip(config.teacher, networks.values(), strict=True):
+        if network.input_shape[1:] != image_shape or network.output_shape[1:] != (num_classes,):
+            raise ConfigError(
+                f"--teacher={path}: from images {network.input_shape[1:]} to {network.output_shape[-1]} logits; needed "
+                f"for {config.dataset}: from {image_shape} to {num_classes}"
+            )
+    teacher = joined(networks, "teacher")
     return DistillationModel(student, teacher, temperature=config.temperature, beta=config.beta)
 
 
 def _loaded(path: str) -> keras.Model:
+    if not os.path.isfile(path):
+        raise ConfigError(f"--teacher={path}: no such file; needed: .keras files such as experiments.export writes")
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # what damaged files raise has no end

@@ -1,29 +1,21 @@
 """Checkpoints: all that a training needs to go on as if it had never stopped, in one verified file.
 
-A checkpoint is an .npz archive without pickled objects: every variable of the members and of the
-optimizer, and the statistics so far. Random numbers need no state: they are functions of seed, stream
-and epoch. The archive's comment is the SHA-256 of all bytes before it.
+It holds every variable of the members and of the optimizer, and the statistics so far. Random numbers need no state:
+they are functions of seed, stream and epoch. See `checkpoint_file` for its form.
 """
 
-import hashlib
-import io
-import os
-import re
-import zipfile
 from collections.abc import Mapping
 
 import numpy as np
 from absl import logging
 
-from collab_ensembles import files
+from collab_ensembles import checkpoint_file, files
 from collab_ensembles.errors import RunDirectoryError
 from collab_ensembles.logger import Record
 from collab_ensembles.models import Model
 
-_NAME = re.compile(r"epoch-(\d{5})\.npz")
 _KEPT = 2
 """Should the newest one be damaged, there is another."""
-_SEAL_LENGTH = 64
 _SERIES = "statistics"
 
 
@@ -45,12 +37,12 @@ def save(directory: str, model: Model, record: Record, digest: str) -> None:
     values["epochs_done"], values["seconds"] = np.array(record.epochs_done), np.array(record.seconds)
     values["digest"] = np.array(digest)
     files.make_directory(directory)
-    files.write_bytes(_path(directory, record.epochs_done), _sealed(values))
-    epochs = _saved_epochs(directory)
+    files.write_bytes(checkpoint_file.path(directory, record.epochs_done), checkpoint_file.sealed(values))
+    epochs = checkpoint_file.saved_epochs(directory)
     # Those of later epochs are damaged, or training would not have come by here again.
     earlier = [epoch for epoch in epochs if epoch <= record.epochs_done]
     for epoch in set(epochs) - set(earlier[-_KEPT:]):
-        files.remove(_path(directory, epoch))
+        files.remove(checkpoint_file.path(directory, epoch))
 
 
 def restore(directory: str, model: Model, digest: str) -> Record | None:
@@ -62,10 +54,10 @@ def restore(directory: str, model: Model, digest: str) -> Record | None:
       The statistics up to that epoch, or None where there is no good checkpoint: the model is then
       as it was.
     """
-    epochs = _saved_epochs(directory)
+    epochs = checkpoint_file.saved_epochs(directory)
     for epoch in reversed(epochs):
         try:
-            return _restore_one(_path(directory, epoch), model, digest)
+            return _restore_one(checkpoint_file.path(directory, epoch), model, digest)
         except RunDirectoryError as error:
             logging.warning("%s; the one before it is used", error)
     if epochs:
@@ -74,7 +66,7 @@ def restore(directory: str, model: Model, digest: str) -> Record | None:
 
 
 def _restore_one(path: str, model: Model, digest: str) -> Record:
-    values = _unsealed(path)
+    values = checkpoint_file.read(path)
     variables = model.training_variables()
     try:
         if str(values.pop("digest")) != digest:
@@ -98,36 +90,3 @@ def _record(values: Mapping[str, np.ndarray]) -> Record:
             output, _, statistic = name.rpartition("/")
             series.setdefault(output, {})[statistic] = array
     return Record(int(values["epochs_done"]), float(values["seconds"]), series)
-
-
-def _sealed(values: Mapping[str, np.ndarray]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **values)
-    with zipfile.ZipFile(buffer, "a") as archive:
-        archive.comment = bytes(_SEAL_LENGTH)
-    body = buffer.getvalue()[:-_SEAL_LENGTH]
-    return body + hashlib.sha256(body).hexdigest().encode()
-
-
-def _unsealed(path: str) -> dict[str, np.ndarray]:
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except OSError as error:
-        raise RunDirectoryError(f"{path}: cannot be read ({error.strerror})") from error
-    body, seal = content[:-_SEAL_LENGTH], content[-_SEAL_LENGTH:]
-    if hashlib.sha256(body).hexdigest().encode() != seal:
-        raise RunDirectoryError(f"{path}: truncated or altered, its checksum differs")
-    with np.load(io.BytesIO(content), allow_pickle=False) as values:
-        return {key: values[key] for key in values.files}
-
-
-def _saved_epochs(directory: str) -> list[int]:
-    if not os.path.isdir(directory):
-        return []
-    matches = map(_NAME.fullmatch, os.listdir(directory))
-    return sorted(int(match.group(1)) for match in matches if match)
-
-
-def _path(directory: str, epoch: int) -> str:
-    return os.path.join(directory, f"epoch-{epoch:05d}.npz")

@@ -168,6 +168,12 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
         else:
             self.check_snapshots(self.members, self.epochs)
 
+    def without_effect(self) -> dict[str, Any]:
+        """The only values of settings of other systems than `ensemble` that would change nothing beside the others."""
+        if self.system == "multihead":
+            return self.multihead_without_effect()
+        return self.feature_difference_without_effect() if self.system == "fdl" else {}
+
     def _check_collaboration(self) -> None:
         if self.method == "None" and self.weight != 1.0:
             raise ConfigError(
@@ -186,14 +192,8 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
         """Checks the settings against the shape and size of the data.
 
         Raises:
-          ConfigError: the images cannot be halved often enough, a batch exceeds the examples, or a teacher is missing.
+          ConfigError: the images cannot be halved often enough, or a batch exceeds the examples.
         """
-        for path in self.teacher:
-            # Not in the checks above: a run must stay readable when its teacher has been moved.
-            if not os.path.isfile(path):
-                raise ConfigError(
-                    f"--teacher={path}: no such file; needed: .keras files such as experiments.export writes"
-                )
         height, width, _ = description.image_shape
         for member in self.members:
             size = parse_network(member)

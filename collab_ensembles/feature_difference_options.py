@@ -2,9 +2,11 @@
 
 import dataclasses
 import math
+from typing import Any
 
+from collab_ensembles.defaults import default
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.fields import check_number, check_whole, option
+from collab_ensembles.fields import check_effects, check_number, check_whole, option
 
 PHASES = ("cross_entropy", "similarity", "feature_difference", "head")
 JOINT = "joint"
@@ -53,13 +55,22 @@ class FeatureDifferenceOptions:
             raise ConfigError(f"{given}: --phases={JOINT} is defined for two members")
         for name in ("k", "k1", "k2"):
             check_number(name, getattr(self, name))
-            if getattr(self, name) != 1.0 and JOINT not in self.phases:
-                raise ConfigError(f"--{name} belongs to --phases={JOINT}; received --phases={','.join(self.phases)}")
         check_whole("pretraining_epochs", self.pretraining_epochs, 0)
         check_number("feature_learning_rate", self.feature_learning_rate, above=True)
         check_number("head_learning_rate", self.head_learning_rate, above=True)
-        if self.bn_updates != "once" and not {"similarity", "feature_difference"} & set(self.phases):
-            raise ConfigError(f"--bn_updates has no effect with --phases={','.join(self.phases)}; leave it out")
+        check_effects(self, self.feature_difference_without_effect(), f"--phases={','.join(self.phases)}")
+
+    def feature_difference_without_effect(self) -> dict[str, Any]:
+        """The only values of settings that would change nothing, given the phases."""
+        collaborating = {"similarity", "feature_difference"} & set(self.phases)
+        only = {
+            **dict.fromkeys(("k", "k1", "k2"), (1.0, JOINT not in self.phases)),
+            "bn_updates": ("once", not collaborating),
+            "pretraining_epochs": (1, not collaborating and JOINT not in self.phases),
+            "feature_learning_rate": (default("feature_learning_rate", self), "feature_difference" not in self.phases),
+            "head_learning_rate": (0.1, "head" not in self.phases),
+        }
+        return {name: value for name, (value, applies) in only.items() if applies}
 
     def _check_phases(self) -> None:
         in_order = tuple(phase for phase in PHASES if phase in self.phases)

@@ -5,6 +5,7 @@ import math
 import operator
 import reprlib
 import typing
+from collections.abc import Mapping
 from typing import Any
 
 from collab_ensembles.errors import ConfigError
@@ -84,3 +85,12 @@ def check_number(
     lower = f"{'above' if above else 'from'} {least:g}"
     upper = "" if most == math.inf else f" {'to below' if below else 'to'} {most:g}"
     raise ConfigError(f"--{name}={value}: allowed: finite numbers {lower}{upper}")
+
+
+def check_effects(config: Any, without_effect: Mapping[str, Any], given: str) -> None:
+    """Raises ConfigError if a setting that would change nothing beside those in `given` has another value."""
+    for name, only in without_effect.items():
+        value = getattr(config, name)
+        if value != only:
+            text = ",".join(value) if isinstance(value, tuple) else value
+            raise ConfigError(f"--{name}={text}: has no effect with {given}; leave it out")

@@ -1,10 +1,11 @@
 """The settings of multi-head collaborative learning (Song and Chai 2018) and their checks."""
 
 import dataclasses
+from typing import Any
 
 from collab_ensembles.defaults import SPLIT_POINTS
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.fields import check_number, option
+from collab_ensembles.fields import check_effects, check_number, option
 from collab_ensembles.networks.sizes import ResNetSize, parse_network
 
 _SYSTEMS = ("multihead",)
@@ -58,6 +59,10 @@ class MultiheadOptions:
         self._check_heads()
         self._check_split_points(members[0])
         self._check_teacher()
+        given = f"--graph={self.graph}" + (" with --teacher" if self.teacher else "")
+        check_effects(self, self.multihead_without_effect(), given)
+        if (self.graph, self.rescaling) == ("instances", "none"):
+            raise ConfigError("--rescaling=none: the same as backprop for --graph=instances, which share no layer")
 
     def _check_heads(self) -> None:
         if self.graph == "single" and self.heads != 1:
@@ -82,11 +87,13 @@ class MultiheadOptions:
                 f"--members={member}: this network names {len(allowed)} split points and --graph={self.graph} needs "
                 f"{needed}; choose resnet32, densenet40-12, resnet50 or vgg16, or --graph=instances"
             )
+        if not needed:
+            return
         order = [allowed.index(point) for point in self.split_points if point in allowed]
         if len(order) != len(self.split_points) or len(order) != needed or order != sorted(set(order)):
             raise ConfigError(
                 f"--split_points={','.join(self.split_points)}: --graph={self.graph} of {member} has "
-                + (f"{needed} of: {', '.join(allowed)}, in this order" if needed else "no split points; leave it out")
+                f"{needed} of: {', '.join(allowed)}, in this order"
             )
 
     def _check_teacher(self) -> None:
@@ -98,19 +105,17 @@ class MultiheadOptions:
                     f"--teacher={path}: not the path of a Keras file; needed: .keras files such as experiments.export "
                     "writes"
                 )
-        self._check_effects()
 
-    def _check_effects(self) -> None:
-        """Refuses settings that would change nothing, or what nobody has defined."""
-        without = {
-            "optimization": "simultaneous" if self.graph != "instances" else None,
-            "rescaling": "backprop" if self.graph == "single" else None,
-            "temperature": 2.0 if self.graph == "single" and not self.teacher else None,
-            "beta": 0.5 if self.graph == "single" and not self.teacher else None,
-            "label_smoothing": 0.0 if self.teacher else None,
-            "target_gradient": False if self.graph == "single" else None,
+    def multihead_without_effect(self) -> dict[str, Any]:
+        """The only values of settings that would change nothing beside the others, or that nobody has defined."""
+        is_single, learns_alone = self.graph == "single", self.graph == "single" and not self.teacher
+        only = {
+            "optimization": ("simultaneous", self.graph != "instances"),
+            "rescaling": ("backprop", is_single),
+            "split_points": ((), SPLIT_POINTS[self.graph] == 0),
+            "temperature": (2.0, learns_alone),
+            "beta": (0.5, learns_alone),
+            "label_smoothing": (0.0, bool(self.teacher)),
+            "target_gradient": (False, is_single),
         }
-        given = " with --teacher" if self.teacher else ""
-        for name, only in without.items():
-            if only is not None and getattr(self, name) != only:
-                raise ConfigError(f"--{name}={getattr(self, name)}: not for --graph={self.graph}{given}; leave it out")
+        return {name: value for name, (value, applies) in only.items() if applies}

@@ -10,7 +10,17 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from collab_ensembles import checkpoint, datasets, environment, files, naming, run_directory, tensorboard
+from collab_ensembles import (
+    checkpoint,
+    checkpoint_file,
+    datasets,
+    environment,
+    files,
+    naming,
+    run_directory,
+    teachers,
+    tensorboard,
+)
 from collab_ensembles.batch_manager import BatchManager
 from collab_ensembles.build import build_model, compile_for_training, learning_rates
 from collab_ensembles.config import RunConfig
@@ -22,9 +32,6 @@ from collab_ensembles.logger import Logger, Record
 from collab_ensembles.models import Model
 from collab_ensembles.networks.sizes import ResNetSize, parse_network
 from collab_ensembles.run_directory import DataFacts, Status
-
-CHECKPOINTS = "checkpoint"
-"""The directory of the checkpoints in a run directory."""
 
 _TEST_BATCH_SIZE = 500
 """Test statistics are weighted by the sample: this decides speed and memory, and no result."""
@@ -99,7 +106,7 @@ def _claim(directory: str, config: RunConfig) -> None:
             raise RunDirectoryError(f"{directory}: holds a run of other settings; choose another directory")
     else:
         run_directory.write_config(directory, config)
-    for parent in (directory, os.path.join(directory, CHECKPOINTS)):
+    for parent in (directory, os.path.join(directory, checkpoint_file.DIRECTORY)):
         files.remove_temporaries(parent)
 
 
@@ -143,8 +150,8 @@ def restore(directory: str) -> tuple[Model, Status]:
     config, status = run_directory.read_config(directory), run_directory.read_status(directory)
     if status.data is None:
         raise RunDirectoryError(f"{directory}: nothing trained yet (state {status.state}); train the run first")
-    model = build_model(config, status.data.image_shape, status.data.num_classes)
-    record = checkpoint.restore(os.path.join(directory, CHECKPOINTS), model, config.digest())
+    model = _built(config, directory, status.data)
+    record = checkpoint.restore(os.path.join(directory, checkpoint_file.DIRECTORY), model, config.digest())
     if record is None:
         raise RunDirectoryError(f"{directory}: no checkpoint to use; train the run for at least one epoch")
     return model, dataclasses.replace(status, epochs_done=record.epochs_done, test_errors=record.test_errors())
@@ -181,11 +188,12 @@ def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, 
 def _train(config: RunConfig, directory: str, status: Status, options: Options) -> None:
     dataset = load_data(config, options.data_dir)
     status.data = DataFacts(dataset.name, dataset.image_shape, dataset.num_classes)
-    model = build_model(config, dataset.image_shape, dataset.num_classes)
+    model = _built(config, directory, status.data)
+    teachers.keep(config.teacher, directory)
     compile_for_training(model, config)
     batches = _training_batches(config, dataset)
     memory_before = environment.peak_memory()
-    checkpoints, digest = os.path.join(directory, CHECKPOINTS), config.digest()
+    checkpoints, digest = os.path.join(directory, checkpoint_file.DIRECTORY), config.digest()
     restored = checkpoint.restore(checkpoints, model, digest)
     first_epoch = restored.epochs_done if restored else 0
     last_epoch = min(config.epochs, options.stop_after or config.epochs)
@@ -222,6 +230,12 @@ def _train(config: RunConfig, directory: str, status: Status, options: Options) 
             *([tensorboard.callback(directory, config)] if options.tensorboard else []),
         ],
     )
+
+
+def _built(config: RunConfig, directory: str, data: DataFacts) -> Model:
+    """The model of a run, with the teachers that its directory keeps."""
+    config = dataclasses.replace(config, teacher=teachers.located(config.teacher, directory))
+    return build_model(config, data.image_shape, data.num_classes)
 
 
 def _divergence_guard(model: Model, config: RunConfig) -> keras.callbacks.Callback:

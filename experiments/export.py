@@ -1,4 +1,4 @@
-"""Writes one member of a trained run as a Keras file that loads without this package.
+"""Writes a member of a trained run, or the ensemble, as a Keras file that loads without this package.
 
 Example:
   python -m experiments.export RUN_DIRECTORY --member=ST --out=st.keras
@@ -7,6 +7,7 @@ Then, elsewhere:
 """
 
 import os
+from collections.abc import Sequence
 
 from absl import flags
 
@@ -14,28 +15,36 @@ from collab_ensembles import run_directory
 from collab_ensembles.errors import ConfigError
 from experiments import command_line, runtime
 
-_MEMBER = flags.DEFINE_string("member", None, "which member; default: the first")
+_MEMBER = flags.DEFINE_string(
+    "member", None, "which member, or ensemble: all as one; default: the first, of snapshots the last"
+)
 _OUT = flags.DEFINE_string("out", None, "the file to write, ending in .keras; default: MEMBER.keras")
 
 
 def main(arguments: list[str]) -> None:
     """Restores the newest checkpoint and saves the member."""
     directory = command_line.one_argument(arguments, "the directory of a run")
-    names = run_directory.read_config(directory).member_names()
-    name = _MEMBER.value or names[0]
-    if name not in names:
-        raise ConfigError(f"--member={name}: not in this run; allowed: {', '.join(names)}")
-    out = _OUT.value or f"{name}.keras"
-    if not out.endswith(".keras"):
-        raise ConfigError(f"--out={out}: the name must end in .keras")
+    _check_member([*run_directory.read_config(directory).member_names(), "ensemble"])
+    if _OUT.value and not _OUT.value.endswith(".keras"):
+        raise ConfigError(f"--out={_OUT.value}: the name must end in .keras")
     runtime.start_tensorflow(None)
 
     from collab_ensembles import run
     from collab_ensembles.networks import exported
 
     model, status = run.restore(directory)
+    names = model.inference_names()
+    # Some may not have been trained yet.
+    _check_member(names)
+    name = _MEMBER.value or names[0]
+    out = _OUT.value or f"{name}.keras"
     exported.save(model.inference_network(name), out)
     print(f"{name} after epoch {status.epochs_done}: {out} ({os.path.getsize(out):,} bytes)")
+
+
+def _check_member(allowed: Sequence[str]) -> None:
+    if _MEMBER.value and _MEMBER.value not in allowed:
+        raise ConfigError(f"--member={_MEMBER.value}: not in this run; allowed: {', '.join(allowed)}")
 
 
 if __name__ == "__main__":

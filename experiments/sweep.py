@@ -23,7 +23,7 @@ from experiments.executors import Executor, LocalExecutor, Task
 from experiments.grids import GRIDS, plan
 from experiments.progress import Progress, Row, failure
 
-config_flags.define(without=("system", "method", "weight", "target_gradient", "teacher", "seed"))
+config_flags.define(without=("system", "method", "weight", "teacher", "seed"))
 _GRID = flags.DEFINE_enum("grid", "noel", list(GRIDS), "what to train")
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "the grid is trained once for each of these seeds")
 _LOG_DIR = flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)

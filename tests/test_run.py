@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from collab_ensembles import build, naming, run, run_directory
+from collab_ensembles import build, checkpoint_file, naming, run, run_directory
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError, DivergenceError, RunDirectoryError
 from collab_ensembles.optimizers import Adam
@@ -152,7 +152,7 @@ def _series(contents: dict[str, dict[str, Any]]) -> dict[str, bytes]:
 
 
 def _weights(directory: Path) -> dict[str, bytes]:
-    with np.load(directory / run.CHECKPOINTS / "epoch-00004.npz") as values:
+    with np.load(directory / checkpoint_file.DIRECTORY / "epoch-00004.npz") as values:
         return {key: values[key].tobytes() for key in values.files if key != "seconds"}
 
 
@@ -199,7 +199,7 @@ def test_of_damaged_checkpoints_the_one_before_is_used(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     _cut_off(tmp_path, data_dir, 3)
-    _flip(tmp_path / run.CHECKPOINTS / "epoch-00003.npz")
+    _flip(tmp_path / checkpoint_file.DIRECTORY / "epoch-00003.npz")
     assert _outcome(tmp_path, data_dir) == undisturbed
     assert "epoch-00003.npz: truncated or altered" in caplog.text
     assert run_directory.read_status(str(tmp_path)).resumed == [2]
@@ -212,7 +212,7 @@ def test_without_a_good_checkpoint_a_run_starts_over(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     _cut_off(tmp_path, data_dir, 2)
-    for path in (tmp_path / run.CHECKPOINTS).iterdir():
+    for path in (tmp_path / checkpoint_file.DIRECTORY).iterdir():
         path.write_bytes(path.read_bytes()[:-7])
     assert _outcome(tmp_path, data_dir) == undisturbed
     assert "no checkpoint is left that can be used" in caplog.text
@@ -232,7 +232,7 @@ def test_what_was_altered_after_the_end_is_made_again(tmp_path: Path, data_dir: 
 
 def test_checkpoints_may_be_written_more_rarely(tmp_path: Path, data_dir: str) -> None:
     _train(RESUMED, tmp_path, data_dir, stop_after=3, checkpoint_every=2)
-    assert sorted(os.listdir(tmp_path / run.CHECKPOINTS)) == ["epoch-00002.npz", "epoch-00003.npz"]
+    assert sorted(os.listdir(tmp_path / checkpoint_file.DIRECTORY)) == ["epoch-00002.npz", "epoch-00003.npz"]
 
 
 def test_the_restored_model_gives_the_statistics_of_its_epoch(tmp_path: Path, data_dir: str) -> None:

@@ -11,9 +11,9 @@ import keras
 import numpy as np
 import pytest
 
-from collab_ensembles import build, naming, run, run_directory
+from collab_ensembles import build, checkpoint_file, naming, run, run_directory
 from collab_ensembles.config import RunConfig
-from collab_ensembles.errors import ConfigError
+from collab_ensembles.errors import ConfigError, RunDirectoryError
 from collab_ensembles.networks import exported
 from collab_ensembles.optimizers import SGD
 
@@ -38,12 +38,12 @@ _CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (_TREE, {"rescaling": "loss"}),
     (_TREE, {"rescaling": "none"}),
     (_FDL, {"phases": ("cross_entropy", "feature_difference", "head")}),
-    (_FDL, {"phases": ("cross_entropy",)}),
+    ({**_FDL, "pretraining_epochs": 1}, {"phases": ("cross_entropy",)}),
     (_FDL, {"pretraining_epochs": 1}),
     (_FDL, {"feature_learning_rate": 0.1}),
     (_FDL, {"head_learning_rate": 0.01}),
     (_FDL, {"regularization_rate": 0.1}),
-    ({**_FDL, "members": ("densenet7-2",) * 2}, {"bn_updates": "every_phase"}),
+    (_FDL, {"bn_updates": "every_phase"}),
     (_JOINT, {"k": 3.0}),
     (_JOINT, {"k1": 3.0}),
     (_JOINT, {"k2": 3.0}),
@@ -110,7 +110,7 @@ _RESUMED = {
 
 
 def _weights(directory: Path, epochs: int) -> dict[str, bytes]:
-    with np.load(directory / run.CHECKPOINTS / f"epoch-{epochs:05d}.npz") as values:
+    with np.load(directory / checkpoint_file.DIRECTORY / f"epoch-{epochs:05d}.npz") as values:
         return {key: values[key].tobytes() for key in values.files if key != "seconds"}
 
 
@@ -213,10 +213,81 @@ def test_a_teacher_that_does_not_fit_is_refused(tmp_path: Path, data_dir: str) -
     small = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(inputs)))
     exported.save(small, str(tmp_path / "small.keras"))
     (tmp_path / "damaged.keras").write_bytes(b"no archive")
-    for name, message in (("small", "needed for digits: from"), ("damaged", "not a Keras file that can be loaded")):
+    for name, message in (
+        ("small", "needed for digits: from"),
+        ("damaged", "not a Keras file that can be loaded"),
+        ("none", r"none\.keras: no such file"),
+    ):
         config = RunConfig(**{**_TREE, "graph": "single", "teacher": (str(tmp_path / f"{name}.keras"),)})
-        with pytest.raises(ConfigError, match=message):
-            run.run(config, str(tmp_path / name), run.Options(data_dir))
+        for _ in range(2):
+            # A file that does not serve is not kept: mended, it is taken.
+            with pytest.raises(ConfigError, match=message):
+                run.run(config, str(tmp_path / name), run.Options(data_dir))
+        assert not (tmp_path / name / "teachers").exists()
+
+
+def test_a_run_keeps_the_teachers_that_it_began_with(tmp_path: Path, data_dir: str) -> None:
+    tree = RunConfig(**_TREE)
+    run.run(tree, str(tmp_path / "tree"), run.Options(data_dir))
+    model, _ = run.restore(str(tmp_path / "tree"))
+    paths = [tmp_path / "head1.keras", tmp_path / "head2.keras"]
+
+    def config() -> RunConfig:
+        return RunConfig(**{**_TREE, "graph": "single", "teacher": [str(path) for path in paths], "epochs": 3})
+
+    for path in paths:
+        exported.save(model.inference_network(path.stem), str(path))
+    undisturbed = _series(config(), tmp_path / "whole", data_dir)
+    directory = tmp_path / "cut"
+    run.run(config(), str(directory), run.Options(data_dir, stop_after=1))
+    paths[0].write_bytes(paths[1].read_bytes())
+    paths[1].unlink()
+    assert _series(config(), directory, data_dir) == undisturbed
+    kept, _ = run.restore(str(directory))
+    assert [layer.name for layer in kept.members["teacher"].layers if layer.name.startswith("teacher")] == [
+        "teacher1",
+        "teacher2",
+    ]
+    copy = next((directory / "teachers").glob("2-*.keras"))
+    copy.write_bytes(copy.read_bytes() + b"0")
+    with pytest.raises(RunDirectoryError, match="altered, its name is not the SHA-256"):
+        run.restore(str(directory))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {**_SMALL, "members": ("B2R1F2", "B2R1F3")},
+        _TREE,
+        _FDL,
+        {**_SMALL, "system": "snapshot", "members": ("convnet2",), "snapshots": 2},
+    ],
+    ids=lambda settings: settings.get("system", "ensemble"),
+)
+def test_an_ensemble_is_exported_as_one_network(settings: dict[str, Any], tmp_path: Path, data_dir: str) -> None:
+    config = RunConfig(**settings)
+    run.run(config, str(tmp_path / "run"), run.Options(data_dir))
+    model, _ = run.restore(str(tmp_path / "run"))
+    assert set(model.inference_names()) == {*config.member_names(), "ensemble"}
+    exported.save(model.inference_network("ensemble"), str(tmp_path / "ensemble.keras"))
+    images = run.load_data(config, data_dir).test_images[:50].astype(np.float32)
+    expected = model.ensemble_logits(model.logits(images)).numpy()
+    received = keras.models.load_model(tmp_path / "ensemble.keras").predict(images, verbose=0)
+    np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    # Not the mean where there is a head.
+    mean = np.mean([logits.numpy() for logits in model.logits(images)], axis=0)
+    assert np.allclose(received, mean, rtol=1e-2, atol=1e-2) == (config.system != "fdl")
+
+
+def test_snapshots_that_have_not_come_are_not_exported(tmp_path: Path, data_dir: str) -> None:
+    config = RunConfig(**{**_SMALL, "system": "snapshot", "members": ("convnet2",), "epochs": 6, "snapshots": 3})
+    for epochs, names in ((1, ["snapshot1"]), (3, ["snapshot2", "snapshot1", "ensemble"])):
+        run.run(config, str(tmp_path), run.Options(data_dir, stop_after=epochs))
+        model, _ = run.restore(str(tmp_path))
+        assert model.inference_names() == names
+    images = run.load_data(config, data_dir).test_images[:50].astype(np.float32)
+    expected = np.mean([model.inference_network(name)(images) for name in names[:2]], axis=0)
+    np.testing.assert_allclose(model.inference_network("ensemble")(images), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_memory_that_training_took_is_noted(tmp_path: Path, data_dir: str) -> None:

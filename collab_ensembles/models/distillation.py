@@ -67,20 +67,3 @@ class DistillationModel(Model):
         decay = sum(self.members["student"].losses)
         hard = mean_cross_entropy(labels, student)
         return self._beta * hard + (1 - self._beta) * self._distance.compute_loss(teacher, student) + decay, costs
-
-
-def mean_network(networks: Sequence[keras.Model], name: str) -> keras.Model:
-    """A network that gives the mean of the logits of several, which get new names: an ensemble as one teacher.
-
-    Raises:
-      ValueError: their images or classes differ in shape.
-    """
-    shapes = {(network.input_shape[1:], network.output_shape[1:]) for network in networks}
-    if len(shapes) != 1:
-        raise ValueError(f"received networks from images to logits of different shapes: {sorted(shapes)}")
-    for index, network in enumerate(networks):
-        # Two exports of one network have one name.
-        network.name = f"{name}{index + 1}"
-    inputs = keras.Input(networks[0].input_shape[1:], name="images")
-    outputs = [network(inputs) for network in networks]
-    return keras.Model(inputs, sum(outputs) / len(outputs), name=name)

@@ -37,12 +37,7 @@ class FeatureDifferenceModel(Model):
 
     The statistics are those of the first phase's forward pass: costs, errors, S and L_FDL before the step. Their `loss`
     is what the first phase minimises; in evaluation it is the sum of the costs.
-
-    Attributes:
-      head: the ensemble head, or None.
     """
-
-    head: keras.layers.Dense | None
 
     def __init__(
         self,
@@ -144,12 +139,6 @@ class FeatureDifferenceModel(Model):
         outputs = [network(images, training=training) for network in self._networks]
         outputs = [[keras.ops.cast(each, "float32") for each in member_outputs] for member_outputs in outputs]
         return [logits for logits, *_ in outputs], [features for _, *features in outputs]
-
-    def ensemble_logits(self, logits: Sequence[Tensor]) -> Tensor:
-        """The head's logits, [batch, classes]; without a head the mean of the members'."""
-        if self.head is None:
-            return super().ensemble_logits(logits)
-        return self.head(keras.ops.concatenate(logits, axis=-1))
 
     def train_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """All phases of the epoch, one after the other, on one minibatch."""

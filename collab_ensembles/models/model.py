@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from collab_ensembles.models.statistics import EpochStatistics
+from collab_ensembles.networks.joined import joined
 
 Tensor = Any
 
@@ -29,9 +30,12 @@ class Model(keras.Model):
       members: the networks by name, in order; each maps float32 [batch, height, width, channels],
         raw pixels from 0 to 255, to logits [batch, classes].
       statistics_names: whose statistics are kept: the members, then, if there are several, `ensemble`.
+      head: a layer that makes the ensemble's logits from those of all members; None: it is their mean.
       further_series: what is recorded of the group as a whole, and under which name an epoch's logs have it:
         disagreement on the test examples, and a subclass's own quantities on the training examples.
     """
+
+    head: keras.layers.Dense | None
 
     def __init__(
         self, members: Mapping[str, keras.Model], name: str | None = None, further: Sequence[str] = ()
@@ -42,6 +46,7 @@ class Model(keras.Model):
           ValueError: there are none, or one is named `ensemble`.
         """
         super().__init__(name=name)
+        self.head = None
         if not members or "ensemble" in members:
             raise ValueError(f"received members {list(members)}; needed: at least one, none of them named 'ensemble'")
         self.members = dict(members)
@@ -61,8 +66,8 @@ class Model(keras.Model):
         return self.logits(images, training=training)
 
     def ensemble_logits(self, logits: Sequence[Tensor]) -> Tensor:
-        """What the members predict together, [batch, classes]: here the mean of their logits."""
-        return sum(logits) / len(logits)
+        """What the members predict together, [batch, classes]: the head's logits, or the mean of the members'."""
+        return sum(logits) / len(logits) if self.head is None else self.head(keras.ops.concatenate(logits, axis=-1))
 
     def optimizers(self) -> dict[str, keras.Optimizer]:
         """The optimizers by name, of a compiled model: one here."""
@@ -82,9 +87,16 @@ class Model(keras.Model):
             variables |= {f"{name}/{index}": variable for index, variable in enumerate(optimizer.variables)}
         return variables
 
-    def inference_network(self, member: str) -> keras.Model:
-        """A member as a network of its own, free of what only its training needs."""
-        return self.members[member]
+    def inference_names(self) -> list[str]:
+        """What `inference_network` takes: members, and `ensemble` if there are several."""
+        return list(self.statistics_names)
+
+    def inference_network(self, name: str) -> keras.Model:
+        """A member as a network of its own, free of what only its training needs; or all of them as one network."""
+        if name != "ensemble":
+            return self.members[name]
+        networks = {each: self.inference_network(each) for each in self.inference_names() if each != name}
+        return joined(networks, name, self.head)
 
     def begin_epoch(self, epoch: int) -> None:
         """Called before each epoch, counted from 0, for models whose epochs differ."""

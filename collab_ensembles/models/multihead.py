@@ -73,9 +73,9 @@ class MultiheadModel(Model):
         """
         return self._graph.export(head)
 
-    def inference_network(self, member: str) -> keras.Model:
-        """The same, by the head's name."""
-        return self.export(list(self.members).index(member))
+    def inference_network(self, name: str) -> keras.Model:
+        """The same, by the head's name; or all heads as one network."""
+        return super().inference_network(name) if name == "ensemble" else self.export(list(self.members).index(name))
 
     def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
         """The logits of every head; layers that heads share are computed once."""

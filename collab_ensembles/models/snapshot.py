@@ -59,6 +59,11 @@ class SnapshotModel(Model):
         """Those of any model, and the cycle, which says which members are trained."""
         return {**super().training_variables(), "cycle": self._cycle}
 
+    def inference_names(self) -> list[str]:
+        """The ensemble of the snapshots so far, if there are several, and those, the last one first."""
+        trained = list(self.members)[: int(self._cycle) + 1]
+        return [*reversed(trained), *(["ensemble"] if len(trained) > 1 else [])]
+
     def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
         """The logits of every member, float32 [batch, classes] each; later members give those of the last trained."""
         members = list(self.members.values())

@@ -5,7 +5,7 @@ and a dense layer: 6n + 2 layers. Batch normalisation follows every convolution,
 and 3 begin by halving height and width, rounded up: their shortcuts take every other pixel and add channels of zeros
 (option A), so that no shortcut has parameters.
 
-The paper subtracts each pixel's mean over the training set; here `LayerFactory.rescale` takes that place.
+The paper subtracts each pixel's mean over the training set; here `LayerFactory.normalize_input` takes that place.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ def segments(size: CifarResNetSize, num_classes: int) -> list[Segment]:
     """
 
     def first(factory: LayerFactory, x: Tensor) -> Tensor:
-        x = factory.convolve(factory.rescale(x), 16, "first_convolution")
+        x = factory.convolve(factory.normalize_input(x), 16, "first_convolution")
         return _stage(factory, factory.activate(x, "first"), 1, size.blocks)
 
     def second(factory: LayerFactory, x: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ def segments(size: ConvNetSize, num_classes: int) -> list[Segment]:
 
     def whole(factory: LayerFactory, x: Tensor) -> Tensor:
         # The ReLU is the convolution's own, so that what the layer gives out is the feature that the paper compares.
-        x = factory.convolve(factory.rescale(x), size.filters, "convolution", bias=True, activation="relu")
+        x = factory.convolve(factory.normalize_input(x), size.filters, "convolution", bias=True, activation="relu")
         return factory.logits(factory.flatten(factory.maximum(x, "maximum")), num_classes)
 
     return [Segment("whole", whole)]

@@ -3,8 +3,8 @@
 A 3x3 convolution to 16 filters, three dense blocks of n layers, the mean over height and width, and a dense layer:
 L = 3n + 4 layers with the two transitions between the blocks. Each layer of a block, BN-ReLU-3x3 convolution, adds k
 channels to all that came before. Convolutions have no bias. The paper normalises each channel by its mean and
-deviation over the training set; here `LayerFactory.rescale` takes that place. There is no dropout: the paper has it
-only for training without augmentation.
+deviation over the training set; here `LayerFactory.normalize_input` takes that place. There is no dropout: the paper
+has it only for training without augmentation.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ def segments(size: DenseNetSize, num_classes: int) -> list[Segment]:
     """
 
     def first(factory: LayerFactory, x: Tensor) -> Tensor:
-        x = factory.convolve(factory.rescale(x), 16, "first_convolution")
+        x = factory.convolve(factory.normalize_input(x), 16, "first_convolution")
         return _dense_block(factory, x, size, "block1")
 
     def second(factory: LayerFactory, x: Tensor) -> Tensor:

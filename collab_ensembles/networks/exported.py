@@ -18,7 +18,7 @@ def with_stock_layers(network: keras.Model) -> keras.Model:
         kind: Any = next(kind for kind in type(layer).__mro__ if not kind.__module__.startswith("collab_ensembles."))
         return kind.from_config({**layer.get_config(), "dtype": "float32"})
 
-    copy = keras.models.clone_model(network, clone_function=stock)
+    copy = keras.models.clone_model(network, clone_function=stock, recursive=True)
     copy.set_weights(network.get_weights())
     return copy
 

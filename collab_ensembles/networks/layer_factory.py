@@ -1,6 +1,7 @@
 """The maker of the networks' layers: one precision, one decay, one source of initial values."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -9,6 +10,11 @@ import numpy as np
 from collab_ensembles.layers import BatchNormalization
 
 Tensor = Any
+Initializer = Callable[..., keras.initializers.Initializer]
+"""Makes an initializer from `seed`."""
+
+_uniform: Initializer = functools.partial(keras.initializers.VarianceScaling, 1 / 3, "fan_in", "uniform")
+"""From -1 / sqrt(inputs) to 1 / sqrt(inputs), as Torch's dense layers begin."""
 
 
 class LayerFactory:
@@ -19,8 +25,8 @@ class LayerFactory:
     several times into one `keras.Model`, as the branches of a training graph. A name that is used twice with one
     prefix raises ValueError once a `keras.Model` holds both layers.
 
-    Kernels begin with the values of He et al. (2015), from a normal distribution; biases and offsets with 0, scales
-    with 1. Biases, offsets and scales do not decay.
+    Kernels of convolutions begin with the values of He et al. (2015), from a normal distribution; those of the logits
+    as `logits` says; biases and offsets with 0, scales with 1. Biases, offsets and scales do not decay.
 
     Attributes:
       prefix: what the name of every layer begins with.
@@ -60,13 +66,13 @@ class LayerFactory:
         self._decay = keras.regularizers.L2(regularization_rate / 2) if regularization_rate > 0 else None
         self._seeds = _seeds(random)
 
-    def rescale(self, x: Tensor, name: str = "rescaling") -> Tensor:
-        """Pixels from 0 to 255 as numbers from -1 to 1.
+    def normalize_input(self, x: Tensor) -> Tensor:
+        """Pixels with mean 0 and variance 1 a channel, by batch normalisation without offset and scale.
 
-        The papers normalise their inputs, most by the training set's mean and deviation; Song and Chai (2018) do
-        not say how. A fixed range needs no statistics of the data, and so makes the network's file whole.
+        So Noel (2017) does it. The other papers take the training set's mean and deviation, or do not say; this is
+        the same but for the batch's chance, for data of any range, and the network's file is whole.
         """
-        return keras.layers.Rescaling(1 / 127.5, offset=-1, dtype=self.exact, name=self.prefix + name)(x)
+        return self.normalize(x, "input_normalization", offset=False, scale=False, dtype=self.exact)
 
     def convolve(
         self,
@@ -92,7 +98,7 @@ class LayerFactory:
             data_format="channels_last",
             dtype=self._precision,
             name=self.prefix + name,
-            **self._kernel_options(),
+            **self._kernel_options(keras.initializers.HeNormal),
         )
         return layer(x)
 
@@ -172,14 +178,22 @@ class LayerFactory:
         )
         return layer(x)
 
-    def logits(self, x: Tensor, num_classes: int, name: str = "logits") -> Tensor:
-        """A dense layer with bias from [batch, features] to [batch, num_classes], as `exact`."""
-        layer = keras.layers.Dense(num_classes, dtype=self.exact, name=self.prefix + name, **self._kernel_options())
-        return layer(x)
+    def logits(
+        self, x: Tensor, num_classes: int, name: str = "logits", *, initializer: Initializer = _uniform
+    ) -> Tensor:
+        """A dense layer with bias from [batch, features] to [batch, num_classes], as `exact`.
 
-    def _kernel_options(self) -> dict[str, Any]:
+        No ReLU halves what it gives out, and features grow with every sum of a residual network: with the values of
+        He et al. the logits of an untrained ResNet-20 have a standard deviation of 2.4, and networks that learn from
+        each other begin with noise. By default the kernel is uniform within 1 / sqrt(features), as the Torch code of
+        ResNets and DenseNets leaves it.
+        """
+        kernel = self._kernel_options(initializer)
+        return keras.layers.Dense(num_classes, dtype=self.exact, name=self.prefix + name, **kernel)(x)
+
+    def _kernel_options(self, initializer: Initializer) -> dict[str, Any]:
         return {
-            "kernel_initializer": keras.initializers.HeNormal(next(self._seeds)),
+            "kernel_initializer": initializer(seed=next(self._seeds)),
             "kernel_regularizer": self._decay if self.decays else None,
         }
 

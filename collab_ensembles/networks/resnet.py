@@ -63,7 +63,7 @@ def build_resnet(
     )
     brick.decays = decay_scope == "all"
     inputs = keras.Input(image_shape, dtype=brick.exact, name="images")
-    x = brick.normalize(inputs, "input_normalization", offset=False, dtype=brick.exact)
+    x = brick.normalize_input(inputs)
     x = brick.convolve(x, size.filters, "first_convolution", bias=True)
     for index in range(1, size.bricks + 1):
         is_last = index == size.bricks
@@ -72,7 +72,8 @@ def build_resnet(
             x = brick.block(x, f"brick{index}_block{repetition}")
         if not is_last:
             x = brick.reduction(x, f"brick{index}_reduction")
-    return keras.Model(inputs, brick.logits(brick.mean(x), num_classes), name=name)
+    logits = brick.logits(brick.mean(x), num_classes, initializer=keras.initializers.HeNormal)
+    return keras.Model(inputs, logits, name=name)
 
 
 class _ReportBrick(LayerFactory):

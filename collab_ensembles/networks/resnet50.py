@@ -6,7 +6,7 @@ bias. A shortcut that changes the shape is a 1x1 convolution (option B). A stage
 up, does so in its first block's first 1x1 convolution, as in the authors' published models; many later versions
 do it in the 3x3 convolution after that.
 
-The paper subtracts the mean pixel; here `LayerFactory.rescale` takes that place.
+The paper subtracts the mean pixel; here `LayerFactory.normalize_input` takes that place.
 """
 
 from typing import Any
@@ -42,7 +42,7 @@ def segments(size: ResNet50Size, num_classes: int) -> list[Segment]:
 
 def _stem(factory: LayerFactory, x: Tensor) -> Tensor:
     # Padded alike on both sides, as in Caffe; TensorFlow's padding "same" pads more below and on the right.
-    x = factory.pad(factory.rescale(x), 3, "conv1_padding")
+    x = factory.pad(factory.normalize_input(x), 3, "conv1_padding")
     x = factory.activate(factory.convolve(x, 64, "conv1", width=7, strides=2, padding="valid"), "conv1")
     # Zeros are no greater than what comes out of a ReLU, and so change no maximum.
     return factory.maximum(factory.pad(x, 1, "maximum_padding"), "maximum", width=3, strides=2)

@@ -26,7 +26,7 @@ def segments(size: VGG16Size, num_classes: int) -> list[Segment]:
     """
 
     def first(factory: LayerFactory, x: Tensor) -> Tensor:
-        return _block(factory, factory.rescale(x), index=1)
+        return _block(factory, factory.normalize_input(x), index=1)
 
     def last(factory: LayerFactory, x: Tensor) -> Tensor:
         x = _block(factory, x, index=5)

@@ -135,6 +135,9 @@ def test_distilled_networks_of_several_teachers_are_told_apart(tmp_path: pathlib
         "resnet32, distilled from one.keras, two.keras": pytest.approx(3),
         "resnet32, distilled from two.keras": pytest.approx(9),
     }
+    assert any("that of its teachers comes on top" in note for note in comparison.text_tables(read(tmp_path))[0].notes)
+    write(tmp_path / "alone", heads("simple"), constant(6, 6.5, 5))
+    assert "teachers" not in str(comparison.text_tables(read(tmp_path / "alone"))[0].notes)
 
 
 def _mixed(tmp_path: pathlib.Path) -> list[frame.Run]:

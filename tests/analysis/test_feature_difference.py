@@ -116,7 +116,8 @@ def _mnist(tmp_path: pathlib.Path, seeds: int) -> dict[tuple[str, int], list[flo
             members = [] if len(config.members) == 1 else constant(50, 50)
             write(tmp_path, config, [*members, [80, 5, 100 - final]])
             filters = int(config.members[0].removeprefix("convnet")) * len(config.members)
-            row = {(1, 1): "single", (2, 1): "RIE (2x)", (2, 4): "FDL (2x)"}[len(config.members), len(config.phases)]
+            rows = {(1, 1): "single", (2, 1): "RIE (2x)", (2, 2): "RIE (2x), head", (2, 4): "FDL (2x)"}
+            row = rows[len(config.members), len(config.phases)]
             accuracies.setdefault((row, filters), []).append(final)
     return accuracies
 
@@ -205,5 +206,5 @@ def test_curves_take_both_kinds_and_their_series(tmp_path: pathlib.Path) -> None
 def test_names_of_figures_say_network_and_setting(tmp_path: pathlib.Path) -> None:
     _mnist(tmp_path, seeds=1)
     names = [drawing.name for drawing in figures.drawings(read(tmp_path, "mnist"))]
-    end = "_mnist_epochs=3_learning_rate=0.03_augment=False"
+    end = "_mnist_epochs=3_learning_rate=0.01_augment=False"
     assert names == [f"fdl_filters{end}", *(f"fdl_curves_convnet{filters}{end}" for filters in (2, 4, 8, 16))]

@@ -17,7 +17,7 @@ from table_runs import cells_of
 
 import command_runner
 from analysis import figures, report, weight_distributions
-from collab_ensembles import checkpoint, run
+from collab_ensembles import checkpoint, checkpoint_file
 from collab_ensembles.build import build_model
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError
@@ -114,7 +114,7 @@ def test_checkpoints_of_real_models_are_read(tmp_path: pathlib.Path, config: Run
     """The place of checkpoints, their seal and their names are as the library writes them."""
     directory = write(tmp_path, config, constant(*[5] * (len(config.member_names()) + (config.graph != "single"))))
     model = build_model(config, (8, 8, 1), 10)
-    checkpoint.save(str(directory / run.CHECKPOINTS), model, Record(3, 1.0, {}), config.digest())
+    checkpoint.save(str(directory / checkpoint_file.DIRECTORY), model, Record(3, 1.0, {}), config.digest())
     kernels = weight_distributions.read_kernels(str(directory))
     network = model.inference_network(config.member_names()[0])
     expected = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense)]

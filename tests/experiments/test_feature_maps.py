@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from collab_ensembles import checkpoint, run, run_directory
+from collab_ensembles import checkpoint, checkpoint_file, run, run_directory
 from collab_ensembles.build import build_model
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
@@ -20,9 +20,11 @@ _PAIR = RunConfig(system="fdl", dataset="digits", members=("convnet4", "convnet4
 
 
 def _by_hand(network: keras.Model, image: np.ndarray) -> np.ndarray:
-    """ReLU of the 3x3 convolution with bias of the pixels from -1 to 1, beyond the border 0; [height, width, 4]."""
+    """ReLU of the 3x3 convolution with bias of the normalised pixels, beyond the border 0; [height, width, 4]."""
     kernel, bias = (np.asarray(variable, np.float64) for variable in network.get_layer("convolution").variables)
-    padded = np.pad(image.astype(np.float64) / 127.5 - 1, ((1, 1), (1, 1), (0, 0)))
+    layer = network.get_layer("input_normalization")
+    mean, variance = (np.asarray(variable, np.float64) for variable in (layer.moving_mean, layer.moving_variance))
+    padded = np.pad((image - mean) / np.sqrt(variance + 1e-5), ((1, 1), (1, 1), (0, 0)))
     height, width, _ = image.shape
     result = np.empty((height, width, kernel.shape[-1]))
     for row in range(height):
@@ -40,7 +42,7 @@ def test_features_are_those_of_the_convolution(rng: np.random.Generator) -> None
     expected = {name: _by_hand(network, image) for name, network in members.items()}
     assert list(maps) == ["convnet4", "convnet4_2"]
     for name, its in maps.items():
-        np.testing.assert_allclose(its, expected[name], atol=1e-5)
+        np.testing.assert_allclose(its, expected[name], atol=1e-4)
     ((pair, difference),) = feature_maps.differences(maps).items()
     assert pair == ("convnet4", "convnet4_2")
     assert difference == pytest.approx(np.mean((expected["convnet4"] - expected["convnet4_2"]) ** 2), rel=1e-4)
@@ -92,7 +94,7 @@ def test_the_command_draws_a_trained_run(tmp_path: pathlib.Path) -> None:
     run_directory.write_config(directory, _PAIR)
     run_directory.write_status(directory, Status(state="done", data=DataFacts("digits", (8, 8, 1), 10)))
     trained = build_model(_PAIR, (8, 8, 1), 10)
-    checkpoint.save(f"{directory}/{run.CHECKPOINTS}", trained, Record.empty(["ensemble"], 1), _PAIR.digest())
+    checkpoint.save(f"{directory}/{checkpoint_file.DIRECTORY}", trained, Record.empty(["ensemble"], 1), _PAIR.digest())
     result = run_command("experiments.feature_maps", directory, "--image=2", f"--out={path}")
     assert (result.exit_status, result.errors) == (0, "")
     image = run.load_data(_PAIR, None).test_images[2]

@@ -75,16 +75,33 @@ def test_figure_3_takes_its_noise_level_from_the_settings() -> None:
 
 def test_the_mnist_experiment_compares_m_filters_with_twice_half_of_them() -> None:
     configs = grids.plan("fdl-mnist", {"dataset": "mnist"}, [0])
-    assert [(config.members, config.phases[1:]) for config in configs[:3]] == [
+    assert [(config.members, config.phases[1:]) for config in configs[:4]] == [
         (("convnet4",), ()),
         (("convnet2", "convnet2"), ()),
+        (("convnet2", "convnet2"), ("head",)),
         (("convnet2", "convnet2"), ("similarity", "feature_difference", "head")),
     ]
-    assert [config.members[0] for config in configs[::3]] == ["convnet4", "convnet8", "convnet16", "convnet32"]
+    assert [config.members[0] for config in configs[::4]] == ["convnet4", "convnet8", "convnet16", "convnet32"]
     assert not any(config.augment for config in configs)
-    assert {config.learning_rate for config in configs} == {0.03}
+    assert {config.learning_rate for config in configs} == {0.01}
     faster = grids.plan("fdl-mnist", {"learning_rate": 0.1}, [0])
     assert {config.learning_rate for config in faster} == {0.1}
+
+
+def test_rows_that_a_setting_does_not_concern_are_trained_without_it() -> None:
+    settings = {"temperature": 3.0, "split_points": ["stage2"], "target_gradient": True, "epochs": 4}
+    figure = {config.graph: config for config in grids.plan("song-chai-figure3", {"temperature": 3.0}, [0])}
+    assert {graph: config.temperature for graph, config in figure.items()} == {
+        "single": 2.0,
+        "instances": 3.0,
+        "simple": 3.0,
+        "hierarchical": 3.0,
+    }
+    rescalings = grids.plan("song-chai-table3", settings, [0])
+    assert all(config.split_points == ("stage2",) and config.target_gradient for config in rescalings)
+    phases = grids.plan("fdl-mnist", {"head_learning_rate": 0.5, "feature_learning_rate": 0.1}, [0])[:4]
+    assert [config.head_learning_rate for config in phases] == [0.1, 0.1, 0.5, 0.5]
+    assert [config.feature_learning_rate for config in phases] == [1e-4, 1e-4, 1e-4, 0.1]
 
 
 @pytest.mark.parametrize(

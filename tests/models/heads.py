@@ -16,7 +16,8 @@ DECAY = 0.02
 
 
 def _low(factory: LayerFactory, x: Tensor) -> Tensor:
-    return factory.relu(factory.convolve(factory.rescale(x), 2, "low_convolution", bias=True, strides=2), "low_relu")
+    x = factory.convolve(factory.normalize_input(x), 2, "low_convolution", bias=True, strides=2)
+    return factory.relu(x, "low_relu")
 
 
 def _middle(factory: LayerFactory, x: Tensor) -> Tensor:

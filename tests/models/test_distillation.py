@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from collab_ensembles.models import DistillationModel
-from collab_ensembles.models.distillation import mean_network
+from collab_ensembles.networks.joined import joined
 from conftest import network
 from reference import cross_entropy, finite_differences, softmax
 
@@ -15,7 +15,7 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 def _model(**options: float) -> DistillationModel:
     student = network("B2R1F2", 0, regularization_rate=0.02)
-    teacher = mean_network([network("B2R1F3", 1), network("B2R1F3", 2)], "teacher")
+    teacher = joined({"one": network("B2R1F3", 1), "two": network("B2R1F3", 2)}, "teacher")
     model = DistillationModel(student, teacher, **options)
     model.compile(optimizer=keras.optimizers.SGD(0.1))
     return model
@@ -25,7 +25,7 @@ def test_the_teacher_gives_the_mean_of_the_logits(batch: Batch) -> None:
     networks = [network("B2R1F3", index) for index in (1, 2)]
     images = batch[0].astype(np.float32)
     expected = (networks[0](images).numpy() + networks[1](images).numpy()) / 2
-    np.testing.assert_allclose(mean_network(networks, "teacher")(images), expected, rtol=1e-5)
+    np.testing.assert_allclose(joined(dict(zip("ab", networks, strict=True)), "teacher")(images), expected, rtol=1e-5)
 
 
 def test_two_exports_of_one_network_teach_together_and_are_both_remembered(batch: Batch) -> None:
@@ -33,7 +33,7 @@ def test_two_exports_of_one_network_teach_together_and_are_both_remembered(batch
     for twin in twins:
         twin.name = "B2R1F3"
     expected = sum(twin(batch[0].astype(np.float32)).numpy() for twin in twins) / 2
-    model = DistillationModel(network("B2R1F2"), mean_network(twins, "teacher"))
+    model = DistillationModel(network("B2R1F2"), joined(dict(zip("ab", twins, strict=True)), "teacher"))
     np.testing.assert_allclose(model.logits(batch[0])[1], expected, rtol=1e-5)
     remembered = {id(variable) for variable in model.training_variables().values()}
     assert remembered == {id(variable) for member in model.members.values() for variable in member.variables}
@@ -94,5 +94,3 @@ def test_what_does_not_fit_is_refused() -> None:
     other = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(7)])
     with pytest.raises(ValueError, match="the teacher gives"):
         DistillationModel(network(), other)
-    with pytest.raises(ValueError, match="different shapes"):
-        mean_network([network(), other], "teacher")

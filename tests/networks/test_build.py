@@ -77,13 +77,14 @@ def test_kernels_depend_on_the_seed_and_differ_from_each_other(member: str) -> N
     assert len({kernel.ravel()[0] for kernel in first}) == len(first)
 
 
-def test_kernels_are_he_initialised() -> None:
-    """Of those with enough values to tell; the dense layer on what comes out of 512 filters included."""
+def test_kernels_are_he_initialised_and_those_of_the_logits_smaller() -> None:
+    """Of those with enough values to tell."""
     kernels = [
         variable.numpy() for variable in _build("vgg16", shape=(32, 32, 1)).variables if "kernel" in variable.path
     ]
     assert kernels[-1].shape == (512, 5)
-    for kernel in kernels[1:]:
+    assert kernels[-1].std() == pytest.approx(np.sqrt(1 / 3 / 512), rel=0.05)
+    for kernel in kernels[1:-1]:
         assert kernel.std() == pytest.approx(np.sqrt(2 / np.prod(kernel.shape[:-1])), rel=0.05)
 
 

@@ -36,7 +36,8 @@ class _Weights:
             batch = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
             self.averages[layer.name] = (0.9 * mean + 0.1 * batch[0], 0.9 * variance + 0.1 * batch[1])
             mean, variance = batch
-        return (x - mean) / np.sqrt(variance + 1e-5) * layer.gamma.numpy() + layer.beta.numpy()
+        x = (x - mean) / np.sqrt(variance + 1e-5)
+        return x * layer.gamma.numpy() + layer.beta.numpy() if layer.scale else x
 
     def activate(self, x: np.ndarray, name: str) -> np.ndarray:
         return np.maximum(self.normalize(x, name), 0)
@@ -135,7 +136,7 @@ def test_outputs_equal_a_forward_pass_in_numpy(member: str, rng: np.random.Gener
     images = rng.integers(0, 256, (3, *shape)).astype(np.float32)
     for training in (False, True):
         expected = _Weights(net, training)
-        logits = forward(expected, images.astype(float) / 127.5 - 1)
+        logits = forward(expected, expected.normalize(images.astype(float), "input"))
         received = net(images, training=training).numpy()
         np.testing.assert_allclose(received, logits, rtol=1e-3, atol=1e-3 * np.abs(logits).max())
     assert set(expected.averages) == {layer.name for layer in net.layers if hasattr(layer, "moving_mean")}

@@ -14,7 +14,7 @@ def _factory(seed: int = 0, regularization_rate: float = 0.3, **options: object)
 
 def _every_layer(factory: LayerFactory, x: object) -> object:
     """One of each, in four dimensions and then in two."""
-    x = factory.convolve(factory.rescale(x), 4, "convolution", bias=True)
+    x = factory.convolve(factory.normalize_input(x), 4, "convolution", bias=True)
     y = factory.activate(x, "unit")
     x = factory.concatenate(factory.add(x, y, "sum"), y, "concatenation")
     x = factory.pad_channels(factory.pad(x, 1, "padding"), 11, "channel_padding")
@@ -22,7 +22,7 @@ def _every_layer(factory: LayerFactory, x: object) -> object:
     return factory.logits(keras.layers.Concatenate()([factory.flatten(x), factory.mean(x)]), 3)
 
 
-_NAMES = ["rescaling", "convolution", "unit_normalization", "unit_relu", "sum", "concatenation", "padding"]
+_NAMES = ["input_normalization", "convolution", "unit_normalization", "unit_relu", "sum", "concatenation", "padding"]
 _NAMES += ["channel_padding", "subsampling", "average", "maximum", "flatten", "mean", "logits"]
 
 
@@ -82,7 +82,7 @@ def test_dtypes(precision: str, exact: str, inner: str, variables: str) -> None:
     inputs = keras.Input((16, 16, 2), dtype=factory.exact, name="images")
     net = keras.Model(inputs, _every_layer(factory, inputs))
     for name in _NAMES:
-        of_exact = name in ("rescaling", "flatten", "mean", "logits")
+        of_exact = name in ("input_normalization", "flatten", "mean", "logits")
         assert net.get_layer(name).compute_dtype == (exact if of_exact else inner), name
     assert {variable.dtype for variable in net.variables} == {variables}
     assert net.output.dtype == exact
@@ -131,8 +131,18 @@ def test_padding_and_subsampling_against_numpy(rng: np.random.Generator) -> None
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-7)
 
 
-def test_pixels_are_rescaled_to_between_minus_1_and_1() -> None:
-    inputs = keras.Input((1, 3, 1))
-    net = keras.Model(inputs, _factory().rescale(inputs))
-    pixels = np.array([0, 127.5, 255], np.float32).reshape(1, 1, 3, 1)
-    np.testing.assert_allclose(net(pixels).numpy().ravel(), [-1, 0, 1], atol=1e-6)
+@pytest.mark.parametrize("largest", [16, 255])
+def test_pixels_of_any_range_are_normalised_in_training(largest: int, rng: np.random.Generator) -> None:
+    inputs = keras.Input((5, 5, 2))
+    net = keras.Model(inputs, _factory().normalize_input(inputs))
+    pixels = rng.integers(0, largest + 1, (16, 5, 5, 2)).astype(np.float32)
+    expected = (pixels - pixels.mean(axis=(0, 1, 2))) / pixels.std(axis=(0, 1, 2))
+    np.testing.assert_allclose(net(pixels, training=True).numpy(), expected, rtol=1e-4, atol=1e-4)
+    assert not net.trainable_variables
+
+
+def test_logits_begin_uniform_within_one_by_the_root_of_the_features() -> None:
+    inputs = keras.Input((900,))
+    kernel = keras.Model(inputs, _factory().logits(inputs, 7)).get_layer("logits").kernel.numpy()
+    assert 0.99 / 30 < np.abs(kernel).max() <= 1 / 30
+    assert kernel.std() == pytest.approx(1 / 30 / np.sqrt(3), rel=0.03)

@@ -84,10 +84,10 @@ def test_convnet() -> None:
 
 
 def test_resnet50() -> None:
-    """25.6 million at 1000 classes: 25,557,032, and twice the 26,560 channels for the moving averages."""
+    """25.6 million at 1000 classes: 25,557,032, and the moving averages of 26,560 channels and of the image's 3."""
     net = _build("resnet50", num_classes=1000)
     assert _trainable(net) == 25_557_032
-    assert net.count_params() == 25_557_032 + 2 * 26_560
+    assert net.count_params() == 25_557_032 + 2 * (26_560 + 3)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""The teachers of a distilled network, kept in its run directory.
+
+A run that is taken up again, or evaluated later, has the teachers that it began with, even if their files have been
+moved or written anew since.
+"""
+
+import glob
+import hashlib
+import os
+
+from collab_ensembles import files
+from collab_ensembles.errors import ConfigError, RunDirectoryError
+
+_DIRECTORY = "teachers"
+
+
+def keep(paths: tuple[str, ...], directory: str) -> None:
+    """Copies the files into a run directory, but for those whose copies are there.
+
+    Raises:
+      CollabError: the copy cannot be written.
+      ConfigError: there is no such file.
+    """
+    for number, path in enumerate(paths, start=1):
+        if _copy(directory, number) is None:
+            content = _read(path)
+            name = f"{number}-{hashlib.sha256(content).hexdigest()}.keras"
+            files.make_directory(os.path.join(directory, _DIRECTORY))
+            files.write_bytes(os.path.join(directory, _DIRECTORY, name), content)
+
+
+def located(paths: tuple[str, ...], directory: str) -> tuple[str, ...]:
+    """The copies in a run directory, verified, in place of those files that have one.
+
+    Raises:
+      RunDirectoryError: a copy is damaged.
+    """
+    return tuple(_copy(directory, number) or path for number, path in enumerate(paths, start=1))
+
+
+def _copy(directory: str, number: int) -> str | None:
+    """The path of a copy, whose name has the SHA-256 of what it holds."""
+    for path in glob.glob(os.path.join(glob.escape(directory), _DIRECTORY, f"{number}-*.keras")):
+        if path != os.path.join(directory, _DIRECTORY, f"{number}-{hashlib.sha256(_read(path)).hexdigest()}.keras"):
+            raise RunDirectoryError(
+                f"{path}: altered, its name is not the SHA-256 of what it holds; remove it, and the run takes the "
+                "--teacher file again"
+            )
+        return path
+    return None
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise ConfigError(
+            f"--teacher={path}: {(error.strerror or str(error)).lower()}; needed: .keras files such as "
+            "experiments.export writes"
+        ) from error
