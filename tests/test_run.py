@@ -298,6 +298,7 @@ def test_the_status_tells_how_it_was_computed(tmp_path: Path, data_dir: str) -> 
     assert environment["threads"] == 3
     assert environment["precision"] == "float32"
     assert environment["jit_compile"] is False
+    assert environment["processor"].strip() == environment["processor"] != ""
     assert environment["keras"] == keras.__version__
 
 
