@@ -74,6 +74,7 @@ heads-demo: install ## one network, and heads that teach each other, without and
 fdl-demo: install ## one network against two that learn to differ (MNIST, three seeds, half an hour)
 	$(RUN) -m experiments.sweep --grid=fdl-mnist --dataset=mnist --train_limit=20000 --epochs=10 --seeds=0,1,2 \
 		--log_dir=$(LOG_DIR)/fdl-demo $(SWEEP_FLAGS)
+	$(RUN) -m benchmarks.fdl_phases
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/fdl-demo --out=$(LOG_DIR)/fdl-demo/report.html
 
 MNIST_RUNS ?= $(LOG_DIR)/mnist-grid

@@ -22,6 +22,7 @@ from benchmarks import arithmetic, tables
 from benchmarks.processes import measure
 from benchmarks.workloads import Workload
 from collab_ensembles import files
+from collab_ensembles.machine import processor
 from experiments import command_line, runtime
 
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "how often each comparison is measured, interleaved")
@@ -119,19 +120,11 @@ def _has_torch() -> bool:
 def _machine(cores: int) -> dict[str, Any]:
     packages = ["tensorflow", "keras", "numpy", *(["torch"] if _has_torch() else [])]
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": cores,
         "python": platform.python_version(),
         **{package: importlib.metadata.version(package) for package in packages},
     }
-
-
-def _processor() -> str:
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("model name"):
-                return line.split(":")[1].strip()
-    return platform.processor()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from collab_ensembles import __version__
+from collab_ensembles.machine import processor
 from collab_ensembles.revision import revision
 
 
@@ -29,23 +30,13 @@ def describe(precision: str, threads: int | None) -> dict[str, Any]:
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": threads,
         "precision": precision,
         "jit_compile": jit_compile(),
         "devices": [device.device_type for device in tf.config.list_physical_devices()],
     }
-
-
-def _processor() -> str:
-    """The processor's model, as Linux names it, or whatever else is known of it."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor()
 
 
 def jit_compile() -> bool:

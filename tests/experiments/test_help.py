@@ -25,6 +25,8 @@ _FIELDS = [field.name for field in dataclasses.fields(RunConfig)]
         ("experiments.feature_maps", ["image", "layer", "out", "data_dir"]),
         ("analysis.claims", ["log_dir", "dataset", "paper"]),
         ("benchmarks.precision", ["log_dir", "data_dir", "out"]),
+        ("benchmarks.fdl_phases", ["data_dir"]),
+        ("benchmarks.ray_overhead", ["runs", "dataset"]),
         ("experiments.prepare", ["dataset", "split", "data_dir"]),
         ("analysis.tables", ["log_dir", "dataset", "format"]),
     ],

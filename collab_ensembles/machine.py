@@ -1,0 +1,13 @@
+"""What machine this is. Imports nothing heavy."""
+
+import platform
+
+
+def processor() -> str:
+    """The processor's model, as Linux names it, or whatever else is known of it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor()
