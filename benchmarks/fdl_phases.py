@@ -3,7 +3,7 @@
 One minibatch, real data, the published optimizers. Exit status 1 if a phase changes a variable that is not its own.
 
 Example:
-  python -m benchmarks.fdl_phases
+  python -m benchmarks.fdl_phases --data_dir=/data
 """
 
 import time
