@@ -32,8 +32,7 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "tensorboard": ["tensorboard>=2.19,<3"],
-        # grpcio, which TensorFlow brings too, finds out whether a cluster's head listens.
-        "ray": ["ray>=2.51,<2.61", "grpcio>=1.60"],
+        "ray": ["ray>=2.52,<2.61"],
         # The peer of the benchmarks.
         "bench": ["torch==2.13.0"],
         "dev": [

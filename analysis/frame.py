@@ -152,11 +152,17 @@ def check_distinct(runs: Iterable[Run]) -> None:
 
 
 def check_comparable(runs: Sequence[Run]) -> None:
-    """Raises DataError unless these are distinct runs of one data set in one setting."""
+    """Raises DataError unless these are distinct runs of one data set, of the same content, in one setting."""
     kinds = dict.fromkeys((run.config.dataset, setting(run.config)) for run in runs)
     if len(kinds) != 1:
         received = "; ".join(f"{dataset} ({setting})" for dataset, setting in kinds) or "no runs"
         raise DataError(f"a table shows runs of one data set in one setting; received: {received}")
+    contents = {run.status.data.digest: run.directory for run in runs if run.status.data and run.status.data.digest}
+    if len(contents) > 1:
+        raise DataError(
+            f"{' and '.join(contents.values())}: trained on different data under the name {runs[0].config.dataset}; "
+            "train them again on the same"
+        )
     check_distinct(runs)
 
 

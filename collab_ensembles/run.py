@@ -187,7 +187,7 @@ def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, 
 
 def _train(config: RunConfig, directory: str, status: Status, options: Options) -> None:
     dataset = load_data(config, options.data_dir)
-    status.data = DataFacts(dataset.name, dataset.image_shape, dataset.num_classes)
+    status.data = DataFacts(dataset.name, dataset.image_shape, dataset.num_classes, dataset.digest())
     model = _built(config, directory, status.data)
     teachers.keep(config.teacher, directory)
     compile_for_training(model, config)

@@ -25,11 +25,19 @@ _TRAIN_AGAIN = "the command that trained the run makes it again"
 
 @dataclasses.dataclass(frozen=True)
 class DataFacts:
-    """What rebuilding a run's model takes to know of its data."""
+    """What rebuilding a run's model takes to know of its data, and which they were.
+
+    Attributes:
+      name: of the data set, see `Dataset`.
+      image_shape: (height, width, channels).
+      num_classes: the number of classes.
+      digest: that of `Dataset`; empty where it was not recorded.
+    """
 
     name: str
     image_shape: tuple[int, int, int]
     num_classes: int
+    digest: str = ""
 
 
 @dataclasses.dataclass
@@ -131,7 +139,8 @@ def _status(content: dict[str, Any]) -> Status:
     facts = content.get("data")
     if facts is not None:
         height, width, channels = map(int, facts["image_shape"])
-        facts = DataFacts(str(facts["name"]), (height, width, channels), int(facts["num_classes"]))
+        shape, digest = (height, width, channels), str(facts.get("digest", ""))
+        facts = DataFacts(str(facts["name"]), shape, int(facts["num_classes"]), digest)
     status = Status(**{**content, "data": facts})
     times = [status.started, status.ended, status.seconds]
     numbers = [*times, status.epochs_done, status.training_memory, *status.test_errors.values(), *status.resumed]

@@ -29,7 +29,7 @@ def on_ray() -> bool:
     return bool(_EXECUTOR.value == "ray")
 
 
-def check(data_dir: str | None) -> None:
+def check(log_dir: str, data_dir: str | None) -> None:
     """Raises ConfigError for values that are not allowed, and for flags of Ray without Ray."""
     if not on_ray():
         for flag in (_ADDRESS, _GPUS, _CHECKPOINT_DIR, _SEND_PACKAGE):
@@ -45,6 +45,11 @@ def check(data_dir: str | None) -> None:
             raise ConfigError(
                 f"--{name}={path}: allowed with --executor=ray: a path from /, since all nodes look there"
             )
+    if _CHECKPOINT_DIR.value and os.path.realpath(_CHECKPOINT_DIR.value) == os.path.realpath(log_dir):
+        raise ConfigError(
+            f"--checkpoint_dir={_CHECKPOINT_DIR.value}: the same as --log_dir, into which finished runs are copied; "
+            "give another directory on the shared disk"
+        )
 
 
 def ray_executor(log_dir: str, prepare: Sequence[str], workers: int | None, threads: int) -> Executor:

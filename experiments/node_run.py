@@ -33,8 +33,10 @@ class Order(TypedDict):
       run: the run directory, below the log directory.
       prepare: the command that fetches and verifies the data, likewise.
       checkpoint_dir: a log directory that all nodes share, or None: a temporary one.
+      sweep: a name of the sweep's own.
     """
 
+    sweep: str
     name: str
     command: list[str]
     run: str
@@ -51,6 +53,7 @@ class Outcome(TypedDict):
       error: why there is no result, in one line.
       exit_status: of the run's command.
       retries: how often that was started again.
+      data: the digest of the data that it saw; empty if it came to none.
       files: those of the run directory; see `returned_files`.
     """
 
@@ -59,6 +62,7 @@ class Outcome(TypedDict):
     error: str
     exit_status: int
     retries: int
+    data: str
     files: dict[str, bytes]
 
 
@@ -90,8 +94,22 @@ def compute(order: Order, node: str, report: Report) -> Outcome:
         assert task.exit_status is not None
         content = returned_files.collect(directory, printed_before)
         return Outcome(
-            node=node, unfit=False, error="", exit_status=task.exit_status, retries=task.retries, files=content
+            node=node,
+            unfit=False,
+            error="",
+            exit_status=task.exit_status,
+            retries=task.retries,
+            data=_digest(directory),
+            files=content,
         )
+
+
+def _digest(directory: str) -> str:
+    try:
+        data = run_directory.read_status(directory).data
+    except RunDirectoryError:
+        return ""
+    return data.digest if data is not None else ""
 
 
 def _await_lock(directory: str) -> None:
@@ -132,17 +150,27 @@ def _workplace(order: Order) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
         try:
             base = _base()
-            with run_directory.lock(base, "preparing data", _FETCH_SECONDS):
+            with _lock_for_data(base):
                 _remove_leftovers(base)
                 directory = tempfile.TemporaryDirectory(dir=base, ignore_cleanup_errors=True)
                 workplace = stack.enter_context(directory)
                 stack.enter_context(run_directory.lock(workplace))
-                _prepare_data(order, workplace)
+                _prepare_data(order, base, workplace)
         except OSError as error:
             raise NodeError(str(files.unwritable(tempfile.gettempdir(), error))) from error
         except CollabError as error:
             raise NodeError(str(error)) from error
         yield workplace
+
+
+@contextlib.contextmanager
+def _lock_for_data(base: str) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(run_directory.lock(base, "preparing data", _FETCH_SECONDS))
+        except RunDirectoryError as error:
+            raise NodeError(f"{base}: another run is still preparing data after {_FETCH_SECONDS / 3600:g} h") from error
+        yield
 
 
 def _base() -> str:
@@ -157,14 +185,23 @@ def _remove_leftovers(base: str) -> None:
     """Removes the directories of runs that were killed: nobody holds their locks any more."""
     for entry in os.scandir(base):
         if entry.is_dir(follow_symlinks=False):
-            with contextlib.suppress(RunDirectoryError), run_directory.lock(entry.path):
+            # The run can end, and remove it, meanwhile.
+            with contextlib.suppress(CollabError), run_directory.lock(entry.path):
                 shutil.rmtree(entry.path, ignore_errors=True)
 
 
-def _prepare_data(order: Order, workplace: str) -> None:
+def _prepare_data(order: Order, base: str, workplace: str) -> None:
+    """Has the data fetched and verified, by the first run of a sweep on this node."""
+    prepared = os.path.join(base, f"prepared-{order['sweep']}")
+    if os.path.exists(prepared):
+        return
     # Polled, not waited for, so that the run can be cancelled meanwhile.
     task = Task("data", _here(order["prepare"]), os.path.join(workplace, "data"))
     LocalExecutor(1).compute([task], lambda: None)
     if task.exit_status != 0:
         reason = task.last_words().removeprefix("error: ")
         raise NodeError(reason or f"{' '.join(order['prepare'][1:])} ended with exit status {task.exit_status}")
+    for entry in os.scandir(base):
+        if entry.name.startswith("prepared-"):
+            os.unlink(entry.path)
+    files.write_bytes(prepared, b"")

@@ -13,12 +13,17 @@ from experiments import command_line, runtime
 _DATASET = flags.DEFINE_string("dataset", "digits", f"data set: {', '.join(catalogue.CATALOGUE)}")
 _SPLIT = flags.DEFINE_enum("split", "report", list(catalogue.SPLITS), "see experiments.train")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+_END_WITH_STDIN = flags.DEFINE_bool(
+    "end_with_stdin", False, "end when standard input is closed: so it notices that a node's process has died"
+)
 
 
 def main(arguments: list[str]) -> None:
     """Loads the data set once, and verifies it."""
     command_line.no_arguments(arguments)
     catalogue.check_name(_DATASET.value)
+    if _END_WITH_STDIN.value:
+        runtime.end_with_stdin()
     runtime.quiet_tensorflow()
     data_dir = _DATA_DIR.value or datasets.default_data_dir()
     dataset = datasets.load(_DATASET.value, data_dir, _SPLIT.value, verify=True)

@@ -7,6 +7,8 @@ import pathlib
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +21,7 @@ LOCAL = "local"
 """The address that stands for a cluster of this machine alone, which ends with the sweep."""
 
 _PROBE_SECONDS = 5.0
+_ANSWER_SECONDS = 15.0
 _MANUAL = "see docs/SCALING.md"
 
 
@@ -55,6 +58,8 @@ def connect(address: str, send_package: bool) -> dict[str, str]:
         import ray  # noqa: F401
     except ImportError as error:
         raise ConfigError(f"--executor=ray: {one_line(error)}; pip install 'collab-ensembles[ray]'") from error
+    if address != LOCAL:
+        _check_head(address)
     known = revision()
     with _working_directory() as directory:
         packages = ray_worker.package_directories()
@@ -115,27 +120,35 @@ def _host_and_port(address: str) -> tuple[str, int]:
 
 
 def _probe(address: str) -> None:
-    """Raises CollabError unless somebody listens who speaks gRPC, as heads do: Ray itself would try for minutes."""
+    """Raises CollabError unless somebody listens there."""
     try:
         with socket.create_connection(_host_and_port(address), _PROBE_SECONDS):
             pass
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise CollabError(
-            f"--address={address}: nobody listens there ({error.strerror or error}); start a cluster, or give the "
+            f"--address={address}: nobody listens there ({reason}); start a cluster, or give the "
             f"address that `ray start --head` printed; {_MANUAL}"
         ) from error
-    if os.environ.get("RAY_USE_TLS", "0") != "0":
-        return
-    import grpc
 
-    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
-        try:
-            grpc.channel_ready_future(channel).result(timeout=_PROBE_SECONDS)
-        except grpc.FutureTimeoutError as error:
-            raise CollabError(
-                f"--address={address}: what listens there is no head of a Ray cluster; give the address that "
-                f"`ray start --head` printed; {_MANUAL}"
-            ) from error
+
+def _check_head(address: str) -> None:
+    """Raises CollabError unless somebody answers there as a head does: Ray itself would wait without end."""
+    # In a process of its own, which can be ended. Whatever else is wrong, other versions say, is told later.
+    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    try:
+        subprocess.run(
+            [*command, "--skip-version-check"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_ANSWER_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CollabError(
+            f"--address={address}: what listens there is no head of a Ray cluster; give the address that "
+            f"`ray start --head` printed; {_MANUAL}"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import os
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,15 +17,19 @@ from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from collab_ensembles import run_directory
-from collab_ensembles.errors import CollabError, one_line
+from collab_ensembles.errors import CollabError, RunDirectoryError, one_line
 from collab_ensembles.run_directory import Status
 from experiments import ray_cluster, ray_worker, returned_files
 from experiments.executors import Task
+from experiments.node_record import NodeRecord
 from experiments.node_run import Order, Outcome
 
 _POLL_SECONDS = 0.5
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 20.0
+"""To wait for runs that were cancelled: more than the nodes give their processes."""
 _MOST_LOSSES = 3
+_PAUSE_SECONDS = 3.0
+"""Before a lost run is submitted again, times the number of its losses."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,14 +79,17 @@ class RayExecutor:
         self._serials = itertools.count()
         self._current: dict[int, Task] = {}
         self._results: dict[Any, int] = {}
-        self._unfit: set[str] = set()
+        self._record = NodeRecord()
+        self._not_before: dict[int, float] = {}
+        self._nodes: dict[int, str] = {}
+        self._sweep = uuid.uuid4().hex
         self._places: dict[str, str] = {}
 
     def compute(self, tasks: Sequence[Task], watch: Callable[[], None]) -> None:
         """Computes all tasks, whether or not some fail, and sets their exit status; then leaves the cluster.
 
-        A run that is lost with its node or process is computed again, up to three times; one that a node
-        cannot compute goes to another node.
+        A run that is lost with its node or process is computed again, after a pause, up to three times; one that
+        a node cannot compute goes to another node. A node on which three runs were lost in a row gets no more.
 
         Args:
           tasks: in the order in which they are submitted.
@@ -93,8 +101,10 @@ class RayExecutor:
         waiting = list(tasks)
         try:
             while waiting or self._results:
-                while waiting and (self._plan.workers is None or len(self._results) < self._plan.workers):
-                    self._submit(waiting.pop(0))
+                for task in [task for task in waiting if self._is_due(task)]:
+                    if self._plan.workers is None or len(self._results) < self._plan.workers:
+                        self._submit(task)
+                        waiting.remove(task)
                 waiting[:0] = self._collect()
                 self._read_news()
                 watch()
@@ -103,15 +113,21 @@ class RayExecutor:
         finally:
             self._leave()
 
+    def _is_due(self, task: Task) -> bool:
+        return time.monotonic() >= self._not_before.get(id(task), 0)
+
     def _submit(self, task: Task) -> None:
         order = Order(
+            sweep=self._sweep,
             name=task.name,
             command=task.command,
             run=os.path.relpath(task.directory, self._plan.log_dir),
             prepare=self._plan.prepare,
             checkpoint_dir=self._plan.checkpoint_dir,
         )
-        elsewhere = {"ray.io/node-id": f"!in({','.join(sorted(self._unfit))})"} if self._unfit else None
+        unfit = ",".join(sorted(self._record.unfit))
+        # If there is no other node, one of these says once more what it lacks: nobody should wait without end.
+        elsewhere = {"ray.io/node-id": f"!in({unfit})"} if unfit and self._fit_nodes() else None
         work = self._work.options(name=task.name, label_selector=elsewhere)
         serial = next(self._serials)
         self._results[work.remote(order, self._facts, self._reports, serial)] = serial
@@ -119,23 +135,33 @@ class RayExecutor:
 
     def _collect(self) -> list[Task]:
         """Takes in the results that have come, and gives the runs to be submitted again."""
+        if not self._results:
+            return []
         again = []
         ready, _ = ray.wait(list(self._results), num_returns=len(self._results), timeout=0, fetch_local=False)
         for result in ready:
-            task = self._current.pop(self._results.pop(result))
+            serial = self._results.pop(result)
+            task, node = self._current.pop(serial), self._nodes.pop(serial, "")
             task.running, task.started, task.status = False, 0.0, None
             try:
                 self._take_in(task, ray.get(result))
             except RayTaskError as error:
                 _fail(task, str(error).strip().splitlines()[-1])
             except RayError as error:
-                task.retries += 1
-                if task.retries > _MOST_LOSSES:
-                    _fail(task, f"lost {task.retries} times with its process or node: {one_line(error)[:200]}")
+                self._note_loss(task, node, one_line(error)[:200])
             if task.exit_status is None:
                 task.place = ""
                 again.append(task)
         return again
+
+    def _note_loss(self, task: Task, node: str, reason: str) -> None:
+        task.retries += 1
+        self._not_before[id(task)] = time.monotonic() + _PAUSE_SECONDS * task.retries
+        if task.retries > _MOST_LOSSES:
+            _fail(task, f"lost {task.retries} times with its process or node: {reason}")
+        unfit = self._record.lost(node) if node else ""
+        if unfit:
+            self._goes_on_without(node, unfit)
 
     def _take_in(self, task: Task, outcome: Outcome) -> None:
         """Writes the files of a run and notes its end, unless it should be computed by another node."""
@@ -146,23 +172,33 @@ class RayExecutor:
             _fail(task, f"{task.place}: {outcome['error']}")
             return
         task.retries += outcome["retries"]
+        self._record.came_back(outcome["node"])
         try:
+            different = self._record.other_data(outcome["data"], task.place)
+            if different and self._goes_on_without(outcome["node"], different):
+                return
+            if different:
+                raise RunDirectoryError(different)
             returned_files.write(task.directory, outcome["files"], outcome["exit_status"] == 0)
-            task.status = run_directory.read_status(task.directory)
-        except CollabError as error:
+        except (CollabError, OSError) as error:
             _fail(task, one_line(error))
         else:
+            task.status = run_directory.read_status(task.directory)
             task.exit_status = outcome["exit_status"]
 
     def _goes_on_without(self, node: str, reason: str) -> bool:
         """Whether there are nodes left after this one, which gets no more runs."""
-        fit = {each["NodeID"] for each in ray_cluster.fit_nodes(self._plan.cpus, self._plan.gpus)}
-        is_known = node in self._unfit
-        self._unfit.add(node)
-        goes_on = bool(fit - self._unfit)
+        is_known = node in self._record.unfit
+        self._record.unfit.add(node)
+        goes_on = bool(self._fit_nodes())
         if goes_on and not is_known:
             logging.warning("%s: %s; this node gets no more runs", self._place(node), reason)
         return goes_on
+
+    def _fit_nodes(self) -> set[str]:
+        """The ids of the living nodes on which runs have room, and that are not known to be unfit."""
+        nodes = {each["NodeID"] for each in ray_cluster.fit_nodes(self._plan.cpus, self._plan.gpus)}
+        return nodes - self._record.unfit
 
     def _read_news(self) -> None:
         """Notes what runs have reported of themselves."""
@@ -175,6 +211,7 @@ class RayExecutor:
             news = {}
         for serial, (node, status) in news.items():
             if serial in self._current:
+                self._nodes[serial] = node
                 task = self._current[serial]
                 task.started = task.started or time.time()
                 task.running, task.place, task.status = True, self._place(node), Status(**status)

@@ -78,16 +78,26 @@ def work(order: Any, driver: dict[str, str], reports: Any, serial: int) -> Any:
     # Ray cancels a task as Ctrl-C would, which processes started in the background by a script ignore.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     node = ray.get_runtime_context().get_node_id()
-    failed: dict[str, Any] = {"node": node, "unfit": True, "error": "", "exit_status": 1, "retries": 0, "files": {}}
+    failed: dict[str, Any] = {
+        "node": node,
+        "unfit": True,
+        "error": "",
+        "exit_status": 1,
+        "retries": 0,
+        "data": "",
+        "files": {},
+    }
     reports.put.remote(serial, node, {"state": "running"})
     differing = difference(facts(package_directories()), driver)
     if differing:
         return failed | {"error": f"{differing}; install what the driver has"}
 
     # From here on the code is known to be the driver's.
-    from collab_ensembles.errors import CollabError, one_line
-    from experiments import node_run
-
+    try:
+        from collab_ensembles.errors import CollabError, one_line
+        from experiments import node_run
+    except ImportError as error:
+        return failed | {"error": f"{error}; install what the driver has"}
     try:
         return node_run.compute(order, node, lambda status: reports.put.remote(serial, node, status))
     except CollabError as error:

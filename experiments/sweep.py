@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
         config_flags.check_data(config)
     runtime.check_threads(_THREADS.value)
     runtime.check_checkpoint_every(_CHECKPOINT_EVERY.value)
-    executor_flags.check(_DATA_DIR.value)
+    executor_flags.check(_LOG_DIR.value, _DATA_DIR.value)
     workers = min(_workers(), len(configs))
     threads = _THREADS.value or (1 if executor_flags.on_ray() else max(1, runtime.available_cores() // workers))
     if not executor_flags.on_ray() and workers * threads > runtime.available_cores():
@@ -87,7 +87,7 @@ def _executor(config: RunConfig, workers: int, threads: int) -> tuple[Executor, 
     if not executor_flags.on_ray():
         _prepare_data(config)
         return LocalExecutor(workers), f"{workers} at a time"
-    prepare = [sys.executable, "-m", "experiments.prepare", *_prepare_flags(config)]
+    prepare = [sys.executable, "-m", "experiments.prepare", *_prepare_flags(config), "--end_with_stdin"]
     most = None if _WORKERS.value == "auto" else workers
     return executor_flags.ray_executor(_LOG_DIR.value, prepare, most, threads), ray_cluster.describe()
 

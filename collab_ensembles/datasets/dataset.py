@@ -1,6 +1,7 @@
 """The form in which every data set reaches the rest of the program."""
 
 import dataclasses
+import hashlib
 
 import numpy as np
 
@@ -35,6 +36,14 @@ class Dataset:
     def num_classes(self) -> int:
         """The number of classes."""
         return len(self.label_names)
+
+    def digest(self) -> str:
+        """SHA-256, in hexadecimal, of all examples in their order."""
+        result = hashlib.sha256()
+        for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
+            result.update(f"{array.dtype} {array.shape}".encode())
+            result.update(np.ascontiguousarray(array).data)
+        return result.hexdigest()
 
     def first(self, train_limit: int) -> "Dataset":
         """The same data with the first `train_limit` training examples; the test set stays whole."""

@@ -13,6 +13,7 @@ import pytest
 from synthetic_runs import KEYS, invented, series, write_run
 
 from analysis import frame
+from collab_ensembles import run_directory
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError, RunDirectoryError
 
@@ -281,3 +282,16 @@ def test_own_files_of_the_same_name_do_not_stand_in_one_frame(tmp_path: pathlib.
     for number, directory in enumerate(("here", "there")):
         final = frame.load(str(tmp_path), f"/{directory}/own.npz").xs("TestCost", axis=1, level="Data")["ST"].to_numpy()
         assert final.ravel().tolist() == series(10 * number, "test_costs", 2).tolist()
+
+
+def test_runs_of_different_data_of_one_name_are_not_compared(tmp_path: pathlib.Path) -> None:
+    for config, digest in ((_CONFIG, "a"), (_PLAIN, "b"), (dataclasses.replace(_PLAIN, seed=1), "")):
+        directory = str(write_run(tmp_path, config, invented(0, 4)))
+        status = run_directory.read_status(directory)
+        status.data = run_directory.DataFacts("MNIST", (28, 28, 1), 10, digest)
+        run_directory.write_status(directory, status)
+    runs = frame.read_runs(str(tmp_path), "mnist")
+    with pytest.raises(DataError, match="trained on different data under the name mnist"):
+        frame.check_comparable(runs)
+    # Of older runs it is not known.
+    frame.check_comparable([run for run in runs if run.status.data.digest != "a"])

@@ -1,5 +1,6 @@
 """load: names, splits, limits and order, on the data set that needs no network."""
 
+import dataclasses
 import hashlib
 import pathlib
 
@@ -170,3 +171,21 @@ def test_an_unknown_name_or_split_is_an_error_that_names_the_known_ones(tmp_path
         datasets.load("imagenet", str(tmp_path))
     with pytest.raises(ConfigError, match=r"'dev'.*report, standard, validation"):
         datasets.load("digits", str(tmp_path), "dev")
+
+
+def test_the_digest_of_the_arrays_tells_every_change_from_every_other(data_dir: str) -> None:
+    dataset = datasets.load("digits", data_dir)
+    again = datasets.load("digits", data_dir)
+    assert again.digest() == dataset.digest()
+    images, labels = dataset.train_images.copy(), dataset.test_labels.copy()
+    images[7, 2, 3, 0] += 1
+    labels[5] += 1
+    others = [
+        dataclasses.replace(dataset, train_images=images),
+        dataclasses.replace(dataset, test_labels=labels),
+        dataclasses.replace(dataset, train_images=dataset.train_images[::-1]),
+        dataclasses.replace(dataset, train_images=dataset.train_images.reshape(1437, 16, 4, 1)),
+        datasets.load("digits", data_dir, "validation"),
+        dataset.first(1436),
+    ]
+    assert len({dataset.digest(), *(other.digest() for other in others)}) == 7

@@ -2,9 +2,9 @@
 
 import pathlib
 import socket
-import threading
 import time
 from collections.abc import Iterator
+from concurrent import futures
 
 import pytest
 
@@ -46,6 +46,7 @@ def _check(result: Result, exit_status: int, fragments: list[str]) -> None:
         (["--executor=ray", "--gpus=nan"], ["--gpus=nan", "whole numbers"]),
         (["--executor=ray", "--data_dir=data"], ["--data_dir=data", "a path from /"]),
         (["--executor=ray", "--checkpoint_dir=runs"], ["--checkpoint_dir=runs", "a path from /"]),
+        (["--executor=ray", "--checkpoint_dir=/tmp/one", "--log_dir=/tmp/two/../one/"], ["the same as --log_dir"]),
     ],
 )
 def test_what_is_not_allowed_is_exit_status_2_and_makes_nothing(
@@ -77,33 +78,28 @@ def test_an_address_that_nobody_listens_on(tmp_path: pathlib.Path) -> None:
     assert time.monotonic() - start < 30
 
 
-@pytest.fixture(params=["says nothing", "speaks HTTP"])
+def test_a_name_that_is_none(tmp_path: pathlib.Path) -> None:
+    result = _sweep(tmp_path, "--executor=ray", "--address=a..b:6379")
+    _check(result, 1, ["--address=a..b:6379: nobody listens there"])
+
+
+@pytest.fixture(params=["says nothing", "speaks gRPC"])
 def another_server(request: pytest.FixtureRequest) -> Iterator[int]:
-    """The port of a server that is no head of a cluster."""
-    connections = []
+    """The port of a server that is no head of a cluster; Ray's own for clients speaks gRPC too."""
+    if request.param == "says nothing":
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            yield silent.getsockname()[1]
+        return
+    import grpc
 
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            connections.append(connection)
-            if request.param == "speaks HTTP":
-                connection.settimeout(10)
-                connection.recv(100)
-                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield server.getsockname()[1]
-        server.shutdown(socket.SHUT_RDWR)
-    thread.join()
-    for connection in connections:
-        connection.close()
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield port
+    server.stop(None).wait()
 
 
+@pytest.mark.ray
 def test_a_server_that_is_no_head_of_a_cluster(another_server: int, tmp_path: pathlib.Path) -> None:
     start = time.monotonic()
     result = _sweep(tmp_path, "--executor=ray", f"--address=127.0.0.1:{another_server}")

@@ -37,6 +37,7 @@ def base(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Pat
 def _order(tmp_path: pathlib.Path, exit_status: int = 0, prepare: str = _PREPARE, **changes: Any) -> Order:
     calls = str(tmp_path / "calls")
     order = Order(
+        sweep="sweep1",
         name="plain, seed 0",
         # No interpreter of the node: it takes its own.
         command=["/driver/python", "-c", _TRAIN.format(calls=calls, exit_status=exit_status), "--log_dir=/driver/runs"],
@@ -57,7 +58,14 @@ def test_the_data_come_first_and_files_and_reports_come_back(tmp_path: pathlib.P
     assert outcome["files"]["output.log"] == b"printed\n"
     assert reports[-1] == {"state": "running", "epochs_done": 3, "test_errors": {}, "started": 0.0, "ended": 0.0}
     assert len(reports) <= 2  # one of the state before the run wrote any, and none twice
-    assert [path.name for path in base.iterdir()] == ["lock"]
+    assert {path.name for path in base.iterdir()} == {"lock", "prepared-sweep1"}
+
+
+def test_the_first_run_of_a_sweep_prepares_the_data_for_all(tmp_path: pathlib.Path, base: pathlib.Path) -> None:
+    for sweep in ("sweep1", "sweep1", "sweep2"):
+        node_run.compute(_order(tmp_path, sweep=sweep), "node", lambda status: None)
+    assert (tmp_path / "calls").read_text() == "prepared trained trained prepared trained "
+    assert {path.name for path in base.iterdir()} == {"lock", "prepared-sweep2"}
 
 
 def test_a_run_that_fails_is_no_fault_of_the_node(tmp_path: pathlib.Path) -> None:
@@ -95,7 +103,31 @@ def test_what_killed_runs_left_is_removed_and_what_others_use_stays(tmp_path: pa
         (base / name / "digits").mkdir(parents=True)
     with run_directory.lock(str(base / "used")):
         node_run.compute(_order(tmp_path), "node", lambda status: None)
-    assert {path.name for path in base.iterdir()} == {"lock", "used"}
+    assert {path.name for path in base.iterdir()} == {"lock", "used", "prepared-sweep1"}
+
+
+def test_a_run_that_ends_meanwhile_is_no_fault_of_the_node(
+    tmp_path: pathlib.Path, base: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (base / "ends").mkdir(parents=True)
+    lock = run_directory.lock
+
+    def removed_first(directory: str, *arguments: Any) -> Any:
+        if directory == str(base / "ends"):
+            (base / "ends").rmdir()
+        return lock(directory, *arguments)
+
+    monkeypatch.setattr(run_directory, "lock", removed_first)
+    assert node_run.compute(_order(tmp_path), "node", lambda status: None)["exit_status"] == 0
+
+
+def test_data_that_others_prepare_without_end_are_the_fault_of_the_node(
+    tmp_path: pathlib.Path, base: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base.mkdir()
+    monkeypatch.setattr(node_run, "_FETCH_SECONDS", 0.3)
+    with run_directory.lock(str(base)), pytest.raises(NodeError, match="still preparing data after"):
+        node_run.compute(_order(tmp_path), "node", lambda status: None)
 
 
 def test_a_node_without_a_place_to_work_says_so(tmp_path: pathlib.Path, base: pathlib.Path) -> None:

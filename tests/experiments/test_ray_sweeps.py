@@ -168,6 +168,25 @@ def test_a_node_of_other_versions_gets_no_more_runs(
     assert statistics(log_dir) == scene.expected
 
 
+def test_the_code_that_is_sent_counts_and_not_what_a_node_has(
+    scene: Scene, cluster: Nodes, log_dir: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    for package in ("collab_ensembles", "experiments"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("raise ImportError('the node has other code')\n")
+    cluster.add("other", variables={"PYTHONPATH": str(tmp_path)})
+    output, errors = _output(_start(scene, log_dir, cluster.address))
+    assert errors == ""
+    assert output.count("   on head") == output.count("   on other") == 1
+    assert statistics(log_dir) == scene.expected
+    installed = scene.new_log_dir("installed")
+    output, errors = _output(_start(scene, installed, cluster.address, "--nosend_package"))
+    cluster.kill("other")
+    assert errors.startswith("warning: other: collab-ensembles is ")
+    assert errors.endswith("; install what the driver has; this node gets no more runs\n")
+    assert output.count("   on head") == 2
+
+
 def test_when_no_node_can_get_the_data_each_run_says_so(
     scene: Scene, tmp_path_factory: pytest.TempPathFactory, log_dir: pathlib.Path
 ) -> None:
