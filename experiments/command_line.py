@@ -55,8 +55,7 @@ def _parse(arguments: list[str]) -> list[str]:
     if any(
         argument in ("--help", "-help", "-h", "--helpshort", "--helpfull", "--helpxml") for argument in arguments[1:]
     ):
-        print(_help())
-        sys.exit(0)
+        sys.exit(_guarded(lambda _: print(_help()), []))
     try:
         return list(flags.FLAGS(arguments))
     except flags.Error as error:

@@ -1,5 +1,6 @@
 """What all commands do with errors."""
 
+import os
 import subprocess
 import sys
 
@@ -78,3 +79,20 @@ def test_help_is_the_docstring_of_the_program(flag: str) -> None:
     assert (exit_status, errors) == (0, "")
     assert output.startswith("Does something.\n\nExample:\n  python program.py\n\nFlags:\n")
     assert "--debug: show the traceback of an error" in output
+
+
+def test_help_whose_reader_has_seen_enough_is_no_error() -> None:
+    # A pipe that nobody reads.
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(
+        [sys.executable, "-m", "experiments.train", "--help"],
+        cwd=REPOSITORY,
+        env=environment(),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (0, "")
