@@ -31,7 +31,7 @@ _COPY = "import shutil, sys; shutil.copytree({!r}, sys.argv[-1].split('=')[1] + 
 
 def main(arguments: list[str]) -> None:
     """Computes the runs here and on Ray, and writes seconds a run."""
-    finished = os.path.normpath(command_line.one_argument(arguments, "the directory of a finished run"))
+    finished = os.path.abspath(command_line.one_argument(arguments, "the directory of a finished run"))
     run_directory.read_config(finished)
     content = returned_files.collect(finished)
     prepare = [sys.executable, "-m", "experiments.prepare", f"--dataset={_DATASET.value}"]
