@@ -38,9 +38,9 @@ _COST_NOTE = (
 )
 _TEACHERS_NOTE = "The time of a distilled network is its own training's; that of its teachers comes on top."
 _BEST_NOTE = (
-    "Of each run the lowest error of any epoch. Here the test set itself chooses the epoch, which is flattering; the "
-    "published accuracies of feature-difference ensembles are of this kind."
+    "Of each run the lowest error of any epoch. Here the test set itself chooses the epoch, which is flattering."
 )
+_PUBLISHED_BEST_NOTE = "The published accuracies of feature-difference ensembles are of this kind."
 
 
 def rows_of(runs: Iterable[Run]) -> dict[str, list[Run]]:
@@ -55,8 +55,10 @@ def rows_of(runs: Iterable[Run]) -> dict[str, list[Run]]:
     result: dict[str, list[Run]] = {}
     for name, row in rows.items():
         ambiguous = len({run.config.seed for run in row}) < len(row)
+        names = {", ".join(map(os.path.basename, run.config.teacher)) for run in row}
+        of_one_name = len(names) < len({run.config.teacher for run in row})
         for run in row:
-            teachers = ", ".join(map(os.path.basename, run.config.teacher))
+            teachers = ", ".join(run.config.teacher if of_one_name else map(os.path.basename, run.config.teacher))
             result.setdefault(f"{name} from {teachers}" if ambiguous else name, []).append(run)
     return result
 
@@ -144,6 +146,9 @@ def compare(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def _output(run: Run, name: str) -> str:
+    if name == ENSEMBLE and run.config.teacher:
+        # Statistics of student and teacher together, which nobody would use together.
+        return ""
     return member_output(run) if name == MEMBER else "Ens"
 
 
@@ -182,7 +187,8 @@ def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
         BEST: f"best test error over {epochs} epochs in %",
     }
     of_teachers = [_TEACHERS_NOTE] if any(run.config.teacher for run in runs) else []
-    own_notes = {"": [_OUTPUTS_NOTE, _COST_NOTE, *of_teachers], BEST: [_BEST_NOTE]}
+    of_poster = [_PUBLISHED_BEST_NOTE] if any(run.config.system == "fdl" for run in runs) else []
+    own_notes = {"": [_OUTPUTS_NOTE, _COST_NOTE, *of_teachers], BEST: [_BEST_NOTE, *of_poster]}
     label, setting = catalogue.label(config.dataset), frame.setting(config)
     return [
         _text_table(f"{label}, {titles[kind]} ({setting})", table, columns[kind], own_notes[kind] + notes)

@@ -152,8 +152,10 @@ def _densities(kernels: Sequence[np.ndarray], limit: float) -> tuple[np.ndarray,
     return (edges[:-1] + edges[1:]) / 2, counts / np.diff(edges)
 
 
-def figure_4(runs: Sequence[Run]) -> list[Run]:
+def figure_4(runs: Sequence[Run]) -> dict[str, Run]:
     """Those runs that the paper's figure 4 compares: the single network, the distilled one, and hierarchical heads.
+
+    They stand under the names of their rows, with their seeds.
 
     Args:
       runs: of one network on one data set in one setting; the lowest seed that each has without label noise is taken.
@@ -161,25 +163,26 @@ def figure_4(runs: Sequence[Run]) -> list[Run]:
     Raises:
       DataError: there are not two of them.
     """
-    chosen = []
-    for row in comparison.rows_of(runs).values():
+    chosen = {}
+    for name, row in comparison.rows_of(run for run in runs if run.config.system == "multihead").items():
         config = row[0].config
         is_single = comparison.has_settings(config, graph="single")
         is_hierarchical = comparison.has_settings(config, graph="hierarchical")
         is_distilled = comparison.has_settings(config, graph="single", teacher=config.teacher)
         if is_single or is_distilled or is_hierarchical:
-            chosen.append(row[0])
+            chosen[f"{name}, seed {config.seed}"] = row[0]
     if len(chosen) < 2:
         raise DataError("figure 4 compares single, distilled and hierarchical networks, and not two of them were run")
     return chosen
 
 
 def _kernels_of(runs: Sequence[Run]) -> dict[str, Kernels]:
-    return {_name(run.directory): read_kernels(run.directory) for run in figure_4(runs)}
+    return {name: read_kernels(run.directory) for name, run in figure_4(runs).items()}
 
 
 def _name(directory: str) -> str:
-    return naming.describe(run_directory.read_config(directory))
+    config = run_directory.read_config(directory)
+    return naming.describe(config) + (f" from {', '.join(config.teacher)}" if config.teacher else "")
 
 
 def text_tables(runs: Sequence[Run]) -> list[Table]:

@@ -137,17 +137,20 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
 
     def _check_belongings(self) -> None:
         for field in dataclasses.fields(self):
-            systems, value = field.metadata["systems"], getattr(self, field.name)
-            if systems and self.system not in systems and value != self.default_of(field):
-                raise ConfigError(
-                    f"--{field.name} belongs to --system={' or '.join(systems)}; received --system={self.system}"
-                )
+            if getattr(self, field.name) != self.default_of(field):
+                self.check_belongs(field.name)
         if not any(isinstance(parse_network(member), ResNetSize) for member in self.members):
             for name in ("resnet", "decay_scope"):
                 if getattr(self, name) != "report":
                     raise ConfigError(
                         f"--{name} concerns ST, M and their like; received --members={','.join(self.members)}"
                     )
+
+    def check_belongs(self, name: str) -> None:
+        """Raises ConfigError if a field belongs to other systems than this one."""
+        systems = {field.name: field.metadata["systems"] for field in dataclasses.fields(self)}[name]
+        if systems and self.system not in systems:
+            raise ConfigError(f"--{name} belongs to --system={' or '.join(systems)}; received --system={self.system}")
 
     def _check_numbers(self) -> None:
         for name, least in (("batch_size", 1), ("seed", 0), ("train_limit", 1)):
@@ -165,6 +168,7 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
             self.check_multihead(self.members)
         elif self.system == "fdl":
             self.check_feature_difference(self.members)
+            self.check_pretraining(self.epochs)
         else:
             self.check_snapshots(self.members, self.epochs)
 

@@ -60,6 +60,14 @@ class FeatureDifferenceOptions:
         check_number("head_learning_rate", self.head_learning_rate, above=True)
         check_effects(self, self.feature_difference_without_effect(), f"--phases={','.join(self.phases)}")
 
+    def check_pretraining(self, epochs: int) -> None:
+        """Raises ConfigError if pre-training leaves no epoch for the phases."""
+        if "pretraining_epochs" not in self.feature_difference_without_effect() and self.pretraining_epochs >= epochs:
+            raise ConfigError(
+                f"--pretraining_epochs={self.pretraining_epochs}: leaves none of {epochs} epoch(s) for the phases; "
+                "lower it, or raise --epochs"
+            )
+
     def feature_difference_without_effect(self) -> dict[str, Any]:
         """The only values of settings that would change nothing, given the phases."""
         collaborating = {"similarity", "feature_difference"} & set(self.phases)

@@ -50,8 +50,8 @@ class MultiheadOptions:
         """Raises ConfigError if settings are not allowed, by themselves or together."""
         if len(members) != 1:
             raise ConfigError(
-                f"--members={','.join(members)}: --system=multihead takes one network, the one to train; give --heads "
-                "for several of it"
+                f"--members={','.join(members)}: --system=multihead takes one network; --heads says how many heads "
+                "or instances of it there are"
             )
         check_number("temperature", self.temperature, above=True)
         check_number("beta", self.beta, 0, 1, above=True)
@@ -92,8 +92,12 @@ class MultiheadOptions:
         order = [allowed.index(point) for point in self.split_points if point in allowed]
         if len(order) != len(self.split_points) or len(order) != needed or order != sorted(set(order)):
             raise ConfigError(
-                f"--split_points={','.join(self.split_points)}: --graph={self.graph} of {member} has "
-                f"{needed} of: {', '.join(allowed)}, in this order"
+                f"--split_points={','.join(self.split_points)}: --graph={self.graph} of {member} takes "
+                + (
+                    f"one of: {', '.join(allowed)}"
+                    if needed == 1
+                    else f"{needed} of, in this order: {', '.join(allowed)}"
+                )
             )
 
     def _check_teacher(self) -> None:

@@ -7,11 +7,26 @@ moved or written anew since.
 import glob
 import hashlib
 import os
+import zipfile
 
 from collab_ensembles import files
 from collab_ensembles.errors import ConfigError, RunDirectoryError
 
 _DIRECTORY = "teachers"
+_NEEDED = ".keras files such as experiments.export writes"
+
+
+def check(paths: tuple[str, ...], directory: str) -> None:
+    """Raises ConfigError for a file that is missing, is no Keras file, or not the one that a run began with."""
+    for number, path in enumerate(paths, start=1):
+        copy = _copy(directory, number)
+        if copy is not None and not os.path.exists(path):
+            continue
+        content = _read(path)
+        if copy is not None and content != _read(copy):
+            raise ConfigError(f"--teacher={path}: another file than {directory} began with; give it a name of its own")
+        if not zipfile.is_zipfile(path):
+            raise ConfigError(f"--teacher={path}: not a Keras file; needed: {_NEEDED}")
 
 
 def keep(paths: tuple[str, ...], directory: str) -> None:
@@ -55,7 +70,4 @@ def _read(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise ConfigError(
-            f"--teacher={path}: {(error.strerror or str(error)).lower()}; needed: .keras files such as "
-            "experiments.export writes"
-        ) from error
+        raise ConfigError(f"--teacher={path}: {(error.strerror or str(error)).lower()}; needed: {_NEEDED}") from error

@@ -38,8 +38,15 @@ def config() -> RunConfig:
       ConfigError: a value is not allowed, by itself or for the data set.
     """
     result = RunConfig(**settings())
+    check_belong(result)
     check_data(result)
     return result
+
+
+def check_belong(config: RunConfig) -> None:
+    """Raises ConfigError for flags of other systems: at their default too, since who gives them means another one."""
+    for name in settings():
+        config.check_belongs(name)
 
 
 def check_data(config: RunConfig) -> None:

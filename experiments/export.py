@@ -3,7 +3,7 @@
 Example:
   python -m experiments.export RUN_DIRECTORY --member=ST --out=st.keras
 Then, elsewhere:
-  keras.models.load_model("st.keras").predict(images)   # float32, raw pixels from 0 to 255; gives logits
+  keras.models.load_model("st.keras").predict(images)   # float32, pixels as the data set has them; gives logits
 """
 
 import os

@@ -114,5 +114,6 @@ def plan(name: str, settings: Settings, seeds: Sequence[int]) -> list[RunConfig]
         # A data set's path is made absolute.
         others = [config for config in configs if getattr(config, key) != given and key not in config.without_effect()]
         if key != "dataset" and others:
-            raise ConfigError(f"--{key}={value}: --grid={name} sets this itself; leave it out")
+            text = ",".join(value) if isinstance(value, list) else value
+            raise ConfigError(f"--{key}={text}: --grid={name} sets this itself; leave it out")
     return configs

@@ -127,8 +127,8 @@ def _probe(address: str) -> None:
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CollabError(
-            f"--address={address}: nobody listens there ({reason}); start a cluster, or give the "
-            f"address that `ray start --head` printed; {_MANUAL}"
+            f"--address={address}: nobody listens there, or it cannot be reached ({reason}); start a cluster, or give "
+            f"the address that `ray start --head` printed; {_MANUAL}"
         ) from error
 
 

@@ -41,6 +41,7 @@ def main(arguments: list[str]) -> int:
     """Plans, trains and reports; 1 if any run failed."""
     command_line.no_arguments(arguments)
     configs = plan(_GRID.value, config_flags.settings(), _seeds())
+    config_flags.check_belong(configs[0])
     for config in configs:
         config_flags.check_data(config)
     runtime.check_threads(_THREADS.value)

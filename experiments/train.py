@@ -6,7 +6,7 @@ Example:
 
 from absl import flags
 
-from collab_ensembles import files, naming, run_directory
+from collab_ensembles import files, naming, run_directory, teachers
 from collab_ensembles.errors import ConfigError
 from experiments import command_line, config_flags, runtime
 
@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> None:
     runtime.check_threads(_THREADS.value)
     run_directory.check_format(_LOG_DIR.value)
     directory = naming.run_directory(_LOG_DIR.value, config)
+    teachers.check(config.teacher, directory)
     files.make_directory(directory)
     if run_directory.is_done(directory, _STOP_AFTER.value):
         print(f"already trained, and left as it is: {directory}")

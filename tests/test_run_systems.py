@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
+import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from collab_ensembles import build, checkpoint_file, naming, run, run_directory
+from collab_ensembles import build, checkpoint_file, naming, run, run_directory, teachers
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError, RunDirectoryError
 from collab_ensembles.networks import exported
@@ -224,6 +226,27 @@ def test_a_teacher_that_does_not_fit_is_refused(tmp_path: Path, data_dir: str) -
             with pytest.raises(ConfigError, match=message):
                 run.run(config, str(tmp_path / name), run.Options(data_dir))
         assert not (tmp_path / name / "teachers").exists()
+
+
+def test_teachers_are_checked_before_anything_is_written(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        exported.save(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), str(tmp_path / f"{name}.keras"))
+    paths = tuple(str(tmp_path / f"{name}.keras") for name in ("one", "two"))
+    directory = str(tmp_path / "run")
+    teachers.check(paths, directory)
+    assert not os.path.exists(directory)
+    teachers.keep(paths, directory)
+    teachers.check(paths, directory)
+    shutil.copy(paths[0], paths[1])
+    with pytest.raises(ConfigError, match=r"two\.keras: another file than .*run began with"):
+        teachers.check(paths, directory)
+    os.remove(paths[1])
+    teachers.check(paths, directory)
+    with pytest.raises(ConfigError, match=r"two\.keras: no such file"):
+        teachers.check(paths, str(tmp_path / "another"))
+    (tmp_path / "two.keras").write_bytes(b"no archive")
+    with pytest.raises(ConfigError, match=r"two\.keras: not a Keras file"):
+        teachers.check(paths, str(tmp_path / "another"))
 
 
 def test_a_run_keeps_the_teachers_that_it_began_with(tmp_path: Path, data_dir: str) -> None:

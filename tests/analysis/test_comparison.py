@@ -135,6 +135,13 @@ def test_distilled_networks_of_several_teachers_are_told_apart(tmp_path: pathlib
         "resnet32, distilled from one.keras, two.keras": pytest.approx(3),
         "resnet32, distilled from two.keras": pytest.approx(9),
     }
+    elsewhere = str(tmp_path / "elsewhere" / "one.keras")
+    write(tmp_path, heads("single", teacher=(elsewhere,)), constant(4, 6, 5))
+    table = comparison.compare(read(tmp_path))
+    assert table["first member"][f"resnet32, distilled from {elsewhere}"] == pytest.approx(4)
+    assert table["first member"][f"resnet32, distilled from {one}"] == pytest.approx(7)
+    # Student and teacher together are no ensemble that anybody wants.
+    assert table["ensemble"].isna().all()
     assert any("that of its teachers comes on top" in note for note in comparison.text_tables(read(tmp_path))[0].notes)
     write(tmp_path / "alone", heads("simple"), constant(6, 6.5, 5))
     assert "teachers" not in str(comparison.text_tables(read(tmp_path / "alone"))[0].notes)

@@ -179,7 +179,19 @@ def test_figure_4_takes_the_single_the_distilled_and_the_hierarchical_network(tm
         outputs = len(config.member_names())
         write(tmp_path, config, constant(*[5] * (outputs + (outputs > 1))))
     chosen = weight_distributions.figure_4(read(tmp_path))
-    assert [each.config for each in chosen] == [_SINGLE, _TREE, distilled]
+    assert {name: run.config for name, run in chosen.items()} == {
+        "resnet8, single, seed 0": _SINGLE,
+        "resnet8, 4 heads hierarchical, seed 0": _TREE,
+        "resnet8, distilled, seed 0": distilled,
+    }
+    other = heads("single", members=("resnet8",), teacher=(str(tmp_path / "other" / "teacher.keras"),))
+    write(tmp_path, other, constant(5, 5, 5))
+    chosen = weight_distributions.figure_4(read(tmp_path))
+    assert [run.config for run in chosen.values()] == [
+        _SINGLE,
+        _TREE,
+        *sorted((distilled, other), key=lambda c: c.teacher),
+    ]
 
 
 def test_a_page_shows_the_figure_and_the_deviations_where_there_are_checkpoints(tmp_path: pathlib.Path) -> None:

@@ -16,7 +16,7 @@ from collab_ensembles.run_directory import DataFacts, Status
 from command_runner import run as run_command
 from experiments import feature_maps
 
-_PAIR = RunConfig(system="fdl", dataset="digits", members=("convnet4", "convnet4"), epochs=1, train_limit=128)
+_PAIR = RunConfig(system="fdl", dataset="digits", members=("convnet4",) * 2, epochs=2, train_limit=128)
 
 
 def _by_hand(network: keras.Model, image: np.ndarray) -> np.ndarray:
