@@ -148,7 +148,7 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
 
     def check_belongs(self, name: str) -> None:
         """Raises ConfigError if a field belongs to other systems than this one."""
-        systems = {field.name: field.metadata["systems"] for field in dataclasses.fields(self)}[name]
+        systems = self.__dataclass_fields__[name].metadata["systems"]
         if systems and self.system not in systems:
             raise ConfigError(f"--{name} belongs to --system={' or '.join(systems)}; received --system={self.system}")
 

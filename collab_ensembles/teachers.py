@@ -23,7 +23,7 @@ def check(paths: tuple[str, ...], directory: str) -> None:
         if copy is not None and not os.path.exists(path):
             continue
         content = _read(path)
-        if copy is not None and content != _read(copy):
+        if copy is not None and os.path.basename(copy) != _name(number, content):
             raise ConfigError(f"--teacher={path}: another file than {directory} began with; give it a name of its own")
         if not zipfile.is_zipfile(path):
             raise ConfigError(f"--teacher={path}: not a Keras file; needed: {_NEEDED}")
@@ -39,9 +39,8 @@ def keep(paths: tuple[str, ...], directory: str) -> None:
     for number, path in enumerate(paths, start=1):
         if _copy(directory, number) is None:
             content = _read(path)
-            name = f"{number}-{hashlib.sha256(content).hexdigest()}.keras"
             files.make_directory(os.path.join(directory, _DIRECTORY))
-            files.write_bytes(os.path.join(directory, _DIRECTORY, name), content)
+            files.write_bytes(os.path.join(directory, _DIRECTORY, _name(number, content)), content)
 
 
 def located(paths: tuple[str, ...], directory: str) -> tuple[str, ...]:
@@ -56,13 +55,17 @@ def located(paths: tuple[str, ...], directory: str) -> tuple[str, ...]:
 def _copy(directory: str, number: int) -> str | None:
     """The path of a copy, whose name has the SHA-256 of what it holds."""
     for path in glob.glob(os.path.join(glob.escape(directory), _DIRECTORY, f"{number}-*.keras")):
-        if path != os.path.join(directory, _DIRECTORY, f"{number}-{hashlib.sha256(_read(path)).hexdigest()}.keras"):
+        if os.path.basename(path) != _name(number, _read(path)):
             raise RunDirectoryError(
                 f"{path}: altered, its name is not the SHA-256 of what it holds; remove it, and the run takes the "
                 "--teacher file again"
             )
         return path
     return None
+
+
+def _name(number: int, content: bytes) -> str:
+    return f"{number}-{hashlib.sha256(content).hexdigest()}.keras"
 
 
 def _read(path: str) -> bytes:

@@ -13,7 +13,6 @@ def joined(networks: Mapping[str, keras.Model], name: str, head: keras.layers.De
       name: that of the whole.
       head: a layer from [batch, networks * classes] to [batch, classes].
     """
-    networks = dict(networks)
     for own, network in networks.items():
         # Two exports of one network have one name.
         network.name = own
