@@ -75,7 +75,8 @@ def _place(config: RunConfig) -> tuple[Any, ...]:
     network = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", config.members[0])]
     arrangement = (config.system == "snapshot", bool(config.teacher), _GRAPHS.index(config.graph), config.heads)
     phases = (len(config.members), config.phases == PHASES, len(config.phases), config.snapshots)
-    return (network, config.label_noise, arrangement, phases, naming.describe_ensemble(config), config.seed)
+    name = naming.describe_ensemble(config)
+    return (network, config.label_noise, arrangement, phases, name, config.seed, config.teacher)
 
 
 def has_settings(config: RunConfig, **settings: Any) -> bool:
