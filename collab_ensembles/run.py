@@ -116,16 +116,20 @@ def _begun(directory: str) -> Status:
         earlier = run_directory.read_status(directory)
     except RunDirectoryError:
         earlier = Status()
-    status = Status(
-        state="running",
-        started=time.time(),
-        environment=earlier.environment,
-        earlier_environments=earlier.earlier_environments,
-        resumed=earlier.resumed,
-        training_memory=earlier.training_memory,
-    )
+    status = dataclasses.replace(earlier, state="running", reason="", started=time.time(), ended=0.0)
     run_directory.write_status(directory, status)
     return status
+
+
+def _check_same_data(directory: str, earlier: DataFacts | None, now: DataFacts) -> None:
+    """Raises RunDirectoryError if epochs on other data are kept there, whose weights would be trained on these."""
+    if earlier is None or earlier.digest in ("", now.digest):
+        return
+    if checkpoint_file.saved_epochs(os.path.join(directory, checkpoint_file.DIRECTORY)):
+        raise RunDirectoryError(
+            f"{directory}: received data of the digest {now.digest[:8]}, and the run began with {earlier.digest[:8]}; "
+            "give the --data_dir that it began with, or remove the directory to train it on these from the start"
+        )
 
 
 def _note_attempt(directory: str, status: Status, facts: dict[str, Any], first_epoch: int) -> None:
@@ -187,8 +191,10 @@ def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, 
 
 def _train(config: RunConfig, directory: str, status: Status, options: Options) -> None:
     dataset = load_data(config, options.data_dir)
-    status.data = DataFacts(dataset.name, dataset.image_shape, dataset.num_classes, dataset.digest())
-    model = _built(config, directory, status.data)
+    data = DataFacts(dataset.name, dataset.image_shape, dataset.num_classes, dataset.digest())
+    _check_same_data(directory, status.data, data)
+    status.data = data
+    model = _built(config, directory, data)
     teachers.keep(config.teacher, directory)
     compile_for_training(model, config)
     batches = _training_batches(config, dataset)
@@ -196,6 +202,8 @@ def _train(config: RunConfig, directory: str, status: Status, options: Options) 
     checkpoints, digest = os.path.join(directory, checkpoint_file.DIRECTORY), config.digest()
     restored = checkpoint.restore(checkpoints, model, digest)
     first_epoch = restored.epochs_done if restored else 0
+    if restored is None:
+        status.epochs_done, status.test_errors, status.pickles, status.seconds = 0, {}, {}, 0.0
     last_epoch = min(config.epochs, options.stop_after or config.epochs)
     stems = naming.statistics_names(config)
 

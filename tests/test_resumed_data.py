@@ -1,0 +1,95 @@
+"""A run that is taken up again: with the data it began with, and with what its directory knew."""
+
+import dataclasses
+import os
+import pathlib
+import shutil
+from typing import Any
+
+import pytest
+
+from collab_ensembles import checkpoint_file, datasets, run, run_directory
+from collab_ensembles.config import RunConfig
+from collab_ensembles.errors import DataError, RunDirectoryError
+from collab_ensembles.run_directory import Status
+
+_CONFIG = RunConfig(members=("B1R1F2",), train_limit=64, batch_size=32, epochs=2)
+
+
+@pytest.fixture
+def begun(tmp_path: pathlib.Path) -> Status:
+    """The status of a run in `tmp_path / "run"` after the first of its two epochs."""
+    return _go_on(tmp_path, stop_after=1)
+
+
+def _go_on(tmp_path: pathlib.Path, **options: Any) -> Status:
+    return run.run(_CONFIG, str(tmp_path / "run"), run.Options(str(tmp_path / "data"), **options))
+
+
+def _status(tmp_path: pathlib.Path) -> Status:
+    return run_directory.read_status(str(tmp_path / "run"))
+
+
+def _change_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = datasets.load
+
+    def changed(*arguments: Any) -> datasets.Dataset:
+        data = load(*arguments)
+        return dataclasses.replace(data, train_images=255 - data.train_images)
+
+    monkeypatch.setattr(datasets, "load", changed)
+
+
+def test_other_data_than_it_began_with_are_refused(
+    tmp_path: pathlib.Path, begun: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        _change_data(patch)
+        with pytest.raises(RunDirectoryError, match=r"received data .* digest \w{8}, .* began with \w{8};"):
+            _go_on(tmp_path)
+    refused = _status(tmp_path)
+    assert refused.state == "failed"
+    assert (refused.data, refused.epochs_done, refused.pickles) == (begun.data, 1, begun.pickles)
+    assert _go_on(tmp_path).state == "done"
+    assert _status(tmp_path).resumed == [1]
+
+
+def test_where_no_epoch_is_kept_it_begins_with_the_data_of_now(
+    tmp_path: pathlib.Path, begun: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(tmp_path / "run" / checkpoint_file.DIRECTORY)
+    _change_data(monkeypatch)
+    status = _go_on(tmp_path)
+    assert status.data is not None
+    assert begun.data is not None
+    assert status.data.digest != begun.data.digest
+    assert (status.state, status.epochs_done, status.resumed) == ("done", 2, [])
+
+
+def test_an_attempt_that_fails_at_once_forgets_nothing(
+    tmp_path: pathlib.Path, begun: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*arguments: Any) -> datasets.Dataset:
+        raise DataError("nothing there")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(datasets, "load", missing)
+        with pytest.raises(DataError):
+            _go_on(tmp_path)
+    changing = {"state": "failed", "reason": "DataError: nothing there"}
+    left = _status(tmp_path)
+    assert left == dataclasses.replace(begun, **changing, started=left.started, ended=left.ended)
+    # So the run can still be used.
+    assert run.restore(str(tmp_path / "run"))[1].epochs_done == 1
+
+
+def test_what_starts_over_has_no_epochs_until_it_has(tmp_path: pathlib.Path, begun: Status) -> None:
+    for name in os.listdir(tmp_path / "run" / checkpoint_file.DIRECTORY):
+        os.truncate(tmp_path / "run" / checkpoint_file.DIRECTORY / name, 100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run.Logger, "on_train_begin", lambda *arguments: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            _go_on(tmp_path)
+    left = _status(tmp_path)
+    assert (left.epochs_done, left.test_errors, left.pickles, left.seconds) == (0, {}, {}, 0.0)
+    assert left.environment == begun.environment
