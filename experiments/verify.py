@@ -7,6 +7,7 @@ Example:
   python -m experiments.verify runs/digits/digits_collab_shallow_and_thin_and_medium_ensemble-seed0-0f9d3c3d
 """
 
+import dataclasses
 import os
 import tempfile
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from absl import flags, logging
 
 from analysis.unpickle import read_pickle
-from collab_ensembles import naming, run_directory
+from collab_ensembles import naming, run_directory, teachers
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import RunDirectoryError
 from experiments import command_line, runtime
@@ -36,6 +37,8 @@ def main(arguments: list[str]) -> int:
     for name in run_directory.changed_pickles(directory, status):
         logging.warning("%s: missing, or changed since it was written", os.path.join(directory, name))
     recorded = _statistics(directory, config, status.epochs_done)
+    # The teachers that the run began with, whatever has become of their files since.
+    config = dataclasses.replace(config, teacher=teachers.located(config.teacher, directory))
     threads = runtime.start_tensorflow(status.environment.get("threads"))
 
     from collab_ensembles import run
