@@ -30,7 +30,7 @@ class Task:
 
     Attributes:
       name: how the run is called in messages.
-      command: the command of its subprocess.
+      command: the command of its subprocess; one of ours that has the flag `--end_with_stdin`.
       directory: the run directory.
       exit_status: None until it has ended; negative for a signal.
       running: whether it is being computed now.
@@ -116,7 +116,7 @@ class LocalExecutor:
             # A session of its own, so that Ctrl-C reaches this process alone, which then ends them all;
             # and a pipe that stays silent, but closes when this process is killed.
             process = subprocess.Popen(
-                task.command,
+                [*task.command, "--end_with_stdin"],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -88,7 +88,7 @@ def _executor(config: RunConfig, workers: int, threads: int) -> tuple[Executor, 
     if not executor_flags.on_ray():
         _prepare_data(config)
         return LocalExecutor(workers), f"{workers} at a time"
-    prepare = [sys.executable, "-m", "experiments.prepare", *_prepare_flags(config), "--end_with_stdin"]
+    prepare = [sys.executable, "-m", "experiments.prepare", *_prepare_flags(config)]
     most = None if _WORKERS.value == "auto" else workers
     return executor_flags.ray_executor(_LOG_DIR.value, prepare, most, threads), ray_cluster.describe()
 
@@ -104,7 +104,7 @@ def _row(config: RunConfig, threads: int) -> Row:
     if run_directory.is_done(directory):
         return Row(None, config.epochs, directory, name, f"finished in {directory}")
     command = [sys.executable, "-m", "experiments.train", *config_flags.arguments(config)]
-    command += [f"--log_dir={_LOG_DIR.value}", f"--threads={threads}", "--end_with_stdin"]
+    command += [f"--log_dir={_LOG_DIR.value}", f"--threads={threads}"]
     if _CHECKPOINT_EVERY.value != 1:
         command.append(f"--checkpoint_every={_CHECKPOINT_EVERY.value}")
     if _TENSORBOARD.value:

@@ -19,7 +19,8 @@ _PREPARE = "import os; open({calls!r}, 'a').write('prepared ')"
 _TRAIN = """
 import json, os, sys
 open({calls!r}, 'a').write('trained ')
-directory = os.path.join(sys.argv[-1].removeprefix('--log_dir='), 'digits/run')
+log_dirs = [argument.removeprefix('--log_dir=') for argument in sys.argv if argument.startswith('--log_dir=')]
+directory = os.path.join(log_dirs[-1], 'digits/run')
 open(os.path.join(directory, 'status.json'), 'w').write(json.dumps(dict(state='running', epochs_done=3)))
 print('printed')
 import time; time.sleep(0.5)

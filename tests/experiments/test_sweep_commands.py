@@ -1,0 +1,34 @@
+"""The commands that a dry run prints, used as what they are: commands for another scheduler."""
+
+import pathlib
+import shlex
+import subprocess
+import sys
+
+from command_runner import REPOSITORY, environment, run
+from experiments.executors import LocalExecutor, Task
+
+
+def test_they_do_not_end_with_an_input_that_is_closed_from_the_start(tmp_path: pathlib.Path) -> None:
+    flags = ["--members=B1R1F2,B1R1F3", "--train_limit=64", "--epochs=1", "--threads=1"]
+    result = run("experiments.sweep", *flags, "--dry_run", f"--log_dir={tmp_path}", f"--data_dir={tmp_path / 'data'}")
+    command = shlex.split(result.output.splitlines()[0])
+    assert "--end_with_stdin" not in command
+    # As a batch scheduler starts it.
+    trained = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (trained.returncode, trained.stderr) == (0, "")
+
+
+def test_a_process_that_is_given_a_pipe_is_told_to_end_with_it(tmp_path: pathlib.Path) -> None:
+    script = "import sys; print(*sys.argv[1:])"
+    task = Task("run", [sys.executable, "-S", "-c", script, "--epochs=1"], str(tmp_path / "run"))
+    LocalExecutor(1).compute([task], lambda: None)
+    assert task.last_words() == "--epochs=1 --end_with_stdin"
