@@ -26,7 +26,10 @@ _RUNS = flags.DEFINE_integer("runs", 8, "how many runs to compute here, and on R
 _DATASET = flags.DEFINE_string("dataset", "digits", "the data that are prepared")
 _OUT = flags.DEFINE_string("out", "benchmarks/results/ray.md", "where the numbers go")
 
-_COPY = "import shutil, sys; shutil.copytree({!r}, sys.argv[-1].split('=')[1] + '/' + {!r}, dirs_exist_ok=True)"
+_COPY = (
+    "import shutil, sys; log_dir = [each[10:] for each in sys.argv if each.startswith('--log_dir=')][-1]; "
+    "shutil.copytree({!r}, log_dir + '/' + {!r}, dirs_exist_ok=True)"
+)
 
 
 def main(arguments: list[str]) -> None:
