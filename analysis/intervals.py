@@ -1,9 +1,8 @@
-"""Bootstrap intervals over seeds."""
+"""Bootstrap intervals of means over seeds."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 LEVEL = 0.95
 _RESAMPLES = 10_000
@@ -14,15 +13,28 @@ def interval(values: Sequence[float]) -> tuple[float, float] | None:
 
     Resampling is seeded: the same values have the same interval.
     """
-    sample = np.asarray(values, float)
-    if len(sample) < 2:
+    ends = band(np.asarray(values, float)[:, None])
+    return (float(ends[0][0]), float(ends[1][0])) if ends else None
+
+
+def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """The interval of each column.
+
+    The resamples are drawn once for all of them, and their means are products of a matrix, since
+    `scipy.stats.bootstrap`, with the same draws and so the same intervals, takes five times as long.
+
+    Args:
+      values: [seeds, columns].
+
+    Returns:
+      The lower and upper ends, [columns] each; None for fewer than two seeds.
+    """
+    seeds = len(values)
+    if seeds < 2:
         return None
-    result = stats.bootstrap(
-        (sample,),
-        np.mean,
-        confidence_level=LEVEL,
-        n_resamples=_RESAMPLES,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+    drawn = np.random.default_rng(0).integers(0, seeds, (_RESAMPLES, seeds))
+    shares = np.stack([(drawn == seed).mean(axis=1) for seed in range(seeds)], axis=1)
+    tail = (1 - LEVEL) / 2
+    # Column by column: for long runs all means at once would not fit in memory.
+    ends = np.array([np.quantile(shares @ column, (tail, 1 - tail)) for column in values.T])
+    return ends[:, 0], ends[:, 1]

@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis import comparison, drawing
+from analysis import comparison, drawing, intervals
 from analysis import figure_style as style
 from analysis.drawing import Drawing
 from analysis.frame import Run
@@ -66,7 +66,7 @@ def _draw(axes: Axes, line: dict[float, np.ndarray], **look: Any) -> None:
     axes.plot(places, [errors.mean() for errors in line.values()], **look)
     # A level that has one seed has no interval: the band has a gap there.
     nothing = np.array([np.nan]), np.array([np.nan])
-    ends = [style.band(errors[:, None]) or nothing for errors in line.values()]
+    ends = [intervals.band(errors[:, None]) or nothing for errors in line.values()]
     low, high = (np.concatenate(side) for side in zip(*ends, strict=True))
     axes.fill_between(places, low, high, color=look["color"], alpha=0.15, linewidth=0)
 

@@ -167,10 +167,8 @@ def _claims_page(runs: Sequence[Run], findings: Sequence[claims.Finding]) -> str
 
 def _tally(findings: Sequence[claims.Finding]) -> str:
     counts = Counter(finding.verdict for finding in findings)
-    return (
-        f"Of {len(findings)} claims {counts[claims.HOLDS]} hold, {counts[claims.FAILS]} do not, and "
-        f"{counts[claims.UNDECIDED]} are undecided for want of data."
-    )
+    verdicts = ", ".join(f'"{verdict}" {counts[verdict]}' for verdict in (claims.HOLDS, claims.FAILS, claims.UNDECIDED))
+    return f"Verdicts on {len(findings)} claims: {verdicts}."
 
 
 def _size(runs: Sequence[Run]) -> str:

@@ -145,16 +145,6 @@ def test_one_seed_has_no_band() -> None:
     assert not any(_bands(panel) for panel in figures.last_epochs(_runs(), "ST", _panels(3)))
 
 
-@pytest.mark.parametrize("seeds", [2, 3, 10])
-def test_bands_are_the_intervals_of_the_tables(seeds: int, rng: np.random.Generator) -> None:
-    values = rng.normal(size=(seeds, 6))
-    ends = figure_style.band(values)
-    assert ends is not None
-    expected = np.array([interval(column) for column in values.T])
-    np.testing.assert_allclose(np.transpose(ends), expected, rtol=1e-9)
-    assert figure_style.band(values[:1]) is None
-
-
 def test_lines_are_wider_and_lie_lower_the_smaller_the_weight() -> None:
     for panel in figures.last_epochs(_runs(), "ST", _panels(3)):
         lines = [_line(panel, f"{ALPHA} = {weight:g}") for weight in _WEIGHTS]
