@@ -17,7 +17,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray faults check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo results bench clean
+.PHONY: help install test test-ray faults check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo results mnist-results digits-results bench clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -80,8 +80,12 @@ fdl-demo: install ## one network against two that learn to differ (MNIST, three 
 MNIST_RUNS ?= $(LOG_DIR)/mnist-grid
 DIGITS_RUNS ?= $(LOG_DIR)/digits-grid
 
-results: install ## write results/ again, from the runs of the whole grids on MNIST and digits
+results: mnist-results digits-results ## write results/ again, from the runs of the whole grids on MNIST and digits
+
+mnist-results: install
 	$(RUN) -m analysis.results --log_dir=$(MNIST_RUNS) --dataset=mnist --out=results/mnist
+
+digits-results: install
 	$(RUN) -m analysis.results --log_dir=$(DIGITS_RUNS) --dataset=digits --out=results/digits
 
 bench: install ## measure speed and memory (a quarter of an hour); PyTorch too, if it is there

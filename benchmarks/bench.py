@@ -37,7 +37,7 @@ Measurement = tuple[Workload, int]
 def main(arguments: list[str]) -> None:
     """Measures everything and writes JSON and a Markdown table."""
     command_line.no_arguments(arguments)
-    # Before half an hour of measuring, not after it.
+    # Before a quarter of an hour of measuring, not after it.
     files.make_directory(os.path.dirname(os.path.abspath(_OUT.value)))
     cores = runtime.available_cores()
     results: dict[str, Any] = {"machine": _machine(cores), "images_per_second": _interleaved(_comparisons(cores))}

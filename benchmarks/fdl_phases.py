@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
 
 def measure() -> tuple[pd.DataFrame, list[str]]:
-    """A row a phase, and a line for each phase that changed variables of other kinds than `_OWNERS` says."""
+    """A row a phase, and a line for each phase that changed variables of other kinds than `_OWN` says."""
     from collab_ensembles import run
     from collab_ensembles.build import build_model, compile_for_training
 

@@ -1,0 +1,77 @@
+"""The numbers in README.md and docs/SYSTEMS.md are those of the committed results."""
+
+import csv
+import re
+
+import pytest
+
+from committed_results import REPOSITORY
+
+_RESULTS = REPOSITORY / "results"
+
+
+def _cells(document: str, first: str, columns: int) -> list[list[str]]:
+    """The cells of the rows that begin so, without marks."""
+    text = (REPOSITORY / document).read_text(encoding="utf-8").replace("**", "")
+    rows = [line.strip("|").split("|") for line in text.splitlines() if re.match(rf"\| *{first} *\|", line)]
+    return [[" ".join(cell.split()) for cell in row] for row in rows if len(row) == columns]
+
+
+def _demo(name: str) -> dict[tuple[str, str], dict[str, str]]:
+    with (_RESULTS / "demos" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return {(row["arrangement"], row["model"]): row for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("filters", [4, 8, 16, 32])
+def test_the_demonstration_of_feature_differences(filters: int) -> None:
+    rows = _demo("fdl")
+    half = f"convnet{filters // 2}, 2 x"
+    keys = [
+        (f"convnet{filters}, single", f"convnet{filters}"),
+        *((f"{half} {name}", "Ens") for name in ("RIE", "cross_entropy head", "FDL")),
+    ]
+    (received,) = _cells("docs/SYSTEMS.md", str(filters), 5)
+    errors = [(float(rows[key]["test_error_percent"]), float(rows[key]["test_error_percent_sd"])) for key in keys]
+    assert received[1:] == [f"{mean:.2f} ± {deviation:.2f}" for mean, deviation in errors]
+    assert {rows[key]["seeds"] for key in keys} == {"3"}
+
+
+@pytest.mark.parametrize(
+    ("name", "arrangement"),
+    [
+        ("single", "single"),
+        ("2 instances", "2 instances"),
+        ("2 heads, simple", "2 heads simple"),
+        ("4 heads, hierarchical", "4 heads hierarchical"),
+    ],
+)
+def test_the_demonstration_of_heads(name: str, arrangement: str) -> None:
+    rows = _demo("heads")
+    (received,) = _cells("docs/SYSTEMS.md", name, 7)
+    keys = [
+        (f"resnet20, {arrangement}{noise}", model) for noise in ("", ", label_noise 0.4") for model in ("head1", "Ens")
+    ]
+    assert received[1:5] == [f"{float(rows[key]['test_error_percent']):.2f}" if key in rows else "" for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "weight"),
+    [("plain", "Single", "1"), ("L2, weight 0.01", "L2", "0.01"), ("L2, weight 1", "L2", "1")],
+)
+def test_the_digits_in_the_readme(name: str, method: str, weight: str) -> None:
+    (received,) = _cells("README.md", name, 4)
+    rows = _cells("results/digits/README.md", method, 6)
+    (expected,) = [row for row in rows if row[1] == weight]
+    assert received[1:] == expected[2:5]
+
+
+def test_the_claims_on_digits_in_the_readme() -> None:
+    verdicts = r'Verdicts on (\d+) claims: "holds" (\d+), "does not hold" (\d+), "not enough data" (\d+)'
+    found = re.search(verdicts, (_RESULTS / "digits" / "README.md").read_text(encoding="utf-8"))
+    assert found
+    claims, hold, fail, undecided = found.groups()
+    readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
+    assert f"are {claims} claims here. {hold} hold:" in readme
+    assert fail == "1"
+    assert "One does not hold:" in readme
+    assert f"For {undecided} the intervals include zero effect" in readme
