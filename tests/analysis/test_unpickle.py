@@ -4,9 +4,8 @@ import codecs
 import os
 import pathlib
 import pickle
+import signal
 import struct
-import time
-import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -242,55 +241,22 @@ def test_the_error_is_one_line_that_names_the_file(read: Read, tmp_path: pathlib
     assert "\n" not in str(caught.value)
 
 
-def test_damaged_bytes_give_an_error_or_a_value_and_nothing_else(read: Read) -> None:
-    content = pickle.dumps(_STATISTICS, 4)
-    random = np.random.default_rng(11)
-    for position, value in zip(random.integers(0, len(content), 500), random.integers(0, 256, 500), strict=True):
-        damaged = bytearray(content)
-        damaged[position] = value
-        try:
-            read(bytes(damaged))
-        except DataError:
-            continue
-
-
-_HUGE = struct.pack("<Q", 2**28)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"\x80\x05\x96" + _HUGE + b"short.",
-        b"\x80\x04\x8e" + _HUGE + b"short.",
-        b"\x80\x04\x8d" + _HUGE + b"short.",
-        b"\x80\x04\x95" + _HUGE + b"N.",
-        b"\x80\x03B" + _HUGE[:4] + b"short.",
-        b"\x80\x02X" + _HUGE[:4] + b"short.",
-        b"\x80\x02\x8b" + _HUGE[:4] + b"short.",
-        b"\x80\x02Nr" + _HUGE[:4] + b".",
-    ],
-    ids=["BYTEARRAY8", "BINBYTES8", "BINUNICODE8", "FRAME", "BINBYTES", "BINUNICODE", "LONG4", "LONG_BINPUT"],
-)
-def test_a_claimed_size_reserves_no_memory(read: Read, content: bytes) -> None:
-    tracemalloc.start()
-    try:
-        if content[3:4] == b"r" or content[2:3] == b"\x95":  # these claim more than they need
-            assert read(content) is None
-        else:
-            with pytest.raises(DataError):
-                read(content)
-        assert tracemalloc.get_traced_memory()[1] < 2**24
-    finally:
-        tracemalloc.stop()
-
-
 def test_lists_within_lists_cannot_make_a_small_file_large(read: Read) -> None:
     value: list[Any] = []
-    for _ in range(18):
+    for _ in range(60):
         value = [value, value]
-    start = time.perf_counter()
-    read(pickle.dumps(value, 4))
-    assert time.perf_counter() - start < 0.2
+    content = pickle.dumps(value, 4)
+
+    def give_up(number: int, frame: object) -> None:
+        raise TimeoutError("a list is looked at once for each of the 2**60 ways to it")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(10)
+    try:
+        read(content)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_lists_too_deep_or_without_end_are_a_data_error(read: Read) -> None:

@@ -178,3 +178,28 @@ def test_a_number_in_the_place_of_an_arrays_bytes_reserves_no_memory(read: Read)
     arguments = b"(" + size + _NUMPY_TYPE + size + b"\x85" + _text("C") + b"t"
     with pytest.raises(DataError):
         read(b"\x80\x05" + _global("numpy._core.numeric", "_frombuffer") + arguments + b"R.")
+
+
+_HUGE = struct.pack("<Q", 2**28)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x05\x96" + _HUGE + b"short.",
+        b"\x80\x04\x8e" + _HUGE + b"short.",
+        b"\x80\x04\x8d" + _HUGE + b"short.",
+        b"\x80\x04\x95" + _HUGE + b"N.",
+        b"\x80\x03B" + _HUGE[:4] + b"short.",
+        b"\x80\x02X" + _HUGE[:4] + b"short.",
+        b"\x80\x02\x8b" + _HUGE[:4] + b"short.",
+        b"\x80\x02Nr" + _HUGE[:4] + b".",
+    ],
+    ids=["BYTEARRAY8", "BINBYTES8", "BINUNICODE8", "FRAME", "BINBYTES", "BINUNICODE", "LONG4", "LONG_BINPUT"],
+)
+def test_a_claimed_size_reserves_no_memory(read: Read, content: bytes) -> None:
+    if content[3:4] == b"r" or content[2:3] == b"\x95":  # these claim more than they need
+        assert read(content) is None
+    else:
+        with pytest.raises(DataError):
+            read(content)
