@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -102,7 +103,8 @@ def test_settings_that_are_not_allowed_or_were_altered_are_an_error_of_the_run_d
 def test_damaged_files_are_named_with_advice(tmp_path: pathlib.Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content)
     read = run_directory.read_config if name == "config.json" else run_directory.read_status
-    with pytest.raises(RunDirectoryError, match=f"{tmp_path}/{name}: damaged .*delete it: the command that trained"):
+    where = re.escape(f"{tmp_path}/{name}")
+    with pytest.raises(RunDirectoryError, match=f"{where}: damaged .*delete it: the command that trained"):
         read(str(tmp_path))
 
 
@@ -253,7 +255,7 @@ def test_a_checksum_is_that_of_the_content(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_status_that_cannot_be_written_is_a_one_line_error(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(CollabError, match=f"cannot write {tmp_path}/gone/status.json"):
+    with pytest.raises(CollabError, match=re.escape(f"cannot write {tmp_path}/gone/status.json")):
         run_directory.write_status(str(tmp_path / "gone"), _STATUS)
 
 
@@ -270,7 +272,7 @@ def test_who_holds_a_lock_says_at_what_work(tmp_path: pathlib.Path) -> None:
         start = time.monotonic()
         with (
             run_directory.lock(str(tmp_path)),
-            pytest.raises(RunDirectoryError, match=message),
+            pytest.raises(RunDirectoryError, match=re.escape(message)),
             run_directory.lock(str(tmp_path), work),
         ):
             pass
@@ -301,17 +303,21 @@ def test_a_lock_is_had_as_soon_as_the_process_that_holds_it_has_ended_however_it
     tmp_path: pathlib.Path, killed: bool
 ) -> None:
     script = (
-        "import sys, time; from collab_ensembles import run_directory\n"
+        "import sys; from collab_ensembles import run_directory\n"
         f"with run_directory.lock({str(tmp_path)!r}):\n"
-        f"    print('locked', flush=True); time.sleep({60 if killed else 0.5})"
+        "    print('locked', flush=True); sys.stdin.read()"
     )
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=REPOSITORY, stdin=pipe, stdout=pipe, text=True)
     with process:
+        assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == "locked\n"
         with pytest.raises(RunDirectoryError, match="another process"), run_directory.lock(str(tmp_path)):
             pass
         if killed:
             process.kill()
+        else:
+            process.stdin.close()
         with run_directory.lock(str(tmp_path), patience=30):
             assert process.wait(timeout=30) == (-signal.SIGKILL if killed else 0)
