@@ -115,12 +115,25 @@ print(start, time.monotonic())
 
 
 def test_the_watcher_is_called_while_runs_are_computed_and_after_the_last(tmp_path: pathlib.Path) -> None:
-    task = _task(tmp_path, "run", "import time; time.sleep(0.5)")
+    third_call = tmp_path / "third call"
+    waits = f"""
+import os, time
+deadline = time.monotonic() + 60
+while not os.path.exists({str(third_call)!r}) and time.monotonic() < deadline:
+    time.sleep(0.01)
+raise SystemExit(not os.path.exists({str(third_call)!r}))
+"""
+    task = _task(tmp_path, "run", waits)
     seen: list[tuple[bool, int | None]] = []
-    LocalExecutor(1).compute([task], lambda: seen.append((task.running, task.exit_status)))
-    assert seen[0] == (True, None)
+
+    def watch() -> None:
+        seen.append((task.running, task.exit_status))
+        if len(seen) == 3:
+            third_call.touch()
+
+    LocalExecutor(1).compute([task], watch)
+    assert seen[:3] == [(True, None)] * 3
     assert seen[-1] == (False, 0)
-    assert len(seen) >= 3
 
 
 def test_nothing_to_compute_is_done_at_once() -> None:
