@@ -11,15 +11,11 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a command left behind.
-
-    Its `seconds` are of processor time, which other work on the machine does not lengthen much.
-    """
+    """What a command left behind."""
 
     exit_status: int
     output: str
     errors: str
-    seconds: float
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -30,7 +26,6 @@ def environment(**variables: str) -> dict[str, str]:
 
 def run(module: str, *flags: str, timeout: float = 300, **variables: str) -> Result:
     """Runs `python -m module flags` in the repository."""
-    start = _children_seconds()
     result = subprocess.run(
         [sys.executable, "-m", module, *flags],
         cwd=REPOSITORY,
@@ -40,9 +35,4 @@ def run(module: str, *flags: str, timeout: float = 300, **variables: str) -> Res
         text=True,
         timeout=timeout,
     )
-    return Result(result.returncode, result.stdout, result.stderr, _children_seconds() - start)
-
-
-def _children_seconds() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
+    return Result(result.returncode, result.stdout, result.stderr)

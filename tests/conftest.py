@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import keras
+import matplotlib
 import numpy as np
 import pytest
 
@@ -26,6 +27,23 @@ _STARTED = time.monotonic()
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+_OF_TERMINALS = ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES")
+"""Variables that rich believes more than what it writes to: with them, commands' output has colours or other lines."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The environment of the tests, and of all processes they start, does not depend on who runs them.
+
+    Data are kept in a cache of their own; matplotlib's, of the fonts there are, takes seconds to make, and stays.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in _OF_TERMINALS:
+            patch.delenv(name, raising=False)
+        patch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture
@@ -49,6 +67,21 @@ def network(size: str = "B2R1F2", member: int = 0, **options: object) -> keras.M
     """A small network for images of 8 x 8 pixels in 5 classes."""
     random = generator(3, Stream.INITIALISATION, member)
     return build_resnet(parse_size(size), (8, 8, 1), 5, random=random, name=f"{size}_{member}", **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def no_tensorflow(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """An environment for a command that must not take the seconds that TensorFlow takes, and has no data yet.
+
+    Importing TensorFlow or Keras fails in it and leaves a mark: the test fails too, whatever the command makes of it.
+    """
+    directory, mark = tmp_path / "in place of TensorFlow", tmp_path / "imported"
+    directory.mkdir()
+    for name in ("tensorflow", "keras", "tensorflow_datasets"):
+        leave = f"open({str(mark)!r}, 'a').write({name + ' '!r})\n"
+        (directory / f"{name}.py").write_text(f"{leave}raise ImportError({name!r})\n")
+    yield {"PYTHONPATH": str(directory), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    assert not mark.exists(), mark.read_text()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,20 +10,6 @@ from collab_ensembles import run_directory
 from collab_ensembles.config import RunConfig
 from command_runner import Result, run
 
-_SECONDS = 4.0
-"""On a machine with nothing else to do it takes a tenth of this."""
-
-
-@pytest.fixture
-def no_tensorflow(tmp_path: pathlib.Path) -> dict[str, str]:
-    """An environment where importing TensorFlow or Keras leaves a mark and fails."""
-    directory = tmp_path / "in place of TensorFlow"
-    directory.mkdir()
-    for name in ("tensorflow", "keras", "tensorflow_datasets"):
-        mark = f"open({str(tmp_path / 'imported')!r}, 'a').write({name!r})\n"
-        (directory / f"{name}.py").write_text(f"{mark}raise ImportError({name!r})\n")
-    return {"PYTHONPATH": str(directory), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-
 
 def _check(result: Result, exit_status: int, fragments: list[str], tmp_path: pathlib.Path) -> None:
     assert result.output == ""
@@ -35,34 +21,23 @@ def _check(result: Result, exit_status: int, fragments: list[str], tmp_path: pat
     for fragment in fragments:
         assert fragment in lines[0]
     assert result.exit_status == exit_status
-    assert result.seconds < _SECONDS
-    assert not (tmp_path / "imported").exists()
     assert not (tmp_path / "cache").exists()
 
 
+# What each part has to say is tested with that part (RunConfig: tests/test_config.py, tests/test_systems.py): here are
+# examples of absl's flags, RunConfig, data that do not fit, teachers, and all that the commands check themselves.
 @pytest.mark.parametrize(
     ("module", "flags", "fragments"),
     [
-        ("train", ["--dataset=imagenet"], ["'imagenet'", "digits, mnist, cifar10"]),
         ("train", ["--dataset=nowhere/own.npz"], ["nowhere/own.npz", "no such file"]),
         ("train", ["--method=KL"], ["--method=KL", "CE", "L1", "L2"]),
-        ("train", ["--resnet=pre2016"], ["--resnet=pre2016", "report", "fixed", "post2018"]),
         ("train", ["--members=ST,XL"], ["'XL'", "ST, M"]),
         ("train", ["--members="], ["--members is empty"]),
-        ("train", ["--method=L2", "--weight=-0.5"], ["--weight=-0.5", "from 0"]),
-        ("train", ["--method=L2", "--weight=nan"], ["--weight=nan", "finite"]),
-        ("train", ["--weight=0.5"], ["--weight=0.5", "no effect", "--method"]),
-        ("train", ["--epochs=0"], ["--epochs=0", "from 1"]),
         ("train", ["--epochs=many"], ["--epochs=many"]),
-        ("train", ["--method=L2", "--members=ST"], ["--method=L2", "--members=ST", "only one"]),
-        ("train", ["--members=B5R1F4"], ["B5R1F4", "multiples of 16", "8 x 8"]),
-        ("train", ["--batch_size=1438"], ["--batch_size=1438", "1 to 1437"]),
-        ("train", ["--batch_size=65", "--train_limit=64"], ["--batch_size=65", "1 to 64"]),
         ("train", ["--batchsize=64"], ["batchsize", "batch_size"]),
         ("train", ["--stop_after=0"], ["--stop_after=0", "from 1"]),
-        ("train", ["--checkpoint_every=0"], ["--checkpoint_every=0", "from 1"]),
         ("train", ["--checkpoint_every=-1"], ["--checkpoint_every=-1", "from 1"]),
-        pytest.param("sweep", ["--checkpoint_every=0", "--dry_run"], ["--checkpoint_every=0", "from 1"]),
+        ("sweep", ["--checkpoint_every=0", "--dry_run"], ["--checkpoint_every=0", "from 1"]),
         ("train", ["--threads=0"], ["--threads=0", "from 1"]),
         ("train", ["digits"], ["unexpected argument 'digits'", "--help"]),
         ("sweep", ["--workers=0"], ["--workers=0", "auto", "from 1"]),
@@ -75,17 +50,10 @@ def _check(result: Result, exit_status: int, fragments: list[str], tmp_path: pat
         ("sweep", ["--grid=all"], ["--grid=all", "noel"]),
         ("sweep", ["--members=ST,B5R1F4"], ["B5R1F4", "multiples of 16"]),
         ("sweep", ["--members=M"], ["--members=M", "--grid=noel", "two or more"]),
-        ("sweep", ["--grid=song-chai-table1", "--dataset=cifar10", "--members=ST"], ["--members=ST", "can be cut"]),
-        ("sweep", ["--grid=fdl-mnist", "--members=vgg16,vgg16"], ["--members=vgg16,vgg16", "sets this itself"]),
-        ("sweep", ["--grid=noel", "--beta=0.3"], ["--beta belongs to --system=multihead"]),
         ("sweep", ["--grid=noel", "--graph=simple"], ["--graph belongs to --system=multihead"]),
         ("train", ["--graph=simple"], ["--graph belongs to --system=multihead"]),
         ("train", ["--system=multihead", "--graph=single", "--teacher=no.keras"], ["no.keras: no such file"]),
-        ("train", ["--system=multihead", "--members=resnet8", "--heads=1"], ["--heads=1", "2 to 64"]),
-        ("train", ["--system=multihead", "--temperature=0"], ["--temperature=0", "above 0"]),
-        ("train", ["--system=fdl", "--members=ST,M"], ["--members=ST,M", "identical networks"]),
         ("train", ["--system=fdl"], ["vgg16", "multiples of 32", "8 x 8"]),
-        ("train", ["--label_noise=2"], ["--label_noise=2", "from 0 to 1"]),
     ],
 )
 def test_what_is_not_allowed_is_one_line_and_exit_status_2(
@@ -144,10 +112,7 @@ def test_a_log_directory_of_another_format_version_is_exit_status_1(
     assert {path.name for path in (tmp_path / "runs").iterdir()} - {"lock"} == {"MNIST"}
 
 
-@pytest.mark.parametrize(
-    ("module", "missing"),
-    [("train", "x_train"), ("train", "y_train"), ("train", "x_test"), ("train", "y_test"), ("sweep", "y_test")],
-)
+@pytest.mark.parametrize(("module", "missing"), [("train", "x_train"), ("sweep", "y_test")])
 def test_arrays_missing_from_an_own_file_are_exit_status_1(
     module: str, missing: str, tmp_path: pathlib.Path, no_tensorflow: dict[str, str]
 ) -> None:
