@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import frame
-from analysis.frame import Run
+from analysis import recorded_run
+from analysis.recorded_run import Run
 from analysis.unpickle import read_pickle
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
@@ -110,7 +110,7 @@ def read(files: AuthorFiles) -> Run:
             raise DataError(f"{path}: missing, while other files of this ensemble are there; needed: {_all(files)}")
         content = read_pickle(path)
         configs[path] = config = _config(files, path, content)
-        statistics[model] = frame.statistics_of(path, content, config.epochs)
+        statistics[model] = recorded_run.statistics_of(path, content, config.epochs)
         _check_values(path, statistics[model])
     _check_alike(configs)
     # Each file is written by itself: a training can be cut off between two of them.
@@ -128,7 +128,7 @@ def _files(directory: str, dataset: str, prefix: str, name: str) -> AuthorFiles:
         )
     method, power = match.groups()
     stem = name.rpartition("_")[0]
-    weight = 1.0 if power is None else frame.without_rounding(0.1 ** int(power))
+    weight = 1.0 if power is None else recorded_run.without_rounding(0.1 ** int(power))
     return AuthorFiles(directory, dataset, stem, method or "None", weight)
 
 
@@ -165,7 +165,7 @@ def _number(path: str, params: dict[Any, Any], name: str) -> float:
     value = params.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise DataError(f"{path}: needed in params under {name!r}: a number; received {value!r}")
-    return frame.without_rounding(float(value)) if isinstance(value, float | np.floating) else int(value)
+    return recorded_run.without_rounding(float(value)) if isinstance(value, float | np.floating) else int(value)
 
 
 def _check_values(path: str, statistics: pd.DataFrame) -> None:
@@ -182,6 +182,6 @@ def _check_alike(configs: dict[str, RunConfig]) -> None:
     for path, config in others:
         if config != expected:
             raise DataError(
-                f"{path}: trained otherwise ({frame.setting(config)}) than {os.path.basename(first)} "
-                f"({frame.setting(expected)}); the files of an ensemble come from one training"
+                f"{path}: trained otherwise ({recorded_run.setting(config)}) than {os.path.basename(first)} "
+                f"({recorded_run.setting(expected)}); the files of an ensemble come from one training"
             )

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.frame import PLAIN
+from analysis.recorded_run import PLAIN
 
 _METHODS = ("CE", "L1", "L2")
 _SMALLER = (0.1, 0.01, 0.0001)

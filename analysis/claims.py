@@ -17,7 +17,7 @@ from absl import flags
 
 from analysis import contents, frame, intervals, tables
 from analysis.claim_definitions import CLAIMS, NOISE, Claim, Grid, Numbers, Setting
-from analysis.frame import Run
+from analysis.recorded_run import Run
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import DataError
 from experiments import command_line

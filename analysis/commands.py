@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.comparison import rows_of
-from analysis.frame import Run
+from analysis.recorded_run import Run
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
 from experiments import config_flags

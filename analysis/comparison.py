@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import frame, table_notes, table_text
-from analysis.frame import Run
+from analysis import frame, recorded_run, table_notes, table_text
+from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
 from collab_ensembles import naming
 from collab_ensembles.config import RunConfig
@@ -190,7 +190,7 @@ def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
     of_teachers = [_TEACHERS_NOTE] if any(run.config.teacher for run in runs) else []
     of_poster = [_PUBLISHED_BEST_NOTE] if any(run.config.system == "fdl" for run in runs) else []
     own_notes = {"": [_OUTPUTS_NOTE, _COST_NOTE, *of_teachers], BEST: [_BEST_NOTE, *of_poster]}
-    label, setting = catalogue.label(config.dataset), frame.setting(config)
+    label, setting = catalogue.label(config.dataset), recorded_run.setting(config)
     return [
         _text_table(f"{label}, {titles[kind]} ({setting})", table, columns[kind], own_notes[kind] + notes)
         for kind in ("", BEST)
@@ -232,7 +232,7 @@ def long_table(runs: Sequence[Run]) -> pd.DataFrame:
     result = []
     for arrangement, row in rows_of(runs).items():
         for output in row[0].statistics:
-            cells: dict[str, Any] = {"setting": frame.setting(row[0].config), "arrangement": arrangement}
+            cells: dict[str, Any] = {"setting": recorded_run.setting(row[0].config), "arrangement": arrangement}
             cells |= {"model": output, "seeds": len(row)}
             quantities = {
                 "test_error_percent": [error(run, output) for run in row],

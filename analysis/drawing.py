@@ -7,8 +7,8 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import frame
-from analysis.frame import Run
+from analysis import recorded_run
+from analysis.recorded_run import Run
 from collab_ensembles.datasets import catalogue
 
 
@@ -35,7 +35,9 @@ def figure(draw: Callable[[Sequence[Axes]], object], panels: int, size: tuple[fl
 
 def ending(runs: Sequence[Run]) -> str:
     """What ends the names of the files of runs of one data set in one setting: `_mnist`, `_mnist_epochs=3`."""
-    label, setting = catalogue.label(runs[0].config.dataset), frame.setting(runs[0].config)
+    label, setting = catalogue.label(runs[0].config.dataset), recorded_run.setting(runs[0].config)
     # The name of the figure says which system it is of.
-    parts = [part for part in setting.split(", ") if part != frame.DEFAULT_SETTINGS and not part.startswith("system=")]
+    parts = [
+        part for part in setting.split(", ") if part != recorded_run.DEFAULT_SETTINGS and not part.startswith("system=")
+    ]
     return "_".join(["", label.lower(), *(re.sub(r"[^\w.=-]+", "_", part) for part in parts)])

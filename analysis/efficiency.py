@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import figure_style as style
-from analysis.frame import PLAIN
+from analysis.recorded_run import PLAIN
 from collab_ensembles.errors import DataError
 
 EFFICIENCY_COLUMNS = ("model", "parameters", "seconds_per_image", "test_error")

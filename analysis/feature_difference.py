@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import frame, table_notes
+from analysis import recorded_run, table_notes
 from analysis.comparison import by_network, cells_of, error, has_settings, mean_and_deviation
-from analysis.frame import Run
+from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
@@ -111,7 +111,7 @@ def text_tables(runs: Sequence[Run]) -> list[Table]:
         config = runs[0].config
         heading = (
             f"{catalogue.label(config.dataset)}, ensembles of {network} as in Das and Dutta Roy (2022): accuracy in % "
-            f"({frame.setting(config)})"
+            f"({recorded_run.setting(config)})"
         )
         rows = [[Cell(str(name)), *cells] for name, *cells in zip(table.index, *columns.values(), strict=True)]
         notes = [_BEST_NOTE, *([table_notes.DEVIATION] if table["runs"].max() > 1 else [])]

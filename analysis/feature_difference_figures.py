@@ -13,7 +13,7 @@ from analysis import figure_style as style
 from analysis.comparison import by_network, error
 from analysis.drawing import Drawing
 from analysis.feature_difference import row_of, whole_output
-from analysis.frame import Run
+from analysis.recorded_run import Run
 from collab_ensembles.errors import DataError
 from collab_ensembles.networks.sizes import ConvNetSize, parse_network
 

@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from analysis import frame
-from analysis.frame import PLAIN, Run
+from analysis import recorded_run
 from analysis.intervals import LEVEL, band
+from analysis.recorded_run import PLAIN, Run
 from collab_ensembles import files
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import DataError
@@ -284,8 +284,8 @@ def title(runs: Sequence[Run], what: str) -> str:
     fewest, most = min(counts.values()), max(counts.values())
     seeds = ("1 seed" if most == 1 else f"{most} seeds") if fewest == most else f"{fewest} to {most} seeds"
     text = f"{catalogue.label(runs[0].config.dataset)}, {what} ({seeds}{_bands(most)})"
-    setting = frame.setting(runs[0].config)
-    return text if setting == frame.DEFAULT_SETTINGS else f"{text}\n{textwrap.fill(setting, _TITLE_WIDTH)}"
+    setting = recorded_run.setting(runs[0].config)
+    return text if setting == recorded_run.DEFAULT_SETTINGS else f"{text}\n{textwrap.fill(setting, _TITLE_WIDTH)}"
 
 
 def _bands(most: int) -> str:

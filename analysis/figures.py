@@ -22,11 +22,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis import drawing, frame, label_noise, tables, weight_distributions
+from analysis import drawing, frame, label_noise, recorded_run, tables, weight_distributions
 from analysis import feature_difference_figures as fdl_figures
 from analysis import figure_style as style
 from analysis.drawing import Drawing
-from analysis.frame import PLAIN, Run
+from analysis.recorded_run import PLAIN, Run
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import ConfigError, DataError
 from experiments import command_line
@@ -95,7 +95,7 @@ def published_errors(runs: Sequence[Run]) -> dict[tuple[str, float, str], float]
 
     Empty where the paper does not have the data set, or the runs were trained otherwise.
     """
-    if frame.setting(runs[0].config) != frame.DEFAULT_SETTINGS:
+    if recorded_run.setting(runs[0].config) != recorded_run.DEFAULT_SETTINGS:
         return {}
     results = tables.paper_results()
     results = results[results["dataset"] == catalogue.label(runs[0].config.dataset)]

@@ -4,12 +4,12 @@ import dataclasses
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-import numpy as np
 import pandas as pd
 from absl import logging
 
+from analysis import author_files, recorded_run
+from analysis.recorded_run import Run
 from analysis.unpickle import read_pickle
 from collab_ensembles import naming, run_directory
 from collab_ensembles.config import RunConfig
@@ -18,55 +18,6 @@ from collab_ensembles.errors import DataError, RunDirectoryError
 from collab_ensembles.run_directory import Status
 
 COLUMNS = ("Model", "Method", "Weight", "Seed", "Digest", "Data")
-
-# Names of Data, and the keys of the pickles.
-DATA = {
-    "TrainCost": "train_costs",
-    "TrainError": "train_errors",
-    "TestCost": "test_costs",
-    "TestError": "test_errors",
-}
-# What the reference code does not record.
-FURTHER_DATA = {
-    "TrainCostMean": "train_costs_mean",
-    "TrainErrorMean": "train_errors_mean",
-    "Disagreement": "disagreement",
-    "LogitDistance": "logit_distance",
-    "SimilarityLoss": "similarity_loss",
-    "FeatureDifference": "feature_difference",
-}
-PLAIN = "Single"
-"""The paper's word for training without collaboration."""
-DEFAULT_SETTINGS = "default settings"
-_VARIED = ("method", "weight", "seed")
-# Snapshots are there to be compared with feature-difference ensembles, and share their defaults.
-_TOGETHER = {"fdl": "fdl or snapshot", "snapshot": "fdl or snapshot"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One run directory, or one ensemble among the author's result files.
-
-    Attributes:
-      directory: where its files lie.
-      statistics: by output (member names, and `Ens`), one row an epoch from 1, one column a kind of
-        data; errors in percent.
-    """
-
-    directory: str
-    config: RunConfig
-    status: Status
-    statistics: dict[str, pd.DataFrame]
-
-    @property
-    def method(self) -> str:
-        """CE, L1, L2, or `Single` for training without collaboration, as the paper's tables have it.
-
-        Of other systems than `ensemble` the description, such as `resnet32, 4 heads hierarchical`.
-        """
-        if self.config.system != "ensemble":
-            return naming.describe_ensemble(self.config)
-        return PLAIN if self.config.method == "None" else self.config.method
 
 
 def read_runs(log_dir: str, dataset: str) -> list[Run]:
@@ -91,9 +42,6 @@ def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[RunConfig]]:
 
     Arguments and errors are those of `read_runs`.
     """
-    # It builds on this module.
-    from analysis import author_files
-
     if not os.path.isdir(log_dir):
         raise DataError(f"{log_dir}: no such directory; give the --log_dir of a sweep")
     runs = []
@@ -131,8 +79,6 @@ def _is_done(directory: str) -> bool:
 
 
 def _held(log_dir: str) -> str:
-    from analysis import author_files
-
     datasets = [run_directory.read_config(directory).dataset for directory in run_directory.find(log_dir)]
     counts = Counter([*datasets, *(files.dataset for files in author_files.find_all(log_dir))])
     return "runs of " + ", ".join(f"{name} ({count})" for name, count in sorted(counts.items())) if counts else "no run"
@@ -142,18 +88,18 @@ def check_distinct(runs: Iterable[Run]) -> None:
     """Raises DataError if a run is there twice, such as in a copied directory: it would count twice in every mean."""
     seen: dict[RunConfig, Run] = {}
     for run in runs:
-        key = dataclasses.replace(run.config, weight=without_rounding(run.config.weight))
+        key = dataclasses.replace(run.config, weight=recorded_run.without_rounding(run.config.weight))
         if key in seen:
             raise DataError(
                 f"{seen[key].directory} and {run.directory}: both hold {naming.describe(run.config)} of "
-                f"{run.config.dataset} ({setting(run.config)}); move one of them out of the log directory"
+                f"{run.config.dataset} ({recorded_run.setting(run.config)}); move one of them out of the log directory"
             )
         seen[key] = run
 
 
 def check_comparable(runs: Sequence[Run]) -> None:
     """Raises DataError unless these are distinct runs of one data set, of the same content, in one setting."""
-    kinds = dict.fromkeys((run.config.dataset, setting(run.config)) for run in runs)
+    kinds = dict.fromkeys((run.config.dataset, recorded_run.setting(run.config)) for run in runs)
     if len(kinds) != 1:
         received = "; ".join(f"{dataset} ({setting})" for dataset, setting in kinds) or "no runs"
         raise DataError(f"a table shows runs of one data set in one setting; received: {received}")
@@ -166,39 +112,11 @@ def check_comparable(runs: Sequence[Run]) -> None:
     check_distinct(runs)
 
 
-def without_rounding(value: float) -> float:
-    """The decimal number that was meant: 0.01 for 0.1**2, which is 0.010000000000000002."""
-    return float(f"{value:.12g}")
-
-
-def setting(config: RunConfig) -> str:
-    """What a run has in common with the others of its grid: all but data set, seed, method and weight.
-
-    Of other systems than `ensemble` all but data set, seed, members, label noise and what belongs to the system alone:
-    the name of a row says these, see `naming.describe_ensemble`.
-
-    Runs of different settings must not stand in one table. Settings at their default are not named.
-    """
-    parts = [] if config.system == "ensemble" else [f"system={_TOGETHER.get(config.system, config.system)}"]
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if not _is_varied(field, config.system) and value != config.default_of(field):
-            parts.append(f"{field.name}={','.join(value) if isinstance(value, tuple) else value}")
-    return ", ".join(parts) or DEFAULT_SETTINGS
-
-
-def _is_varied(field: "dataclasses.Field[Any]", system: str) -> bool:
-    if system == "ensemble":
-        return field.name in (*_VARIED, "dataset")
-    of_row = field.name in ("system", "dataset", "members", "label_noise", "seed")
-    return of_row or system in field.metadata["systems"]
-
-
 def by_setting(runs: Iterable[Run]) -> dict[str, list[Run]]:
     """The runs that may be compared with each other."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(setting(run.config), []).append(run)
+        groups.setdefault(recorded_run.setting(run.config), []).append(run)
     return groups
 
 
@@ -254,32 +172,8 @@ def _statistics(directory: str, config: RunConfig, status: Status) -> dict[str, 
     for output, stem in naming.statistics_names(config).items():
         path = os.path.join(directory, f"{stem}.pkl")
         _check_sum(path, status)
-        result["Ens" if output == "ensemble" else output] = statistics_of(path, read_pickle(path), epochs)
+        result["Ens" if output == "ensemble" else output] = recorded_run.statistics_of(path, read_pickle(path), epochs)
     return result
-
-
-def statistics_of(path: str, content: object, epochs: int) -> pd.DataFrame:
-    """The statistics in a pickle, one row an epoch from 1, errors in percent.
-
-    Args:
-      path: of the pickle; for messages.
-      content: what it holds.
-      epochs: how many there must be.
-
-    Raises:
-      DataError: what the reference code records is not there, or something has another shape or type.
-    """
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: not a pickle of statistics; needed: a dict with {', '.join(DATA.values())}")
-    series = {}
-    for data, key in (DATA | FURTHER_DATA).items():
-        values = content.get(key)
-        if values is None and data in FURTHER_DATA:
-            continue
-        if not isinstance(values, np.ndarray) or values.shape != (epochs,) or values.dtype.kind != "f":
-            raise DataError(f"{path}: needed under {key!r}: {epochs} floating-point numbers, one an epoch")
-        series[data] = values * 100 if "Error" in data or data == "Disagreement" else values
-    return pd.DataFrame(series, index=pd.RangeIndex(1, epochs + 1, name="Epoch"))
 
 
 def _check_sum(path: str, status: Status) -> None:

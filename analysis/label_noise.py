@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from analysis import comparison, drawing, intervals
 from analysis import figure_style as style
 from analysis.drawing import Drawing
-from analysis.frame import Run
+from analysis.recorded_run import Run
 from collab_ensembles import naming
 from collab_ensembles.errors import DataError
 

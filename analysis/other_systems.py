@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from analysis import comparison, feature_difference, song_chai
-from analysis.frame import Run
+from analysis.recorded_run import Run
 from analysis.table_text import Table
 from collab_ensembles.config import RunConfig
 

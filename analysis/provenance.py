@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import markdown_page
-from analysis.frame import Run
+from analysis.recorded_run import Run
 from collab_ensembles import naming
 
 Environment = dict[str, Any]

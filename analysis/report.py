@@ -28,7 +28,7 @@ from analysis import (
 )
 from analysis.commands import training_commands
 from analysis.contents import Entry
-from analysis.frame import PLAIN, Run
+from analysis.recorded_run import PLAIN, Run
 from collab_ensembles import files, naming
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import ConfigError, DataError

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from absl import flags
 from matplotlib.figure import Figure
 
-from analysis import claims, figures, frame, markdown_page, provenance, statistics_csv, table_text, tables
+from analysis import claims, figures, frame, markdown_page, provenance, recorded_run, statistics_csv, table_text, tables
 from analysis.commands import noel_grid, training_commands
-from analysis.frame import Run
+from analysis.recorded_run import Run
 from collab_ensembles import files, naming
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
@@ -78,7 +78,7 @@ def finished_grid(log_dir: str, dataset: str) -> list[Run]:
     found, left_out = frame.read_all(log_dir, dataset)
     runs = [run for run in found if run.config.system == "ensemble"]
     unfinished = [config for config in left_out if config.system == "ensemble"]
-    settings = sorted({frame.setting(config) for config in (*(run.config for run in runs), *unfinished)})
+    settings = sorted({recorded_run.setting(config) for config in (*(run.config for run in runs), *unfinished)})
     if not runs:
         raise DataError(f"{log_dir}: holds no finished collaborative ensemble of {dataset}; {_how_to_train(dataset)}")
     if len(settings) > 1:
@@ -177,7 +177,7 @@ def _size(runs: Sequence[Run]) -> str:
     names = f"{seeds[0]} to {seeds[-1]}" if len(seeds) == seeds[-1] - seeds[0] + 1 > 1 else ", ".join(map(str, seeds))
     return (
         f"{len(runs)} runs ({ensembles} ensembles; {len(seeds)} seed{'s' if len(seeds) > 1 else ''}: {names}), "
-        f"{runs[0].config.epochs} epochs each, {frame.setting(runs[0].config)}"
+        f"{runs[0].config.epochs} epochs each, {recorded_run.setting(runs[0].config)}"
     )
 
 

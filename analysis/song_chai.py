@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import frame, table_notes
+from analysis import recorded_run, table_notes
 from analysis.comparison import by_network, cells_of, error, has_settings, mean_and_deviation
-from analysis.frame import Run
+from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
@@ -184,7 +184,7 @@ def _text_table(runs: Sequence[Run], number: int, columns: Mapping[str, pd.DataF
     what = f"test error of head 1 in %{network}" if layout.outputs == ("head1",) else f"test error in %{network}"
     heading = (
         f"{catalogue.label(config.dataset)}, table {number} of Song and Chai (2018), {layout.title}: {what} "
-        f"({frame.setting(config)})"
+        f"({recorded_run.setting(config)})"
     )
     rows = [[Cell(row), *cells] for row, *cells in zip(layout.rows, *texts.values(), strict=True)]
     notes = [table_notes.DEVIATION] if any(cells["runs"].max() > 1 for cells in columns.values()) else []

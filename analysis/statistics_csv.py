@@ -5,8 +5,8 @@ import io
 import math
 from collections.abc import Sequence
 
-from analysis import frame, tables
-from analysis.frame import Run
+from analysis import recorded_run, tables
+from analysis.recorded_run import Run
 
 KEYS = ("method", "weight", "seed", "model", "epoch")
 TEST = {"test_error_percent": "TestError", "test_cost": "TestCost"}
@@ -36,7 +36,7 @@ def text(runs: Sequence[Run]) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([*KEYS, *TEST, *FURTHER])
     for run in (run for row in tables.rows_of(runs).values() for run in row):
-        weight = f"{frame.without_rounding(run.config.weight)!r}".removesuffix(".0")
+        weight = f"{recorded_run.without_rounding(run.config.weight)!r}".removesuffix(".0")
         for model, statistics in run.statistics.items():
             for epoch, row in zip(statistics.index, statistics.to_dict("records"), strict=True):
                 keys = [run.method, weight, run.config.seed, model, epoch]

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from absl import flags, logging
 
-from analysis import frame, other_systems, table_notes, table_text
-from analysis.frame import PLAIN, Run
+from analysis import frame, other_systems, recorded_run, table_notes, table_text
 from analysis.intervals import interval
+from analysis.recorded_run import PLAIN, Run
 from analysis.table_text import Cell, Table, number
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
@@ -130,7 +130,7 @@ def report(runs: Sequence[Run], style: str, unfinished: Iterable[RunConfig] = ()
     if style == "csv":
         return long_table(runs).to_csv(index=False, lineterminator="\n", float_format="%.8g").rstrip()
     groups = frame.by_setting(runs)
-    left_out = Counter(frame.setting(config) for config in unfinished)
+    left_out = Counter(recorded_run.setting(config) for config in unfinished)
     texts = [
         table_text.write(table, style)
         for setting, group in groups.items()
@@ -202,7 +202,7 @@ def rows_of(runs: Sequence[Run]) -> dict[tuple[str, float], list[Run]]:
     """The runs of each (Method, Weight), in the order of the paper's tables, by seed."""
     rows: dict[tuple[str, float], list[Run]] = {}
     for run in sorted(runs, key=lambda run: run.config.seed):
-        rows.setdefault((run.method, frame.without_rounding(run.config.weight)), []).append(run)
+        rows.setdefault((run.method, recorded_run.without_rounding(run.config.weight)), []).append(run)
     return {row: rows[row] for row in sorted(rows, key=lambda row: (METHODS.index(row[0]), -row[1]))}
 
 
@@ -217,7 +217,7 @@ def paper_results() -> pd.DataFrame:
 
 
 def _paper(run: Run, what: Quantity) -> dict[str, pd.Series]:
-    if frame.setting(run.config) != frame.DEFAULT_SETTINGS:
+    if recorded_run.setting(run.config) != recorded_run.DEFAULT_SETTINGS:
         return {}
     results = paper_results()
     results = results[results["dataset"] == catalogue.label(run.config.dataset)]
@@ -237,7 +237,7 @@ def _table(runs: Sequence[Run], quantity: str, unfinished: int) -> Table:
     notes += table_notes.seeds({f"{name} {weight:g}": [run.config.seed for run in row] for (name, weight), row in rows})
     if unfinished:
         notes.append(table_notes.left_out(unfinished))
-    heading = f"{catalogue.label(config.dataset)}, {title} ({frame.setting(config)})"
+    heading = f"{catalogue.label(config.dataset)}, {title} ({recorded_run.setting(config)})"
     return Table(heading, *_texts(table, quantity), notes)
 
 

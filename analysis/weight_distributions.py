@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from analysis import comparison, drawing, table_text
 from analysis import figure_style as style
 from analysis.drawing import Drawing
-from analysis.frame import Run
+from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
 from collab_ensembles import checkpoint_file, naming, run_directory
 from collab_ensembles.datasets import catalogue

@@ -2,7 +2,7 @@
 
 Channels-last memory, the fused Adam, bfloat16 by autocast, and torch.compile where asked for. Strided
 convolutions are padded on both sides, where TensorFlow pads below and to the right, and all convolutions decay, where
-ours are all but those of the last brick: as much work, or nearly.
+ours spare the first and those of the last brick: as much work, or nearly.
 """
 
 import torch

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from synthetic_runs import KEYS, series, write_run
 
-from analysis import frame
+from analysis import frame, recorded_run
 from collab_ensembles import run_directory
 from collab_ensembles.config import RunConfig
 
@@ -75,6 +75,6 @@ def constant(*finals: float) -> list[list[float]]:
     return [[final] * EPOCHS for final in finals]
 
 
-def read(log_dir: pathlib.Path, dataset: str = "cifar10") -> list[frame.Run]:
+def read(log_dir: pathlib.Path, dataset: str = "cifar10") -> list[recorded_run.Run]:
     """All finished runs."""
     return frame.read_runs(str(log_dir), dataset)

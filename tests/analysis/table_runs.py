@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from synthetic_runs import with_final, write_run
 
-from analysis import frame
+from analysis import frame, recorded_run
 from collab_ensembles.config import RunConfig
 
 # The order of figures A.7 to A.12.
@@ -17,7 +17,7 @@ def make_config(method: str, weight: float, seed: int = 0, **settings: object) -
     return RunConfig(**{"dataset": "mnist", "method": name, "weight": weight, "seed": seed, **settings})  # type: ignore[arg-type]
 
 
-def runs_with(tmp_path: pathlib.Path, finals: dict[tuple[str, float, int], Sequence[float]]) -> list[frame.Run]:
+def runs_with(tmp_path: pathlib.Path, finals: dict[tuple[str, float, int], Sequence[float]]) -> list[recorded_run.Run]:
     """Runs on MNIST whose last test errors in percent are these; costs are a hundredth of them."""
     for (method, weight, seed), errors in finals.items():
         first, second, third = errors
@@ -26,7 +26,7 @@ def runs_with(tmp_path: pathlib.Path, finals: dict[tuple[str, float, int], Seque
     return frame.read_runs(str(tmp_path), "mnist")
 
 
-def grid(tmp_path: pathlib.Path) -> list[frame.Run]:
+def grid(tmp_path: pathlib.Path) -> list[recorded_run.Run]:
     """All 13 runs, in an order of directories that is not that of the tables."""
     for number, (method, weight) in enumerate(ORDER):
         finals = (1 + number / 10, 2 + number / 10, 3 + number / 10)

@@ -15,7 +15,7 @@ import pytest
 import synthetic_runs
 from make_author_files import ACTIVATION, ENDS, GRID, KEYS, invented, params, stem, write
 
-from analysis import frame, tables
+from analysis import frame, recorded_run, tables
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError
 
@@ -61,7 +61,7 @@ def test_the_settings_are_those_of_the_paper(tmp_path: pathlib.Path) -> None:
     assert {run.config.digest() for run in runs} == expected
     assert {run.status.state for run in runs} == {"done"}
     assert {run.directory for run in runs} == {str(tmp_path)}
-    assert list(frame.by_setting(runs)) == [frame.DEFAULT_SETTINGS]
+    assert list(frame.by_setting(runs)) == [recorded_run.DEFAULT_SETTINGS]
 
 
 @pytest.mark.parametrize(
@@ -77,14 +77,14 @@ def test_the_settings_are_those_of_the_paper(tmp_path: pathlib.Path) -> None:
 def test_other_settings_are_told_from_the_papers(tmp_path: pathlib.Path, changes: dict[str, Any], words: str) -> None:
     write(tmp_path, "MNIST", "L2", 2, invented(0, 30), **changes)
     (run,) = frame.read_runs(str(tmp_path), "mnist")
-    assert frame.setting(run.config) == words
+    assert recorded_run.setting(run.config) == words
 
 
 def test_other_epochs_are_another_setting(tmp_path: pathlib.Path) -> None:
     write(tmp_path, "MNIST", "L2", 2, invented(0, 7))
     write(tmp_path, "MNIST", "L2", 1, invented(1, 30))
     runs = frame.read_runs(str(tmp_path), "mnist")
-    assert sorted(frame.by_setting(runs)) == [frame.DEFAULT_SETTINGS, "epochs=7"]
+    assert sorted(frame.by_setting(runs)) == [recorded_run.DEFAULT_SETTINGS, "epochs=7"]
 
 
 def test_only_the_files_of_the_data_set_are_read(tmp_path: pathlib.Path) -> None:

@@ -12,14 +12,14 @@ from synthetic_runs import with_final, write_run
 from system_runs import constant, heads, networks, read, snapshots, write
 from table_runs import cells_of
 
-from analysis import comparison, frame, tables
+from analysis import comparison, frame, recorded_run, tables
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError
 
 _MIB = 2**20
 
 
-def _row(runs: list[frame.Run], name: str) -> dict[str, float]:
+def _row(runs: list[recorded_run.Run], name: str) -> dict[str, float]:
     return {str(column): float(value) for column, value in comparison.compare(runs).loc[name].items()}
 
 
@@ -147,7 +147,7 @@ def test_distilled_networks_of_several_teachers_are_told_apart(tmp_path: pathlib
     assert "teachers" not in str(comparison.text_tables(read(tmp_path / "alone"))[0].notes)
 
 
-def _mixed(tmp_path: pathlib.Path) -> list[frame.Run]:
+def _mixed(tmp_path: pathlib.Path) -> list[recorded_run.Run]:
     """Collaborative ensembles, heads, feature differences and snapshots on one data set."""
     write_run(tmp_path, RunConfig(dataset="cifar10"), with_final((26, 22, 20), (1, 2, 3), 30))
     for seed in (0, 1):
@@ -248,7 +248,7 @@ def test_networks_with_a_length_of_their_own_share_a_table(tmp_path: pathlib.Pat
     ],
 )
 def test_a_setting_is_what_the_name_of_a_row_does_not_say(config: RunConfig, words: str) -> None:
-    assert frame.setting(config) == words
+    assert recorded_run.setting(config) == words
 
 
 def test_frames_name_runs_of_other_systems_by_their_arrangement(tmp_path: pathlib.Path) -> None:

@@ -22,8 +22,8 @@ from synthetic_runs import KEYS, OUTPUTS, write_run
 import command_runner
 from analysis import efficiency, figure_style, figures, frame
 from analysis.figure_style import ALPHA
-from analysis.frame import Run
 from analysis.intervals import interval
+from analysis.recorded_run import Run
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import CollabError, ConfigError, DataError
 from collab_ensembles.run_directory import Status

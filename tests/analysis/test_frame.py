@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from synthetic_runs import KEYS, invented, series, write_run
 
-from analysis import frame
+from analysis import frame, recorded_run
 from collab_ensembles import run_directory
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError, RunDirectoryError
@@ -168,7 +168,7 @@ def test_runs_of_different_lengths_are_settings_of_their_own(tmp_path: pathlib.P
 
 @pytest.mark.parametrize(("value", "meant"), [(0.1**2, 0.01), (0.1**4, 0.0001), (1.0, 1.0), (1 / 3, 0.333333333333)])
 def test_the_decimal_number_that_was_meant(value: float, meant: float) -> None:
-    assert frame.without_rounding(value) == meant
+    assert recorded_run.without_rounding(value) == meant
 
 
 def test_a_changed_pickle_is_refused_and_not_read(tmp_path: pathlib.Path) -> None:
@@ -272,8 +272,8 @@ def test_runs_of_different_settings_do_not_stand_in_one_frame(
 
 
 def test_settings_at_their_default_are_not_named() -> None:
-    assert frame.setting(RunConfig(dataset="notmnist", epochs=15, seed=4)) == "default settings"
-    assert frame.setting(RunConfig(dataset="notmnist", epochs=30)) == "epochs=30"
+    assert recorded_run.setting(RunConfig(dataset="notmnist", epochs=15, seed=4)) == "default settings"
+    assert recorded_run.setting(RunConfig(dataset="notmnist", epochs=30)) == "epochs=30"
 
 
 def test_own_files_of_the_same_name_do_not_stand_in_one_frame(tmp_path: pathlib.Path) -> None:

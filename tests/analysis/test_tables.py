@@ -12,7 +12,7 @@ import pytest
 from synthetic_runs import invented, with_final, write_run
 from table_runs import ORDER, cells_of, grid, make_config, runs_with
 
-from analysis import frame, tables
+from analysis import frame, recorded_run, tables
 from collab_ensembles.errors import DataError
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -118,10 +118,12 @@ def test_csv_is_one_table_with_nothing_marked(tmp_path: pathlib.Path) -> None:
     assert read.loc[("L2", 0.01, "ST"), "paper_test_error_percent"] == 0.56
     assert read.loc[("L2", 0.01, "Ens"), "paper_test_cost"] == 0.0168002
     assert set(read["seeds"]) == {1}
-    assert set(read["setting"]) == {frame.DEFAULT_SETTINGS}
+    assert set(read["setting"]) == {recorded_run.DEFAULT_SETTINGS}
 
 
-def _with_errors(tmp_path: pathlib.Path, errors: dict[tuple[str, float, int], Sequence[float]]) -> list[frame.Run]:
+def _with_errors(
+    tmp_path: pathlib.Path, errors: dict[tuple[str, float, int], Sequence[float]]
+) -> list[recorded_run.Run]:
     """Runs whose ST has these test errors in percent, one an epoch; M has twice and the ensemble half of them."""
     for (method, weight, seed), values in errors.items():
         contents = invented(0, len(values))

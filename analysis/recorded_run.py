@@ -1,0 +1,113 @@
+"""A run: its settings, its state, and its statistics."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from collab_ensembles import naming
+from collab_ensembles.config import RunConfig
+from collab_ensembles.errors import DataError
+from collab_ensembles.run_directory import Status
+
+# Names of Data, and the keys of the pickles.
+DATA = {
+    "TrainCost": "train_costs",
+    "TrainError": "train_errors",
+    "TestCost": "test_costs",
+    "TestError": "test_errors",
+}
+# What the reference code does not record.
+FURTHER_DATA = {
+    "TrainCostMean": "train_costs_mean",
+    "TrainErrorMean": "train_errors_mean",
+    "Disagreement": "disagreement",
+    "LogitDistance": "logit_distance",
+    "SimilarityLoss": "similarity_loss",
+    "FeatureDifference": "feature_difference",
+}
+PLAIN = "Single"
+"""The paper's word for training without collaboration."""
+DEFAULT_SETTINGS = "default settings"
+_VARIED = ("method", "weight", "seed")
+# Snapshots are there to be compared with feature-difference ensembles, and share their defaults.
+_TOGETHER = {"fdl": "fdl or snapshot", "snapshot": "fdl or snapshot"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run directory, or one ensemble among the author's result files.
+
+    Attributes:
+      directory: where its files lie.
+      statistics: by output (member names, and `Ens`), one row an epoch from 1, one column a kind of
+        data; errors in percent.
+    """
+
+    directory: str
+    config: RunConfig
+    status: Status
+    statistics: dict[str, pd.DataFrame]
+
+    @property
+    def method(self) -> str:
+        """CE, L1, L2, or `Single` for training without collaboration, as the paper's tables have it.
+
+        Of other systems than `ensemble` the description, such as `resnet32, 4 heads hierarchical`.
+        """
+        if self.config.system != "ensemble":
+            return naming.describe_ensemble(self.config)
+        return PLAIN if self.config.method == "None" else self.config.method
+
+
+def setting(config: RunConfig) -> str:
+    """What a run has in common with the others of its grid: all but data set, seed, method and weight.
+
+    Of other systems than `ensemble` all but data set, seed, members, label noise and what belongs to the system alone:
+    the name of a row says these, see `naming.describe_ensemble`.
+
+    Runs of different settings must not stand in one table. Settings at their default are not named.
+    """
+    parts = [] if config.system == "ensemble" else [f"system={_TOGETHER.get(config.system, config.system)}"]
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if not _is_varied(field, config.system) and value != config.default_of(field):
+            parts.append(f"{field.name}={','.join(value) if isinstance(value, tuple) else value}")
+    return ", ".join(parts) or DEFAULT_SETTINGS
+
+
+def _is_varied(field: "dataclasses.Field[Any]", system: str) -> bool:
+    if system == "ensemble":
+        return field.name in (*_VARIED, "dataset")
+    of_row = field.name in ("system", "dataset", "members", "label_noise", "seed")
+    return of_row or system in field.metadata["systems"]
+
+
+def statistics_of(path: str, content: object, epochs: int) -> pd.DataFrame:
+    """The statistics in a pickle, one row an epoch from 1, errors in percent.
+
+    Args:
+      path: of the pickle; for messages.
+      content: what it holds.
+      epochs: how many there must be.
+
+    Raises:
+      DataError: what the reference code records is not there, or something has another shape or type.
+    """
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: not a pickle of statistics; needed: a dict with {', '.join(DATA.values())}")
+    series = {}
+    for data, key in (DATA | FURTHER_DATA).items():
+        values = content.get(key)
+        if values is None and data in FURTHER_DATA:
+            continue
+        if not isinstance(values, np.ndarray) or values.shape != (epochs,) or values.dtype.kind != "f":
+            raise DataError(f"{path}: needed under {key!r}: {epochs} floating-point numbers, one an epoch")
+        series[data] = values * 100 if "Error" in data or data == "Disagreement" else values
+    return pd.DataFrame(series, index=pd.RangeIndex(1, epochs + 1, name="Epoch"))
+
+
+def without_rounding(value: float) -> float:
+    """The decimal number that was meant: 0.01 for 0.1**2, which is 0.010000000000000002."""
+    return float(f"{value:.12g}")
