@@ -22,6 +22,7 @@ from analysis import (
     figures,
     frame,
     html_page,
+    provenance,
     table_text,
     tables,
     weight_distributions,
@@ -110,7 +111,8 @@ def _group(runs: Sequence[Run], label: str, log_dir: str) -> list[str]:
         *([html_page.heading("Figures", 3), *drawn] if drawn else []),
         *(_cost_in_use(runs, log_dir, label) if is_noel else _weights(runs)),
         html_page.heading("Times", 3),
-        html_page.table(_times(runs)),
+        html_page.paragraph("Minutes of training of a run by the clock."),
+        html_page.table(provenance.times(runs)),
     ]
     return parts
 
@@ -152,27 +154,6 @@ def _cost_in_use(runs: Sequence[Run], log_dir: str, label: str) -> list[str]:
         html_page.heading("What members cost in use", 3),
         html_page.picture(figure, "Parameters and inference time against the final test error of the plain ensemble."),
     ]
-
-
-def _times(runs: Sequence[Run]) -> pd.DataFrame:
-    """Minutes of training by ensemble, and in all."""
-    rows = pd.DataFrame(
-        {
-            "ensemble": [naming.describe_ensemble(run.config) for run in runs],
-            "minutes": [run.status.seconds / 60 for run in runs],
-        }
-    )
-    times = rows.groupby("ensemble", sort=False)["minutes"].agg(["count", "mean", "sum"]).reset_index()
-    total = pd.DataFrame([["all", len(rows), rows["minutes"].mean(), rows["minutes"].sum()]], columns=times.columns)
-    times = pd.concat([times, total], ignore_index=True)
-    return pd.DataFrame(
-        {
-            "ensemble": times["ensemble"],
-            "runs": times["count"],
-            "minutes a run": times["mean"].map("{:.1f}".format),
-            "minutes in all": times["sum"].map("{:.1f}".format),
-        }
-    )
 
 
 def _environment(finished: Sequence[Entry]) -> list[str]:

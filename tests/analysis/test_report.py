@@ -148,7 +148,7 @@ def test_times_are_in_minutes_and_a_damaged_status_is_a_fault_among_good_runs(lo
         run_directory.write_status(str(directory), status)
     (directories[0] / "status.json").write_text("{")
     text = " ".join(_parsed(report.report(str(log_dir))).texts)
-    assert re.search(r"all\s+12\s+1\.5\s+18\.0", text)
+    assert re.search(r"all\s+12\s+1\.50\s+1\.50\s+1\.50\s+18\.00", text)
     assert "damaged" in text
     assert "12 done, 1 failed" in text
 

@@ -108,6 +108,13 @@ def test_readme_says_what_when_and_how(published: tuple[pathlib.Path, Grid]) -> 
     assert len(text.splitlines()) < 50
 
 
+def test_a_page_says_where_and_how_all_was_computed(published: tuple[pathlib.Path, Grid]) -> None:
+    text = (published[0] / "environment.md").read_text()
+    for fragment in ("39 runs (13 ensembles; 3 seeds: 0, 1, 5)", "None: each run was computed in one go.", "| all "):
+        assert fragment in text
+    assert f"--out={published[0]}" in text
+
+
 def _log_dir(text: str) -> str:
     match = re.search(r"analysis\.results --log_dir=(\S+)", text)
     assert match is not None
@@ -130,7 +137,8 @@ def short(tmp_path: pathlib.Path) -> tuple[pathlib.Path, Directories]:
 
 
 def _environment_page(log_dir: pathlib.Path) -> str:
-    return results.contents(str(log_dir), "mnist", "out")["environment.md"].decode()
+    """Its words alone, and without the figures and tables that are built with it."""
+    return " ".join(results._environment_page(results.finished_grid(str(log_dir), "mnist"), "").split())
 
 
 def test_times_are_minutes_by_ensemble(tmp_path: pathlib.Path) -> None:
@@ -141,7 +149,7 @@ def test_times_are_minutes_by_ensemble(tmp_path: pathlib.Path) -> None:
             set_status(tmp_path / config.digest()[:12], seconds=90.0 if config.seed else 30.0)
         else:
             set_status(tmp_path / config.digest()[:12], seconds=240.0)
-    text = " ".join(_environment_page(tmp_path).split())
+    text = _environment_page(tmp_path)
     assert "| L2 0.01 | 2 | 1.00 | 0.50 | 1.50 | 2.00 |" in text
     assert "| all | 26 | 3.77 | 0.50 | 4.00 | 98.00 |" in text
     assert "None: each run was computed in one go." in text
@@ -154,14 +162,14 @@ def test_interruptions_and_environments_are_named(
     plain, first, *_ = directories.values()
     set_status(plain, resumed=[1], started=0.0, environment={**HERE, "revision": "new"}, earlier_environments=[HERE])
     set_status(first, resumed=[0, 1])
-    text = " ".join(_environment_page(log_dir).split())
+    text = _environment_page(log_dir)
     assert "taken up again: - CE 1, seed 3: after epoch 0, 1 - plain, seed 3: after epoch 1" in text
     assert (
         "| environment | revision | runs | |-------------|----------|------| | 1 | abc | 13 | | 2 | new | 1 |" in text
     )
     assert "Computed in several environments: - plain, seed 3: 1, 2" in text
     assert '| devices | ["CPU"] |' in text
-    assert "revisions abc, new." in results.contents(str(log_dir), "mnist", "out")["README.md"].decode()
+    assert "revisions abc, new." in results._readme(results.finished_grid(str(log_dir), "mnist"), [], {}, "")
 
 
 def _refused(log_dir: pathlib.Path, message: str) -> None:
