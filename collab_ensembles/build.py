@@ -39,7 +39,7 @@ def build_model(config: RunConfig, image_shape: Shape, num_classes: int) -> Mode
 def compile_for_training(model: Model, config: RunConfig) -> None:
     """Gives a model the optimizers that runs train with."""
     if isinstance(model, FeatureDifferenceModel):
-        model.compile(optimizers=feature_difference_optimizers(config), jit_compile=environment.jit_compile())
+        model.compile(feature_difference_optimizers(config), jit_compile=environment.jit_compile())
         return
     optimizer: keras.Optimizer
     if config.system == "ensemble":
@@ -47,8 +47,6 @@ def compile_for_training(model: Model, config: RunConfig) -> None:
     else:
         optimizer = SGD(config.learning_rate, momentum=0.9, nesterov=True, decay=_optimizer_decay(config))
     model.compile(optimizer=optimizer, jit_compile=environment.jit_compile())
-    # Variables that appear while the training step is traced have it traced twice.
-    model.optimizer.build(model.trainable_variables)
 
 
 def learning_rates(config: RunConfig) -> dict[str, Rate]:

@@ -25,7 +25,6 @@ _OUTPUTS = ("m0", "m1", "ensemble")
 def _model(sizes: tuple[str, str] = ("B1R1F2", "B1R1F3")) -> EnsembleModel:
     model = EnsembleModel({f"m{index}": network(size, index) for index, size in enumerate(sizes)})
     model.compile(optimizer=Adam(0.01))
-    model.optimizer.build(model.trainable_variables)
     return model
 
 
@@ -203,7 +202,6 @@ def _with_filters(size: str) -> EnsembleModel:
     }
     model = EnsembleModel(members)
     model.compile(optimizer=Adam(0.01))
-    model.optimizer.build(model.trainable_variables)
     return model
 
 

@@ -90,21 +90,19 @@ class FeatureDifferenceModel(Model):
         self._pair_seed = keras.Variable([0, 0], dtype="int64", trainable=False, name="pair_seed")
         self.begin_epoch(0)
 
-    def compile(self, optimizers: Mapping[str, keras.Optimizer] | None = None, **options: Any) -> None:
-        """Gives each phase its optimizer, built on what it trains; see `keras.Model.compile` for the options.
-
-        Without optimizers the model evaluates, and does not train.
+    def compile(self, optimizer: Mapping[str, keras.Optimizer] | None = None, **options: Any) -> None:
+        """Gives each phase its optimizer, built on what it trains; see `Model.compile`.
 
         Raises:
-          ValueError: the optimizers are not one for each of the phases.
+          ValueError: there are optimizers, and not one for each of the phases.
         """
-        optimizers = dict(optimizers or {})
+        optimizers = dict(optimizer or {})
         if optimizers and set(optimizers) != set(self._phases):
             raise ValueError(f"received optimizers for {', '.join(optimizers)}; needed: {', '.join(self._phases)}")
-        super().compile(optimizer=None, **options)
+        super().compile(**options)
         self._optimizers = {phase: optimizers[phase] for phase in self._phases if optimizers}
-        for phase, optimizer in self._optimizers.items():
-            optimizer.build(self.variables_of(phase))
+        for phase, its_optimizer in self._optimizers.items():
+            its_optimizer.build(self.variables_of(phase))
 
     def optimizers(self) -> dict[str, keras.Optimizer]:
         """The optimizers by phase, of a model compiled for training."""

@@ -56,6 +56,17 @@ class Model(keras.Model):
         self.further_series = {**disagreement, **{name: name for name in further}}
         self.built = True
 
+    def compile(self, optimizer: Any = None, **options: Any) -> None:
+        """Gives the model its optimizer, built on all variables that are trained; None: it evaluates alone.
+
+        See `keras.Model.compile` for the options.
+        """
+        super().compile(optimizer=optimizer, **options)
+        if self.optimizer is not None:
+            # Steps may be on parts of the variables, and the first would be taken for all; and variables that appear
+            # while the training step is traced have it traced twice.
+            self.optimizer.build(self.trainable_variables)
+
     def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
         """The logits of every member: float32 [batch, classes] each, for images [batch, h, w, c]."""
         images = keras.ops.cast(images, "float32")

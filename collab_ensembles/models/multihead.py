@@ -59,13 +59,6 @@ class MultiheadModel(Model):
         self._alternating, self._target_gradient = alternating, target_gradient
         self._label_smoothing = label_smoothing
 
-    def compile(self, *arguments: Any, **options: Any) -> None:
-        """The same as `keras.Model.compile`."""
-        super().compile(*arguments, **options)
-        if self._alternating:
-            # Its steps are on parts of the variables, and the first would be taken for all.
-            self.optimizer.build(self.trainable_variables)
-
     def export(self, head: int = 0) -> keras.Model:
         """One head, counted from 0, as the target network: what is used for inference.
 

@@ -29,7 +29,6 @@ def _model(snapshots: int = 3, epochs: int = 6, compiled: bool = True) -> Snapsh
     model = SnapshotModel(members, epochs)
     if compiled:
         model.compile(_optimizer())
-        model.optimizer.build(model.trainable_variables)
     return model
 
 
