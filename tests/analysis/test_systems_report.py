@@ -32,7 +32,7 @@ def test_a_page_of_heads_alone_has_their_tables_and_no_claims(tmp_path: pathlib.
     assert "time and memory of training" in page
     assert "<h3>Claims</h3>" not in page
     assert "<h3>Figures</h3>" not in page
-    assert re.search(r"<td>resnet32, 4 instances</td><td>1</td><td>1.5</td>", page)
+    assert re.search(r"<td>resnet32, 4 instances</td><td>1</td><td>1.50</td>", page)
 
 
 def test_a_page_of_feature_differences_has_their_figures(tmp_path: pathlib.Path) -> None:
