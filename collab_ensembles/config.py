@@ -11,7 +11,7 @@ from collab_ensembles.datasets import catalogue
 from collab_ensembles.defaults import SYSTEMS, default
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.feature_difference_options import FeatureDifferenceOptions
-from collab_ensembles.fields import check_number, check_whole, field_types, option, typed
+from collab_ensembles.fields import check_effects, check_number, check_whole, field_types, option, typed
 from collab_ensembles.multihead_options import MultiheadOptions
 from collab_ensembles.networks.sizes import FORMS, ResNetSize, parse_network
 
@@ -55,7 +55,10 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
     method: str = option("None", "collaboration method", ("None", "CE", "L1", "L2"), ("ensemble",))
     weight: float = option(1.0, "collaboration weight (alpha); stays at 1 where the method is None", (), ("ensemble",))
     pairing: str = option(
-        "chain", "which members collaborate: neighbours in the list, or all with all", ("chain", "all"), ("ensemble",)
+        "chain",
+        "which of three or more members collaborate: neighbours in the list, or all with all",
+        ("chain", "all"),
+        ("ensemble",),
     )
     target_gradient: bool = option(
         False,
@@ -162,6 +165,9 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
         check_number("label_noise", self.label_noise, 0, 1)
 
     def _check_system(self) -> None:
+        if self.system != "ensemble":
+            # Heads are not of ST, M and their like, and in the other systems all variables decay, in the optimizer.
+            check_effects(self, {"decay_scope": "report"}, f"--system={self.system}")
         if self.system == "ensemble":
             self._check_collaboration()
         elif self.system == "multihead":
@@ -189,6 +195,8 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
                 f"--method={self.method} compares members, and --members={','.join(self.members)} has only one; "
                 "name two or more, or use --method=None"
             )
+        if len(self.members) < 3:
+            check_effects(self, {"pairing": "chain"}, f"--members={','.join(self.members)}")
         if self.target_gradient and self.method != "CE":
             raise ConfigError(f"--target_gradient belongs to --method=CE; received --method={self.method}")
 

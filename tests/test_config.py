@@ -69,6 +69,7 @@ _BASES: dict[str, dict[str, Any]] = {
     ),
     "optimization": {**_HEADS, "graph": "instances"},
     "teacher": {**_HEADS, "graph": "single"},
+    "pairing": {"method": "CE", "members": ("ST", "M", "M")},
     **dict.fromkeys(
         ("phases", "bn_updates", "pretraining_epochs", "feature_learning_rate", "head_learning_rate"), _FDL
     ),
@@ -112,6 +113,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: pathlib.Path, monkeypatch: py
         ({"learning_rate": math.inf}, ["--learning_rate=inf", "above 0"]),
         ({"weight": 0.1}, ["--weight=0.1", "no effect", "--method=CE, L1 or L2"]),
         ({"method": "L1", "members": ("ST",)}, ["--method=L1", "--members=ST", "only one", "--method=None"]),
+        ({"method": "L1", "pairing": "all"}, ["--pairing=all", "no effect", "--members=ST,M"]),
         ({"target_gradient": True}, ["--target_gradient", "--method=CE", "--method=None"]),
         ({"target_gradient": True, "method": "L2"}, ["--target_gradient", "--method=CE", "--method=L2"]),
     ],

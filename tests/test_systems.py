@@ -104,6 +104,8 @@ def test_each_system_has_the_defaults_of_its_paper(settings: dict[str, Any], exp
         ({"system": "snapshot", "epochs": 7, "snapshots": 5}, ["--snapshots=5", "7 epochs", "divisor"]),
         ({**_HEADS, "resnet": "fixed"}, ["--resnet concerns ST, M", "--members=resnet32"]),
         ({**_FDL, "decay_scope": "all"}, ["--decay_scope concerns ST, M", "--members=vgg16,vgg16"]),
+        ({**_FDL, "members": ("ST", "ST"), "decay_scope": "all"}, ["--decay_scope=all", "no effect", "--system=fdl"]),
+        ({"system": "snapshot", "members": ("ST",), "decay_scope": "all"}, ["--decay_scope=all", "--system=snapshot"]),
         ({"members": ("resnet21",)}, ["resnet21", "6n + 2"]),
         ({"members": ("densenet41-12",)}, ["densenet41-12", "3n + 4"]),
     ],

@@ -41,7 +41,6 @@ def test_without_flags_all_is_at_its_default() -> None:
         ("--learning_rate=1e-2", "learning_rate", 0.01),
         ("--shuffle=bootstrap", "shuffle", "bootstrap"),
         ("--augment", "augment", True),
-        ("--pairing=all", "pairing", "all"),
         ("--seed=7", "seed", 7),
     ],
 )
