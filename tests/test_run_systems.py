@@ -2,9 +2,6 @@
 
 import dataclasses
 import math
-import os
-import pickle
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,16 +10,14 @@ import keras
 import numpy as np
 import pytest
 
-from collab_ensembles import build, checkpoint_file, naming, run, run_directory, teachers
+from collab_ensembles import build, checkpoint_file, run, run_directory
 from collab_ensembles.config import RunConfig
-from collab_ensembles.errors import ConfigError, RunDirectoryError
 from collab_ensembles.networks import exported
 from collab_ensembles.optimizers import SGD
+from trainings import SMALL, TREE, series, train
 
-_SMALL: dict[str, Any] = {"train_limit": 96, "batch_size": 32, "epochs": 2, "learning_rate": 0.02}
-_INSTANCES = {**_SMALL, "system": "multihead", "members": ("convnet2",), "graph": "instances"}
-_TREE = {**_SMALL, "system": "multihead", "members": ("densenet7-2",)}
-_FDL = {**_SMALL, "system": "fdl", "members": ("convnet2", "convnet2"), "pretraining_epochs": 0}
+_INSTANCES = {**SMALL, "system": "multihead", "members": ("convnet2",), "graph": "instances"}
+_FDL = {**SMALL, "system": "fdl", "members": ("convnet2", "convnet2"), "pretraining_epochs": 0}
 _JOINT = {**_FDL, "phases": ("joint", "head")}
 
 # For each field, a configuration in which changing it must change the statistics, and the change.
@@ -35,10 +30,10 @@ _CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (_INSTANCES, {"label_smoothing": 0.1}),
     (_INSTANCES, {"label_noise": 0.5}),
     (_INSTANCES, {"augment": False}),
-    (_TREE, {"graph": "hierarchical"}),
-    (_TREE, {"split_points": ("block2",)}),
-    (_TREE, {"rescaling": "loss"}),
-    (_TREE, {"rescaling": "none"}),
+    (TREE, {"graph": "hierarchical"}),
+    (TREE, {"split_points": ("block2",)}),
+    (TREE, {"rescaling": "loss"}),
+    (TREE, {"rescaling": "none"}),
     (_FDL, {"phases": ("cross_entropy", "feature_difference", "head")}),
     ({**_FDL, "pretraining_epochs": 1}, {"phases": ("cross_entropy",)}),
     (_FDL, {"pretraining_epochs": 1}),
@@ -49,21 +44,13 @@ _CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (_JOINT, {"k": 3.0}),
     (_JOINT, {"k1": 3.0}),
     (_JOINT, {"k2": 3.0}),
-    ({**_SMALL, "system": "snapshot", "members": ("convnet2",), "epochs": 4, "snapshots": 2}, {"snapshots": 4}),
+    ({**SMALL, "system": "snapshot", "members": ("convnet2",), "epochs": 4, "snapshots": 2}, {"snapshots": 4}),
 ]
 _seen: dict[str, dict[str, bytes]] = {}
 
 
 def _series(config: RunConfig, directory: Path, data_dir: str, **options: Any) -> dict[str, bytes]:
-    """All statistics, to the bit."""
-    run.run(config, str(directory), run.Options(data_dir, **options))
-    contents = {}
-    for output, stem in naming.statistics_names(config).items():
-        with open(directory / f"{stem}.pkl", "rb") as file:
-            content = pickle.load(file)
-        arrays = {key: value for key, value in content.items() if isinstance(value, np.ndarray)}
-        contents |= {f"{output}/{key}": value.tobytes() for key, value in arrays.items()}
-    return contents
+    return series(train(config, directory, data_dir, **options))
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +77,7 @@ def test_all_settings_that_reach_a_run_are_tried_above() -> None:
         for field in dataclasses.fields(RunConfig)
         if {"multihead", "fdl", "snapshot"} & set(field.metadata["systems"])
     }
-    # A teacher is tried below.
+    # A teacher: test_run_teachers.py.
     assert own - tried == {"teacher"}
 
 
@@ -107,7 +94,7 @@ _RESUMED = {
     "alternating instances with noisy labels": ({**_INSTANCES, "optimization": "alternating", "label_noise": 0.4}, 2),
     "three networks, every phase": ({**_FDL, "members": ("convnet2",) * 3, "pretraining_epochs": 1}, 1),
     "the single objective": (_JOINT, 3),
-    "snapshots": ({**_SMALL, "system": "snapshot", "members": ("convnet2",), "snapshots": 2}, 2),
+    "snapshots": ({**SMALL, "system": "snapshot", "members": ("convnet2",), "snapshots": 2}, 2),
 }
 
 
@@ -191,99 +178,13 @@ def test_weights_decay_once_in_the_objective_or_in_the_optimizer(
     assert rates == pytest.approx([kernels] * len(layers))
 
 
-def test_a_head_is_exported_and_teaches_another_network(tmp_path: Path, data_dir: str) -> None:
-    tree = RunConfig(**_TREE)
-    run.run(tree, str(tmp_path / "tree"), run.Options(data_dir))
-    model, _ = run.restore(str(tmp_path / "tree"))
-    exported.save(model.inference_network("head2"), str(tmp_path / "head2.keras"))
-    plain = keras.models.load_model(tmp_path / "head2.keras")
-    data = run.load_data(tree, data_dir)
-    images = data.test_images[:50].astype(np.float32)
-    np.testing.assert_allclose(plain(images), model.logits(images)[1], rtol=1e-4, atol=1e-5)
-    teacher = (str(tmp_path / "head2.keras"),)
-    student = RunConfig(**{**_TREE, "graph": "single", "teacher": teacher, "beta": 0.2})
-    taught = _series(student, tmp_path / "student", data_dir)
-    scores = run.evaluate(model, data.test_images, data.test_labels)
-    errors = run_directory.read_status(str(tmp_path / "student")).test_errors
-    assert errors["teacher"] == pytest.approx(scores["head2_error"])
-    alone = _series(RunConfig(**{**_TREE, "graph": "single"}), tmp_path / "alone", data_dir)
-    assert taught["student/train_costs"] != alone["head1/train_costs"]
-
-
-def test_a_teacher_that_does_not_fit_is_refused(tmp_path: Path, data_dir: str) -> None:
-    inputs = keras.Input((8, 8, 1))
-    small = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(inputs)))
-    exported.save(small, str(tmp_path / "small.keras"))
-    (tmp_path / "damaged.keras").write_bytes(b"no archive")
-    for name, message in (
-        ("small", "needed for digits: from"),
-        ("damaged", "not a Keras file that can be loaded"),
-        ("none", r"none\.keras: no such file"),
-    ):
-        config = RunConfig(**{**_TREE, "graph": "single", "teacher": (str(tmp_path / f"{name}.keras"),)})
-        for _ in range(2):
-            # A file that does not serve is not kept: mended, it is taken.
-            with pytest.raises(ConfigError, match=message):
-                run.run(config, str(tmp_path / name), run.Options(data_dir))
-        assert not (tmp_path / name / "teachers").exists()
-
-
-def test_teachers_are_checked_before_anything_is_written(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        exported.save(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), str(tmp_path / f"{name}.keras"))
-    paths = tuple(str(tmp_path / f"{name}.keras") for name in ("one", "two"))
-    directory = str(tmp_path / "run")
-    teachers.check(paths, directory)
-    assert not os.path.exists(directory)
-    teachers.keep(paths, directory)
-    teachers.check(paths, directory)
-    shutil.copy(paths[0], paths[1])
-    with pytest.raises(ConfigError, match=r"two\.keras: another file than .*run began with"):
-        teachers.check(paths, directory)
-    os.remove(paths[1])
-    teachers.check(paths, directory)
-    with pytest.raises(ConfigError, match=r"two\.keras: no such file"):
-        teachers.check(paths, str(tmp_path / "another"))
-    (tmp_path / "two.keras").write_bytes(b"no archive")
-    with pytest.raises(ConfigError, match=r"two\.keras: not a Keras file"):
-        teachers.check(paths, str(tmp_path / "another"))
-
-
-def test_a_run_keeps_the_teachers_that_it_began_with(tmp_path: Path, data_dir: str) -> None:
-    tree = RunConfig(**_TREE)
-    run.run(tree, str(tmp_path / "tree"), run.Options(data_dir))
-    model, _ = run.restore(str(tmp_path / "tree"))
-    paths = [tmp_path / "head1.keras", tmp_path / "head2.keras"]
-
-    def config() -> RunConfig:
-        return RunConfig(**{**_TREE, "graph": "single", "teacher": [str(path) for path in paths], "epochs": 3})
-
-    for path in paths:
-        exported.save(model.inference_network(path.stem), str(path))
-    undisturbed = _series(config(), tmp_path / "whole", data_dir)
-    directory = tmp_path / "cut"
-    run.run(config(), str(directory), run.Options(data_dir, stop_after=1))
-    paths[0].write_bytes(paths[1].read_bytes())
-    paths[1].unlink()
-    assert _series(config(), directory, data_dir) == undisturbed
-    kept, _ = run.restore(str(directory))
-    assert [layer.name for layer in kept.members["teacher"].layers if layer.name.startswith("teacher")] == [
-        "teacher1",
-        "teacher2",
-    ]
-    copy = next((directory / "teachers").glob("2-*.keras"))
-    copy.write_bytes(copy.read_bytes() + b"0")
-    with pytest.raises(RunDirectoryError, match="altered, its name is not the SHA-256"):
-        run.restore(str(directory))
-
-
 @pytest.mark.parametrize(
     "settings",
     [
-        {**_SMALL, "members": ("B2R1F2", "B2R1F3")},
-        _TREE,
+        {**SMALL, "members": ("B2R1F2", "B2R1F3")},
+        TREE,
         _FDL,
-        {**_SMALL, "system": "snapshot", "members": ("convnet2",), "snapshots": 2},
+        {**SMALL, "system": "snapshot", "members": ("convnet2",), "snapshots": 2},
     ],
     ids=lambda settings: settings.get("system", "ensemble"),
 )
@@ -303,7 +204,7 @@ def test_an_ensemble_is_exported_as_one_network(settings: dict[str, Any], tmp_pa
 
 
 def test_snapshots_that_have_not_come_are_not_exported(tmp_path: Path, data_dir: str) -> None:
-    config = RunConfig(**{**_SMALL, "system": "snapshot", "members": ("convnet2",), "epochs": 6, "snapshots": 3})
+    config = RunConfig(**{**SMALL, "system": "snapshot", "members": ("convnet2",), "epochs": 6, "snapshots": 3})
     for epochs, names in ((1, ["snapshot1"]), (3, ["snapshot2", "snapshot1", "ensemble"])):
         run.run(config, str(tmp_path), run.Options(data_dir, stop_after=epochs))
         model, _ = run.restore(str(tmp_path))
