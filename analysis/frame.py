@@ -48,7 +48,7 @@ def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[RunConfig]]:
     unfinished = []
     for directory in run_directory.find(log_dir):
         config = run_directory.read_config(directory)
-        if _is_same(config.dataset, dataset):
+        if catalogue.is_same(config.dataset, dataset):
             if _is_done(directory):
                 status = run_directory.read_status(directory)
                 runs.append(Run(directory, config, status, _statistics(directory, config, status)))
@@ -158,12 +158,6 @@ def load(log_dir: str, dataset: str) -> pd.DataFrame:
             "log directory of its own, or take them apart with by_setting"
         )
     return to_frame(next(iter(groups.values())))
-
-
-def _is_same(one: str, other: str) -> bool:
-    if catalogue.is_file(one) and catalogue.is_file(other):
-        return os.path.abspath(one) == os.path.abspath(other)
-    return one == other
 
 
 def _statistics(directory: str, config: RunConfig, status: Status) -> dict[str, pd.DataFrame]:

@@ -16,6 +16,7 @@ import time
 from absl import flags
 
 from collab_ensembles import files, run_directory
+from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import RunDirectoryError
 from experiments import command_line, runtime
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> None:
     """Measures the members of the first finished plain ensemble, which all runs of its setting share."""
     command_line.no_arguments(arguments)
     catalogue.check_name(_DATASET.value)
-    directory = _finished_run()
+    directory = finished_run(os.path.join(_LOG_DIR.value, catalogue.label(_DATASET.value)), _DATASET.value)
     runtime.start_tensorflow(1)
 
     import numpy as np
@@ -71,15 +72,33 @@ def main(arguments: list[str]) -> None:
     print(f"written: {path}")
 
 
-def _finished_run() -> str:
-    log_dir = os.path.join(_LOG_DIR.value, catalogue.label(_DATASET.value))
+def finished_run(log_dir: str, dataset: str) -> str:
+    """The directory of the first finished plain ensemble on these data; that of the default networks, if there is one.
+
+    Raises:
+      RunDirectoryError: there is none, or there are several of other networks.
+    """
+    found: dict[tuple[object, ...], str] = {}
     for directory in run_directory.find(log_dir):
         config = run_directory.read_config(directory)
-        finished = run_directory.read_status(directory).state == "done"
         plain = config.system == "ensemble" and config.method == "None" and len(config.members) > 1
-        if finished and plain and config.dataset == _DATASET.value:
-            return directory
-    raise RunDirectoryError(f"{log_dir}: no finished plain ensemble to measure; train one with experiments.sweep")
+        finished = run_directory.read_status(directory).state == "done"
+        if finished and plain and catalogue.is_same(config.dataset, dataset):
+            found.setdefault(_networks(config), directory)
+    if not found:
+        raise RunDirectoryError(f"{log_dir}: no finished plain ensemble to measure; train one with experiments.sweep")
+    default = _networks(RunConfig(dataset=dataset))
+    if default not in found and len(found) > 1:
+        raise RunDirectoryError(
+            f"{log_dir}: plain ensembles of different networks, {', '.join(map(os.path.basename, found.values()))}; "
+            "keep each in a log directory of its own"
+        )
+    return found.get(default) or next(iter(found.values()))
+
+
+def _networks(config: RunConfig) -> tuple[object, ...]:
+    """All that decides what the members cost."""
+    return config.members, config.resnet
 
 
 if __name__ == "__main__":

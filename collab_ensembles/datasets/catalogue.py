@@ -153,6 +153,13 @@ def is_file(name: str) -> bool:
     return name.endswith(".npz")
 
 
+def is_same(one: str, other: str) -> bool:
+    """Whether two values of `--dataset` name the same data, however the path of a file is spelled."""
+    if is_file(one) and is_file(other):
+        return os.path.abspath(one) == os.path.abspath(other)
+    return one == other
+
+
 def check_name(name: str) -> None:
     """Raises ConfigError if `name` is neither in the catalogue nor an .npz file's name."""
     if name not in CATALOGUE and not is_file(name):
