@@ -16,7 +16,6 @@ from absl import logging
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from collab_ensembles import run_directory
 from collab_ensembles.errors import CollabError, RunDirectoryError, one_line
 from collab_ensembles.run_directory import Status
 from experiments import ray_cluster, ray_worker, returned_files
@@ -180,11 +179,9 @@ class RayExecutor:
             if different:
                 raise RunDirectoryError(different)
             returned_files.write(task.directory, outcome["files"], outcome["exit_status"] == 0)
+            task.exit_status = outcome["exit_status"]
         except (CollabError, OSError) as error:
             _fail(task, one_line(error))
-        else:
-            task.status = run_directory.read_status(task.directory)
-            task.exit_status = outcome["exit_status"]
 
     def _goes_on_without(self, node: str, reason: str) -> bool:
         """Whether there are nodes left after this one, which gets no more runs."""
