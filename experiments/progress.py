@@ -29,6 +29,7 @@ class Row:
       name: method, weight and seed.
       note: why it is not computed.
       announced: whether its end has been printed.
+      epochs_before: completed epochs when it was first seen running: those of earlier sweeps.
     """
 
     task: Task | None
@@ -37,6 +38,7 @@ class Row:
     name: str
     note: str = ""
     announced: bool = False
+    epochs_before: int | None = None
 
     def status(self) -> Status:
         """What the run says now; what an earlier attempt left in the run directory does not count."""
@@ -47,6 +49,13 @@ class Row:
         except RunDirectoryError as error:
             return Status(state="failed", reason=str(error))
         return Status() if self.task is not None and status.started < self.task.started else status
+
+    def note_start(self, status: Status) -> None:
+        """Takes in what the run says of itself, in case it goes on from an epoch of an earlier sweep."""
+        # Before that, a status tells of no attempt, or of none of this sweep.
+        if self.task is not None and self.task.running and status.started:
+            known = status.epochs_done if self.epochs_before is None else self.epochs_before
+            self.epochs_before = min(known, status.epochs_done)
 
     def state(self) -> str:
         """The state to show; the subprocess knows better than a status that a dead process left."""
@@ -87,6 +96,8 @@ class Progress:
             return
         self._refreshed = now
         statuses = [row.status() for row in self._rows]
+        for row, status in zip(self._rows, statuses, strict=True):
+            row.note_start(status)
         if self._live:
             self._live.update(self._table(statuses), refresh=True)
         else:
@@ -153,7 +164,7 @@ class Progress:
                 continue
             ended = row.task.exit_status is not None
             epochs = status.epochs_done if row.task.running or ended else 0
-            done += epochs
+            done += max(0, epochs - (row.epochs_before or 0))
             left += 0 if ended else row.epochs - epochs
         remaining = f", about {used / done * left / 60:.1f} min left" if done and left else ""
         return f"{used / 60:.1f} min used{remaining}"

@@ -106,6 +106,25 @@ def test_the_time_left_supposes_that_all_epochs_take_the_same_time(tmp_path: pat
     assert "6.0 min used, about 6.0 min left" in output.getvalue()
 
 
+def test_epochs_of_an_earlier_sweep_are_not_what_took_the_time(tmp_path: pathlib.Path, clock: _Clock) -> None:
+    row = _row(tmp_path, "resumed", Status(state="stopped", epochs_done=20, started=1.0), 30, running=True, started=2.0)
+    output = io.StringIO()
+    with Progress([row], Console(file=output, width=200, force_terminal=True, color_system=None)) as shown:
+        for epochs_done in (20, 22):
+            status = Status(state="running", epochs_done=epochs_done, started=3.0)
+            clock.now += 60
+            run_directory.write_status(row.directory, status)
+            shown.refresh()
+        # 2 epochs in 2 minutes; 8 to come.
+        assert "2.0 min used, about 8.0 min left" in output.getvalue()
+        # From damaged checkpoints it has to start over.
+        for epochs_done in (0, 1):
+            run_directory.write_status(row.directory, Status(state="running", epochs_done=epochs_done, started=3.0))
+            clock.now += 60
+            shown.refresh()
+        assert "4.0 min used, about 116.0 min left" in output.getvalue()
+
+
 @pytest.mark.parametrize(
     ("task", "status", "state"),
     [
