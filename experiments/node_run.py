@@ -201,7 +201,5 @@ def _prepare_data(order: Order, base: str, workplace: str) -> None:
     if task.exit_status != 0:
         reason = task.last_words().removeprefix("error: ")
         raise NodeError(reason or f"{' '.join(order['prepare'][1:])} ended with exit status {task.exit_status}")
-    for entry in os.scandir(base):
-        if entry.name.startswith("prepared-"):
-            os.unlink(entry.path)
+    # Beside those of other sweeps, which may still be going on: empty files.
     files.write_bytes(prepared, b"")

@@ -63,10 +63,10 @@ def test_the_data_come_first_and_files_and_reports_come_back(tmp_path: pathlib.P
 
 
 def test_the_first_run_of_a_sweep_prepares_the_data_for_all(tmp_path: pathlib.Path, base: pathlib.Path) -> None:
-    for sweep in ("sweep1", "sweep1", "sweep2"):
+    for sweep in ("sweep1", "sweep1", "sweep2", "sweep1"):
         node_run.compute(_order(tmp_path, sweep=sweep), "node", lambda status: None)
-    assert (tmp_path / "calls").read_text() == "prepared trained trained prepared trained "
-    assert {path.name for path in base.iterdir()} == {"lock", "prepared-sweep2"}
+    assert (tmp_path / "calls").read_text() == "prepared trained trained prepared trained trained "
+    assert {path.name for path in base.iterdir()} == {"lock", "prepared-sweep1", "prepared-sweep2"}
 
 
 def test_a_run_that_fails_is_no_fault_of_the_node(tmp_path: pathlib.Path) -> None:
