@@ -95,9 +95,10 @@ def test_the_command_draws_a_trained_run(tmp_path: pathlib.Path) -> None:
     run_directory.write_status(directory, Status(state="done", data=DataFacts("digits", (8, 8, 1), 10)))
     trained = build_model(_PAIR, (8, 8, 1), 10)
     checkpoint.save(f"{directory}/{checkpoint_file.DIRECTORY}", trained, Record.empty(["ensemble"], 1), _PAIR.digest())
+    # In the cache from now on, so that the command has nothing to say of it.
+    image = run.load_data(_PAIR, None).test_images[2]
     result = run_command("experiments.feature_maps", directory, "--image=2", f"--out={path}")
     assert (result.exit_status, result.errors) == (0, "")
-    image = run.load_data(_PAIR, None).test_images[2]
     features = [_by_hand(network, np.asarray(image)) for network in trained.members.values()]
     said, written = result.output.splitlines()
     assert said.startswith("mean squared difference of convnet4 and convnet4_2: ")

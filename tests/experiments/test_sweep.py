@@ -3,8 +3,10 @@
 import concurrent.futures
 import dataclasses
 import json
+import math
 import pathlib
 import pickle
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,6 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from collab_ensembles.build import build_model
+from collab_ensembles.config import RunConfig
 from command_runner import Result, environment, run
 
 _FLAGS = ["--members=B1R1F2,B1R1F3", "--epochs=1", "--train_limit=64", "--batch_size=16", "--threads=1"]
@@ -62,6 +66,8 @@ def test_all_13_runs_are_done(sweep: _Sweep) -> None:
         status = json.loads((directory / "status.json").read_text())
         assert (status["state"], status["epochs_done"]) == ("done", 1)
         assert status["environment"]["threads"] == 1
+        # What the columns mean, the epoch, the result and where it lies.
+        assert (directory / "output.log").read_text().count("\n") == 4
     assert "13 of 13 runs to train" in sweep.result.output
     assert "[13/13]" in sweep.result.output
 
@@ -143,57 +149,84 @@ print(logits.dtype, logits.shape, np.mean(logits.argmax(axis=1) != labels))
 
 @dataclasses.dataclass(frozen=True)
 class _Afterwards:
-    """What was done with the run of L2 with 0.01: trained again elsewhere, evaluated, exported and used."""
+    """What was done with runs of the sweep: with that of L2 with 0.01 all but measuring, which takes the plain one.
 
-    trained: Result
+    It was also verified in a copy, `altered`, in which one statistic is another.
+    """
+
+    verified: Result
+    altered: Result
     evaluated: Result
     exported: Result
-    used: subprocess.CompletedProcess[str]
-    log_dir: pathlib.Path
-    file: pathlib.Path
+    used: "subprocess.CompletedProcess[str]"
+    measured: Result
+    directory: pathlib.Path
 
 
 @pytest.fixture(scope="module")
 def afterwards(sweep: _Sweep, tmp_path_factory: pytest.TempPathFactory) -> _Afterwards:
     directory = tmp_path_factory.mktemp("afterwards")
-    log_dir, file = directory / "runs", directory / "second.keras"
     first, data = str(sweep.directory(f"{_STEM}_L2_0.01")), f"--data_dir={sweep.data_dir}"
-
-    def export_and_use() -> tuple[Result, subprocess.CompletedProcess[str]]:
-        exported = run("experiments.export", first, "--member=B1R1F3", f"--out={file}")
-        arrays = str(sweep.data_dir / "arrays" / "digits" / "all")
-        command = [sys.executable, "-I", "-c", _USE_EXPORT, str(file), arrays]
-        used = subprocess.run(
-            command, cwd=directory, env=environment(), capture_output=True, text=True, timeout=300, check=False
+    altered = _altered_copy(sweep, directory)
+    shutil.copytree(sweep.directory(_NAMES[0]), directory / "runs" / "digits" / "plain")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        used = pool.submit(_export_and_use, first, directory / "second.keras", sweep.data_dir)
+        evaluated = pool.submit(run, "experiments.evaluate", first, "--threads=1", data)
+        verified, other = (pool.submit(run, "experiments.verify", each, data) for each in (first, str(altered)))
+        log_dir = f"--log_dir={directory / 'runs'}"
+        measured = pool.submit(run, "experiments.measure_inference", "--dataset=digits", log_dir)
+        return _Afterwards(
+            verified.result(), other.result(), evaluated.result(), *used.result(), measured.result(), directory
         )
-        return exported, used
-
-    def train_and_evaluate() -> tuple[Result, Result]:
-        settings = ["--method=L2", "--weight=0.01", f"--log_dir={log_dir}", data]
-        return run("experiments.train", *_FLAGS, *settings), run("experiments.evaluate", first, "--threads=1", data)
-
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        one, other = pool.submit(train_and_evaluate), pool.submit(export_and_use)
-        return _Afterwards(*one.result(), *other.result(), log_dir, file)
 
 
-def _same(first: Any, second: Any) -> bool:
-    if isinstance(first, np.ndarray):
-        return first.dtype == second.dtype and first.tobytes() == second.tobytes()
-    return type(first) is type(second) and first == second
+def _altered_copy(sweep: _Sweep, directory: pathlib.Path) -> pathlib.Path:
+    """The same run, but for one of its statistics."""
+    copy = directory / "altered"
+    shutil.copytree(sweep.directory(f"{_STEM}_L2_0.01"), copy)
+    path = copy / f"{_STEM}_L2_0.01_Ensemble.pkl"
+    content = _load(path)
+    content["test_errors"][0] += 0.1
+    path.write_bytes(pickle.dumps(content))
+    return copy
 
 
-def test_the_same_settings_seed_and_threads_give_the_same_bits(sweep: _Sweep, afterwards: _Afterwards) -> None:
-    # What the columns mean, the epoch, the result and where it lies.
-    assert (afterwards.trained.exit_status, afterwards.trained.output.count("\n")) == (0, 4)
-    first = sweep.directory(f"{_STEM}_L2_0.01")
-    second = afterwards.log_dir / "digits" / first.name
-    for output in ("000", "001", "Ensemble"):
-        name = f"{_STEM}_L2_0.01_{output}.pkl"
-        one, other = _load(first / name), _load(second / name)
-        assert list(one) == list(other)
-        assert {key for key in one if not _same(one[key], other[key])} <= {"start_time", "end_time"}
-        assert one["start_time"] < one["end_time"] < other["start_time"] < other["end_time"]
+def _export_and_use(
+    directory: str, file: pathlib.Path, data_dir: pathlib.Path
+) -> tuple[Result, "subprocess.CompletedProcess[str]"]:
+    exported = run("experiments.export", directory, "--member=B1R1F3", f"--out={file}")
+    command = [sys.executable, "-I", "-c", _USE_EXPORT, str(file), str(data_dir / "arrays" / "digits" / "all")]
+    used = subprocess.run(
+        command, cwd=file.parent, env=environment(), capture_output=True, text=True, timeout=300, check=False
+    )
+    return exported, used
+
+
+def test_the_same_settings_seed_and_threads_give_the_same_bits(afterwards: _Afterwards) -> None:
+    assert (afterwards.verified.exit_status, afterwards.verified.errors) == (0, "")
+    assert afterwards.verified.output.splitlines()[-1] == "20 statistics of 1 epochs: 20 identical"
+
+
+def test_a_statistic_that_is_not_the_same_again_is_named(afterwards: _Afterwards) -> None:
+    assert afterwards.altered.exit_status == 1
+    assert afterwards.altered.output.splitlines()[-1] == "20 statistics of 1 epochs: 19 identical, 1 differs"
+    assert "ensemble test_errors: differs (most in epoch 1" in afterwards.altered.output
+    assert f"{_STEM}_L2_0.01_Ensemble.pkl: missing, or changed since it was written" in afterwards.altered.errors
+
+
+def test_parameters_and_times_of_the_plain_ensemble_are_written(afterwards: _Afterwards) -> None:
+    assert (afterwards.measured.exit_status, afterwards.measured.errors) == (0, "")
+    written = json.loads((afterwards.directory / "runs" / "digits" / "inference.json").read_text())
+    assert written["measured_on"] == str(afterwards.directory / "runs" / "digits" / "plain")
+    rows = {row["model"]: row for row in written["models"]}
+    assert list(rows) == ["B1R1F2", "B1R1F3", "Ens"]
+    for name, member in build_model(RunConfig(members=("B1R1F2", "B1R1F3")), (8, 8, 1), 10).members.items():
+        assert rows[name]["parameters"] == sum(math.prod(variable.shape) for variable in member.variables)
+    first, second, ensemble = rows.values()
+    assert 0 < first["seconds_per_image"] < 1e-2
+    assert 0 < second["seconds_per_image"] < 1e-2
+    for key in ("parameters", "seconds_per_image"):
+        assert ensemble[key] == pytest.approx(first[key] + second[key])
 
 
 def test_evaluation_gives_the_last_test_error_and_cost_of_each_output(sweep: _Sweep, afterwards: _Afterwards) -> None:
@@ -212,8 +245,8 @@ def test_an_exported_member_consists_of_stock_layers_and_works_without_this_proj
     sweep: _Sweep, afterwards: _Afterwards
 ) -> None:
     assert (afterwards.exported.exit_status, afterwards.exported.errors) == (0, "")
-    assert afterwards.file.name in afterwards.exported.output
-    with zipfile.ZipFile(afterwards.file) as archive:
+    assert "second.keras" in afterwards.exported.output
+    with zipfile.ZipFile(afterwards.directory / "second.keras") as archive:
         assert b"collab_ensembles" not in archive.read("config.json")
     assert afterwards.used.returncode == 0, afterwards.used.stderr
     layers, predictions = afterwards.used.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""experiments.verify: the same run again, and what is said of it."""
+"""experiments.verify: what is said of two series; a run of a sweep is verified in test_sweep.py."""
 
 import pathlib
 import pickle
@@ -6,8 +6,10 @@ import pickle
 import numpy as np
 import pytest
 
+from collab_ensembles import naming
+from collab_ensembles.config import RunConfig
 from command_runner import run
-from experiments.verify import compare
+from experiments.verify import _statistics, compare
 
 
 @pytest.mark.parametrize(
@@ -26,23 +28,16 @@ def test_a_number_in_place_of_one_that_is_none_differs() -> None:
     assert compare(np.array([np.nan]), np.array([0.1]))[0] == "differs"
 
 
-def test_a_run_is_trained_again_and_compared(tmp_path: pathlib.Path) -> None:
-    options = ["--dataset=digits", "--members=B1R1F2,B1R1F3", "--train_limit=96", "--epochs=4", "--stop_after=2"]
-    trained = run("experiments.train", *options, "--threads=1", f"--log_dir={tmp_path}")
-    assert trained.exit_status == 0, trained.errors
-    (directory,) = (path.parent for path in tmp_path.rglob("config.json"))
-    same = run("experiments.verify", str(directory))
-    assert (same.exit_status, same.errors) == (0, "")
-    assert same.output.splitlines()[-1] == "20 statistics of 2 epochs: 20 identical"
-
-    (path,) = directory.glob("*_Ensemble.pkl")
-    content = pickle.loads(path.read_bytes())
-    content["test_errors"][1] += 0.1
-    path.write_bytes(pickle.dumps(content))
-    other = run("experiments.verify", str(directory))
-    assert other.exit_status == 1
-    assert other.output.splitlines()[-1] == "20 statistics of 2 epochs: 19 identical, 1 differs"
-    assert "ensemble test_errors: differs (most in epoch 2" in other.output
+def test_of_a_run_that_was_stopped_the_epochs_that_it_has_are_compared(tmp_path: pathlib.Path) -> None:
+    config = RunConfig(members=("B1R1F2", "B1R1F3"))
+    for stem in naming.statistics_names(config).values():
+        content = {"params": {}, "test_errors": np.array([0.5, 0.25, 0.0, 0.0])}
+        (tmp_path / f"{stem}.pkl").write_bytes(pickle.dumps(content))
+    received = _statistics(str(tmp_path), config, 2)
+    outputs = ("B1R1F2", "B1R1F3", "ensemble")
+    assert {name: series.tolist() for name, series in received.items()} == {
+        f"{output} test_errors": [0.5, 0.25] for output in outputs
+    }
 
 
 def test_what_is_no_trained_run_is_refused(tmp_path: pathlib.Path) -> None:
