@@ -141,9 +141,9 @@ def kill_sweep(process: "subprocess.Popen[str]", log_dir: pathlib.Path, with_tra
     process.communicate()
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Waits, and fails if the condition never holds."""
-    deadline = time.monotonic() + _PATIENCE
+def wait_until(condition: Callable[[], object], what: str, seconds: float = _PATIENCE) -> None:
+    """Waits, and fails if the condition does not come to hold."""
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain: {what}"
         time.sleep(0.05)

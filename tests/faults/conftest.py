@@ -1,0 +1,27 @@
+"""Fixtures for sweeps that are disturbed."""
+
+import pathlib
+
+import pytest
+
+from faults.sweeps import Scene
+
+
+@pytest.fixture(scope="session")
+def thorough(pytestconfig: pytest.Config) -> bool:
+    """Whether all faults are tried (`make faults`), or a few (`make test`)."""
+    return bool(pytestconfig.getoption("--all-faults"))
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory: pytest.TempPathFactory, thorough: bool) -> Scene:
+    """Data and the undisturbed sweep."""
+    scene = Scene(tmp_path_factory.mktemp("faults"), runs=4 if thorough else 2, epochs=24 if thorough else 6)
+    scene.prepare()
+    return scene
+
+
+@pytest.fixture
+def log_dir(scene: Scene, request: pytest.FixtureRequest) -> pathlib.Path:
+    """A log directory for one test."""
+    return scene.new_log_dir("".join(c if c.isalnum() else "_" for c in request.node.name))

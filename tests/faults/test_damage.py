@@ -1,0 +1,109 @@
+"""Files of a sweep are damaged, or cannot be written; the results are those of an undisturbed one, to the bit.
+
+What `make faults` tries and `make test` does not goes the same ways, or is tried within a process by other tests.
+"""
+
+import ctypes
+import os
+import pathlib
+import resource
+import shutil
+from collections.abc import Callable
+
+from collab_ensembles import run_directory
+from faults.sweeps import Scene, alter, checkpoints, kill_sweep, run_directories, trainings, wait_until
+
+Survived = Callable[..., None]
+
+_DROP_FROM_BOUNDING_SET, _OVERRIDE_PERMISSIONS = 24, 1
+"""Of prctl(2): PR_CAPBSET_DROP and CAP_DAC_OVERRIDE, without which root too keeps to permissions."""
+
+
+def test_the_newest_checkpoint_is_damaged(
+    scene: Scene, log_dir: pathlib.Path, thorough: bool, survived: Survived
+) -> None:
+    # What is cut off: test_checkpoint.py.
+    for how in ("flip", "cut") if thorough else ("flip",):
+        for position in (0.01, 0.3, 0.6, 0.9, 0.99) if thorough else (0.3,):
+            damaged = _cut_off(scene, log_dir)
+            for directory in damaged:
+                alter(checkpoints(directory)[-1], how, position)
+            scene.assert_recovers(log_dir)
+            for directory in damaged:
+                assert "truncated or altered" in (directory / "output.log").read_text()
+            survived(f"newest checkpoint damaged ({how})", len(damaged))
+
+
+def _cut_off(scene: Scene, log_dir: pathlib.Path) -> list[pathlib.Path]:
+    """The directories of runs that were killed between their first checkpoint and their end."""
+    for _ in range(5):
+        shutil.rmtree(log_dir, ignore_errors=True)
+        process = scene.start(log_dir)
+        wait_until(lambda: len(checkpoints(log_dir)) >= 4, "two checkpoints of two runs")
+        kill_sweep(process, log_dir, with_trainings=True)
+        wait_until(lambda: not trainings(log_dir), "the end of the trainings")
+        # Checkpoints of a run that is done are not read again.
+        begun = [directory for directory in run_directories(log_dir) if checkpoints(directory)]
+        unfinished = [directory for directory in begun if not run_directory.is_done(str(directory))]
+        if unfinished:
+            return unfinished
+    raise AssertionError("five times, all runs had ended before they could be killed")
+
+
+def test_a_file_of_a_finished_run_is_damaged(
+    scene: Scene, log_dir: pathlib.Path, thorough: bool, survived: Survived
+) -> None:
+    shutil.copytree(scene.directory / "undisturbed", log_dir)
+    # A status file, and what is cut off: test_run_resumed.py, test_run_directory.py.
+    for name in ("*.pkl", "status.json") if thorough else ("*.pkl",):
+        for how in ("flip", "cut") if thorough else ("flip",):
+            for position in (0.02, 0.2, 0.5, 0.8, 0.98) if thorough else (0.5,):
+                path = sorted(run_directories(log_dir)[1].glob(name))[0]
+                alter(path, how, position)
+                errors = scene.assert_recovers(log_dir)
+                # A flipped bit in the text of status.json can leave another valid text, such as of a version.
+                assert path.name in errors or (name, how) == ("status.json", "flip")
+                survived(f"{name} of a finished run damaged ({how})")
+
+
+def test_the_data_cache_is_damaged(scene: Scene, log_dir: pathlib.Path, thorough: bool, survived: Survived) -> None:
+    # What is cut off: datasets/test_load.py.
+    for how in ("flip", "cut") if thorough else ("flip",):
+        shutil.rmtree(log_dir, ignore_errors=True)
+        images = max(scene.data_dir.rglob("images.npy"), key=lambda path: path.stat().st_size)
+        alter(images, how)
+        errors = scene.assert_recovers(log_dir)
+        assert "damaged (its digest differs); it is made again" in errors or how == "cut"
+        assert "it is made again" in errors
+        survived(f"data cache damaged ({how})")
+
+
+def test_the_disk_is_full(scene: Scene, log_dir: pathlib.Path, thorough: bool, survived: Survived) -> None:
+    for limit in (5_000, 10_000, 20_000) if thorough else (20_000,):
+        shutil.rmtree(log_dir, ignore_errors=True)
+        # No file can grow beyond this: the error is another, its handling the same.
+        status, output, errors = scene.sweep(
+            log_dir, before=lambda limit=limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        )
+        assert status == 1, output + errors
+        assert "cannot write" in errors
+        assert "make room" in errors
+        assert "Traceback" not in output + errors
+        scene.assert_recovers(log_dir)
+        survived("disk full")
+
+
+def test_the_log_directory_is_read_only(scene: Scene, log_dir: pathlib.Path, survived: Survived) -> None:
+    log_dir.mkdir()
+    log_dir.chmod(0o555)
+
+    def keep_to_permissions() -> None:
+        if os.getuid() == 0:
+            ctypes.CDLL(None).prctl(_DROP_FROM_BOUNDING_SET, _OVERRIDE_PERMISSIONS, 0, 0, 0)
+
+    status, output, errors = scene.sweep(log_dir, before=keep_to_permissions)
+    assert (status, output) == (1, "")
+    assert errors.startswith(f"error: cannot write {log_dir}/lock: Permission denied; make room or permit writing")
+    assert errors.count("\n") == 1
+    assert list(log_dir.iterdir()) == []
+    survived("log directory read-only")
