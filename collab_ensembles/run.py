@@ -106,8 +106,8 @@ def _claim(directory: str, config: RunConfig) -> None:
             raise RunDirectoryError(f"{directory}: holds a run of other settings; choose another directory")
     else:
         run_directory.write_config(directory, config)
-    for parent in (directory, os.path.join(directory, checkpoint_file.DIRECTORY)):
-        files.remove_temporaries(parent)
+    for name in ("", checkpoint_file.DIRECTORY, teachers.DIRECTORY):
+        files.remove_temporaries(os.path.join(directory, name))
 
 
 def _begun(directory: str) -> Status:

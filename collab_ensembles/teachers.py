@@ -12,7 +12,9 @@ import zipfile
 from collab_ensembles import files
 from collab_ensembles.errors import ConfigError, RunDirectoryError
 
-_DIRECTORY = "teachers"
+DIRECTORY = "teachers"
+"""The directory of the copies in a run directory."""
+
 _NEEDED = ".keras files such as experiments.export writes"
 
 
@@ -39,8 +41,8 @@ def keep(paths: tuple[str, ...], directory: str) -> None:
     for number, path in enumerate(paths, start=1):
         if _copy(directory, number) is None:
             content = _read(path)
-            files.make_directory(os.path.join(directory, _DIRECTORY))
-            files.write_bytes(os.path.join(directory, _DIRECTORY, _name(number, content)), content)
+            files.make_directory(os.path.join(directory, DIRECTORY))
+            files.write_bytes(os.path.join(directory, DIRECTORY, _name(number, content)), content)
 
 
 def located(paths: tuple[str, ...], directory: str) -> tuple[str, ...]:
@@ -54,7 +56,7 @@ def located(paths: tuple[str, ...], directory: str) -> tuple[str, ...]:
 
 def _copy(directory: str, number: int) -> str | None:
     """The path of a copy, whose name has the SHA-256 of what it holds."""
-    for path in glob.glob(os.path.join(glob.escape(directory), _DIRECTORY, f"{number}-*.keras")):
+    for path in glob.glob(os.path.join(glob.escape(directory), DIRECTORY, f"{number}-*.keras")):
         if os.path.basename(path) != _name(number, _read(path)):
             raise RunDirectoryError(
                 f"{path}: altered, its name is not the SHA-256 of what it holds; remove it, and the run takes the "

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from collab_ensembles import checkpoint_file, datasets, run, run_directory
+from collab_ensembles import checkpoint_file, datasets, run, run_directory, teachers
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError, RunDirectoryError
 from collab_ensembles.run_directory import Status
@@ -81,6 +81,14 @@ def test_an_attempt_that_fails_at_once_forgets_nothing(
     assert left == dataclasses.replace(begun, **changing, started=left.started, ended=left.ended)
     # So the run can still be used.
     assert run.restore(str(tmp_path / "run"))[1].epochs_done == 1
+
+
+def test_what_dying_processes_left_half_written_is_removed(tmp_path: pathlib.Path, begun: Status) -> None:
+    for parent in ("", checkpoint_file.DIRECTORY, teachers.DIRECTORY):
+        (tmp_path / "run" / parent).mkdir(exist_ok=True)
+        (tmp_path / "run" / parent / "1-5e1f.keras123.tmp").write_bytes(b"half")
+    _go_on(tmp_path)
+    assert list((tmp_path / "run").rglob("*.tmp")) == []
 
 
 def test_what_starts_over_has_no_epochs_until_it_has(tmp_path: pathlib.Path, begun: Status) -> None:

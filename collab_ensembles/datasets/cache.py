@@ -1,10 +1,12 @@
 """Decoded parts of data sets as memory-mapped arrays, shared by the processes that read them."""
 
 import contextlib
+import glob
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -14,6 +16,9 @@ from absl import logging
 from collab_ensembles import files
 from collab_ensembles.datasets import digests as digests_lib
 from collab_ensembles.errors import CollabError, DataError, one_line
+
+_ABANDONED_SECONDS = 86400.0
+"""After this, what was half-written belongs to a process that was killed: a part takes minutes."""
 
 
 class Part(NamedTuple):
@@ -32,7 +37,11 @@ class ArrayCache:
     """Parts below `<data_dir>/arrays/<data set>/<part>/`, each written whole or not at all."""
 
     def __init__(self, data_dir: str, dataset: str, verify: bool = False) -> None:
-        """Opens the cache of a data set; with `verify`, parts are held to their digests as they are read."""
+        """Opens the cache of a data set.
+
+        With `verify`, parts are held to their digests as they are read, and what killed processes have left of them
+        half-written is removed.
+        """
         self._verify = verify
         self._directory = os.path.join(data_dir, "arrays", dataset.replace("/", "_"))
         self._record = os.path.join(self._directory, "digests.json")
@@ -47,6 +56,7 @@ class ArrayCache:
         directory = os.path.join(self._directory, part)
         if not self._verify:
             return self._load(directory)
+        self._remove_abandoned(part)
         recorded = self._recorded().get(part)
         try:
             content = self._load(directory)
@@ -89,6 +99,7 @@ class ArrayCache:
                     np.save(file, array, allow_pickle=False)
                     file.flush()
                     os.fsync(file.fileno())
+            files.sync_directory(temporary)
             os.chmod(temporary, 0o755)
             # Another process may have been faster: its directory holds the same content.
             with contextlib.suppress(FileExistsError):
@@ -105,6 +116,12 @@ class ArrayCache:
         stored = self.read(part)
         assert stored is not None
         return stored
+
+    def _remove_abandoned(self, part: str) -> None:
+        for path in glob.glob(os.path.join(glob.escape(self._directory), f".{part}-*")):
+            with contextlib.suppress(OSError):
+                if time.time() - os.stat(path).st_mtime > _ABANDONED_SECONDS:
+                    shutil.rmtree(path)
 
     def hold_to_record(self, digests: Mapping[str, str], source: str) -> None:
         """Records the content digests of parts at their first use.
