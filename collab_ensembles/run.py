@@ -32,6 +32,7 @@ from collab_ensembles.logger import Logger, Record
 from collab_ensembles.models import Model
 from collab_ensembles.networks.sizes import ResNetSize, parse_network
 from collab_ensembles.run_directory import DataFacts, Status
+from collab_ensembles.run_options import Options
 
 _TEST_BATCH_SIZE = 500
 """Test statistics are weighted by the sample: this decides speed and memory, and no result."""
@@ -39,25 +40,6 @@ _TEST_BATCH_SIZE = 500
 
 _LOCK_PATIENCE = 20.0
 """Seconds to wait for a process that is ending: the training of a sweep that was killed, say."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """How a run is computed, which decides nothing about its results.
-
-    Attributes:
-      data_dir: see `datasets.load`.
-      stop_after: end after so many epochs of the schedule that `RunConfig.epochs` lays down.
-      checkpoint_every: write a checkpoint after so many epochs; there is always one at the end.
-      threads: how many TensorFlow was given; recorded, since equal bits are promised at equal threads.
-      tensorboard: also write what TensorBoard shows; see `tensorboard.callback`.
-    """
-
-    data_dir: str | None = None
-    stop_after: int | None = None
-    checkpoint_every: int = 1
-    threads: int | None = None
-    tensorboard: bool = False
 
 
 def run(config: RunConfig, directory: str, options: Options | None = None) -> Status:

@@ -26,12 +26,6 @@ def check_threads(threads: int | None) -> None:
         raise ConfigError(f"--threads={threads}: allowed: whole numbers from 1 to {_MOST_THREADS}")
 
 
-def check_checkpoint_every(epochs: int) -> None:
-    """Raises ConfigError for fewer than one epoch."""
-    if epochs < 1:
-        raise ConfigError(f"--checkpoint_every={epochs}: allowed: whole numbers from 1")
-
-
 def warn_of_slow_bfloat16(precision: str) -> None:
     """Says so if this processor lacks bfloat16 instructions: results are right all the same, only slow."""
     if precision != "mixed_bfloat16":

@@ -18,6 +18,7 @@ from rich.console import Console
 from collab_ensembles import files, naming, run_directory
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.run_options import Options
 from experiments import command_line, config_flags, executor_flags, ray_cluster, runtime
 from experiments.executors import Executor, LocalExecutor, Task
 from experiments.grids import GRIDS, plan
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
     for config in configs:
         config_flags.check_data(config)
     runtime.check_threads(_THREADS.value)
-    runtime.check_checkpoint_every(_CHECKPOINT_EVERY.value)
+    Options(checkpoint_every=_CHECKPOINT_EVERY.value)  # refused now, and not by each run
     executor_flags.check(_LOG_DIR.value, _DATA_DIR.value)
     workers = min(_workers(), len(configs))
     threads = _THREADS.value or (1 if executor_flags.on_ray() else max(1, runtime.available_cores() // workers))

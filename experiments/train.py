@@ -4,10 +4,12 @@ Example:
   python -m experiments.train --dataset=mnist --method=L2 --weight=0.01 --epochs=30 --seed=0 --log_dir=runs
 """
 
+import dataclasses
+
 from absl import flags
 
 from collab_ensembles import files, naming, run_directory, teachers
-from collab_ensembles.errors import ConfigError
+from collab_ensembles.run_options import Options
 from experiments import command_line, config_flags, runtime
 
 config_flags.define()
@@ -27,9 +29,7 @@ def main(arguments: list[str]) -> None:
     """Checks everything that can be checked at once, and only then starts TensorFlow."""
     command_line.no_arguments(arguments)
     config = config_flags.config()
-    if _STOP_AFTER.value is not None and _STOP_AFTER.value < 1:
-        raise ConfigError(f"--stop_after={_STOP_AFTER.value}: allowed: whole numbers from 1")
-    runtime.check_checkpoint_every(_CHECKPOINT_EVERY.value)
+    options = Options(_DATA_DIR.value, _STOP_AFTER.value, _CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value)
     if _END_WITH_STDIN.value:
         runtime.end_with_stdin()
     runtime.check_threads(_THREADS.value)
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     directory = naming.run_directory(_LOG_DIR.value, config)
     teachers.check(config.teacher, directory)
     files.make_directory(directory)
-    if run_directory.is_done(directory, _STOP_AFTER.value):
+    if run_directory.is_done(directory, options.stop_after):
         print(f"already trained, and left as it is: {directory}")
         return
     runtime.warn_of_slow_bfloat16(config.precision)
@@ -45,8 +45,7 @@ def main(arguments: list[str]) -> None:
 
     from collab_ensembles import run
 
-    options = run.Options(_DATA_DIR.value, _STOP_AFTER.value, _CHECKPOINT_EVERY.value, threads, _TENSORBOARD.value)
-    status = run.run(config, directory, options)
+    status = run.run(config, directory, dataclasses.replace(options, threads=threads))
     errors = ", ".join(f"{output} {100 * error:.2f} %" for output, error in status.test_errors.items())
     print(f"test error after {status.epochs_done} of {config.epochs} epochs: {errors}")
     print(f"statistics: {directory}")
