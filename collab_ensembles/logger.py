@@ -101,7 +101,9 @@ class Logger(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Notes the time and says what the lines to come mean."""
-        self._graphs_drawn = time.time()
+        # Durations by a clock that nobody sets back: a negative one would be taken for damage.
+        self._graphs_drawn = time.monotonic()
+        self._started = time.monotonic() - self._record.seconds
         self._start_time = time.time() - self._record.seconds
         logging.info("loss and error of each output, on the training examples and on the test examples:")
         if self._record.epochs_done:
@@ -119,9 +121,9 @@ class Logger(keras.callbacks.Callback):
             for key, name in _series(output, self._further).items():
                 series[key][epoch] = logs[name]
         self._record.epochs_done = epoch + 1
-        self._record.seconds = time.time() - self._start_time
+        self._record.seconds = time.monotonic() - self._started
         self._write_pickles()
-        if time.time() - self._graphs_drawn >= _GRAPH_SECONDS:
+        if time.monotonic() - self._graphs_drawn >= _GRAPH_SECONDS:
             self._draw()
         logging.info("%s", self._line(epoch))
 
@@ -148,7 +150,7 @@ class Logger(keras.callbacks.Callback):
                 curves = {part: series[f"{part}_{kind}s"][:epochs_done] for part in ("train", "test")}
                 picture = graphs.epoch_graph(f"{output}: {kind}", kind, curves)
                 files.write_bytes(os.path.join(self._directory, f"{self._stems[output]}_{kind}.png"), picture)
-        self._graphs_drawn = time.time()
+        self._graphs_drawn = time.monotonic()
 
     def _line(self, epoch: int) -> str:
         columns = [

@@ -1,6 +1,7 @@
 """Pickles and graphs of the Logger."""
 
 import pickle
+import types
 from pathlib import Path
 
 import numpy as np
@@ -64,9 +65,29 @@ def test_each_output_has_its_own_statistics(logger: Logger, tmp_path: Path) -> N
     assert not set(DISAGREEMENT) & set(content)
 
 
-def test_graphs_are_drawn_rarely_and_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time of both clocks."""
     now = [1.8e9]
-    monkeypatch.setattr("time.time", lambda: now[0])
+    clocks = types.SimpleNamespace(time=lambda: now[0], monotonic=lambda: now[0])
+    monkeypatch.setattr("collab_ensembles.logger.time", clocks)
+    return now
+
+
+def test_a_clock_that_is_set_back_makes_no_time_negative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1.8e9, 50.0]
+    clocks = types.SimpleNamespace(time=lambda: clock[0], monotonic=lambda: clock[1])
+    monkeypatch.setattr("collab_ensembles.logger.time", clocks)
+    records: list[Record] = []
+    logger = Logger(str(tmp_path), STEMS, 3, {}, records.append)
+    logger.on_train_begin()
+    clock[:] = [1.8e9 - 3600, 80.0]
+    logger.on_epoch_end(0, _logs(0.01))
+    content = _pickle(tmp_path, "X_000")
+    assert (content["start_time"], content["end_time"], records[-1].seconds) == (1.8e9, 1.8e9 + 30, 30.0)
+
+
+def test_graphs_are_drawn_rarely_and_at_the_end(tmp_path: Path, now: list[float]) -> None:
     logger = Logger(str(tmp_path), STEMS, 5, {})
     logger.on_train_begin()
     graph = tmp_path / "X_000_error.png"
@@ -97,10 +118,8 @@ def test_an_epochs_line_has_its_numbers(logger: Logger, caplog: pytest.LogCaptur
 
 
 def test_a_line_ends_with_the_minutes_since_the_start(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, now: list[float]
 ) -> None:
-    now = [1.8e9]
-    monkeypatch.setattr("collab_ensembles.logger.time.time", lambda: now[0])
     logger = Logger(str(tmp_path), STEMS, 3, {})
     logger.on_train_begin()
     now[0] += 150
@@ -174,10 +193,8 @@ def test_without_a_record_nothing_is_written_before_the_first_epoch(logger: Logg
 
 
 def test_the_time_of_training_leaves_out_the_pause_before_it_was_taken_up_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, now: list[float]
 ) -> None:
-    now = [1.8e9]
-    monkeypatch.setattr("collab_ensembles.logger.time.time", lambda: now[0])
     records: list[Record] = []
     logger = Logger(str(tmp_path), STEMS, 3, {}, records.append)
     logger.on_train_begin()
