@@ -59,16 +59,14 @@ class MultiheadModel(Model):
         self._alternating, self._target_gradient = alternating, target_gradient
         self._label_smoothing = label_smoothing
 
-    def export(self, head: int = 0) -> keras.Model:
-        """One head, counted from 0, as the target network: what is used for inference.
+    def inference_network(self, name: str) -> keras.Model:
+        """A head, by its name, as the target network, or all heads as one network.
 
         Nothing of the training graph is left, so that inference costs what the target network's does (section 3.1).
         """
-        return self._graph.export(head)
-
-    def inference_network(self, name: str) -> keras.Model:
-        """The same, by the head's name; or all heads as one network."""
-        return super().inference_network(name) if name == "ensemble" else self.export(list(self.members).index(name))
+        if name == "ensemble":
+            return super().inference_network(name)
+        return self._graph.export(list(self.members).index(name))
 
     def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
         """The logits of every head; layers that heads share are computed once."""
