@@ -1,5 +1,6 @@
 """From a configuration to a model, its optimizers and their learning rates: the one place that knows every system."""
 
+import functools
 import os
 from collections.abc import Callable
 
@@ -8,6 +9,7 @@ import keras
 from collab_ensembles import collaboration, environment, schedule
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError, one_line
+from collab_ensembles.feature_difference_options import JOINT
 from collab_ensembles.models import (
     DistillationModel,
     EnsembleModel,
@@ -17,7 +19,6 @@ from collab_ensembles.models import (
     SingleModel,
     SnapshotModel,
 )
-from collab_ensembles.models.fdl import feature_difference_optimizers
 from collab_ensembles.models.head_graph import build_head_graph, head_groups
 from collab_ensembles.networks.build import build_network, network_segments
 from collab_ensembles.networks.joined import joined
@@ -38,15 +39,29 @@ def build_model(config: RunConfig, image_shape: Shape, num_classes: int) -> Mode
 
 def compile_for_training(model: Model, config: RunConfig) -> None:
     """Gives a model the optimizers that runs train with."""
-    if isinstance(model, FeatureDifferenceModel):
-        model.compile(feature_difference_optimizers(config), jit_compile=environment.jit_compile())
-        return
-    optimizer: keras.Optimizer
+    optimizer: keras.Optimizer | dict[str, SGD]
     if config.system == "ensemble":
         optimizer = Adam(config.learning_rate)
+    elif config.system == "fdl":
+        optimizer = feature_difference_optimizers(config)
     else:
-        optimizer = SGD(config.learning_rate, momentum=0.9, nesterov=True, decay=_optimizer_decay(config))
-    model.compile(optimizer=optimizer, jit_compile=environment.jit_compile())
+        optimizer = _nesterov(config)
+    model.compile(optimizer, jit_compile=environment.jit_compile())
+
+
+def feature_difference_optimizers(config: RunConfig) -> dict[str, SGD]:
+    """The optimizer of each phase of a run, with the rate it begins with."""
+    makers = {
+        **dict.fromkeys(("cross_entropy", "similarity", JOINT), functools.partial(_nesterov, config)),
+        "feature_difference": functools.partial(SGD, config.feature_learning_rate, momentum=0.85),
+        "head": functools.partial(SGD, config.head_learning_rate),
+    }
+    return {phase: makers[phase](name=phase) for phase in config.phases}
+
+
+def _nesterov(config: RunConfig, name: str = "sgd") -> SGD:
+    decay = config.regularization_rate if _decays_in_optimizer(config) else 0.0
+    return SGD(config.learning_rate, momentum=0.9, nesterov=True, decay=decay, name=name)
 
 
 def learning_rates(config: RunConfig) -> dict[str, Rate]:
@@ -66,9 +81,9 @@ def learning_rates(config: RunConfig) -> dict[str, Rate]:
     }
 
 
-def _optimizer_decay(config: RunConfig) -> float:
-    """Weight decay that is the optimizer's, on all variables, and not part of the objective, on kernels alone."""
-    return config.regularization_rate if config.system in ("fdl", "snapshot") else 0.0
+def _decays_in_optimizer(config: RunConfig) -> bool:
+    """Whether weight decay is the optimizer's, on all variables, and not part of the objective, on kernels alone."""
+    return config.system in ("fdl", "snapshot")
 
 
 def _network(config: RunConfig, image_shape: Shape, num_classes: int, index: int, name: str) -> keras.Model:
@@ -77,7 +92,7 @@ def _network(config: RunConfig, image_shape: Shape, num_classes: int, index: int
         image_shape,
         num_classes,
         revision=config.resnet,
-        regularization_rate=config.regularization_rate - _optimizer_decay(config),
+        regularization_rate=0.0 if _decays_in_optimizer(config) else config.regularization_rate,
         decay_scope=config.decay_scope,
         precision=config.precision,
         random=generator(config.seed, Stream.INITIALISATION, index),

@@ -9,11 +9,9 @@ import keras
 import tensorflow as tf
 
 from collab_ensembles import collaboration
-from collab_ensembles.config import RunConfig
 from collab_ensembles.feature_difference_options import JOINT, PHASES
 from collab_ensembles.models.model import Model, Tensor, descend, mean_cross_entropy
 from collab_ensembles.networks.features import with_features
-from collab_ensembles.optimizers import SGD
 from collab_ensembles.streams import Stream, generator
 
 QUANTITIES = ("similarity_loss", "feature_difference")
@@ -249,19 +247,6 @@ def feature_difference(features: Sequence[Sequence[Tensor]], pairs: Sequence[tup
         keras.ops.mean(keras.ops.square(a - b)) for i, j in pairs for a, b in zip(features[i], features[j], strict=True)
     ]
     return keras.ops.mean(keras.ops.stack(differences))
-
-
-def feature_difference_optimizers(config: RunConfig) -> dict[str, SGD]:
-    """The optimizer of each phase of a run, with the rates it begins with."""
-    decaying = functools.partial(
-        SGD, config.learning_rate, momentum=0.9, nesterov=True, decay=config.regularization_rate
-    )
-    makers = {
-        **dict.fromkeys(("cross_entropy", "similarity", JOINT), decaying),
-        "feature_difference": functools.partial(SGD, config.feature_learning_rate, momentum=0.85),
-        "head": functools.partial(SGD, config.head_learning_rate),
-    }
-    return {phase: makers[phase](name=phase) for phase in config.phases}
 
 
 def _built_head(members: Sequence[keras.Model], initializer: keras.Initializer | None) -> keras.layers.Dense:

@@ -23,14 +23,10 @@ from feature_differences import (
     values_of,
 )
 
+from collab_ensembles.build import feature_difference_optimizers
 from collab_ensembles.config import RunConfig
 from collab_ensembles.feature_difference_options import PHASES
-from collab_ensembles.models.fdl import (
-    FeatureDifferenceModel,
-    feature_difference,
-    feature_difference_optimizers,
-    similarity_loss,
-)
+from collab_ensembles.models.fdl import FeatureDifferenceModel, feature_difference, similarity_loss
 from reference import cross_entropy, softmax
 
 Batch = tuple[np.ndarray, np.ndarray]
