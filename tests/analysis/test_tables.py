@@ -1,9 +1,7 @@
-"""Final tables, beside the published ones: their numbers, and the command."""
+"""Final tables, beside the published ones: their numbers."""
 
 import io
 import pathlib
-import subprocess
-import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,9 +12,6 @@ from table_runs import ORDER, cells_of, grid, make_config, runs_with
 
 from analysis import frame, recorded_run, tables
 from collab_ensembles.errors import DataError
-
-_REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-
 
 _OWN_COLUMNS = ["ST", "M", "Ens", "Seeds", "ST low", "ST high", "M low", "M high", "Ens low", "Ens high"]
 
@@ -275,51 +270,3 @@ def test_csv_has_the_same_columns_where_there_is_nothing_to_compare(tmp_path: pa
     assert (
         read[[name for name in _CSV_COLUMNS if "paper" in name or name.endswith(("low", "high"))]].isna().all(axis=None)
     )
-
-
-def _run(*flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "analysis.tables", *flags],
-        cwd=_REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-@pytest.mark.parametrize("style", tables.FORMATS)
-def test_the_command_prints_both_tables(tmp_path: pathlib.Path, style: str) -> None:
-    runs_with(tmp_path, {("L2", 0.01, 0): (0.75, 0.5, 0.25), ("CE", 1.0, 0): (1, 2, 3)})
-    result = _run(f"--log_dir={tmp_path}", "--dataset=mnist", f"--format={style}")
-    assert (result.returncode, result.stderr) == (0, "")
-    if style == "csv":
-        read = pd.read_csv(io.StringIO(result.stdout)).set_index(["method", "weight"]).loc[("L2", 0.01)]
-        assert read["test_error_percent"].tolist() == pytest.approx([0.75, 0.5, 0.25])
-        assert read["test_cost"].tolist() == pytest.approx([0.0075, 0.005, 0.0025])
-    else:
-        start, end = ("**", "**") if style == "markdown" else (r"\textbf{", "}")
-        for text in ("0.75", "0.50", "0.25", "0.007500", "0.005000", "0.002500"):
-            assert f"{start}{text}{end}" in result.stdout
-
-
-@pytest.mark.parametrize("style", tables.FORMATS)
-def test_the_command_says_how_many_runs_are_left_out(tmp_path: pathlib.Path, style: str) -> None:
-    """Under the tables, or, where there is no such place, as a warning."""
-    runs_with(tmp_path, {("L2", 0.01, 0): (0.75, 0.5, 0.25)})
-    write_run(tmp_path, make_config("L1", 0.1), {}, state="running")
-    result = _run(f"--log_dir={tmp_path}", "--dataset=mnist", f"--format={style}")
-    assert result.returncode == 0
-    said = "1 run is not finished and left out"
-    assert (result.stdout.count(said), result.stderr) == ((0, f"warning: {said}\n") if style == "csv" else (3, ""))
-
-
-def test_the_command_says_what_is_wrong_in_one_line(tmp_path: pathlib.Path) -> None:
-    write_run(tmp_path / "a", make_config("L2", 0.01), invented(0, 30))
-    write_run(tmp_path / "b", make_config("L2", 0.01), invented(1, 30))
-    for dataset, words in (("mnist", "both hold L2 0.01, seed 0"), ("cifar10", "it holds runs of mnist (2)")):
-        result = _run(f"--log_dir={tmp_path}", f"--dataset={dataset}")
-        assert (result.returncode, result.stdout) == (1, "")
-        assert result.stderr.startswith("error: ")
-        assert words in result.stderr
-        assert result.stderr.count("\n") == 1
