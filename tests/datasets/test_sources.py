@@ -170,6 +170,12 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For hosts that answer: however busy the machine is, what they say is waited for."""
+    monkeypatch.setattr(sources, "PROBE_SECONDS", 30.0)
+
+
+@pytest.fixture
 def silent_host() -> Iterator[str]:
     """A host that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -203,7 +209,7 @@ def test_a_name_whose_lookup_hangs_is_given_up_in_time(monkeypatch: pytest.Monke
     assert time.monotonic() - start < 30
 
 
-@pytest.mark.usefixtures("_no_proxy")
+@pytest.mark.usefixtures("_no_proxy", "_patience")
 def test_a_closed_port_is_reported_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -249,14 +255,14 @@ def mail_host() -> Iterator[str]:
     yield from _serve(_Rubbish)
 
 
-@pytest.mark.usefixtures("_no_proxy")
+@pytest.mark.usefixtures("_no_proxy", "_patience")
 def test_a_file_that_is_there_can_be_reached_and_another_cannot(host: str) -> None:
     sources._probe(f"{host}/file")
     with pytest.raises(sources.SourceUnavailableError, match=r"/missing cannot be reached.*404"):
         sources._probe(f"{host}/missing")
 
 
-@pytest.mark.usefixtures("_no_proxy")
+@pytest.mark.usefixtures("_no_proxy", "_patience")
 def test_a_host_that_speaks_no_http_cannot_be_reached(mail_host: str) -> None:
     with pytest.raises(sources.SourceUnavailableError, match="cannot be reached"):
         sources._probe(f"{mail_host}/file")
