@@ -1,9 +1,9 @@
 """The settings of feature-difference ensembles (Das and Dutta Roy 2022), of snapshots, and their checks."""
 
 import dataclasses
-import math
 from typing import Any
 
+from collab_ensembles import schedule
 from collab_ensembles.defaults import default
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.fields import check_effects, check_number, check_whole, option
@@ -11,6 +11,12 @@ from collab_ensembles.fields import check_effects, check_number, check_whole, op
 PHASES = ("cross_entropy", "similarity", "feature_difference", "head")
 JOINT = "joint"
 _SYSTEMS = ("fdl",)
+
+
+def are_allowed(phases: tuple[str, ...]) -> bool:
+    """Whether a minibatch can have these: the first and any others in their order, or the single objective."""
+    in_order = tuple(phase for phase in PHASES if phase in phases)
+    return (PHASES[0] in phases and phases == in_order) or phases in ((JOINT,), (JOINT, "head"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +52,11 @@ class FeatureDifferenceOptions:
         given = f"--members={','.join(members)}"
         if len(set(members)) != 1:
             raise ConfigError(f"{given}: --system=fdl takes identical networks, such as vgg16,vgg16")
-        self._check_phases()
+        if not are_allowed(self.phases):
+            raise ConfigError(
+                f"--phases={','.join(self.phases)}: allowed: cross_entropy, then any of {', '.join(PHASES[1:])} in "
+                f"this order; or {JOINT}, or {JOINT},head"
+            )
         if len(members) == 1 and self.phases != ("cross_entropy",):
             raise ConfigError(
                 f"{given}: one network has nothing to differ from; name two, or add --phases=cross_entropy"
@@ -80,21 +90,12 @@ class FeatureDifferenceOptions:
         }
         return {name: value for name, (value, applies) in only.items() if applies}
 
-    def _check_phases(self) -> None:
-        in_order = tuple(phase for phase in PHASES if phase in self.phases)
-        phased = self.phases == in_order and "cross_entropy" in self.phases
-        if not phased and self.phases not in ((JOINT,), (JOINT, "head")):
-            raise ConfigError(
-                f"--phases={','.join(self.phases)}: allowed: cross_entropy, then any of {', '.join(PHASES[1:])} in "
-                f"this order; or {JOINT}, or {JOINT},head"
-            )
-
     def check_snapshots(self, members: tuple[str, ...], epochs: int) -> None:
         """Raises ConfigError if settings are not allowed, by themselves or together."""
         if len(members) != 1:
             raise ConfigError(f"--members={','.join(members)}: --system=snapshot takes one network")
         check_whole("snapshots", self.snapshots, 2, 1000)
-        if math.ceil(epochs / self.snapshots) * (self.snapshots - 1) >= epochs:
+        if schedule.cycle_length(epochs, self.snapshots) * (self.snapshots - 1) >= epochs:
             raise ConfigError(
                 f"--snapshots={self.snapshots}: {epochs} epochs have fewer cycles of whole epochs; choose a divisor of "
                 "--epochs"

@@ -48,7 +48,7 @@ def exponential(initial: float, epoch: int) -> float:
 def cosine_cycles(initial: float, epoch: int, epochs: int, cycles: int) -> float:
     """Cosine annealing with restarts: Loshchilov and Hutter (2017), as in Huang et al. (2017), equation 2.
 
-    Each cycle of L = ceil(epochs / cycles) epochs falls from `initial`, at its first epoch, along half a cosine that
+    Each cycle of L epochs, see `cycle_length`, falls from `initial`, at its first epoch, along half a cosine that
     would reach 0 an epoch after its last. The papers change the rate at each iteration, this function at each epoch.
 
     Args:
@@ -57,5 +57,10 @@ def cosine_cycles(initial: float, epoch: int, epochs: int, cycles: int) -> float
       epochs: the length of the whole training.
       cycles: how many there are, at most `epochs`.
     """
-    length = math.ceil(epochs / cycles)
+    length = cycle_length(epochs, cycles)
     return initial / 2 * (math.cos(math.pi * (epoch % length) / length) + 1)
+
+
+def cycle_length(epochs: int, cycles: int) -> int:
+    """The epochs of each cycle, rounded up, so that the last may be shorter."""
+    return math.ceil(epochs / cycles)

@@ -8,7 +8,6 @@ Example:
 
 import itertools
 import math
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-_HEAD = re.compile(r"head\d+_")
 _DOTS_PER_INCH = 150
 
 
@@ -68,9 +66,10 @@ def feature_maps(
     Raises:
       ConfigError: no member has such a convolution.
     """
+    from collab_ensembles.models.head_graph import target_layer
     from collab_ensembles.networks.features import convolutions, with_features
 
-    names = {member: [_HEAD.sub("", name) for name in convolutions(network)] for member, network in members.items()}
+    names = {member: [target_layer(name) for name in convolutions(network)] for member, network in members.items()}
     known = list(dict.fromkeys(itertools.chain.from_iterable(names.values())))
     chosen = layer or known[0]
     if chosen not in known:

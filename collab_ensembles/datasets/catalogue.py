@@ -60,7 +60,7 @@ class Entry:
 
 _DIGITS = tuple("0123456789")
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-_NOTMNIST = "http://yaroslavvb.com/upload/notMNIST/"
+NOTMNIST_URL = "http://yaroslavvb.com/upload/notMNIST/"
 _TRAIN_TEST = Composition(("train",), ("test",))
 
 _ENTRIES = (
@@ -126,7 +126,7 @@ _ENTRIES = (
         report=_TRAIN_TEST,
         standard=Composition(("train", "train_rest"), ("test", "test_rest")),
         epochs=15,
-        urls=(_NOTMNIST + "notMNIST_small.tar.gz", _NOTMNIST + "notMNIST_large.tar.gz"),
+        urls=(NOTMNIST_URL + "notMNIST_small.tar.gz", NOTMNIST_URL + "notMNIST_large.tar.gz"),
     ),
     Entry(
         name="notmnist/small",
@@ -141,7 +141,7 @@ _ENTRIES = (
         report=_TRAIN_TEST,
         standard=_TRAIN_TEST,
         epochs=15,
-        urls=(_NOTMNIST + "notMNIST_small.tar.gz",),
+        urls=(NOTMNIST_URL + "notMNIST_small.tar.gz",),
     ),
 )
 

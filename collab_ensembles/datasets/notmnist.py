@@ -7,6 +7,7 @@ bytes, so only the decoded content is judged.
 import gzip
 import io
 import tarfile
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,9 +16,9 @@ from absl import logging
 from etils import epath
 
 from collab_ensembles.datasets.cache import Part, check_digest, in_digest_order
+from collab_ensembles.datasets.catalogue import NOTMNIST_URL
 from collab_ensembles.errors import DataError
 
-_URL = "http://yaroslavvb.com/upload/notMNIST/"
 _LETTERS = "ABCDEFGHIJ"
 _SHAPE = (28, 28, 1)
 
@@ -57,7 +58,7 @@ class NotMNIST(tfds.core.GeneratorBasedBuilder):
                 }
             ),
             supervised_keys=("image", "label"),
-            homepage=_URL,
+            homepage=NOTMNIST_URL,
             metadata=tfds.core.MetadataDict(),
         )
 
@@ -74,12 +75,12 @@ class NotMNIST(tfds.core.GeneratorBasedBuilder):
             splits = {"train": train, "train_rest": train_rest, "test": test, "test_rest": test_rest}
         return {name: self._generate_examples(part) for name, part in splits.items()}
 
-    def _generate_examples(self, part: Part) -> Any:
+    def _generate_examples(self, part: Part) -> Iterator[tuple[int, dict[str, Any]]]:
         for index, (image, label) in enumerate(zip(part.images, part.labels, strict=True)):
             yield index, {"image": image, "label": int(label)}
 
     def _read(self, dl_manager: tfds.download.DownloadManager, name: str, digest: str | None) -> Part:
-        path = _manual_archive(dl_manager, name) or epath.Path(dl_manager.download(_URL + name))
+        path = _manual_archive(dl_manager, name) or epath.Path(dl_manager.download(NOTMNIST_URL + name))
         content, unreadable = read_archive(path)
         ordered, received = in_digest_order([content])
         check_digest(name, received, digest, str(path))
@@ -137,7 +138,7 @@ def without_duplicates(part: Part) -> Part:
     return Part(part.images[kept], part.labels[kept])
 
 
-def _first_of_each_class(part: Part, how_many: Any) -> tuple[Part, Part]:
+def _first_of_each_class(part: Part, how_many: Callable[[int], int]) -> tuple[Part, Part]:
     """The first `how_many(count)` examples of each class, in the order of `part`, and the rest."""
     chosen = np.zeros(len(part.labels), bool)
     for label in range(len(_LETTERS)):

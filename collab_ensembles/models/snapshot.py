@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
+from collab_ensembles import schedule
 from collab_ensembles.models.model import Model, Tensor, descend, mean_cross_entropy
 
 
@@ -37,7 +38,7 @@ class SnapshotModel(Model):
           ValueError: with cycles of ceil(E / M) epochs, some members would never be trained.
         """
         super().__init__(members, name=name)
-        self._cycle_length = math.ceil(epochs / len(members))
+        self._cycle_length = schedule.cycle_length(epochs, len(members))
         if self._cycle_length * (len(members) - 1) >= epochs:
             raise ValueError(
                 f"received {len(members)} members and {epochs} epochs; in cycles of {self._cycle_length} epochs, "

@@ -15,6 +15,7 @@ from collab_ensembles.networks.sizes import (
     ResNetSize,
     Size,
     VGG16Size,
+    check_image_shape,
     parse_network,
 )
 
@@ -80,15 +81,6 @@ def build_network(
             random=random,
             name=name,
         )
-    _check_image_shape(member, size, image_shape)
+    check_image_shape(member, size.image_divisor, image_shape)
     factory = LayerFactory(random, regularization_rate=regularization_rate, precision=precision)
     return segments.build(network_segments(size, num_classes), image_shape, factory, name)
-
-
-def _check_image_shape(member: str, size: Size, image_shape: tuple[int, int, int]) -> None:
-    height, width, _ = image_shape
-    divisor = size.image_divisor
-    if height % divisor or width % divisor:
-        raise ConfigError(
-            f"the height and width of images for {member} must be multiples of {divisor}; received {height} x {width}"
-        )

@@ -14,10 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from collab_ensembles.errors import ConfigError
 from collab_ensembles.layers import PatchConvolution
 from collab_ensembles.networks.layer_factory import LayerFactory
-from collab_ensembles.networks.sizes import ResNetSize
+from collab_ensembles.networks.sizes import ResNetSize, check_image_shape
 
 Tensor = Any
 
@@ -52,19 +51,14 @@ def build_resnet(
     Raises:
       ConfigError: height or width cannot be halved B - 1 times.
     """
-    height, width, _ = image_shape
-    if height % size.image_divisor or width % size.image_divisor:
-        raise ConfigError(
-            f"{size} halves images {size.bricks - 1} times, so height and width must be multiples of "
-            f"{size.image_divisor}; received {height} x {width}"
-        )
+    check_image_shape(size, size.image_divisor, image_shape)
     brick = _REVISIONS[revision](
         random, regularization_rate=regularization_rate, precision=precision, momentum=0.99, epsilon=1e-3
     )
     brick.decays = decay_scope == "all"
     inputs = keras.Input(image_shape, dtype=brick.exact, name="images")
     x = brick.normalize_input(inputs)
-    x = brick.convolve(x, size.filters, "first_convolution", bias=True)
+    x = brick.stem(x, size.filters)
     for index in range(1, size.bricks + 1):
         is_last = index == size.bricks
         brick.decays = decay_scope == "all" or not is_last
@@ -85,6 +79,9 @@ class _ReportBrick(LayerFactory):
 
     block_bias = True
     """Whether a block's second convolution and a reduction's shortcut have a bias."""
+
+    def stem(self, x: Tensor, filters: int) -> Tensor:
+        return self.convolve(x, filters, "first_convolution", bias=True)
 
     def block(self, x: Tensor, name: str) -> Tensor:
         filters = x.shape[-1]
@@ -129,6 +126,9 @@ class _Post2018Brick(_ReportBrick):
     the network's first convolution too.
     """
 
+    def stem(self, x: Tensor, filters: int) -> Tensor:
+        return self.relu(super().stem(x, filters), "first_relu")
+
     def block(self, x: Tensor, name: str) -> Tensor:
         return self._add_and_activate(x, self._main_path(x, x.shape[-1], name, strides=1), name)
 
@@ -146,10 +146,6 @@ class _Post2018Brick(_ReportBrick):
 
     def _add_and_activate(self, x: Tensor, y: Tensor, name: str) -> Tensor:
         return self.relu(self.add(x, y, f"{name}_sum"), f"{name}_sum_relu")
-
-    def convolve(self, x: Tensor, filters: int, name: str, **options: Any) -> Tensor:
-        y = super().convolve(x, filters, name, **options)
-        return self.relu(y, "first_relu") if name == "first_convolution" else y
 
 
 _REVISIONS: dict[str, type[_ReportBrick]] = {

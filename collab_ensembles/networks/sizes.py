@@ -137,6 +137,15 @@ def parse_network(member: str) -> Size:
     )
 
 
+def check_image_shape(network: object, divisor: int, image_shape: tuple[int, int, int]) -> None:
+    """Raises ConfigError unless height and width of the images are multiples of the network's divisor."""
+    height, width, _ = image_shape
+    if height % divisor or width % divisor:
+        raise ConfigError(
+            f"the height and width of images for {network} must be multiples of {divisor}; received {height} x {width}"
+        )
+
+
 def parse_size(member: str) -> ResNetSize:
     """The same for the ResNets of Noel (2017) alone.
 
