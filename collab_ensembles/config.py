@@ -151,7 +151,7 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
 
     def check_belongs(self, name: str) -> None:
         """Raises ConfigError if a field belongs to other systems than this one."""
-        systems = self.__dataclass_fields__[name].metadata["systems"]
+        (systems,) = (field.metadata["systems"] for field in dataclasses.fields(self) if field.name == name)
         if systems and self.system not in systems:
             raise ConfigError(f"--{name} belongs to --system={' or '.join(systems)}; received --system={self.system}")
 

@@ -1,6 +1,7 @@
 """How the settings of a run are declared, given their types and checked one by one."""
 
 import dataclasses
+import functools
 import math
 import operator
 import reprlib
@@ -11,9 +12,6 @@ from typing import Any
 from collab_ensembles.errors import ConfigError
 
 MOST = 2**31 - 1
-
-# typing.get_type_hints of a large dataclass takes its time.
-_TYPES: dict[type, dict[str, Any]] = {}
 
 
 def option(default: Any, description: str, choices: tuple[str, ...] = (), systems: tuple[str, ...] = ()) -> Any:
@@ -28,11 +26,10 @@ def option(default: Any, description: str, choices: tuple[str, ...] = (), system
     return dataclasses.field(default=default, metadata={"help": description, "choices": choices, "systems": systems})
 
 
+@functools.cache
 def field_types(kind: type) -> dict[str, Any]:
-    """The types of a configuration's fields by name."""
-    if kind not in _TYPES:
-        _TYPES[kind] = typing.get_type_hints(kind)
-    return _TYPES[kind]
+    """The types of a configuration's fields by name; kept, since finding those of many fields takes its time."""
+    return typing.get_type_hints(kind)
 
 
 def typed(name: str, kind: Any, value: Any) -> Any:
