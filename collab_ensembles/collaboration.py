@@ -8,11 +8,11 @@ and the gradients the reference code.
 import functools
 from collections.abc import Callable, Sequence
 from itertools import combinations
-from typing import Any
 
 import keras
 
-Tensor = Any
+from collab_ensembles.tensor import Tensor
+
 Pairs = Sequence[tuple[int, int]]
 CollaborationCost = Callable[[Sequence[Tensor], Pairs], Tensor]
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-Tensor = Any
+from collab_ensembles.tensor import Tensor
 
 _FUSED_DTYPES = (tf.float32, tf.bfloat16, tf.float16)
 
@@ -109,7 +109,7 @@ class GradientScale(keras.layers.Layer):
 
         @keras.ops.custom_gradient
         def identity(x: Tensor) -> tuple[Tensor, Any]:
-            return tf.identity(x), lambda upstream: upstream * tf.cast(self.factor, upstream.dtype)
+            return tf.identity(x), lambda upstream: upstream * self.factor
 
         return identity(inputs)
 

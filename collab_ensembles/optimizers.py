@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-Tensor = Any
+from collab_ensembles.tensor import Tensor
 
 
 @keras.saving.register_keras_serializable("collab_ensembles")

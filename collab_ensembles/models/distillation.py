@@ -1,13 +1,11 @@
 """DistillationModel: one network that learns from the labels and from a trained teacher."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
 from collab_ensembles.models.model import Model, mean_cross_entropy
-
-Tensor = Any
+from collab_ensembles.tensor import Tensor
 
 
 class DistillationModel(Model):
@@ -26,7 +24,6 @@ class DistillationModel(Model):
         *,
         temperature: float = 2.0,
         beta: float = 0.5,
-        name: str | None = None,
     ) -> None:
         """Takes the network to train, and the teacher, which stays as it is.
 
@@ -35,12 +32,11 @@ class DistillationModel(Model):
           teacher: the same.
           temperature: T, above 0.
           beta: the share of the labels, above 0 and at most 1.
-          name: the model's name.
 
         Raises:
           ValueError: a number is not allowed, or the teacher has other classes.
         """
-        super().__init__({"student": student, "teacher": teacher}, name=name)
+        super().__init__({"student": student, "teacher": teacher})
         if not 0 < beta <= 1:
             raise ValueError(f"received beta {beta}; allowed: above 0 to 1")
         if student.output_shape != teacher.output_shape:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import keras
 
 from collab_ensembles import collaboration
-from collab_ensembles.models.model import Model, Tensor
+from collab_ensembles.models.model import Model
+from collab_ensembles.tensor import Tensor
 
 
 class EnsembleModel(Model):
@@ -20,7 +21,6 @@ class EnsembleModel(Model):
         collaboration_cost: collaboration.CollaborationCost | None = None,
         weight: float = 1.0,
         pairing: str = "chain",
-        name: str | None = None,
     ) -> None:
         """Puts members together.
 
@@ -30,12 +30,11 @@ class EnsembleModel(Model):
             those of `collab_ensembles.collaboration`; None for the plain ensemble.
           weight: alpha, the collaboration weight, at least 0.
           pairing: `chain` or `all`; see `collaboration.pairs`.
-          name: the model's name.
 
         Raises:
           ValueError: a single member is to collaborate, or the weight is negative.
         """
-        super().__init__(members, name=name)
+        super().__init__(members)
         if weight < 0:
             raise ValueError(f"received the collaboration weight {weight}; allowed: numbers from 0")
         if collaboration_cost is not None and len(members) < 2:

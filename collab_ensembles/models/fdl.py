@@ -10,9 +10,10 @@ import tensorflow as tf
 
 from collab_ensembles import collaboration
 from collab_ensembles.feature_difference_options import JOINT, PHASES, are_allowed
-from collab_ensembles.models.model import Model, Tensor, descend, mean_cross_entropy
+from collab_ensembles.models.model import Model, descend, mean_cross_entropy
 from collab_ensembles.networks.features import with_features
 from collab_ensembles.streams import Stream, generator
+from collab_ensembles.tensor import Tensor
 
 QUANTITIES = ("similarity_loss", "feature_difference")
 """What the statistics of several members have beside those of any ensemble: means over all pairs, in every phase."""
@@ -49,7 +50,6 @@ class FeatureDifferenceModel(Model):
         bn_updates: str = "once",
         pretraining_epochs: int = 0,
         seed: int = 0,
-        name: str | None = None,
     ) -> None:
         """Puts networks together.
 
@@ -67,12 +67,11 @@ class FeatureDifferenceModel(Model):
           pretraining_epochs: of so many epochs at the beginning, see `begin_epoch`, the phases are `cross_entropy`
             and, if chosen, `head`. With the single objective its optimizer does the former too, without k1 and k2.
           seed: of the random pairs.
-          name: the model's name.
 
         Raises:
           ValueError: phases and members do not fit, or a head has no initialiser.
         """
-        super().__init__(members, name=name, further=QUANTITIES if len(members) > 1 else ())
+        super().__init__(members, further=QUANTITIES if len(members) > 1 else ())
         _check(tuple(phases), list(members), head_initializer)
         self._phases, self._pretraining_epochs = tuple(phases), pretraining_epochs
         self._active = self._phases

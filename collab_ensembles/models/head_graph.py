@@ -3,7 +3,6 @@
 import dataclasses
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 
@@ -11,7 +10,6 @@ from collab_ensembles.layers import GradientScale
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.segments import Segment
 
-Tensor = Any
 Groups = Sequence[Sequence[int]]
 """Which heads share a segment: each head in one group; a group's first head gives it its name."""
 

@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from collab_ensembles.models.statistics import EpochStatistics
 from collab_ensembles.networks.joined import joined
-
-Tensor = Any
+from collab_ensembles.tensor import Tensor
 
 DISAGREEMENT = ("disagreement", "logit_distance")
 """What the statistics of several members have beside costs and errors: the share of examples on which two
@@ -37,15 +36,13 @@ class Model(keras.Model):
 
     head: keras.layers.Dense | None
 
-    def __init__(
-        self, members: Mapping[str, keras.Model], name: str | None = None, further: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, members: Mapping[str, keras.Model], further: Sequence[str] = ()) -> None:
         """Takes built members, and the names of further quantities that a subclass gives `_record`.
 
         Raises:
           ValueError: there are none, or one is named `ensemble`.
         """
-        super().__init__(name=name)
+        super().__init__()
         self.head = None
         if not members or "ensemble" in members:
             raise ValueError(f"received members {list(members)}; needed: at least one, none of them named 'ensemble'")

@@ -1,15 +1,13 @@
 """MultiheadModel: heads of one network that learn from the labels and from the consensus of the others."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
 
 from collab_ensembles.models.head_graph import HeadGraph
 from collab_ensembles.models.model import Model, descend, mean_cross_entropy
-
-Tensor = Any
+from collab_ensembles.tensor import Tensor
 
 
 class MultiheadModel(Model):
@@ -29,7 +27,6 @@ class MultiheadModel(Model):
         alternating: bool = False,
         target_gradient: bool = False,
         label_smoothing: float = 0.0,
-        name: str | None = None,
     ) -> None:
         """Takes built heads.
 
@@ -42,12 +39,11 @@ class MultiheadModel(Model):
             the sum of the losses (table 2).
           target_gradient: let the gradient flow into the soft labels, of which the paper does not speak.
           label_smoothing: the share of the label that is spread over all classes, from 0 to below 1.
-          name: the model's name.
 
         Raises:
           ValueError: a number is not allowed.
         """
-        super().__init__(graph.heads, name=name)
+        super().__init__(graph.heads)
         if temperature <= 0 or not 0 < beta <= 1 or not 0 <= label_smoothing < 1:
             raise ValueError(
                 f"received temperature {temperature}, beta {beta}, label smoothing {label_smoothing}; allowed: above "

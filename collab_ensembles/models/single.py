@@ -8,5 +8,5 @@ from collab_ensembles.models.model import Model
 class SingleModel(Model):
     """One member with its cross-entropy and weight decay."""
 
-    def __init__(self, member: keras.Model, name: str | None = None) -> None:
-        super().__init__({member.name: member}, name=name)
+    def __init__(self, member: keras.Model) -> None:
+        super().__init__({member.name: member})

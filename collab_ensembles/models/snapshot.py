@@ -8,7 +8,8 @@ import keras
 import tensorflow as tf
 
 from collab_ensembles import schedule
-from collab_ensembles.models.model import Model, Tensor, descend, mean_cross_entropy
+from collab_ensembles.models.model import Model, descend, mean_cross_entropy
+from collab_ensembles.tensor import Tensor
 
 
 class SnapshotModel(Model):
@@ -25,19 +26,18 @@ class SnapshotModel(Model):
     network in training, under every name: no other sees those examples.
     """
 
-    def __init__(self, members: Mapping[str, keras.Model], epochs: int, name: str | None = None) -> None:
+    def __init__(self, members: Mapping[str, keras.Model], epochs: int) -> None:
         """Puts snapshots together.
 
         Args:
           members: M networks of the same layers by name, one a cycle, in order. What any but the first begins with
             does not matter.
           epochs: E, the length of the whole training.
-          name: the model's name.
 
         Raises:
           ValueError: with cycles of ceil(E / M) epochs, some members would never be trained.
         """
-        super().__init__(members, name=name)
+        super().__init__(members)
         self._cycle_length = schedule.cycle_length(epochs, len(members))
         if self._cycle_length * (len(members) - 1) >= epochs:
             raise ValueError(

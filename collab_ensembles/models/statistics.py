@@ -1,11 +1,10 @@
 """Statistics over an epoch, as the reference code keeps them and as a plain mean."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
-Tensor = Any
+from collab_ensembles.tensor import Tensor
 
 _DECAY = 0.95
 """Of the running average: s = 0.95 s + 0.05 batch, from 0 at the start of each epoch."""

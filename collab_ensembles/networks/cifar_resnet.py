@@ -8,13 +8,10 @@ and 3 begin by halving height and width, rounded up: their shortcuts take every 
 The paper subtracts each pixel's mean over the training set; here `LayerFactory.normalize_input` takes that place.
 """
 
-from typing import Any
-
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.segments import Segment
 from collab_ensembles.networks.sizes import CifarResNetSize
-
-Tensor = Any
+from collab_ensembles.tensor import Tensor
 
 
 def segments(size: CifarResNetSize, num_classes: int) -> list[Segment]:

@@ -3,13 +3,10 @@
 A 3x3 convolution with bias to M filters and ReLU, the maximum of 2x2, and a dense layer.
 """
 
-from typing import Any
-
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.segments import Segment
 from collab_ensembles.networks.sizes import ConvNetSize
-
-Tensor = Any
+from collab_ensembles.tensor import Tensor
 
 
 def segments(size: ConvNetSize, num_classes: int) -> list[Segment]:

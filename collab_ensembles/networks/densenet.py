@@ -7,13 +7,10 @@ deviation over the training set; here `LayerFactory.normalize_input` takes that 
 has it only for training without augmentation.
 """
 
-from typing import Any
-
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.segments import Segment
 from collab_ensembles.networks.sizes import DenseNetSize
-
-Tensor = Any
+from collab_ensembles.tensor import Tensor
 
 
 def segments(size: DenseNetSize, num_classes: int) -> list[Segment]:

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from collab_ensembles.layers import BatchNormalization
+from collab_ensembles.tensor import Tensor
 
-Tensor = Any
 Initializer = Callable[..., keras.initializers.Initializer]
 """Makes an initializer from `seed`."""
 

@@ -9,16 +9,13 @@ The text names 2^B F as the width of the last layer; the code has 2^(B-1) F, sin
 end in a reduction. The code is followed.
 """
 
-from typing import Any
-
 import keras
 import numpy as np
 
 from collab_ensembles.layers import PatchConvolution
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.sizes import ResNetSize, check_image_shape
-
-Tensor = Any
+from collab_ensembles.tensor import Tensor
 
 
 def build_resnet(

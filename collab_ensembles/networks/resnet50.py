@@ -9,13 +9,10 @@ do it in the 3x3 convolution after that.
 The paper subtracts the mean pixel; here `LayerFactory.normalize_input` takes that place.
 """
 
-from typing import Any
-
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.segments import Segment
 from collab_ensembles.networks.sizes import ResNet50Size
-
-Tensor = Any
+from collab_ensembles.tensor import Tensor
 
 
 def segments(size: ResNet50Size, num_classes: int) -> list[Segment]:

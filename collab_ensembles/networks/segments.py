@@ -6,13 +6,11 @@ does not know whether it is part of the network itself or of one branch among se
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 
 from collab_ensembles.networks.layer_factory import LayerFactory
-
-Tensor = Any
+from collab_ensembles.tensor import Tensor
 
 
 @dataclasses.dataclass(frozen=True)

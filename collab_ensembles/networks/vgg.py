@@ -7,13 +7,11 @@ images of 32 x 32 is one pixel.
 """
 
 import functools
-from typing import Any
 
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.segments import Segment
 from collab_ensembles.networks.sizes import VGG16Size
-
-Tensor = Any
+from collab_ensembles.tensor import Tensor
 
 _BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """Filters and convolutions of each block."""
