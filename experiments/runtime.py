@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 
 from absl import logging
@@ -13,6 +14,8 @@ from absl import logging
 from collab_ensembles.errors import ConfigError
 
 _MOST_THREADS = 1024
+_AGAIN_SECONDS = 20.0
+"""More than a process needs to end."""
 
 
 def available_cores() -> int:
@@ -51,7 +54,10 @@ def end_with_stdin() -> None:
         with contextlib.suppress(OSError):
             while os.read(0, 1):
                 pass
-        os.kill(os.getpid(), signal.SIGTERM)
+        while True:
+            # What the signal's handler raises is lost if it comes while a finaliser runs.
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(_AGAIN_SECONDS)
 
     threading.Thread(target=watch, daemon=True).start()
 

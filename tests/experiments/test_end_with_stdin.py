@@ -75,3 +75,29 @@ def test_without_that_flag_it_does_not_care(tmp_path: pathlib.Path) -> None:
         finally:
             process.kill()
             process.stdin = None
+
+
+_LOST = """
+import signal, time
+from experiments import runtime
+
+calls = []
+
+def end(number, frame):
+    calls.append(number)
+    if len(calls) == 2:
+        raise SystemExit(7)
+
+signal.signal(signal.SIGTERM, end)
+runtime._AGAIN_SECONDS = 0.1
+runtime.end_with_stdin()
+time.sleep(30)
+"""
+
+
+def test_a_signal_that_is_lost_is_sent_again() -> None:
+    command = [sys.executable, "-c", _LOST]
+    ended = subprocess.run(
+        command, cwd=REPOSITORY, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stderr) == (7, "")
