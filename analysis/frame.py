@@ -10,12 +10,12 @@ from absl import logging
 
 from analysis import author_files, recorded_run
 from analysis.recorded_run import Run
-from analysis.unpickle import read_pickle
 from collab_ensembles import naming, run_directory
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import DataError, RunDirectoryError
 from collab_ensembles.run_directory import Status
+from collab_ensembles.unpickle import read_pickle
 
 COLUMNS = ("Model", "Method", "Weight", "Seed", "Digest", "Data")
 

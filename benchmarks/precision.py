@@ -62,8 +62,8 @@ def _train(config: RunConfig) -> None:
 
 def _errors(config: RunConfig) -> list[dict[str, object]]:
     """One row an output, errors in percent."""
-    from analysis.unpickle import read_pickle
     from collab_ensembles import run
+    from collab_ensembles.unpickle import read_pickle
 
     directory = naming.run_directory(_LOG_DIR.value, config)
     model, _ = run.restore(directory)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from absl import flags, logging
 
-from analysis.unpickle import read_pickle
 from collab_ensembles import naming, run_directory, teachers
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import RunDirectoryError
+from collab_ensembles.unpickle import read_pickle
 from experiments import command_line, runtime
 
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")

@@ -31,7 +31,7 @@ def _scalars(directory: pathlib.Path) -> dict[tuple[str, int], float]:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_scalars_equal_the_statistics(tmp_path: pathlib.Path) -> None:
-    from analysis.unpickle import read_pickle
+    from collab_ensembles.unpickle import read_pickle
 
     run.run(CONFIG, str(tmp_path), run.Options(str(tmp_path / "data"), tensorboard=True))
     scalars = _scalars(tmp_path / tensorboard.DIRECTORY)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.unpickle import Placeholder, read_pickle
 from collab_ensembles.errors import DataError
+from collab_ensembles.unpickle import Placeholder, read_pickle
 
 Read = Callable[[bytes], Any]
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.unpickle import Placeholder, read_pickle
 from collab_ensembles.errors import DataError
+from collab_ensembles.unpickle import Placeholder, read_pickle
 
 Read = Callable[[bytes], Any]
 
@@ -74,7 +74,7 @@ def _assert_plain(value: Any, seen: dict[int, Any], may_be_inner: bool) -> None:
     else:
         # The reader's own stand-ins have a test of their own below.
         kind = value if callable(value) else type(value)
-        assert type(value) in _PLAIN or (may_be_inner and kind.__module__ == "analysis.unpickle")
+        assert type(value) in _PLAIN or (may_be_inner and kind.__module__ == "collab_ensembles.unpickle")
 
 
 def _check(read: Read, content: bytes, may_be_inner: bool = True) -> bool:
