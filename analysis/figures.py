@@ -22,11 +22,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis import drawing, frame, label_noise, recorded_run, tables, weight_distributions
+from analysis import drawing, frame, label_noise, recorded_run, tables, weight_distributions, weight_figures
 from analysis import feature_difference_figures as fdl_figures
 from analysis import figure_style as style
 from analysis.drawing import Drawing
 from analysis.recorded_run import PLAIN, Run
+from analysis.weight_figures import name_of
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import ConfigError, DataError
 from experiments import command_line
@@ -65,7 +66,7 @@ def last_epochs(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axe
       DataError: the runs have no such member, or none of them collaborates.
     """
     limits = PAPER_ERRORS[in_paper(runs)] if paper_axes else None
-    _check_collaborating(runs)
+    weight_figures.check_collaborating(runs)
     values = style.series(runs, model, "TestError")
     published = published_errors(runs)
     panels: dict[Axes, dict[str, float]] = {}
@@ -113,11 +114,6 @@ def in_paper(runs: Sequence[Run]) -> str:
     if label not in PAPER_ERRORS:
         raise ConfigError(f"the paper has axes for {', '.join(PAPER_ERRORS)}, not for {label}; leave --paper_axes out")
     return label
-
-
-def _check_collaborating(runs: Sequence[Run]) -> None:
-    if all(run.method == PLAIN for run in runs):
-        raise DataError("no run has a collaboration method; train some with experiments.sweep --grid=noel")
 
 
 def _plain_endings(
@@ -174,7 +170,7 @@ def training(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axes: 
         finals = {}
         for data, name, dash in (("Test", "test", "-"), ("Train", "training", "--")):
             for (method, weight), rows in style.series(pair, model, f"{data}{quantity}").items():
-                label = f"{_name(method, weight)}: {name}"
+                label = f"{name_of(method, weight)}: {name}"
                 look: dict[str, Any] = {"color": style.colour(method, weight), "linestyle": dash, "linewidth": 1.8}
                 style.draw(panel, rows, label=label, **look)
                 finals[label] = float(rows.mean(axis=0)[-1])
@@ -182,7 +178,7 @@ def training(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axes: 
         style.epoch_axis(panel, f"{quantity.lower()}{unit}")
         style.legend_below(panel)
         style.set_limits({panel: finals}, limit or style.robust_limits(style.drawn([panel])), may_grow=limit is None)
-    axes[0].figure.suptitle(style.title(pair, f"plain ensemble and {_name(*COMPARED)}"))
+    axes[0].figure.suptitle(style.title(pair, f"plain ensemble and {name_of(*COMPARED)}"))
     return axes
 
 
@@ -190,89 +186,10 @@ def _pair(runs: Sequence[Run]) -> list[Run]:
     method, weight = COMPARED
     plain = [run for run in runs if run.method == PLAIN]
     compared = [run for run in runs if run.method == method and math.isclose(run.config.weight, weight)]
-    for group, name in ((plain, "the plain ensemble"), (compared, _name(method, weight))):
+    for group, name in ((plain, "the plain ensemble"), (compared, name_of(method, weight))):
         if not group:
             raise DataError(f"no run of {name}; train it with experiments.sweep --grid=noel")
     return [*plain, *compared]
-
-
-def _name(method: str, weight: float) -> str:
-    return "plain" if method == PLAIN else f"{method}, {style.ALPHA} = {weight:g}"
-
-
-def alpha(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
-    """Final test error of every output as the weight varies; the plain ensemble as horizontal lines.
-
-    Bars and bands are intervals over seeds. The points of one weight stand a little apart, so that
-    their bars do not hide each other. A weight of 0 has no place on the logarithmic axis.
-
-    Args:
-      runs: of one data set in one setting.
-      axes: three panels, for CE, L2 and L1.
-
-    Returns:
-      The axes.
-
-    Raises:
-      DataError: no run collaborates.
-    """
-    _check_collaborating(runs)
-    panels: dict[Axes, dict[str, float]] = {panel: {} for panel in axes}
-    outputs = list(runs[0].statistics)
-    finals = {output: _finals(runs, output) for output in outputs}
-    for panel, method in zip(axes, style.METHODS, strict=True):
-        for index, output in enumerate(outputs):
-            points = {weight: row for (name, weight), row in finals[output].items() if name == method and weight > 0}
-            look = style.output_look(method, outputs, output) | {"marker": style.MARKERS[index % len(style.MARKERS)]}
-            style.draw_bars(panel, points, shift=1.1 ** (index - (len(outputs) - 1) / 2), label=output, **look)
-            panels[panel] |= {
-                f"{style.ALPHA} = {weight:g} {output}": float(row.mean()) for weight, row in points.items()
-            }
-        for output in outputs:
-            for row in (row for (name, _), row in finals[output].items() if name == PLAIN):
-                style.draw_level(panel, row, label=f"plain {output}", **style.output_look(PLAIN, outputs, output))
-                panels[panel][f"plain {output}"] = float(row.mean())
-        panel.set(title=method, ylabel="final test error in %")
-        style.weight_axis(panel, [run.config.weight for run in runs if run.method != PLAIN])
-        style.legend_below(panel)
-    style.set_limits(panels, style.robust_limits(style.drawn(axes)))
-    axes[0].figure.suptitle(style.title(runs, f"final test error after {runs[0].config.epochs} epochs"))
-    return axes
-
-
-def _finals(runs: Sequence[Run], output: str) -> dict[tuple[str, float], np.ndarray]:
-    return {key: rows[:, -1] for key, rows in style.series(runs, output, "TestError").items()}
-
-
-def disagreement(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
-    """How differently the members answer, over the epochs: a line for each method and weight.
-
-    Args:
-      runs: of one data set in one setting, of ensembles of two members or more.
-      axes: two panels: the share of test images on which two members answer differently, in percent,
-        and the Euclidean distance of their logits; means over all pairs of members.
-
-    Returns:
-      The axes.
-
-    Raises:
-      DataError: the runs did not record it, as older ones and the author's did not.
-    """
-    left, right = axes
-    quantities = (("Disagreement", "different answers in % of test images"), ("LogitDistance", "distance of logits"))
-    for panel, (data, label) in zip(axes, quantities, strict=True):
-        values = style.series(runs, "Ens", data)
-        for (method, weight), rows in values.items():
-            # Thirteen bands lie over each other.
-            style.draw(panel, rows, opacity=0.05, label=_name(method, weight), **style.look(method, weight))
-        style.epoch_axis(panel, label)
-        finals = {_name(*key): float(rows.mean(axis=0)[-1]) for key, rows in values.items()}
-        style.set_limits({panel: finals}, style.robust_limits(style.drawn([panel])))
-    left.set_title("answers")
-    right.set_title("logits")
-    left.figure.legend(handles=left.get_lines(), loc="outside right center", frameon=False, fontsize=9)
-    left.figure.suptitle(style.title(runs, "disagreement of the members"))
-    return axes
 
 
 def drawings(runs: Sequence[Run], paper_axes: bool = False) -> Iterator[Drawing]:
@@ -294,12 +211,14 @@ def drawings(runs: Sequence[Run], paper_axes: bool = False) -> Iterator[Drawing]
             f"a{number}{end(f'_{model.lower()}')}", caption, functools.partial(drawing.figure, draw, 3, (11.5, 4.9))
         )
     number = "" if place is None else str(1 + place)
-    caption = f"{_numbered('B', number)}The plain ensemble and {_name(*COMPARED)} over all epochs."
+    caption = f"{_numbered('B', number)}The plain ensemble and {name_of(*COMPARED)} over all epochs."
     yield Drawing(f"b{number}{end('')}", caption, functools.partial(_training_figure, runs, paper_axes))
-    weights = functools.partial(drawing.figure, functools.partial(alpha, runs), 3, (11.5, 4.9))
-    yield Drawing(f"alpha{end('')}", "Final test error as the weight of the collaboration cost varies.", weights)
-    differences = functools.partial(drawing.figure, functools.partial(disagreement, runs), 2, (11.5, 4.6))
-    yield Drawing(f"disagreement{end('')}", "How differently the members answer.", differences)
+    caption = "Final test error as the weight of the collaboration cost varies."
+    weights = functools.partial(weight_figures.alpha, runs)
+    yield Drawing(f"alpha{end('')}", caption, functools.partial(drawing.figure, weights, 3, (11.5, 4.9)))
+    answers = functools.partial(weight_figures.disagreement, runs)
+    drawn = functools.partial(drawing.figure, answers, 2, (11.5, 4.6))
+    yield Drawing(f"disagreement{end('')}", "How differently the members answer.", drawn)
 
 
 def all_figures(runs: Sequence[Run]) -> Iterator[tuple[Figure, str]]:
