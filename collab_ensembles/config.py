@@ -13,7 +13,7 @@ from collab_ensembles.errors import ConfigError
 from collab_ensembles.feature_difference_options import FeatureDifferenceOptions
 from collab_ensembles.fields import check_effects, check_number, check_whole, field_types, option, typed
 from collab_ensembles.multihead_options import MultiheadOptions
-from collab_ensembles.networks.sizes import FORMS, ResNetSize, parse_network
+from collab_ensembles.networks.sizes import FORMS, ResNetSize, check_image_shape, parse_network
 
 FORMAT_VERSION = 1
 """Raised whenever a default changes, or the meaning of a field: old digests then stand for other runs."""
@@ -206,14 +206,9 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
         Raises:
           ConfigError: the images cannot be halved often enough, or a batch exceeds the examples.
         """
-        height, width, _ = description.image_shape
         for member in self.members:
-            size = parse_network(member)
-            if height % size.image_divisor or width % size.image_divisor:
-                raise ConfigError(
-                    f"member {member} takes images whose height and width are multiples of {size.image_divisor}; those "
-                    f"of {self.dataset} are {height} x {width}; choose a network that halves them less often"
-                )
+            divisor = parse_network(member).image_divisor
+            check_image_shape(f"member {member} on {self.dataset}", divisor, description.image_shape)
         examples = min(description.num_train, self.train_limit or description.num_train)
         if self.batch_size > examples:
             raise ConfigError(

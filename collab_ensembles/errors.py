@@ -7,11 +7,19 @@ def one_line(error: BaseException) -> str:
 
 
 class CollabError(Exception):
-    """A failure that a person can act on: the message says what was received and what to do."""
+    """A failure that a person can act on: the message says what was received and what to do.
+
+    Attributes:
+      exit_status: of a command that ends with it.
+    """
+
+    exit_status = 1
 
 
 class ConfigError(CollabError, ValueError):
     """A setting that cannot be run; found before any work starts."""
+
+    exit_status = 2
 
 
 class DataError(CollabError):
@@ -20,6 +28,12 @@ class DataError(CollabError):
 
 class RunDirectoryError(CollabError):
     """A run directory that cannot be used as it is."""
+
+
+class OtherDataError(RunDirectoryError):
+    """Data that are not those that a run began with; `experiments.node_run` tells it by the exit status."""
+
+    exit_status = 65
 
 
 class DivergenceError(CollabError):

@@ -26,7 +26,7 @@ from collab_ensembles.build import build_model, compile_for_training, learning_r
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import Dataset, catalogue
 from collab_ensembles.datasets.catalogue import Description
-from collab_ensembles.errors import DivergenceError, RunDirectoryError, one_line
+from collab_ensembles.errors import DivergenceError, OtherDataError, RunDirectoryError, one_line
 from collab_ensembles.label_noise import LabelNoise
 from collab_ensembles.logger import Logger, Record
 from collab_ensembles.models import Model
@@ -104,11 +104,11 @@ def _begun(directory: str) -> Status:
 
 
 def _check_same_data(directory: str, earlier: DataFacts | None, now: DataFacts) -> None:
-    """Raises RunDirectoryError if epochs on other data are kept there, whose weights would be trained on these."""
+    """Raises OtherDataError if epochs on other data are kept there, whose weights would be trained on these."""
     if earlier is None or earlier.digest in ("", now.digest):
         return
     if checkpoint_file.saved_epochs(os.path.join(directory, checkpoint_file.DIRECTORY)):
-        raise RunDirectoryError(
+        raise OtherDataError(
             f"{directory}: received data of the digest {now.digest[:8]}, and the run began with {earlier.digest[:8]}; "
             "give the --data_dir that it began with, or remove the directory to train it on these from the start"
         )

@@ -79,7 +79,7 @@ def _guarded(main: Main, arguments: list[str]) -> int:
         if _DEBUG.value:
             raise
         _say_error(error)
-        return 2 if isinstance(error, ConfigError) else 1
+        return error.exit_status if isinstance(error, CollabError) else 1
 
 
 def _say_error(error: Exception) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypedDict
 
 from collab_ensembles import files, run_directory
-from collab_ensembles.errors import CollabError, RunDirectoryError
+from collab_ensembles.errors import CollabError, OtherDataError, RunDirectoryError
 from experiments import returned_files
 from experiments.executors import LocalExecutor, Task
 
@@ -79,7 +79,8 @@ def compute(order: Order, node: str, report: Report) -> Outcome:
       report: called with state, epochs, errors and times of the run whenever they have changed.
 
     Raises:
-      NodeError: the data cannot be had here, or there is no place to work.
+      NodeError: the data cannot be had here, or are not those that the run began with elsewhere, or there is no place
+        to work.
       RunDirectoryError: another process computes this run in the shared directory.
     """
     with _workplace(order) as workplace:
@@ -92,6 +93,8 @@ def compute(order: Order, node: str, report: Report) -> Outcome:
         printed_before = returned_files.printed(directory)
         LocalExecutor(1).compute([task], _reporter(directory, report))
         assert task.exit_status is not None
+        if task.exit_status == OtherDataError.exit_status:
+            raise NodeError(task.last_words().removeprefix("error: "))
         content = returned_files.collect(directory, printed_before)
         return Outcome(
             node=node,

@@ -14,8 +14,8 @@ from absl import logging
 from collab_ensembles.errors import ConfigError
 
 _MOST_THREADS = 1024
-_AGAIN_SECONDS = 20.0
-"""More than a process needs to end."""
+_AGAIN_SECONDS = 5.0
+"""A process needs less to end, and the next sweep waits for longer than two of these, see `run._LOCK_PATIENCE`."""
 
 
 def available_cores() -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from collab_ensembles import checkpoint_file, datasets, run, run_directory, teachers
 from collab_ensembles.config import RunConfig
-from collab_ensembles.errors import DataError, RunDirectoryError
+from collab_ensembles.errors import DataError, OtherDataError
 from collab_ensembles.run_directory import Status
 
 _CONFIG = RunConfig(members=("B1R1F2",), train_limit=64, batch_size=32, epochs=2)
@@ -45,7 +45,7 @@ def test_other_data_than_it_began_with_are_refused(
 ) -> None:
     with monkeypatch.context() as patch:
         _change_data(patch)
-        with pytest.raises(RunDirectoryError, match=r"received data .* digest \w{8}, .* began with \w{8};"):
+        with pytest.raises(OtherDataError, match=r"received data .* digest \w{8}, .* began with \w{8};"):
             _go_on(tmp_path)
     refused = _status(tmp_path)
     assert refused.state == "failed"

@@ -142,7 +142,8 @@ def check_image_shape(network: object, divisor: int, image_shape: tuple[int, int
     height, width, _ = image_shape
     if height % divisor or width % divisor:
         raise ConfigError(
-            f"the height and width of images for {network} must be multiples of {divisor}; received {height} x {width}"
+            f"images for {network} need a height and width that are multiples of {divisor}; received {height} x "
+            f"{width}; choose a network that halves them less often"
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from collab_ensembles import run_directory
-from collab_ensembles.errors import RunDirectoryError
+from collab_ensembles.errors import OtherDataError, RunDirectoryError
 from experiments import node_run
 from experiments.node_run import NodeError, Order
 
@@ -73,6 +73,11 @@ def test_a_run_that_fails_is_no_fault_of_the_node(tmp_path: pathlib.Path) -> Non
     outcome = node_run.compute(_order(tmp_path, exit_status=3), "node", lambda status: None)
     assert (outcome["exit_status"], outcome["unfit"], outcome["error"]) == (3, False, "")
     assert outcome["files"]["output.log"] == b"printed\n"
+
+
+def test_other_data_than_a_run_began_with_are_the_fault_of_the_node(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(NodeError, match=r"^printed$"):
+        node_run.compute(_order(tmp_path, exit_status=OtherDataError.exit_status), "node", lambda status: None)
 
 
 def test_data_that_cannot_be_had_are_the_fault_of_the_node(tmp_path: pathlib.Path, base: pathlib.Path) -> None:

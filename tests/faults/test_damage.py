@@ -93,7 +93,9 @@ def test_the_disk_is_full(scene: Scene, log_dir: pathlib.Path, thorough: bool, s
         survived("disk full")
 
 
-def test_the_log_directory_is_read_only(scene: Scene, log_dir: pathlib.Path, survived: Survived) -> None:
+def test_the_log_directory_is_read_only(
+    scene: Scene, log_dir: pathlib.Path, thorough: bool, survived: Survived
+) -> None:
     log_dir.mkdir()
     log_dir.chmod(0o555)
 
@@ -106,4 +108,7 @@ def test_the_log_directory_is_read_only(scene: Scene, log_dir: pathlib.Path, sur
     assert errors.startswith(f"error: cannot write {log_dir}/lock: Permission denied; make room or permit writing")
     assert errors.count("\n") == 1
     assert list(log_dir.iterdir()) == []
+    if thorough:
+        log_dir.chmod(0o755)
+        scene.assert_recovers(log_dir)
     survived("log directory read-only")

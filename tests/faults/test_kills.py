@@ -31,7 +31,8 @@ def test_kill_9_at_random_moments(scene: Scene, log_dir: pathlib.Path, thorough:
 
 
 def test_trainings_end_when_their_sweep_is_killed(scene: Scene, log_dir: pathlib.Path, survived: Survived) -> None:
-    process = scene.start(log_dir)
+    # So many epochs that the trainings do not come to their end by themselves.
+    process = scene.start(log_dir, "--epochs=10000")
     wait_until(lambda: checkpoints(log_dir), "the first checkpoint")
     kill_sweep(process, log_dir, with_trainings=False)
     wait_until(lambda: not trainings(log_dir), "the end of the trainings", _END_SECONDS)
@@ -93,8 +94,10 @@ def test_a_second_sweep_is_refused_and_harms_nothing(scene: Scene, log_dir: path
     wait_until(lambda: trainings(log_dir), "a training")
     # The first one cannot come to its end before the second one has begun.
     process.send_signal(signal.SIGSTOP)
-    status, output, errors = scene.sweep(log_dir)
-    process.send_signal(signal.SIGCONT)
+    try:
+        status, output, errors = scene.sweep(log_dir)
+    finally:
+        process.send_signal(signal.SIGCONT)
     assert (status, output) == (1, "")
     assert errors == (
         f"error: {log_dir}: another process is running a sweep there; wait for it, or give another --log_dir\n"
