@@ -1,15 +1,21 @@
-"""Bootstrap intervals of means over seeds."""
+"""Bootstrap intervals of means over seeds.
+
+They are percentile intervals, expanded for small samples as Hesterberg has it ("What teachers should know about the
+bootstrap", The American Statistician 69, 2015): plain ones are too narrow by a tenth for 6 seeds, since resamples vary
+less than samples, and since they are normal ones where Student's t has heavier tails.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import stats
 
 LEVEL = 0.95
 _RESAMPLES = 10_000
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """The 95 % percentile-bootstrap interval of the mean, or None for fewer than two values.
+    """The 95 % bootstrap interval of the mean, or None for fewer than two values.
 
     Resampling is seeded: the same values have the same interval.
     """
@@ -21,7 +27,7 @@ def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """The interval of each column.
 
     The resamples are drawn once for all of them, and their means are products of a matrix, since
-    `scipy.stats.bootstrap`, with the same draws and so the same intervals, takes five times as long.
+    `scipy.stats.bootstrap` takes five times as long.
 
     Args:
       values: [seeds, columns].
@@ -34,7 +40,12 @@ def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         return None
     drawn = np.random.default_rng(0).integers(0, seeds, (_RESAMPLES, seeds))
     shares = np.stack([(drawn == seed).mean(axis=1) for seed in range(seeds)], axis=1)
-    tail = (1 - LEVEL) / 2
+    tail = _tail(seeds)
     # Column by column: for long runs all means at once would not fit in memory.
     ends = np.array([np.quantile(shares @ column, (tail, 1 - tail)) for column in values.T])
     return ends[:, 0], ends[:, 1]
+
+
+def _tail(seeds: int) -> float:
+    """Which share of the resamples' means lies beyond either end."""
+    return float(stats.norm.cdf(-np.sqrt(seeds / (seeds - 1)) * stats.t.ppf((1 + LEVEL) / 2, seeds - 1)))

@@ -1,0 +1,49 @@
+"""What one seed of a grid gave, as claims look at it."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from analysis.recorded_run import PLAIN
+
+PLAIN_SETTING = (PLAIN, 1.0)
+NOISE = 1e-5
+"""What counts as 0: errors are counts in single precision, so that what is equal differs by up to a millionth point."""
+
+Setting = tuple[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """What one seed gave.
+
+    Attributes:
+      errors: final test errors in percent by method and weight, then by ST, M and Ens.
+      curves: the statistics over the epochs likewise; empty where only final values are known.
+      choosing: what the seeds gave on which the best of several settings is chosen; empty: this one.
+    """
+
+    errors: Mapping[Setting, Mapping[str, float]]
+    curves: Mapping[Setting, Mapping[str, pd.DataFrame]] = dataclasses.field(default_factory=dict)
+    choosing: tuple["Grid", ...] = ()
+
+    def gain(self, setting: Setting, *models: str) -> float:
+        """By how much collaboration lowers the error of a model, or the mean error of several."""
+        return float(np.mean([self.errors[PLAIN_SETTING][model] - self.errors[setting][model] for model in models]))
+
+    def best_gain(self, settings: Iterable[Setting], *groups: tuple[str, ...]) -> float:
+        """The gain, on this seed, of that setting and group of models that gains most on the seeds for choosing.
+
+        Of several that gain equally there, the mean.
+        """
+
+        def chosen_by(choice: tuple[Setting, tuple[str, ...]]) -> float:
+            setting, models = choice
+            return float(np.mean([grid.gain(setting, *models) for grid in self.choosing or (self,)]))
+
+        scores = {choice: chosen_by(choice) for choice in itertools.product(settings, groups)}
+        best = [choice for choice, score in scores.items() if score > max(scores.values()) - NOISE]
+        return float(np.mean([self.gain(setting, *models) for setting, models in best]))
