@@ -30,7 +30,9 @@ _BEST_NOTE = (
     "Of each run and output the lowest error of any epoch. Here the test set itself chooses the epoch, which is "
     "flattering: compare methods by the last epoch."
 )
-_INTERVAL_NOTE = "In brackets: 95 % bootstrap interval of the mean over seeds; of two to four seeds it is hardly less than their range."
+_INTERVAL_NOTE = (
+    "In brackets: 95 % bootstrap interval of the mean over seeds; of two to four seeds it is nearly their range."
+)
 
 
 @dataclasses.dataclass(frozen=True)
