@@ -12,12 +12,12 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from absl import flags
 
+from benchmarks.batch_statistics import take_statistics_anew
 from collab_ensembles import files, naming
 from collab_ensembles.config import RunConfig
 from experiments import command_line, config_flags, runtime
@@ -70,7 +70,7 @@ def _errors(config: RunConfig) -> list[dict[str, object]]:
     data = run.load_data(config, _DATA_DIR.value)
     rng = np.random.default_rng(0)
     batches = [np.sort(rng.choice(len(data.train_labels), 500, replace=False)) for _ in range(_FRESH_BATCHES)]
-    _take_statistics_anew(model, [data.train_images[rows] for rows in batches])
+    take_statistics_anew(model, [data.train_images[rows] for rows in batches])
     fresh = run.evaluate(model, data.test_images, data.test_labels)
     rows = []
     for output, stem in naming.statistics_names(config).items():
@@ -92,16 +92,6 @@ def _errors(config: RunConfig) -> list[dict[str, object]]:
                 }
             )
     return rows
-
-
-def _take_statistics_anew(model: Any, batches: list[np.ndarray]) -> None:
-    """Replaces the moving averages of batch normalisation by plain means over these batches."""
-    for member in model.members.values():
-        layers = [layer for layer in member.layers if hasattr(layer, "moving_mean")]
-        for count, images in enumerate(batches):
-            for layer in layers:
-                layer.momentum = count / (count + 1)
-            member(images.astype(np.float32), training=True)
 
 
 def _table(rows: pd.DataFrame) -> str:

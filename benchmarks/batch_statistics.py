@@ -1,0 +1,99 @@
+"""Test errors of finished runs with batch-norm statistics taken anew, beside those with moving averages.
+
+Moving averages lag behind weights that still move fast. How much of a test error is that lag? Twenty thousand training
+images go through the networks as they are at the end, and the plain means of their statistics replace the averages.
+
+Example:
+  python -m benchmarks.batch_statistics --log_dir=runs/mnist-grid --out=benchmarks/results/batch_statistics.md
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from absl import flags
+
+from collab_ensembles import files, naming, run_directory
+from collab_ensembles.errors import DataError
+from experiments import command_line, runtime
+
+_BATCHES, _BATCH_SIZE = 40, 500
+
+
+def main(arguments: list[str]) -> None:
+    """Evaluates all finished runs of a log directory, prints the table and writes it."""
+    command_line.no_arguments(arguments)
+    log_dir = flags.FLAGS.log_dir
+    directories = [each for each in run_directory.find(log_dir) if run_directory.read_status(each).state == "done"]
+    if not directories:
+        raise DataError(f"{log_dir}: holds no finished run; train some with experiments.sweep")
+    runtime.start_tensorflow(flags.FLAGS.threads)
+    rows = []
+    for directory in directories:
+        rows += compare(directory, flags.FLAGS.data_dir)
+        print(f"{directory}: done", flush=True)
+    text = _table(pd.DataFrame(rows))
+    files.make_directory(os.path.dirname(os.path.abspath(flags.FLAGS.out)))
+    files.write_bytes(flags.FLAGS.out, text.encode())
+    print(text)
+
+
+def compare(directory: str, data_dir: str | None) -> list[dict[str, Any]]:
+    """One row an output of a run: its test error in percent as recorded, and with statistics taken anew."""
+    from collab_ensembles import run
+
+    config = run_directory.read_config(directory)
+    model, status = run.restore(directory)
+    data = run.load_data(config, data_dir)
+    rng = np.random.default_rng(0)
+    size = min(_BATCH_SIZE, len(data.train_labels))
+    batches = [np.sort(rng.choice(len(data.train_labels), size, replace=False)) for _ in range(_BATCHES)]
+    take_statistics_anew(model, [data.train_images[rows] for rows in batches])
+    fresh = run.evaluate(model, data.test_images, data.test_labels)
+    return [
+        {
+            "run": naming.describe(config),
+            "output": output,
+            "moving averages": 100 * status.test_errors[output],
+            "taken anew": 100 * fresh[f"{output}_error"],
+        }
+        for output in model.statistics_names
+    ]
+
+
+def take_statistics_anew(model: Any, batches: Sequence[np.ndarray]) -> None:
+    """Replaces the moving averages of batch normalisation by plain means over these batches of images."""
+    for member in model.members.values():
+        layers = [layer for layer in member.layers if hasattr(layer, "moving_mean")]
+        for count, images in enumerate(batches):
+            for layer in layers:
+                layer.momentum = count / (count + 1)
+            member(images.astype(np.float32), training=True)
+
+
+def _table(rows: pd.DataFrame) -> str:
+    rows = rows.assign(difference=rows["taken anew"] - rows["moving averages"])
+    lines = [
+        f"Test error in percent at the end of training, with moving averages, and with statistics of "
+        f"{_BATCHES} x {_BATCH_SIZE} training images in their place.",
+        "",
+        "| run | output | moving averages | taken anew | difference |",
+        "|---|---|---:|---:|---:|",
+    ]
+    for row in rows.to_dict("records"):
+        errors = f"{row['moving averages']:.2f} | {row['taken anew']:.2f} | {row['difference']:+.2f}"
+        lines.append(f"| {row['run']} | {row['output']} | {errors} |")
+    for output, group in rows.groupby("output", sort=False):
+        errors = " | ".join(f"{group[name].mean():.2f}" for name in ("moving averages", "taken anew"))
+        lines.append(f"| mean of {len(group)} runs | {output} | {errors} | {group['difference'].mean():+.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
+    flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+    flags.DEFINE_integer("threads", None, "threads of TensorFlow; default: as many as cores")
+    flags.DEFINE_string("out", "benchmarks/results/batch_statistics.md", "where the table goes")
+    command_line.launch(main)
