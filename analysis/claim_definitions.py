@@ -10,8 +10,9 @@ too low and the largest too high.
 """
 
 import dataclasses
+import functools
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from scipy import stats
@@ -64,8 +65,8 @@ def _compare_members(grid: Grid, settings: Iterable[Setting]) -> tuple[int, int,
     return better, worse, {f"of {len(gains)} collaborating members better": better, "worse": worse}
 
 
-def _most_improve(grid: Grid) -> tuple[Numbers, Numbers]:
-    better, worse, numbers = _compare_members(grid, _settings(_METHODS, _WEIGHTS))
+def _more_improve_than_not(grid: Grid, weights: Sequence[float]) -> tuple[Numbers, Numbers]:
+    better, worse, numbers = _compare_members(grid, _settings(_METHODS, weights))
     return {"better less worse": better - worse}, numbers
 
 
@@ -74,11 +75,15 @@ def _at_least_two_improve(grid: Grid) -> tuple[Numbers, Numbers]:
     return {"better less 1.5": better - 1.5}, numbers
 
 
-def _thin_approximates_medium(grid: Grid) -> tuple[Numbers, Numbers]:
-    thin, medium = grid.errors[PLAIN_SETTING]["ST"], grid.errors[PLAIN_SETTING]["M"]
-    best = thin - grid.best_gain(_settings(_METHODS, _WEIGHTS), ("ST",))
-    margins = {"best ST below the middle": (thin + medium) / 2 - best, "plain ST less plain M": thin - medium}
-    return margins, {"plain ST": thin, "plain M": medium, "best collaborating ST": best}
+def _approximates(grid: Grid, member: str, goal: str) -> tuple[Numbers, Numbers]:
+    plain = grid.errors[PLAIN_SETTING]
+    best = plain[member] - grid.best_gain(_settings(_METHODS, _WEIGHTS), (member,))
+    margins = {
+        f"best {member} below the middle": (plain[member] + plain[goal]) / 2 - best,
+        f"plain {member} less plain {goal}": plain[member] - plain[goal],
+    }
+    numbers = {f"plain {model}": plain[model] for model in (member, goal)}
+    return margins, numbers | {f"best collaborating {member}": best}
 
 
 def _ensemble_beats_members(grid: Grid) -> tuple[Numbers, Numbers]:
@@ -87,21 +92,9 @@ def _ensemble_beats_members(grid: Grid) -> tuple[Numbers, Numbers]:
     return margins, {f"plain {model}": errors[model] for model in errors}
 
 
-def _medium_approximates_ensemble(grid: Grid) -> tuple[Numbers, Numbers]:
-    medium, ensemble = grid.errors[PLAIN_SETTING]["M"], grid.errors[PLAIN_SETTING]["Ens"]
-    best = medium - grid.best_gain(_settings(_METHODS, _WEIGHTS), ("M",))
-    margins = {"best M below the middle": (medium + ensemble) / 2 - best, "plain M less plain Ens": medium - ensemble}
-    return margins, {"plain M": medium, "plain Ens": ensemble, "best collaborating M": best}
-
-
 def _every_method_improves(grid: Grid) -> tuple[Numbers, Numbers]:
     gains = {method: grid.best_gain(_settings([method], _SMALLER), ("ST",), ("M",)) for method in _METHODS}
     return gains, {f"plain {member}": grid.errors[PLAIN_SETTING][member] for member in _MEMBERS}
-
-
-def _tiny_weights_improve(grid: Grid) -> tuple[Numbers, Numbers]:
-    better, worse, numbers = _compare_members(grid, _settings(_METHODS, [0.0001]))
-    return {"better less worse": better - worse}, numbers
 
 
 def _cross_entropy_likes_one(grid: Grid) -> tuple[Numbers, Numbers]:
@@ -190,7 +183,7 @@ CLAIMS = (
         "Collaborating models usually outperform those trained apart",
         "of the 24 collaborating members more have a lower final test error than their plain counterpart than have a "
         "higher one",
-        _most_improve,
+        functools.partial(_more_improve_than_not, weights=_WEIGHTS),
     ),
     Claim(
         "6.1 (1b)",
@@ -202,7 +195,7 @@ CLAIMS = (
         "6.1 (2)",
         "A collaborating ST can approximate a plain M",
         "plain M lies below plain ST, and the best collaborating ST below the middle between the two",
-        _thin_approximates_medium,
+        functools.partial(_approximates, member="ST", goal="M"),
         chooses=True,
     ),
     Claim(
@@ -215,7 +208,7 @@ CLAIMS = (
         "6.1 (3b)",
         "A collaborating M closely approximates the plain ensemble",
         "plain Ens lies below plain M, and the best collaborating M below the middle between the two",
-        _medium_approximates_ensemble,
+        functools.partial(_approximates, member="M", goal="Ens"),
         chooses=True,
     ),
     Claim(
@@ -229,7 +222,7 @@ CLAIMS = (
         "6.1 (4b)",
         "Even very small weights often help",
         "with weight 0.0001 more members have a lower error than their plain counterpart than have a higher one",
-        _tiny_weights_improve,
+        functools.partial(_more_improve_than_not, weights=[0.0001]),
     ),
     Claim(
         "6.1 (5a)",

@@ -45,5 +45,6 @@ class Grid:
             return float(np.mean([grid.gain(setting, *models) for grid in self.choosing or (self,)]))
 
         scores = {choice: chosen_by(choice) for choice in itertools.product(settings, groups)}
-        best = [choice for choice, score in scores.items() if score > max(scores.values()) - NOISE]
+        most = max(scores.values())
+        best = [choice for choice, score in scores.items() if score > most - NOISE]
         return float(np.mean([self.gain(setting, *models) for setting, models in best]))
