@@ -101,13 +101,16 @@ def judge(claim: Claim, grids: Sequence[Grid]) -> Finding:
     complete = [grid for grid in grids if _has_all(claim, grid)]
     if not complete:
         return Finding(claim, UNDECIDED, {}, {}, 0)
-    if claim.chooses and len(complete) > 1:
+    alone = len(complete) == 1
+    if claim.chooses and not alone:
         choosing = tuple(complete[::2])
         complete = [dataclasses.replace(grid, choosing=choosing) for grid in complete[1::2]]
     outcomes = [claim.margins(grid) for grid in complete]
     margins = {name: _margin([margins[name] for margins, _ in outcomes]) for name in outcomes[0][0]}
     numbers = {name: _mean([each[name] for _, each in outcomes]) for name in outcomes[0][1]}
-    return Finding(claim, _verdict(list(margins.values()), len(outcomes)), margins, numbers, len(outcomes))
+    enough = alone or len(outcomes) >= LEAST_SEEDS
+    verdict = _verdict(list(margins.values())) if enough else UNDECIDED
+    return Finding(claim, verdict, margins, numbers, len(outcomes))
 
 
 def _has_all(claim: Claim, grid: Grid) -> bool:
@@ -118,9 +121,7 @@ def _has_all(claim: Claim, grid: Grid) -> bool:
     return True
 
 
-def _verdict(margins: Sequence[Margin], seeds: int) -> str:
-    if 1 < seeds < LEAST_SEEDS:
-        return UNDECIDED
+def _verdict(margins: Sequence[Margin]) -> str:
     ends = [margin.interval or (margin.mean, margin.mean) for margin in margins]
     if all(low > 0 for low, _ in ends):
         return HOLDS

@@ -161,6 +161,15 @@ def test_two_to_seven_seeds_are_too_few_even_if_all_agree(seeds: int, verdict: s
     assert claims.judge(_BY_NAME["L2 (2)"], _noisy(lambda seed: 0.1 + 0.01 * seed)[:seeds]).verdict == verdict
 
 
+@pytest.mark.parametrize("seeds", [2, 3, 15])
+def test_one_half_for_judging_has_to_be_large_enough_by_itself(seeds: int) -> None:
+    """Of two or three seeds one judges: that is not the same as there being one."""
+    better = _grid({("L1", 0.1): (2.4, 9, 9)})
+    assert claims.judge(_BY_NAME["6.1 (2)"], [better]).verdict == claims.HOLDS
+    assert claims.judge(_BY_NAME["6.1 (2)"], [better] * seeds).verdict == claims.UNDECIDED
+    assert claims.judge(_BY_NAME["6.1 (2)"], [better] * 16).verdict == claims.HOLDS
+
+
 def test_each_of_several_margins_counts() -> None:
     """Ens lies below M for all seeds, and on average as far above ST as below."""
     grids = [_grid({("Single", 1.0): (1.4 + 0.2 * (seed % 2), 2.0, 1.5)}) for seed in range(8)]
