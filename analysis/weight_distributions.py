@@ -10,7 +10,6 @@ import contextlib
 import functools
 import math
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import matplotlib
@@ -32,7 +31,6 @@ from experiments import command_line
 Kernels = Mapping[str, np.ndarray]
 """The kernels of convolutions and dense layers by name, from the input on."""
 
-_HEAD = re.compile(r"head\d+_")
 _FEWEST_BINS, _MOST_BINS = 21, 121
 _INCHES_A_LAYER, _MOST_INCHES = 0.26, 22.0
 
@@ -62,7 +60,7 @@ def _kernels(path: str, member: str) -> dict[str, np.ndarray]:
         owner, _, rest = key.partition("/")
         layer, _, variable = rest.rpartition("/")
         if owner == member and variable == "kernel":
-            kernels[_HEAD.sub("", layer, count=1)] = values.astype(np.float64)
+            kernels[naming.target_layer(layer)] = values.astype(np.float64)
     if not kernels:
         raise RunDirectoryError(f"{path}: has no kernel of {member}")
     return kernels

@@ -1,8 +1,9 @@
-"""Names of files and run directories, as the reference code forms them."""
+"""Names of files and run directories, as the reference code forms them, and of outputs and layers."""
 
 import dataclasses
 import math
 import os
+import re
 
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
@@ -102,3 +103,8 @@ def statistics_names(config: RunConfig) -> dict[str, str]:
     if len(names) > 1:
         names["ensemble"] = f"{stem}_Ensemble"
     return names
+
+
+def target_layer(name: str) -> str:
+    """The name that a head's layer, such as `head1_block2_convolution1`, has in the target network."""
+    return re.sub(r"^head\d+_", "", name)

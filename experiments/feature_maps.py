@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl import flags
 
-from collab_ensembles import files, run_directory
+from collab_ensembles import files, naming, run_directory
 from collab_ensembles.errors import ConfigError
 from experiments import command_line, runtime
 
@@ -66,10 +66,11 @@ def feature_maps(
     Raises:
       ConfigError: no member has such a convolution.
     """
-    from collab_ensembles.models.head_graph import target_layer
     from collab_ensembles.networks.features import convolutions, with_features
 
-    names = {member: [target_layer(name) for name in convolutions(network)] for member, network in members.items()}
+    names = {
+        member: [naming.target_layer(name) for name in convolutions(network)] for member, network in members.items()
+    }
     known = list(dict.fromkeys(itertools.chain.from_iterable(names.values())))
     chosen = layer or known[0]
     if chosen not in known:

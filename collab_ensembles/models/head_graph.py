@@ -1,24 +1,17 @@
 """Training graphs of several heads on one network: Song and Chai (2018), section 3.1 and figure 1."""
 
 import dataclasses
-import re
 from collections.abc import Callable, Sequence
 
 import keras
 
+from collab_ensembles import naming
 from collab_ensembles.layers import GradientScale
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.segments import Segment
 
 Groups = Sequence[Sequence[int]]
 """Which heads share a segment: each head in one group; a group's first head gives it its name."""
-
-_PREFIX = re.compile(r"^head\d+_")
-
-
-def target_layer(name: str) -> str:
-    """The name that a head's layer has in the target network."""
-    return _PREFIX.sub("", name)
 
 
 def head_groups(graph: str, heads: int, segments: Sequence[str], split_points: Sequence[str]) -> list[Groups]:
@@ -67,7 +60,7 @@ class HeadGraph:
     def export(self, head: int = 0) -> keras.Model:
         """One head as the target network, with its weights and nothing of the training graph; counted from 0."""
         path = list(self.heads.values())[head]
-        layers = {target_layer(layer.name): layer for layer in path.layers}
+        layers = {naming.target_layer(layer.name): layer for layer in path.layers}
         target = self.target()
         for layer in target.layers:
             layer.set_weights(layers[layer.name].get_weights())
