@@ -42,16 +42,8 @@ def main(arguments: list[str]) -> None:
 
 def compare(directory: str, data_dir: str | None) -> list[dict[str, Any]]:
     """One row an output of a run: its test error in percent as recorded, and with statistics taken anew."""
-    from collab_ensembles import run
-
-    config = run_directory.read_config(directory)
-    model, status = run.restore(directory)
-    data = run.load_data(config, data_dir)
-    rng = np.random.default_rng(0)
-    size = min(_BATCH_SIZE, len(data.train_labels))
-    batches = [np.sort(rng.choice(len(data.train_labels), size, replace=False)) for _ in range(_BATCHES)]
-    take_statistics_anew(model, [data.train_images[rows] for rows in batches])
-    fresh = run.evaluate(model, data.test_images, data.test_labels)
+    config, status = run_directory.read_config(directory), run_directory.read_status(directory)
+    fresh = evaluate_anew(directory, data_dir)
     return [
         {
             "run": naming.describe(config),
@@ -59,8 +51,21 @@ def compare(directory: str, data_dir: str | None) -> list[dict[str, Any]]:
             "moving averages": 100 * status.test_errors[output],
             "taken anew": 100 * fresh[f"{output}_error"],
         }
-        for output in model.statistics_names
+        for output in naming.statistics_names(config)
     ]
+
+
+def evaluate_anew(directory: str, data_dir: str | None) -> dict[str, float]:
+    """The test statistics of a run's newest checkpoint, see `run.evaluate`, with batch statistics taken anew."""
+    from collab_ensembles import run
+
+    model, _ = run.restore(directory)
+    data = run.load_data(run_directory.read_config(directory), data_dir)
+    rng = np.random.default_rng(0)
+    size = min(_BATCH_SIZE, len(data.train_labels))
+    batches = [np.sort(rng.choice(len(data.train_labels), size, replace=False)) for _ in range(_BATCHES)]
+    take_statistics_anew(model, [data.train_images[rows] for rows in batches])
+    return run.evaluate(model, data.test_images, data.test_labels)
 
 
 def take_statistics_anew(model: Any, batches: Sequence[np.ndarray]) -> None:

@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 from absl import flags
 
-from benchmarks.batch_statistics import take_statistics_anew
+from benchmarks.batch_statistics import evaluate_anew
 from collab_ensembles import files, naming
 from collab_ensembles.config import RunConfig
+from collab_ensembles.unpickle import read_pickle
 from experiments import command_line, config_flags, runtime
 
 _LOG_DIR = flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
@@ -30,7 +31,6 @@ _DATASETS = ("mnist", "cifar10")
 _PRECISIONS = ("float32", "mixed_bfloat16")
 _SEEDS = (0, 1, 2)
 _EPOCHS = 3
-_FRESH_BATCHES = 40
 
 
 def main(arguments: list[str]) -> None:
@@ -62,16 +62,8 @@ def _train(config: RunConfig) -> None:
 
 def _errors(config: RunConfig) -> list[dict[str, object]]:
     """One row an output, errors in percent."""
-    from collab_ensembles import run
-    from collab_ensembles.unpickle import read_pickle
-
     directory = naming.run_directory(_LOG_DIR.value, config)
-    model, _ = run.restore(directory)
-    data = run.load_data(config, _DATA_DIR.value)
-    rng = np.random.default_rng(0)
-    batches = [np.sort(rng.choice(len(data.train_labels), 500, replace=False)) for _ in range(_FRESH_BATCHES)]
-    take_statistics_anew(model, [data.train_images[rows] for rows in batches])
-    fresh = run.evaluate(model, data.test_images, data.test_labels)
+    fresh = evaluate_anew(directory, _DATA_DIR.value)
     rows = []
     for output, stem in naming.statistics_names(config).items():
         content = read_pickle(os.path.join(directory, f"{stem}.pkl"))
