@@ -86,6 +86,17 @@ def _shifted(size: int, num_examples: int, random: np.random.Generator, black_bo
     return np.clip(sources, 0, size - 1)
 
 
+def _without_autotuning() -> tf.data.Options:
+    """Keeps `tf.data` from tuning what has nothing to tune.
+
+    Its tuning thread can miss that the iterator ends, and then holds up the next epoch for as long as a minute: the
+    rule on one core, frequent on busy ones (TensorFlow 2.21; benchmarks/NOTES.md).
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
+
+
 class BatchManager:
     """Batches (images uint8 [batch, h, w, c], labels int32 [batch]) for `fit` and `evaluate`.
 
@@ -153,7 +164,7 @@ class BatchManager:
             images, labels = tf.numpy_function(self.__getitem__, [index], (tf.uint8, tf.int32))
             return tf.ensure_shape(images, (None, *image_shape)), tf.ensure_shape(labels, (None,))
 
-        return tf.data.Dataset.range(len(self)).map(gather)
+        return tf.data.Dataset.range(len(self)).map(gather).with_options(_without_autotuning())
 
     def epoch_clock(self) -> keras.callbacks.Callback:
         """A callback that starts each epoch of `fit` here, whichever epoch `fit` begins with."""
