@@ -17,7 +17,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray faults check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo results mnist-results digits-results bench clean
+.PHONY: help install test test-ray faults check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo results mnist-records mnist-results digits-results bench clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -81,6 +81,12 @@ MNIST_RUNS ?= $(LOG_DIR)/mnist-grid
 DIGITS_RUNS ?= $(LOG_DIR)/digits-grid
 
 results: mnist-results digits-results ## write results/ again, from the runs of the whole grids on MNIST and digits
+
+mnist-records: ## keep what finished MNIST runs wrote, but for checkpoints, in results/records
+	mkdir -p results/records/mnist-grid
+	cd $(MNIST_RUNS) && for status in $$(grep -l '"state": "done"' */*/status.json); do \
+		run=$$(dirname $$status); cp --parents $$run/config.json $$status $$run/*.pkl $(CURDIR)/results/records/mnist-grid || exit $$?; \
+	done
 
 mnist-results: install
 	$(RUN) -m analysis.results --log_dir=$(MNIST_RUNS) --dataset=mnist --out=results/mnist

@@ -2,9 +2,10 @@
 
 Moving averages lag behind weights that still move fast. How much of a test error is that lag? Twenty thousand training
 images go through the networks as they are at the end, and the plain means of their statistics replace the averages.
+That takes checkpoints; rows of runs that the table holds already, and whose checkpoints are gone, stay.
 
 Example:
-  python -m benchmarks.batch_statistics --log_dir=runs/mnist-grid --out=benchmarks/results/batch_statistics.md
+  python -m benchmarks.batch_statistics --log_dir=runs/mnist-grid
 """
 
 import os
@@ -23,7 +24,7 @@ _BATCHES, _BATCH_SIZE = 40, 500
 
 
 def main(arguments: list[str]) -> None:
-    """Evaluates all finished runs of a log directory, prints the table and writes it."""
+    """Evaluates all finished runs of a log directory, and adds them to the table."""
     command_line.no_arguments(arguments)
     log_dir = flags.FLAGS.log_dir
     directories = [each for each in run_directory.find(log_dir) if run_directory.read_status(each).state == "done"]
@@ -34,10 +35,10 @@ def main(arguments: list[str]) -> None:
     for directory in directories:
         rows += compare(directory, flags.FLAGS.data_dir)
         print(f"{directory}: done", flush=True)
-    text = _table(pd.DataFrame(rows))
+    table = added(flags.FLAGS.out, pd.DataFrame(rows))
     files.make_directory(os.path.dirname(os.path.abspath(flags.FLAGS.out)))
-    files.write_bytes(flags.FLAGS.out, text.encode())
-    print(text)
+    files.write_bytes(flags.FLAGS.out, table.to_csv(index=False, float_format="%.8g").encode())
+    print(table.to_string(index=False))
 
 
 def compare(directory: str, data_dir: str | None) -> list[dict[str, Any]]:
@@ -48,8 +49,8 @@ def compare(directory: str, data_dir: str | None) -> list[dict[str, Any]]:
         {
             "run": naming.describe(config),
             "output": output,
-            "moving averages": 100 * status.test_errors[output],
-            "taken anew": 100 * fresh[f"{output}_error"],
+            "moving_averages_percent": 100 * status.test_errors[output],
+            "taken_anew_percent": 100 * fresh[f"{output}_error"],
         }
         for output in naming.statistics_names(config)
     ]
@@ -78,27 +79,17 @@ def take_statistics_anew(model: Any, batches: Sequence[np.ndarray]) -> None:
             member(images.astype(np.float32), training=True)
 
 
-def _table(rows: pd.DataFrame) -> str:
-    rows = rows.assign(difference=rows["taken anew"] - rows["moving averages"])
-    lines = [
-        f"Test error in percent at the end of training, with moving averages, and with statistics of "
-        f"{_BATCHES} x {_BATCH_SIZE} training images in their place.",
-        "",
-        "| run | output | moving averages | taken anew | difference |",
-        "|---|---|---:|---:|---:|",
-    ]
-    for row in rows.to_dict("records"):
-        errors = f"{row['moving averages']:.2f} | {row['taken anew']:.2f} | {row['difference']:+.2f}"
-        lines.append(f"| {row['run']} | {row['output']} | {errors} |")
-    for output, group in rows.groupby("output", sort=False):
-        errors = " | ".join(f"{group[name].mean():.2f}" for name in ("moving averages", "taken anew"))
-        lines.append(f"| mean of {len(group)} runs | {output} | {errors} | {group['difference'].mean():+.2f} |")
-    return "\n".join(lines) + "\n"
+def added(path: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """The table at `path`, if there is one, with these rows of `compare` in place of those of the same runs."""
+    if not os.path.exists(path):
+        return rows
+    earlier = pd.read_csv(path)
+    return pd.concat([earlier[~earlier["run"].isin(rows["run"])], rows], ignore_index=True)
 
 
 if __name__ == "__main__":
     flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
     flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
     flags.DEFINE_integer("threads", None, "threads of TensorFlow; default: as many as cores")
-    flags.DEFINE_string("out", "benchmarks/results/batch_statistics.md", "where the table goes")
+    flags.DEFINE_string("out", "benchmarks/results/batch_statistics.csv", "where the table goes")
     command_line.launch(main)

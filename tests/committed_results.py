@@ -63,6 +63,13 @@ def check(directory: pathlib.Path) -> None:
             _check_claim((directory / "claims.md").read_text(encoding="utf-8"), finals)
 
 
+def cells(document: str, first: str, columns: int) -> list[list[str]]:
+    """The cells of the table rows of a document that begin so and have so many columns, without marks."""
+    text = (REPOSITORY / document).read_text(encoding="utf-8").replace("**", "")
+    rows = [line.strip("|").split("|") for line in text.splitlines() if re.match(rf"\| *{first} *\|", line)]
+    return [[" ".join(cell.split()) for cell in row] for row in rows if len(row) == columns]
+
+
 def _read(path: pathlib.Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

@@ -53,6 +53,11 @@ def test_order_depends_on_seed_and_epoch_alone(shuffle: str) -> None:
     assert list(example_order(20, shuffle, 5, 2)) != list(example_order(20, shuffle, 6, 2))
 
 
+def test_the_input_has_no_thread_that_tunes_it(images: np.ndarray) -> None:
+    options = BatchManager(images, LABELS, 4).dataset().options()
+    assert options.autotune.enabled is False
+
+
 def test_unknown_shuffles_and_batch_sizes_are_refused(images: np.ndarray) -> None:
     with pytest.raises(ValueError, match="unknown shuffle 'sort'"):
         example_order(3, "sort", 0, 0)

@@ -3,6 +3,7 @@
 import pathlib
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks import batch_statistics
@@ -29,7 +30,18 @@ def test_a_runs_errors_stand_beside_those_with_statistics_taken_anew(tmp_path: p
     status = run.run(config, directory, run.Options(data_dir))
     rows = batch_statistics.compare(directory, data_dir)
     assert [row["output"] for row in rows] == ["B1R1F2", "B1R1F3", "ensemble"]
-    recorded = [row["moving averages"] for row in rows]
+    recorded = [row["moving_averages_percent"] for row in rows]
     assert recorded == pytest.approx([100 * error for error in status.test_errors.values()])
     # After four steps averages with momentum 0.99 are still near their initial values.
-    assert np.mean([row["taken anew"] for row in rows]) < np.mean(recorded)
+    assert np.mean([row["taken_anew_percent"] for row in rows]) < np.mean(recorded)
+
+
+def test_rows_of_runs_without_checkpoints_stay_and_others_are_replaced(tmp_path: pathlib.Path) -> None:
+    columns = ["run", "output", "moving_averages_percent", "taken_anew_percent"]
+    earlier = pd.DataFrame([["plain", "ST", 0.81, 0.74], ["CE 1", "ST", 9.0, 9.0]], columns=columns)
+    latest = pd.DataFrame([["CE 1", "ST", 0.66, 0.68]], columns=columns)
+    path = tmp_path / "table.csv"
+    assert batch_statistics.added(str(path), latest).equals(latest)
+    earlier.to_csv(path, index=False)
+    received = batch_statistics.added(str(path), latest)
+    assert received.to_numpy().tolist() == [["plain", "ST", 0.81, 0.74], ["CE 1", "ST", 0.66, 0.68]]

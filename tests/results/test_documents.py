@@ -5,16 +5,9 @@ import re
 
 import pytest
 
-from committed_results import REPOSITORY
+from committed_results import REPOSITORY, cells
 
 _RESULTS = REPOSITORY / "results"
-
-
-def _cells(document: str, first: str, columns: int) -> list[list[str]]:
-    """The cells of the rows that begin so, without marks."""
-    text = (REPOSITORY / document).read_text(encoding="utf-8").replace("**", "")
-    rows = [line.strip("|").split("|") for line in text.splitlines() if re.match(rf"\| *{first} *\|", line)]
-    return [[" ".join(cell.split()) for cell in row] for row in rows if len(row) == columns]
 
 
 def _demo(name: str) -> dict[tuple[str, str], dict[str, str]]:
@@ -30,7 +23,7 @@ def test_the_demonstration_of_feature_differences(filters: int) -> None:
         (f"convnet{filters}, single", f"convnet{filters}"),
         *((f"{half} {name}", "Ens") for name in ("RIE", "cross_entropy head", "FDL")),
     ]
-    (received,) = _cells("docs/SYSTEMS.md", str(filters), 5)
+    (received,) = cells("docs/SYSTEMS.md", str(filters), 5)
     errors = [(float(rows[key]["test_error_percent"]), float(rows[key]["test_error_percent_sd"])) for key in keys]
     assert received[1:] == [f"{mean:.2f} ± {deviation:.2f}" for mean, deviation in errors]
     assert {rows[key]["seeds"] for key in keys} == {"3"}
@@ -47,7 +40,7 @@ def test_the_demonstration_of_feature_differences(filters: int) -> None:
 )
 def test_the_demonstration_of_heads(name: str, arrangement: str) -> None:
     rows = _demo("heads")
-    (received,) = _cells("docs/SYSTEMS.md", name, 7)
+    (received,) = cells("docs/SYSTEMS.md", name, 7)
     keys = [
         (f"resnet20, {arrangement}{noise}", model) for noise in ("", ", label_noise 0.4") for model in ("head1", "Ens")
     ]
@@ -59,8 +52,8 @@ def test_the_demonstration_of_heads(name: str, arrangement: str) -> None:
     [("plain", "Single", "1"), ("L2, weight 0.01", "L2", "0.01"), ("L2, weight 1", "L2", "1")],
 )
 def test_the_digits_in_the_readme(name: str, method: str, weight: str) -> None:
-    (received,) = _cells("README.md", name, 4)
-    rows = _cells("results/digits/README.md", method, 6)
+    (received,) = cells("README.md", name, 4)
+    rows = cells("results/digits/README.md", method, 6)
     (expected,) = [row for row in rows if row[1] == weight]
     assert received[1:] == expected[2:5]
 

@@ -1,0 +1,58 @@
+"""The committed records of single runs are whole, of one grid, and what README.md says of them."""
+
+import csv
+import pathlib
+import pickle
+
+import pytest
+
+from analysis.commands import noel_grid
+from collab_ensembles import naming, run_directory
+from collab_ensembles.config import RunConfig
+from committed_results import REPOSITORY, cells
+
+_RUNS = sorted((REPOSITORY / "results" / "records" / "mnist-grid").glob("*/*"))
+_OUTPUTS = ("ST", "M", "ensemble")
+_PLAIN = RunConfig(dataset="mnist")
+
+
+@pytest.mark.parametrize("directory", _RUNS, ids=lambda path: path.name)
+def test_a_record_is_a_finished_run_of_the_grid_without_its_checkpoints(directory: pathlib.Path) -> None:
+    config, status = run_directory.read_config(str(directory)), run_directory.read_status(str(directory))
+    assert config in noel_grid(_PLAIN, [0])
+    assert run_directory.is_done(str(directory))
+    assert status.epochs_done == config.epochs == 30
+    assert {path.name for path in directory.iterdir()} == {"config.json", "status.json", *status.pickles}
+    for output, errors in _curves(directory, config).items():
+        assert len(errors) == config.epochs
+        assert errors[-1] == status.test_errors[output]
+
+
+def test_the_readme_shows_every_record_beside_the_paper() -> None:
+    shown = {}
+    for name, *numbers in cells("README.md", r"(?:plain|\w+, weight [\d.]+)", 7):
+        shown[name] = numbers
+    assert set(shown) == {_name(run_directory.read_config(str(directory))) for directory in _RUNS}
+    for directory in _RUNS:
+        config = run_directory.read_config(str(directory))
+        ours = [f"{100 * errors[-1]:.2f}" for errors in _curves(directory, config).values()]
+        assert shown[_name(config)] == [*ours, *_published(config)]
+
+
+def _name(config: RunConfig) -> str:
+    return "plain" if config.method == "None" else f"{config.method}, weight {config.weight:g}"
+
+
+def _curves(directory: pathlib.Path, config: RunConfig) -> dict[str, list[float]]:
+    stems = naming.statistics_names(config)
+    contents = {output: (directory / f"{stems[output]}.pkl").read_bytes() for output in _OUTPUTS}
+    return {output: pickle.loads(content)["test_errors"].tolist() for output, content in contents.items()}
+
+
+def _published(config: RunConfig) -> list[str]:
+    with (REPOSITORY / "analysis" / "reference" / "noel_2017.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["dataset"] == "MNIST"]
+    method = "Single" if config.method == "None" else config.method
+    own = [row for row in rows if row["method"] == method and float(row["weight"]) == pytest.approx(config.weight)]
+    assert [row["model"] for row in own] == ["ST", "M", "Ens"]
+    return [f"{float(row['test_error_percent']):.2f}" for row in own]
