@@ -23,36 +23,39 @@ def test_a_record_is_a_finished_run_of_the_grid_without_its_checkpoints(director
     assert run_directory.is_done(str(directory))
     assert status.epochs_done == config.epochs == 30
     assert {path.name for path in directory.iterdir()} == {"config.json", "status.json", *status.pickles}
-    for output, errors in _curves(directory, config).items():
+    for output, errors in _curves(directory, config, "test_errors").items():
         assert len(errors) == config.epochs
         assert errors[-1] == status.test_errors[output]
 
 
-def test_the_readme_shows_every_record_beside_the_paper() -> None:
-    shown = {}
-    for name, *numbers in cells("README.md", r"(?:plain|\w+, weight [\d.]+)", 7):
-        shown[name] = numbers
-    assert set(shown) == {_name(run_directory.read_config(str(directory))) for directory in _RUNS}
-    for directory in _RUNS:
-        config = run_directory.read_config(str(directory))
-        ours = [f"{100 * errors[-1]:.2f}" for errors in _curves(directory, config).values()]
-        assert shown[_name(config)] == [*ours, *_published(config)]
+def test_the_readme_shows_errors_and_costs_of_every_record_beside_the_papers() -> None:
+    expected = []
+    for key, column, scale, digits in (
+        ("test_errors", "test_error_percent", 100, 2),
+        ("test_costs", "test_cost", 1, 4),
+    ):
+        for directory in _RUNS:
+            config = run_directory.read_config(str(directory))
+            ours = [scale * curve[-1] for curve in _curves(directory, config, key).values()]
+            numbers = [*ours, *_published(config, column)]
+            expected.append([_name(config), *(f"{number:.{digits}f}" for number in numbers)])
+    assert sorted(cells("README.md", r"(?:plain|\w+, weight [\d.]+)", 7)) == sorted(expected)
 
 
 def _name(config: RunConfig) -> str:
     return "plain" if config.method == "None" else f"{config.method}, weight {config.weight:g}"
 
 
-def _curves(directory: pathlib.Path, config: RunConfig) -> dict[str, list[float]]:
+def _curves(directory: pathlib.Path, config: RunConfig, key: str) -> dict[str, list[float]]:
     stems = naming.statistics_names(config)
     contents = {output: (directory / f"{stems[output]}.pkl").read_bytes() for output in _OUTPUTS}
-    return {output: pickle.loads(content)["test_errors"].tolist() for output, content in contents.items()}
+    return {output: pickle.loads(content)[key].tolist() for output, content in contents.items()}
 
 
-def _published(config: RunConfig) -> list[str]:
+def _published(config: RunConfig, column: str) -> list[float]:
     with (REPOSITORY / "analysis" / "reference" / "noel_2017.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["dataset"] == "MNIST"]
     method = "Single" if config.method == "None" else config.method
     own = [row for row in rows if row["method"] == method and float(row["weight"]) == pytest.approx(config.weight)]
     assert [row["model"] for row in own] == ["ST", "M", "Ens"]
-    return [f"{float(row['test_error_percent']):.2f}" for row in own]
+    return [float(row[column]) for row in own]
