@@ -1,6 +1,7 @@
 """The committed records of single runs are whole, of one grid, and what README.md says of them."""
 
 import csv
+import math
 import pathlib
 import pickle
 
@@ -40,6 +41,25 @@ def test_the_readme_shows_errors_and_costs_of_every_record_beside_the_papers() -
             numbers = [*ours, *_published(config, column)]
             expected.append([_name(config), *(f"{number:.{digits}f}" for number in numbers)])
     assert sorted(cells("README.md", r"(?:plain|\w+, weight [\d.]+)", 7)) == sorted(expected)
+
+
+def test_what_the_readme_says_of_all_records() -> None:
+    numbers: dict[str, list[tuple[float, float]]] = {key: [] for key in ("test_errors", "test_costs")}
+    for (key, found), column in zip(numbers.items(), ("test_error_percent", "test_cost"), strict=True):
+        for directory in _RUNS:
+            config = run_directory.read_config(str(directory))
+            ours = [curve[-1] for curve in _curves(directory, config, key).values()]
+            found += zip(ours, _published(config, column), strict=True)
+    costs = math.ceil(100 * max(abs(ours / paper - 1) for ours, paper in numbers["test_costs"]))
+    gaps = [round(100 * ours - paper, 2) for ours, paper in numbers["test_errors"]]
+    minutes = [run_directory.read_status(str(directory)).seconds / 60 for directory in _RUNS]
+    readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
+    for expected in (
+        f"The costs lie within {costs} % of the paper's, the errors within {max(map(abs, gaps)):.2f} points, "
+        f"{sum(gap > 0 for gap in gaps)} of {len(gaps)} above it.",
+        f"A run took {min(minutes):.0f} to {max(minutes):.0f} minutes on one core",
+    ):
+        assert expected in readme
 
 
 def _name(config: RunConfig) -> str:
