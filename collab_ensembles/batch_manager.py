@@ -89,7 +89,7 @@ def _shifted(size: int, num_examples: int, random: np.random.Generator, black_bo
 def _without_autotuning() -> tf.data.Options:
     """Keeps `tf.data` from tuning what has nothing to tune.
 
-    Its tuning thread can miss that the iterator ends, and then holds up the next epoch for as long as a minute: the
+    Its tuning thread can miss that the iterator ends, and then holds up the next epoch for a minute or more: the
     rule on one core, frequent on busy ones (TensorFlow 2.21; benchmarks/NOTES.md).
     """
     options = tf.data.Options()

@@ -53,10 +53,10 @@ def check(directory: pathlib.Path) -> None:
     ]
     assert blocks[0][1] in readme, "README.md shows another table than tables.md"
     table = _read(directory / "tables.csv")
-    published = _published(readme, table)
+    paper = _published(readme, table)
     for (_, shown), (name, (column, number, digits)) in zip(blocks, _TABLES.items(), strict=True):
         finals = {key: [number(curve) for curve in own] for key, own in _by_seed(_curves(rows, column)).items()}
-        reference = published.get(name, {})
+        reference = paper.get(name, {})
         _check_csv(table, name, finals, reference)
         _check_markdown(shown, finals, reference, digits)
         if name == "test_error_percent":
@@ -121,7 +121,11 @@ def _published(readme: str, table: Sequence[Mapping[str, str]]) -> dict[str, dic
     """The paper's numbers by column, setting and model, where the runs can be compared with them."""
     if {row["setting"] for row in table} != {"default settings"}:
         return {}
-    label = readme.removeprefix("# ").partition(":")[0]
+    return published(readme.removeprefix("# ").partition(":")[0])
+
+
+def published(label: str) -> dict[str, dict[tuple[str, str, str], float]]:
+    """The paper's numbers on a data set by column, and by method, weight and model; empty where it has none."""
     found: dict[str, dict[tuple[str, str, str], float]] = {"test_error_percent": {}, "test_cost": {}}
     for row in _read(REPOSITORY / "analysis" / "reference" / "noel_2017.csv"):
         if row["dataset"] == label:
