@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from committed_results import REPOSITORY, cells
+from committed_results import REPOSITORY, cells, prose
 
 _RESULTS = REPOSITORY / "results"
 
@@ -63,7 +63,7 @@ def test_the_claims_on_digits_in_the_readme() -> None:
     found = re.search(verdicts, (_RESULTS / "digits" / "README.md").read_text(encoding="utf-8"))
     assert found
     claims, hold, fail, undecided = found.groups()
-    readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
+    readme = prose("README.md")
     assert f"are {claims} claims here. {hold} hold:" in readme
     assert fail == "1"
     assert "One does not hold:" in readme
@@ -75,7 +75,7 @@ def test_what_the_readme_says_of_batch_statistics_taken_anew() -> None:
     with path.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["output"] == "ST"]
     gains = [float(row["moving_averages_percent"]) - float(row["taken_anew_percent"]) for row in rows]
-    readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
+    readme = prose("README.md")
     assert (
         f"of {len(rows)} MNIST runs, fresh statistics have {sum(gains) / len(gains):.2f} points less error on average "
         f"for ST, at most {max(gains):.2f}" in readme

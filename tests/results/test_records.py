@@ -10,7 +10,7 @@ import pytest
 from analysis.commands import noel_grid
 from collab_ensembles import naming, run_directory
 from collab_ensembles.config import RunConfig
-from committed_results import MODELS, REPOSITORY, cells, published
+from committed_results import MODELS, REPOSITORY, cells, prose, published
 
 _RUNS = sorted((REPOSITORY / "results" / "records" / "mnist-grid").glob("*/*"))
 _OUTPUTS = ("ST", "M", "ensemble")
@@ -40,16 +40,16 @@ def test_the_readme_shows_errors_and_costs_of_every_record_beside_the_papers() -
 
 
 def test_what_the_readme_says_of_all_records() -> None:
-    errors, costs = (
-        [pair for _, ours, paper in _beside_the_paper(key) for pair in zip(ours, paper, strict=True)]
-        for key in _COLUMNS
-    )
-    percent = math.ceil(100 * max(abs(ours / paper - 1) for ours, paper in costs))
-    gaps = [round(100 * ours - paper, 2) for ours, paper in errors]
-    ours = {name: values for name, values, _ in _beside_the_paper("test_errors")}
-    apart = [100 * abs(a - b) for a, b in zip(ours["CE, weight 0.0001"], ours["plain"], strict=True)]
+    errors, costs = (list(_beside_the_paper(key)) for key in _COLUMNS)
+    ratios = [own / printed for _, ours, paper in costs for own, printed in zip(ours, paper, strict=True)]
+    percent = math.ceil(100 * max(abs(ratio - 1) for ratio in ratios))
+    gaps = [
+        round(100 * own - printed, 2) for _, ours, paper in errors for own, printed in zip(ours, paper, strict=True)
+    ]
+    ends = {name: ours for name, ours, _ in errors}
+    apart = [100 * abs(weak - plain) for weak, plain in zip(ends["CE, weight 0.0001"], ends["plain"], strict=True)]
     minutes = [run_directory.read_status(str(directory)).seconds / 60 for directory in _RUNS]
-    readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
+    readme = prose("README.md")
     for expected in (
         f"The costs lie within {percent} % of the paper's, the errors within {max(map(abs, gaps)):.2f} points, "
         f"{sum(gap > 0 for gap in gaps)} of {len(gaps)} above it. "
