@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
         print(f"{directory}: done", flush=True)
     table = added(flags.FLAGS.out, pd.DataFrame(rows))
     files.make_directory(os.path.dirname(os.path.abspath(flags.FLAGS.out)))
-    files.write_bytes(flags.FLAGS.out, table.to_csv(index=False, float_format="%.8g").encode())
+    files.write_bytes(flags.FLAGS.out, table.to_csv(index=False, float_format="%.6g").encode())
     print(table.to_string(index=False))
 
 

@@ -116,12 +116,11 @@ def _check_same_data(directory: str, earlier: DataFacts | None, now: DataFacts) 
 
 def _note_attempt(directory: str, status: Status, facts: dict[str, Any], first_epoch: int) -> None:
     """Notes in the status what the epochs to come are computed by, and after which one they follow."""
-    changed = [key for key, value in facts.items() if status.environment.get(key, value) != value]
+    earlier = status.environment
+    changed = [f"{key} {earlier[key]}, now {value}" for key, value in facts.items() if earlier.get(key, value) != value]
     if changed:
-        status.earlier_environments.append(status.environment)
-        logging.warning(
-            "%s: begun with another %s; the last bits of its numbers may differ", directory, ", ".join(changed)
-        )
+        status.earlier_environments.append(earlier)
+        logging.warning("%s: begun with %s; the last bits of its numbers may differ", directory, "; ".join(changed))
     status.environment = facts
     if first_epoch:
         status.resumed.append(first_epoch)

@@ -116,9 +116,13 @@ def test_the_restored_model_gives_the_statistics_of_its_epoch(tmp_path: Path, da
         assert scores[f"{output}_cost"] == pytest.approx(content["test_costs"][0], rel=1e-6)
 
 
-def test_what_only_makes_files_again_is_not_noted_as_what_computed_them(tmp_path: Path, data_dir: str) -> None:
+def test_what_only_makes_files_again_is_not_noted_as_what_computed_them(
+    tmp_path: Path, data_dir: str, caplog: pytest.LogCaptureFixture
+) -> None:
     train(RESUMED, tmp_path, data_dir, stop_after=2, threads=1)
+    assert "begun" not in caplog.text
     train(RESUMED, tmp_path, data_dir, threads=2)
+    assert f"{tmp_path}: begun with threads 1, now 2; the last bits of its numbers may differ" in caplog.text
     for threads in (2, 3):
         sorted(tmp_path.glob("*.pkl"))[0].unlink()
         train(RESUMED, tmp_path, data_dir, threads=threads)
