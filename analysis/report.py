@@ -35,7 +35,7 @@ from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import ConfigError, DataError
 from experiments import command_line
 
-_VERDICT_CLASSES = {claims.HOLDS: "holds", claims.FAILS: "not", claims.UNDECIDED: "undecided"}
+_VERDICT_CLASSES = dict.fromkeys(claims.VERDICTS, "undecided") | {claims.HOLDS: "holds", claims.FAILS: "not"}
 
 
 def report(log_dir: str) -> str:

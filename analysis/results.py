@@ -167,7 +167,7 @@ def _claims_page(runs: Sequence[Run], findings: Sequence[claims.Finding]) -> str
 
 def _tally(findings: Sequence[claims.Finding]) -> str:
     counts = Counter(finding.verdict for finding in findings)
-    verdicts = ", ".join(f'"{verdict}" {counts[verdict]}' for verdict in (claims.HOLDS, claims.FAILS, claims.UNDECIDED))
+    verdicts = ", ".join(f'"{verdict}" {counts[verdict]}' for verdict in claims.VERDICTS if counts[verdict])
     return f"Verdicts on {len(findings)} claims: {verdicts}."
 
 

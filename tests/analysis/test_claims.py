@@ -107,9 +107,9 @@ CASES: dict[str, tuple[Grid, float, Grid, float]] = {
 
 
 @pytest.mark.parametrize("name", _BY_NAME)
-def test_a_claim_holds_or_not_by_a_margin_computed_by_hand(name: str) -> None:
+def test_a_claim_is_seen_in_one_seed_or_not_by_a_margin_computed_by_hand(name: str) -> None:
     holding, positive, failing, negative = CASES[name]
-    for grid, margin, verdict in ((holding, positive, claims.HOLDS), (failing, negative, claims.FAILS)):
+    for grid, margin, verdict in ((holding, positive, claims.SEEN), (failing, negative, claims.UNSEEN)):
         finding = claims.judge(_BY_NAME[name], [grid])
         assert finding.verdict == verdict
         assert min(each.mean for each in finding.margins.values()) == pytest.approx(margin)
@@ -155,7 +155,7 @@ def test_with_seeds_the_interval_decides(margin: Callable[[int], float], verdict
 
 
 @pytest.mark.parametrize(
-    ("seeds", "verdict"), [(1, claims.HOLDS), (2, claims.UNDECIDED), (7, claims.UNDECIDED), (8, claims.HOLDS)]
+    ("seeds", "verdict"), [(1, claims.SEEN), (2, claims.UNDECIDED), (7, claims.UNDECIDED), (8, claims.HOLDS)]
 )
 def test_two_to_seven_seeds_are_too_few_even_if_all_agree(seeds: int, verdict: str) -> None:
     assert claims.judge(_BY_NAME["L2 (2)"], _noisy(lambda seed: 0.1 + 0.01 * seed)[:seeds]).verdict == verdict
@@ -165,7 +165,7 @@ def test_two_to_seven_seeds_are_too_few_even_if_all_agree(seeds: int, verdict: s
 def test_one_half_for_judging_has_to_be_large_enough_by_itself(seeds: int) -> None:
     """Of two or three seeds one judges: that is not the same as there being one."""
     better = _grid({("L1", 0.1): (2.4, 9, 9)})
-    assert claims.judge(_BY_NAME["6.1 (2)"], [better]).verdict == claims.HOLDS
+    assert claims.judge(_BY_NAME["6.1 (2)"], [better]).verdict == claims.SEEN
     assert claims.judge(_BY_NAME["6.1 (2)"], [better] * seeds).verdict == claims.UNDECIDED
     assert claims.judge(_BY_NAME["6.1 (2)"], [better] * 16).verdict == claims.HOLDS
 
@@ -271,16 +271,16 @@ def test_rounding_does_not_decide() -> None:
         grid = _grid({("Single", 1.0): plain, ("L2", 0.01): ours})
         margins, _ = _BY_NAME["L2 (5)"].margins(grid)
         assert 0 < abs(margins["more alike"]) < 1e-6
-        for seeds in (1, 8):
+        for seeds, verdict in ((1, claims.UNSEEN), (8, claims.FAILS)):
             finding = claims.judge(_BY_NAME["L2 (5)"], [grid] * seeds)
-            assert (finding.margins["more alike"].mean, finding.verdict) == (0.0, claims.FAILS)
+            assert (finding.margins["more alike"].mean, finding.verdict) == (0.0, verdict)
 
 
 def test_the_command_judges_the_runs_of_a_directory_or_the_paper(tmp_path: pathlib.Path) -> None:
     write_run(tmp_path, RunConfig(dataset="mnist", epochs=4), with_final((3.0, 2.0, 1.5), (0.1, 0.2, 0.3), 4))
     result = run("analysis.claims", f"--log_dir={tmp_path}")
     assert (result.exit_status, result.errors) == (0, "")
-    assert "HOLDS: 6.1 (3a)" in result.output
+    assert "\nSEEN IN ONE SEED: 6.1 (3a)" in result.output
     assert "margin ST less Ens +1.5; M less Ens +0.5, 1 seed(s): plain ST 3; plain M 2; plain Ens 1.5" in result.output
     assert run("analysis.claims", "--paper").output.count("the paper's own final numbers") == 3
 

@@ -93,8 +93,8 @@ def test_every_claim_has_its_verdict(published: tuple[pathlib.Path, Grid]) -> No
     text = (published[0] / "claims.md").read_text()
     verdicts = re.findall(r"^\| (?:6\.1|L2) \(\w+\).*?\| (holds|does not hold|not enough data) +\|", text, re.MULTILINE)
     assert len(verdicts) == 16
-    counts = [verdicts.count(verdict) for verdict in ("holds", "does not hold", "not enough data")]
-    tally = 'Verdicts on 16 claims: "holds" {}, "does not hold" {}, "not enough data" {}.'.format(*counts)
+    assert set(verdicts) == {"not enough data"}
+    tally = 'Verdicts on 16 claims: "not enough data" 16.'
     assert tally in text
     assert tally in (published[0] / "README.md").read_text()
 
