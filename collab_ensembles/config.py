@@ -19,7 +19,8 @@ FORMAT_VERSION = 1
 """Raised whenever a default changes, or the meaning of a field: old digests then stand for other runs."""
 
 
-_MOST_EPOCHS = 100_000
+_MOST_EPOCHS = 99_999
+"""Names of checkpoints have five digits."""
 
 
 @dataclasses.dataclass(frozen=True)

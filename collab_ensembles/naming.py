@@ -12,6 +12,8 @@ from collab_ensembles.networks.sizes import LONG_NAMES
 
 _REPORT_MEMBERS = ("ST", "M")
 _REPORT_POWERS = (0, 1, 2, 4)
+_LONGEST_LIST = 120
+"""Characters of the members in a name: names of files have 255 bytes at most."""
 
 
 def run_name(config: RunConfig) -> str:
@@ -19,8 +21,11 @@ def run_name(config: RunConfig) -> str:
 
     Ensembles that the report does not have spell their weight as a decimal; a member alone gives
     `MNIST_single_medium`. Other systems: `CIFAR10_multihead_resnet32_simple2`, `CIFAR10_fdl_vgg16_and_vgg16_FDL`.
+    Of a long list of members the name has their number only.
     """
     members = "_and_".join(LONG_NAMES.get(member, member) for member in config.members)
+    if len(members) > _LONGEST_LIST:
+        members = f"{len(config.members)}_members"
     label = catalogue.label(config.dataset)
     if config.system == "multihead":
         return f"{label}_multihead_{members}_{'distilled' if config.teacher else f'{config.graph}{config.heads}'}"

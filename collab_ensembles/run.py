@@ -103,13 +103,10 @@ def _begun(directory: str) -> Status:
     return status
 
 
-def _check_same_data(directory: str, earlier: DataFacts | None, now: DataFacts) -> None:
-    """Raises OtherDataError if epochs on other data are kept there, whose weights would be trained on these."""
-    if earlier is None or earlier.digest in ("", now.digest):
-        return
-    if checkpoint_file.saved_epochs(os.path.join(directory, checkpoint_file.DIRECTORY)):
+def _check_same_data(directory: str, earlier: DataFacts | None, digest: str) -> None:
+    if earlier is not None and earlier.digest not in ("", digest):
         raise OtherDataError(
-            f"{directory}: received data of the digest {now.digest[:8]}, and the run began with {earlier.digest[:8]}; "
+            f"{directory}: received data of the digest {digest[:8]}, and the run began with {earlier.digest[:8]}; "
             "give the --data_dir that it began with, or remove the directory to train it on these from the start"
         )
 
@@ -149,6 +146,18 @@ def load_data(config: RunConfig, data_dir: str | None) -> Dataset:
     return dataset
 
 
+def load_data_again(directory: str, data_dir: str | None) -> Dataset:
+    """The data that the run in a directory was trained on.
+
+    Raises:
+      OtherDataError: what is there now has another digest.
+      CollabError: as `load_data`.
+    """
+    dataset = load_data(run_directory.read_config(directory), data_dir)
+    _check_same_data(directory, run_directory.read_status(directory).data, dataset.digest())
+    return dataset
+
+
 def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """The sample-weighted statistics of members and ensemble, batch normalisation in inference mode.
 
@@ -173,18 +182,20 @@ def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, 
 def _train(config: RunConfig, directory: str, status: Status, options: Options) -> None:
     dataset = load_data(config, options.data_dir)
     data = DataFacts(dataset.name, dataset.image_shape, dataset.num_classes, dataset.digest())
-    _check_same_data(directory, status.data, data)
+    checkpoints, digest = os.path.join(directory, checkpoint_file.DIRECTORY), config.digest()
+    if checkpoint_file.saved_epochs(checkpoints):
+        _check_same_data(directory, status.data, data.digest)
     status.data = data
     model = _built(config, directory, data)
     teachers.keep(config.teacher, directory)
     compile_for_training(model, config)
     batches = _training_batches(config, dataset)
     memory_before = environment.peak_memory()
-    checkpoints, digest = os.path.join(directory, checkpoint_file.DIRECTORY), config.digest()
     restored = checkpoint.restore(checkpoints, model, digest)
     first_epoch = restored.epochs_done if restored else 0
     if restored is None:
-        status.epochs_done, status.test_errors, status.pickles, status.seconds = 0, {}, {}, 0.0
+        # Nothing of earlier attempts is in what follows.
+        vars(status).update(vars(Status(state=status.state, started=status.started, data=data)))
     last_epoch = min(config.epochs, options.stop_after or config.epochs)
     stems = naming.statistics_names(config)
 
@@ -214,7 +225,7 @@ def _train(config: RunConfig, directory: str, status: Status, options: Options) 
         callbacks=[
             batches.epoch_clock(),
             _epoch_clock(model, config),
-            _divergence_guard(model, config),
+            _divergence_guard(model, config, checkpoints),
             Logger(directory, stems, config.epochs, reference_params(config), report, restored, model.further_series),
             *([tensorboard.callback(directory, config)] if options.tensorboard else []),
         ],
@@ -227,7 +238,7 @@ def _built(config: RunConfig, directory: str, data: DataFacts) -> Model:
     return build_model(config, data.image_shape, data.num_classes)
 
 
-def _divergence_guard(model: Model, config: RunConfig) -> keras.callbacks.Callback:
+def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> keras.callbacks.Callback:
     """Ends a training at the end of an epoch with a cost that is no finite number, before that is kept."""
     other = " or --weight" if config.method != "None" else ""
 
@@ -236,9 +247,11 @@ def _divergence_guard(model: Model, config: RunConfig) -> keras.callbacks.Callba
             for name in model.statistics_names:
                 cost = float(logs[f"{prefix}{name}_cost"])
                 if not np.isfinite(cost):
+                    saved = checkpoint_file.saved_epochs(checkpoints)
+                    kept = f"the checkpoint after epoch {saved[-1]} is kept; " if saved else ""
                     raise DivergenceError(
                         f"epoch {epoch + 1}: the {part} cost of {name} is {cost} ({naming.describe(config)}); "
-                        f"the epoch before is kept; try a smaller --learning_rate{other}"
+                        f"{kept}try a smaller --learning_rate{other}"
                     )
 
     return keras.callbacks.LambdaCallback(on_epoch_end=check)

@@ -1,7 +1,9 @@
 """Options: how a run is computed. Imports nothing heavy, so that commands can check them before TensorFlow starts."""
 
 import dataclasses
+import importlib.util
 
+from collab_ensembles.errors import ConfigError
 from collab_ensembles.fields import check_whole
 
 
@@ -17,7 +19,7 @@ class Options:
       tensorboard: also write what TensorBoard shows; see `tensorboard.callback`.
 
     Raises:
-      ConfigError: a number of epochs is below 1.
+      ConfigError: a number of epochs is below 1, or TensorBoard is asked for and not installed.
     """
 
     data_dir: str | None = None
@@ -29,3 +31,7 @@ class Options:
     def __post_init__(self) -> None:
         check_whole("stop_after", self.stop_after, 1)
         check_whole("checkpoint_every", self.checkpoint_every, 1)
+        if self.tensorboard and importlib.util.find_spec("tensorboard") is None:
+            raise ConfigError(
+                "--tensorboard: TensorBoard is not installed; pip install 'collab-ensembles[tensorboard]'"
+            )

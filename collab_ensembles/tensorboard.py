@@ -8,24 +8,15 @@ import keras
 import tensorflow as tf
 
 from collab_ensembles.config import RunConfig
-from collab_ensembles.errors import ConfigError
 
 DIRECTORY = "tensorboard"
 """In a run directory."""
 
 
 def callback(directory: str, config: RunConfig) -> keras.callbacks.Callback:
-    """A callback that writes the statistics of each epoch, and the settings once, below a run directory.
+    """A callback that writes the statistics of each epoch, and the settings once, below a run directory."""
+    from tensorboard.plugins.hparams import api
 
-    Raises:
-      ConfigError: TensorBoard is not installed.
-    """
-    try:
-        from tensorboard.plugins.hparams import api
-    except ImportError as error:
-        raise ConfigError(
-            "--tensorboard: TensorBoard is not installed; pip install 'collab-ensembles[tensorboard]'"
-        ) from error
     writer = tf.summary.create_file_writer(os.path.join(directory, DIRECTORY))
     settings = {key: ",".join(value) if isinstance(value, list) else value for key, value in config.to_json().items()}
 

@@ -26,7 +26,9 @@ def launch(main: Main) -> NoReturn:
     The docstring of the module `__main__` is the head of the help text.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+        # Under nohup the end of the terminal is to be ignored, as it then is already.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _end)
     app.run(lambda arguments: _guarded(main, arguments[1:]), flags_parser=_parse)
     raise AssertionError("app.run ends the process")
 

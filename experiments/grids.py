@@ -18,6 +18,11 @@ NOEL_WEIGHTS = (1.0, 0.1, 0.01, 0.0001)
 
 def noel(settings: Settings) -> list[RunConfig]:
     """The 13 ensembles of Noel (2017), section 5.2: plain, and each method with each weight."""
+    if settings.get("target_gradient"):
+        raise ConfigError(
+            "--target_gradient concerns CE alone, and --grid=noel has every method; leave it out, and train ensembles "
+            "with it by experiments.train --method=CE"
+        )
     plain = RunConfig(**settings)
     if len(plain.members) < 2:
         raise ConfigError(
@@ -106,14 +111,16 @@ def plan(name: str, settings: Settings, seeds: Sequence[int]) -> list[RunConfig]
     """A grid once for each seed; all of it for the first seed comes first.
 
     Raises:
-      ConfigError: a setting is not allowed, or one that the grid varies or lays down itself.
+      ConfigError: a setting is not allowed, has no effect in any run, or is one that the grid lays down itself.
     """
     configs = [config for seed in seeds for config in GRIDS[name]({**settings, "seed": seed})]
     for key, value in settings.items():
         given = tuple(value) if isinstance(value, list) else value
         # A data set's path is made absolute.
-        others = [config for config in configs if getattr(config, key) != given and key not in config.without_effect()]
-        if key != "dataset" and others:
-            text = ",".join(value) if isinstance(value, list) else value
+        others = [config for config in configs if getattr(config, key) != given and key != "dataset"]
+        text = ",".join(value) if isinstance(value, list) else value
+        if any(key not in config.without_effect() for config in others):
             raise ConfigError(f"--{key}={text}: --grid={name} sets this itself; leave it out")
+        if len(others) == len(configs):
+            raise ConfigError(f"--{key}={text} has no effect in --grid={name}; leave it out")
     return configs

@@ -121,8 +121,14 @@ def _await_lock(directory: str) -> None:
         files.make_directory(directory)
     except CollabError as error:
         raise NodeError(str(error)) from error
-    with run_directory.lock(directory, patience=_LEASE_SECONDS):
-        pass
+    try:
+        with run_directory.lock(directory, patience=_LEASE_SECONDS):
+            pass
+    except RunDirectoryError as error:
+        raise RunDirectoryError(
+            f"{directory}: another process still writes there after {_LEASE_SECONDS:g} s; end it, or give another "
+            "--checkpoint_dir"
+        ) from error
 
 
 def _here(command: list[str], *flags: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Trains a run again from its settings and says which statistics are the same.
 
 On the same machine, with the same versions and as many threads, all are identical to the bit. Within
-rounding means within a thousandth: of costs relatively, of errors in all examples.
+rounding means within a thousandth: of costs and distances relatively, of errors and disagreement in all examples.
 
 Example:
   python -m experiments.verify runs/digits/digits_collab_shallow_and_thin_and_medium_ensemble-seed0-0f9d3c3d
@@ -43,6 +43,7 @@ def main(arguments: list[str]) -> int:
 
     from collab_ensembles import run
 
+    run.load_data_again(directory, _DATA_DIR.value)
     with tempfile.TemporaryDirectory() as again:
         options = run.Options(_DATA_DIR.value, stop_after=status.epochs_done, threads=threads)
         environment = run.run(config, again, options).environment
@@ -51,7 +52,8 @@ def main(arguments: list[str]) -> int:
         print(f"{key}: {status.environment.get(key)} then, {environment[key]} now")
     verdicts = []
     for name in sorted({*recorded, *repeated}):
-        verdict, remark = compare(recorded.get(name, _NOTHING), repeated.get(name, _NOTHING))
+        share = "error" in name or "disagreement" in name
+        verdict, remark = compare(recorded.get(name, _NOTHING), repeated.get(name, _NOTHING), share)
         verdicts.append(verdict)
         print(f"{name}: {verdict}{remark}")
     counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in _VERDICTS if verdict in verdicts]
@@ -59,14 +61,21 @@ def main(arguments: list[str]) -> int:
     return 1 if "differs" in verdicts else 0
 
 
-def compare(recorded: np.ndarray, repeated: np.ndarray) -> tuple[str, str]:
-    """The verdict on two series of one number an epoch, and a remark."""
+def compare(recorded: np.ndarray, repeated: np.ndarray, share: bool) -> tuple[str, str]:
+    """The verdict on two series of one number an epoch, and a remark.
+
+    Args:
+      recorded: [epochs].
+      repeated: likewise.
+      share: whether the numbers are shares of all examples, which are compared absolutely.
+    """
     if recorded.tobytes() == repeated.tobytes():
         return "identical", ""
     if recorded.shape != repeated.shape:
         return "differs", f" ({recorded.size} epochs then, {repeated.size} now)"
     differences = np.abs(recorded - repeated)
-    verdict = "within rounding" if np.allclose(recorded, repeated, rtol=_ROUNDING, atol=_ROUNDING) else "differs"
+    relative, absolute = (0.0, _ROUNDING) if share else (_ROUNDING, 0.0)
+    verdict = "within rounding" if np.allclose(recorded, repeated, rtol=relative, atol=absolute) else "differs"
     epoch = int(np.argmax(differences))
     return verdict, f" (most in epoch {epoch + 1}: {recorded[epoch]:.6g} then, {repeated[epoch]:.6g} now)"
 

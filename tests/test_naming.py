@@ -21,6 +21,14 @@ def test_the_13_ensembles_have_the_names_of_the_reference() -> None:
     assert [naming.run_name(config) for config in configs] == _THIRTEEN
 
 
+def test_of_a_long_list_of_members_names_have_the_number() -> None:
+    """Names of files have 255 bytes at most, and graphs and temporary files are named after the run."""
+    few, many = (RunConfig(members=("ST",) * count, method="CE", weight=0.5) for count in (5, 60))
+    assert naming.run_name(few) == "digits_collab_" + "_and_".join(["shallow_and_thin"] * 5) + "_CE_0.5"
+    assert naming.run_name(many) == "digits_collab_60_members_CE_0.5"
+    assert naming.run_directory("runs", many).endswith(f"digits_collab_60_members_CE_0.5-seed0-{many.digest()[:8]}")
+
+
 def test_the_statistics_of_st_m_and_the_ensemble_end_on_000_001_and_ensemble() -> None:
     for config, stem in zip(grids.noel({"dataset": "mnist"}), _THIRTEEN, strict=True):
         assert naming.statistics_names(config) == {

@@ -59,11 +59,24 @@ def test_where_no_epoch_is_kept_it_begins_with_the_data_of_now(
 ) -> None:
     shutil.rmtree(tmp_path / "run" / checkpoint_file.DIRECTORY)
     _change_data(monkeypatch)
-    status = _go_on(tmp_path)
+    status = _go_on(tmp_path, threads=3)
+    assert status.environment["threads"] == 3
+    assert status.earlier_environments == []
     assert status.data is not None
     assert begun.data is not None
     assert status.data.digest != begun.data.digest
     assert (status.state, status.epochs_done, status.resumed) == ("done", 2, [])
+
+
+def test_only_the_data_it_began_with_are_loaded_again(
+    tmp_path: pathlib.Path, begun: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert begun.data is not None
+    same = run.load_data_again(str(tmp_path / "run"), str(tmp_path / "data"))
+    assert same.digest() == begun.data.digest
+    _change_data(monkeypatch)
+    with pytest.raises(OtherDataError, match="give the --data_dir that it began with"):
+        run.load_data_again(str(tmp_path / "run"), str(tmp_path / "data"))
 
 
 def test_an_attempt_that_fails_at_once_forgets_nothing(

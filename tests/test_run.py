@@ -146,11 +146,14 @@ def test_a_cost_that_is_no_number_ends_the_run_and_keeps_the_epoch_before(
     config = dataclasses.replace(TINY, epochs=4)
     rates = [2.0**-10, float("nan")]
     monkeypatch.setattr(build.schedule, "learning_rate", lambda initial, epoch, epochs: rates[min(epoch, 2) - 1])
-    with pytest.raises(DivergenceError, match=r"^epoch 2: the training cost of B\dR1F\d is nan \(plain, seed 0\)"):
+    with pytest.raises(
+        DivergenceError, match=r"^epoch 2: the training cost of B\dR1F\d is nan \(plain, seed 0\)"
+    ) as caught:
         run.run(config, str(tmp_path), run.Options(data_dir))
     status = run_directory.read_status(str(tmp_path))
     assert (status.state, status.epochs_done) == ("failed", 1)
     assert "epoch 2: the training cost" in status.reason
+    assert "the checkpoint after epoch 1 is kept; try a smaller --learning_rate" in str(caught.value)
     model, _ = run.restore(str(tmp_path))
     assert all(np.isfinite(variable.numpy()).all() for variable in model.trainable_variables)
 

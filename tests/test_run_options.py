@@ -1,5 +1,6 @@
 """Options of a run: checked as they are made, before anything heavy is imported."""
 
+import importlib.util
 import subprocess
 import sys
 from typing import Any
@@ -17,6 +18,14 @@ def test_fewer_than_one_epoch_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"^--{name}={value}: allowed: whole numbers from 1"):
         Options(**options)
     assert getattr(Options(**{name: 1}), name) == 1
+
+
+def test_without_tensorboard_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    Options(tensorboard=True)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'collab-ensembles\[tensorboard\]'"):
+        Options(tensorboard=True)
+    Options()
 
 
 def test_they_need_no_tensorflow() -> None:

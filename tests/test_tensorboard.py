@@ -1,16 +1,13 @@
 """TensorBoard's files hold the statistics that the pickles hold."""
 
-import builtins
 import pathlib
 import struct
-from typing import Any
 
 import pytest
 import tensorflow as tf
 
 from collab_ensembles import naming, run, tensorboard
 from collab_ensembles.config import RunConfig
-from collab_ensembles.errors import ConfigError
 
 CONFIG = RunConfig(members=("B1R1F2", "B1R1F3"), train_limit=96, batch_size=32, epochs=2)
 
@@ -47,16 +44,3 @@ def test_scalars_equal_the_statistics(tmp_path: pathlib.Path) -> None:
 def test_by_default_nothing_is_written(tmp_path: pathlib.Path) -> None:
     run.run(CONFIG, str(tmp_path), run.Options(str(tmp_path / "data")))
     assert not (tmp_path / tensorboard.DIRECTORY).exists()
-
-
-def test_without_tensorboard_it_says_what_to_install(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine = builtins.__import__
-
-    def without(name: str, *arguments: Any, **options: Any) -> Any:
-        if name.startswith("tensorboard"):
-            raise ImportError(name)
-        return genuine(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ConfigError, match=r"pip install 'collab-ensembles\[tensorboard\]'"):
-        tensorboard.callback(str(tmp_path), CONFIG)

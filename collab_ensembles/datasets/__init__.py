@@ -48,7 +48,7 @@ def load(
         label_names = tuple(str(label) for label in range(int(max(train.labels.max(), test.labels.max())) + 1))
     else:
         entry = catalogue.CATALOGUE[name]
-        cache = ArrayCache(data_dir, entry.name, verify)
+        cache = ArrayCache(data_dir, entry.name, verify, entry.digests)
         train, test = _compose(entry, entry.composition(split), cache, data_dir)
         label_names = entry.label_names
     held_out = catalogue.validation_size(split, len(train.labels))

@@ -36,13 +36,16 @@ class Part(NamedTuple):
 class ArrayCache:
     """Parts below `<data_dir>/arrays/<data set>/<part>/`, each written whole or not at all."""
 
-    def __init__(self, data_dir: str, dataset: str, verify: bool = False) -> None:
-        """Opens the cache of a data set.
+    def __init__(
+        self, data_dir: str, dataset: str, verify: bool = False, known: Mapping[str, str] | None = None
+    ) -> None:
+        """Opens the cache of a data set, with the digests of its parts that are known beforehand.
 
         With `verify`, parts are held to their digests as they are read, and what killed processes have left of them
         half-written is removed.
         """
         self._verify = verify
+        self._known = known or {}
         self._directory = os.path.join(data_dir, "arrays", dataset.replace("/", "_"))
         self._record = os.path.join(self._directory, "digests.json")
 
@@ -61,6 +64,8 @@ class ArrayCache:
         try:
             content = self._load(directory)
             reason = "" if content is None else _difference(content, recorded)
+            if content is not None and self._known and recorded is None:
+                reason = "of what is made of known parts the digest is on record, and its record is gone"
         except DataError as error:
             content, reason = None, str(error)
         if not reason:
@@ -143,14 +148,14 @@ class ArrayCache:
             if not isinstance(recorded, dict):
                 raise ValueError("no JSON object")
         except FileNotFoundError:
-            return {}
+            recorded = {}
         except (OSError, ValueError, RecursionError) as error:
             raise DataError(f"{self._record}: damaged ({error}); delete it, and it is written anew") from error
-        return recorded
+        return {**recorded, **self._known}
 
 
-def _difference(content: Part, recorded: str | None) -> str:
-    """How an array cache's part differs from what was written, or nothing; without a record only its form counts."""
+def _difference(content: Part, expected: str | None) -> str:
+    """How an array cache's part differs from what it should be, or nothing; without a digest only its form counts."""
     images, labels = content
     if images.dtype != np.uint8 or images.ndim != 4 or labels.dtype != np.int32 or labels.shape != images.shape[:1]:
         return f"it has images {images.dtype} {images.shape} and labels {labels.dtype} {labels.shape}"
@@ -158,7 +163,7 @@ def _difference(content: Part, recorded: str | None) -> str:
         return "it has labels that no data set has"
     ordered, digest = in_digest_order([content])
     in_order = all(np.array_equal(a, b) for a, b in zip(ordered, content, strict=True))
-    return "" if in_order and digest == (recorded or digest) else "its digest differs"
+    return "" if in_order and digest == (expected or digest) else "its digest differs"
 
 
 def check_digest(what: str, received: str, expected: str | None, source: str) -> None:

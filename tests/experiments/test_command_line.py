@@ -57,6 +57,18 @@ def test_an_error_is_one_line_and_its_kind_decides_the_exit_status(
     assert errors.splitlines() == ([line] if line else [])
 
 
+def test_under_nohup_the_end_of_the_terminal_ends_nothing() -> None:
+    program = [
+        sys.executable,
+        "-c",
+        _PROGRAM.format(statement="import os, signal; os.kill(os.getpid(), signal.SIGHUP)"),
+    ]
+    result = subprocess.run(
+        ["nohup", *program], cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (result.returncode, result.stdout) == (0, "working\n")
+
+
 @pytest.mark.parametrize(("statement", "exit_status"), [("return None", 0), ("return 0", 0), ("return 1", 1)])
 def test_what_main_returns_is_the_exit_status(statement: str, exit_status: int) -> None:
     assert _run(statement) == (exit_status, "working\n", "")

@@ -13,7 +13,7 @@ from command_runner import REPOSITORY, environment
 
 
 def _train(directory: pathlib.Path, *flags: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "experiments.train", "--members=B1R1F2", "--train_limit=64", "--epochs=100000"]
+    command = [sys.executable, "-m", "experiments.train", "--members=B1R1F2", "--train_limit=64", "--epochs=99999"]
     command += [f"--log_dir={directory / 'runs'}", f"--data_dir={directory / 'data'}", "--threads=1", *flags]
     return subprocess.Popen(
         command,

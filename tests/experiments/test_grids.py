@@ -27,6 +27,19 @@ def test_a_grid_keeps_all_other_settings() -> None:
         assert same == base.to_json()
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "reason"),
+    [
+        ("noel", {"target_gradient": True}, "--grid=noel has every method; leave it out"),
+        ("fdl-mnist", {"k": 5}, "--k=5 has no effect in --grid=fdl-mnist; leave it out"),
+        ("song-chai-table3", {"optimization": "alternating"}, "has no effect in --grid=song-chai-table3; leave it out"),
+    ],
+)
+def test_what_would_change_no_run_or_not_all_is_refused(name: str, settings: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        grids.plan(name, settings, [0])
+
+
 def test_a_grid_is_repeated_for_each_seed_one_after_the_other() -> None:
     configs = grids.plan("noel", {}, [5, 0])
     assert [config.seed for config in configs] == [5] * 13 + [0] * 13

@@ -53,6 +53,31 @@ def test_a_finished_run_is_one_line_with_its_errors_in_percent(tmp_path: pathlib
     assert line.startswith("[1/1] L2 0.01, seed 0: ST 2.00 %  M 1.25 %  ensemble 50.00 %")
 
 
+def _table(tmp_path: pathlib.Path, errors: list[dict[str, float]]) -> str:
+    output = io.StringIO()
+    rows = [
+        _row(tmp_path, f"run {index}", Status(state="done", epochs_done=2, test_errors=each), exit_status=0)
+        for index, each in enumerate(errors)
+    ]
+    with Progress(rows, Console(file=output, width=140, force_terminal=True, color_system=None)):
+        pass
+    return output.getvalue()
+
+
+def test_the_table_has_a_column_for_each_output_of_any_run(tmp_path: pathlib.Path, clock: _Clock) -> None:
+    heads = {f"head{number}": 0.01 * number for number in (1, 2, 3, 4)} | {"ensemble": 0.05}
+    shown = _table(tmp_path, [{"head1": 0.06}, heads])
+    assert all(f"{output} %" in shown for output in heads)
+    assert all(f"{100 * error:.2f}" in shown for error in heads.values())
+
+
+def test_where_outputs_are_too_many_for_columns_each_row_names_its_own(tmp_path: pathlib.Path, clock: _Clock) -> None:
+    shown = _table(tmp_path, [{f"convnet{number}": 0.01 * number} for number in range(1, 7)])
+    assert "test errors" in shown
+    assert "convnet1 %" not in shown
+    assert all(f"convnet{number} {number}.00 %" in shown for number in range(1, 7))
+
+
 def test_a_failed_run_shows_its_last_words(tmp_path: pathlib.Path, clock: _Clock) -> None:
     failed = _row(tmp_path, "CE 1, seed 0", Status(state="failed"), exit_status=1)
     (tmp_path / "CE 1, seed 0" / executors.OUTPUT).write_text("epoch 1\nerror: no room [left] on the disk\n\n")
