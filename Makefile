@@ -80,7 +80,7 @@ fdl-demo: install ## one network against two that learn to differ (MNIST, three 
 MNIST_RUNS ?= $(LOG_DIR)/mnist-grid
 DIGITS_RUNS ?= $(LOG_DIR)/digits-grid
 
-results: mnist-results digits-results ## write results/ again, from the runs of the whole grids on MNIST and digits
+results: mnist-results digits-results ## write results/ again, from MNIST_RUNS and DIGITS_RUNS (make mnist-sweep LOG_DIR=runs/mnist-grid)
 
 mnist-records: ## keep what finished MNIST runs wrote, but for checkpoints, in results/records
 	mkdir -p results/records/mnist-grid

@@ -5,22 +5,36 @@ bootstrap", The American Statistician 69, 2015): plain ones are too narrow by a 
 less than samples, and since they are normal ones where Student's t has heavier tails.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy import stats
 
 LEVEL = 0.95
+FEWEST = 5
+"""Of fewer values the interval is their range, which holds the mean less often: of n in 1 - 2^(1 - n) of cases."""
 _RESAMPLES = 10_000
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """The 95 % bootstrap interval of the mean, or None for fewer than two values.
+    """The 95 % bootstrap interval of the mean, of fewer than FEWEST values their range; None for fewer than two.
 
     Resampling is seeded: the same values have the same interval.
     """
     ends = band(np.asarray(values, float)[:, None])
     return (float(ends[0][0]), float(ends[1][0])) if ends else None
+
+
+def describe(seeds: Iterable[int]) -> str:
+    """What means over so many seeds have for intervals, in words; empty where no mean is over several seeds."""
+    several = [number for number in seeds if number > 1]
+    if not several:
+        return ""
+    if max(several) < FEWEST:
+        return "ranges over seeds"
+    return f"{100 * LEVEL:g} % bootstrap intervals" + (
+        f" (of 2 to {FEWEST - 1} ranges)" if min(several) < FEWEST else ""
+    )
 
 
 def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

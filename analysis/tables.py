@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from absl import flags, logging
 
-from analysis import frame, other_systems, recorded_run, table_notes, table_text
-from analysis.intervals import interval
+from analysis import frame, intervals, other_systems, recorded_run, table_notes, table_text
+from analysis.intervals import FEWEST, interval
 from analysis.recorded_run import PLAIN, Run
 from analysis.table_text import Cell, Table, number
 from collab_ensembles.config import RunConfig
@@ -29,9 +29,6 @@ FORMATS = ("markdown", "latex", "csv")
 _BEST_NOTE = (
     "Of each run and output the lowest error of any epoch. Here the test set itself chooses the epoch, which is "
     "flattering: compare methods by the last epoch."
-)
-_INTERVAL_NOTE = (
-    "In brackets: 95 % bootstrap interval of the mean over seeds; of two to four seeds it is nearly their range."
 )
 
 
@@ -227,12 +224,18 @@ def _paper(run: Run, what: Quantity) -> dict[str, pd.Series]:
     }
 
 
+def _interval_notes(seeds: Iterable[int]) -> list[str]:
+    several = [number for number in seeds if number > 1]
+    ranges = " Ranges hold the mean less often: of 2, 3 or 4 seeds in 50, 75 or 88 % of cases."
+    note = f"In brackets: {intervals.describe(several)}.{ranges if min(several, default=FEWEST) < FEWEST else ''}"
+    return [note] if several else []
+
+
 def _table(runs: Sequence[Run], quantity: str, unfinished: int) -> Table:
     table, config = final_table(runs, quantity), runs[0].config
     title = QUANTITIES[quantity].title.format(config.epochs)
     notes = [_BEST_NOTE] if QUANTITIES[quantity].best_epoch else []
-    if table["Seeds"].max() > 1:
-        notes.append(_INTERVAL_NOTE)
+    notes += _interval_notes(table["Seeds"])
     rows = rows_of(runs).items()
     notes += table_notes.seeds({f"{name} {weight:g}": [run.config.seed for run in row] for (name, weight), row in rows})
     if unfinished:

@@ -47,6 +47,7 @@ def compare(directory: str, data_dir: str | None) -> list[dict[str, Any]]:
     fresh = evaluate_anew(directory, data_dir)
     return [
         {
+            "dataset": config.dataset,
             "run": naming.describe(config),
             "output": output,
             "moving_averages_percent": 100 * status.test_errors[output],
@@ -80,11 +81,12 @@ def take_statistics_anew(model: Any, batches: Sequence[np.ndarray]) -> None:
 
 
 def added(path: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """The table at `path`, if there is one, with these rows of `compare` in place of those of the same runs."""
+    """The table at `path`, if there is one, with these rows of `compare` in place of those of the same data and run."""
     if not os.path.exists(path):
         return rows
-    earlier = pd.read_csv(path)
-    return pd.concat([earlier[~earlier["run"].isin(rows["run"])], rows], ignore_index=True)
+    return pd.concat([pd.read_csv(path), rows]).drop_duplicates(
+        ["dataset", "run", "output"], keep="last", ignore_index=True
+    )
 
 
 if __name__ == "__main__":

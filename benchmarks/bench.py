@@ -73,10 +73,13 @@ def _comparisons(cores: int) -> dict[str, Measurement]:
 
 
 def _interleaved(measurements: dict[str, Measurement]) -> dict[str, list[float]]:
-    """Images a second by name; a round measures each once, so that a slow minute hits all alike."""
+    """Images a second by name; a round measures each once, so that a slow minute hits all alike.
+
+    Every other round goes backwards: what is measured after another is not always so.
+    """
     rates: dict[str, list[float]] = {name: [] for name in measurements}
     for number in range(_ROUNDS.value):
-        for name, (workload, processes) in measurements.items():
+        for name, (workload, processes) in list(measurements.items())[:: -1 if number % 2 else 1]:
             if _QUICK.value:
                 workload = dataclasses.replace(workload, steps=10, repetitions=2)
             result = measure(workload, processes)

@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> None:
                 answer(batch)
             # The first one traces the graph.
             seconds += [time.perf_counter() - start] if repetition else []
-        parameters = sum(math.prod(variable.shape) for variable in member.variables)
+        parameters = sum(math.prod(variable.shape) for variable in member.trainable_variables)
         rows.append(
             {"model": name, "parameters": parameters, "seconds_per_image": statistics.median(seconds) / _IMAGES}
         )

@@ -88,7 +88,8 @@ def test_a_method_and_weight_have_the_same_colour_in_all_figures() -> None:
     ("runs", "expected"),
     [
         (invented_runs(), ["MNIST", "(1 seed)"]),
-        (invented_runs(seeds=3), ["MNIST", "(3 seeds; means and 95 % bootstrap intervals)"]),
+        (invented_runs(seeds=3), ["MNIST", "(3 seeds; means and ranges over seeds)"]),
+        (invented_runs(seeds=5), ["MNIST", "(5 seeds; means and 95 % bootstrap intervals)"]),
         (invented_runs(seeds=2)[:-1], ["(1 to 2 seeds;"]),
         (invented_runs(dataset="digits", resnet="fixed"), ["digits", "resnet=fixed"]),
     ],

@@ -221,7 +221,7 @@ def test_parameters_and_times_of_the_plain_ensemble_are_written(afterwards: _Aft
     rows = {row["model"]: row for row in written["models"]}
     assert list(rows) == ["B1R1F2", "B1R1F3", "Ens"]
     for name, member in build_model(RunConfig(members=("B1R1F2", "B1R1F3")), (8, 8, 1), 10).members.items():
-        assert rows[name]["parameters"] == sum(math.prod(variable.shape) for variable in member.variables)
+        assert rows[name]["parameters"] == sum(math.prod(variable.shape) for variable in member.trainable_variables)
     first, second, ensemble = rows.values()
     assert 0 < first["seconds_per_image"] < 1e-2
     assert 0 < second["seconds_per_image"] < 1e-2
