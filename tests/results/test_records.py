@@ -3,10 +3,12 @@
 import math
 import pathlib
 import pickle
+import re
 from collections.abc import Iterator
 
 import pytest
 
+from analysis import results
 from analysis.commands import noel_grid
 from collab_ensembles import naming, run_directory
 from collab_ensembles.config import RunConfig
@@ -54,11 +56,70 @@ def test_what_the_readme_says_of_all_records() -> None:
         f"The costs lie within {percent} % of the paper's, the errors within {max(map(abs, gaps)):.2f} points, "
         f"{sum(gap > 0 for gap in gaps)} of {len(gaps)} above it. "
         f"On average errors are {sum(gaps) / len(gaps):.2f} points higher than the paper's.",
+        f"two epochs earlier errors were {_decline(2):.2f} points lower on average",
         f"ends {apart[0]:.2f}, {apart[1]:.2f} and {apart[2]:.2f} points from it.",
         f"A run took {min(minutes):.0f} to {max(minutes):.0f} minutes on one core, two runs at a time: "
         f"{sum(minutes) / len(minutes) / 2:.0f} minutes an ensemble",
     ):
         assert expected in readme
+
+
+def test_the_published_results_follow_from_the_records(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "mnist-grid").symlink_to(_RUNS[0].parents[1])
+    monkeypatch.chdir(tmp_path)
+    directory = REPOSITORY / "results" / "mnist"
+    expected = results.contents("runs/mnist-grid", "mnist", "results/mnist")
+    assert {path.name for path in directory.iterdir()} == set(expected)
+    for name, content in expected.items():
+        # Pictures change with Matplotlib's version; what they show is in statistics.csv.
+        if not name.endswith(".png"):
+            assert (directory / name).read_bytes() == content, name
+
+
+def test_what_the_readme_says_of_the_claims_and_of_distances() -> None:
+    text = (REPOSITORY / "results" / "mnist" / "claims.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[2:4]] for line in text.splitlines() if line.startswith("| ")][1:]
+    ours, papers = ([row[column] for row in rows] for column in (0, 1))
+    assert ours == ["seen in one seed"] * 16
+    shown = papers.count("seen in one seed")
+    decided = shown + papers.count("not seen in one seed")
+    members = re.search(r"of 24 collaborating members better (\d+); worse (\d+)", text)
+    assert members
+    readme = prose("README.md")
+    assert "all 16 are seen in this seed" in readme
+    assert f"(Of {decided} that its own final numbers can show, they show {shown}:" in readme
+    assert (
+        f"{members[1]} of 24 collaborating members are better than their plain counterparts, and {members[2]}" in readme
+    )
+    distances = [
+        _curves(directory, config, "logit_distance")["ensemble"][-1]
+        for method, weight in (("L1", 0.0001), ("L2", 0.0001), ("None", 1.0), ("CE", 0.0001))
+        for directory, config in _runs_of(method, weight)
+    ]
+    assert (
+        "distance of {:.1f} and {:.1f} in the end (plain {:.1f}), while with CE the distance is {:.1f}.".format(
+            *distances
+        )
+        in readme
+    )
+
+
+def _runs_of(method: str, weight: float) -> Iterator[tuple[pathlib.Path, RunConfig]]:
+    for directory in _RUNS:
+        config = run_directory.read_config(str(directory))
+        if (config.method, config.weight) == (method, weight):
+            yield directory, config
+
+
+def _decline(epochs: int) -> float:
+    """By how many points errors were lower so many epochs before the end, on average."""
+    curves = [
+        curve
+        for directory in _RUNS
+        for curve in _curves(directory, run_directory.read_config(str(directory)), "test_errors").values()
+    ]
+    return 100 * sum(curve[-1] - curve[-1 - epochs] for curve in curves) / len(curves)
 
 
 def _beside_the_paper(key: str) -> Iterator[tuple[str, list[float], list[float]]]:
@@ -74,5 +135,5 @@ def _beside_the_paper(key: str) -> Iterator[tuple[str, list[float], list[float]]
 
 def _curves(directory: pathlib.Path, config: RunConfig, key: str) -> dict[str, list[float]]:
     stems = naming.statistics_names(config)
-    contents = {output: (directory / f"{stems[output]}.pkl").read_bytes() for output in _OUTPUTS}
-    return {output: pickle.loads(content)[key].tolist() for output, content in contents.items()}
+    contents = {output: pickle.loads((directory / f"{stems[output]}.pkl").read_bytes()) for output in _OUTPUTS}
+    return {output: content[key].tolist() for output, content in contents.items() if key in content}
