@@ -47,7 +47,7 @@ class Margin:
 
     Attributes:
       mean: over the seeds.
-      interval: its 95 % bootstrap interval, or None for fewer than two seeds.
+      interval: see `intervals.interval`; None for fewer than two seeds.
     """
 
     mean: float

@@ -38,7 +38,7 @@ _WIDTHS = {"FDL (2x)": 3.0, "RIE (2x)": 1.4}
 def accuracy_by_filters(runs: Sequence[Run], axes: Axes) -> Axes:
     """Accuracy of one-layer networks against the number of filters M, with one network or with two of half as many.
 
-    Bars are 95 % bootstrap intervals over seeds.
+    Bars are intervals over seeds.
 
     Args:
       runs: of one data set in one setting, with the grid fdl-mnist or part of it.
@@ -81,7 +81,7 @@ def _points(runs: Sequence[Run]) -> dict[str, dict[float, np.ndarray]]:
 
 
 def curves(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
-    """What happens over the epochs with and without FDL; means over seeds within their 95 % bootstrap intervals.
+    """What happens over the epochs with and without FDL; means over seeds within their intervals.
 
     Args:
       runs: of two networks of one kind, with FDL and independent, of one data set in one setting.

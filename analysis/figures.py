@@ -4,7 +4,7 @@ Runs of other systems have those of their papers: figures 3 and 4 of Song and Ch
 Roy (2022).
 
 Each method has a family of colours: CE blue, L2 purple, L1 green, the plain ensemble grey. With
-several seeds lines are means, and bands and bars their 95 % bootstrap intervals.
+several seeds lines are means, and bands and bars their intervals (`analysis.intervals`).
 
 Example:
   python -m analysis.figures --log_dir=runs --dataset=mnist --out=figures --paper_axes

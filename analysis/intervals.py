@@ -12,7 +12,8 @@ from scipy import stats
 
 LEVEL = 0.95
 FEWEST = 5
-"""Of fewer values the interval is their range, which holds the mean less often: of n in 1 - 2^(1 - n) of cases."""
+"""Of fewer values the interval is their range, which holds the mean less often: of n in 1 - 2^(1 - n) of cases where
+they scatter symmetrically."""
 _RESAMPLES = 10_000
 
 
@@ -33,7 +34,7 @@ def describe(seeds: Iterable[int]) -> str:
     if max(several) < FEWEST:
         return "ranges over seeds"
     return f"{100 * LEVEL:g} % bootstrap intervals" + (
-        f" (of 2 to {FEWEST - 1} ranges)" if min(several) < FEWEST else ""
+        f" (ranges where seeds are 2 to {FEWEST - 1})" if min(several) < FEWEST else ""
     )
 
 

@@ -31,7 +31,7 @@ def noise_levels(runs: Sequence[Run]) -> dict[str, dict[float, np.ndarray]]:
 
 
 def error_by_noise(runs: Sequence[Run], axes: Axes) -> Axes:
-    """Figure 3: a line for each arrangement; bands are 95 % bootstrap intervals over seeds.
+    """Figure 3: a line for each arrangement; bands are intervals over seeds.
 
     Args:
       runs: multi-head runs of one network on one data set in one setting, at several values of --label_noise.

@@ -74,7 +74,7 @@ def final_table(runs: Sequence[Run], quantity: str) -> pd.DataFrame:
     Returns:
       A row for each (Method, Weight), in the order of the paper's tables. Columns: for each model its
       mean (`ST`, `M`, `Ens`); `Seeds`, the number of runs behind it; for each model `<model> low` and
-      `<model> high`, the 95 % bootstrap interval of the mean (NaN for one seed). Where the paper has
+      `<model> high`, its interval as in `intervals.interval` (NaN for one seed). Where the paper has
       the data set and the runs were trained at default settings, `error` and `cost` also have, for each
       model, `paper <model>` and `<model> - paper`, ours less the paper's (NaN for weights it has not).
 
@@ -166,8 +166,8 @@ def long_table(runs: Sequence[Run]) -> pd.DataFrame:
     """The results with a row for each setting, method, weight and model; means over seeds.
 
     Columns: setting, method, weight, model, seeds (how many); test_error_percent (last epoch),
-    best_test_error_percent (lowest of any epoch) and test_cost (last epoch), each followed by its 95 %
-    bootstrap interval, `<column>_low` and `<column>_high`, empty for one seed; and for
+    best_test_error_percent (lowest of any epoch) and test_cost (last epoch), each followed by its
+    interval (`intervals.interval`), `<column>_low` and `<column>_high`, empty for one seed; and for
     test_error_percent and test_cost the paper's value, `paper_<column>`, and ours less the paper's,
     `<column>_minus_paper`, empty where the paper has nothing to compare. Runs of other systems have the
     columns of `analysis.other_systems.long_table`; those of the same name are shared, others stay empty.
@@ -226,7 +226,7 @@ def _paper(run: Run, what: Quantity) -> dict[str, pd.Series]:
 
 def _interval_notes(seeds: Iterable[int]) -> list[str]:
     several = [number for number in seeds if number > 1]
-    ranges = " Ranges hold the mean less often: of 2, 3 or 4 seeds in 50, 75 or 88 % of cases."
+    ranges = " Ranges hold the mean less often: of 2, 3 or 4 seeds in about 50, 75 or 88 % of cases."
     note = f"In brackets: {intervals.describe(several)}.{ranges if min(several, default=FEWEST) < FEWEST else ''}"
     return [note] if several else []
 

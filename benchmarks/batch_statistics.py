@@ -47,7 +47,7 @@ def compare(directory: str, data_dir: str | None) -> list[dict[str, Any]]:
     fresh = evaluate_anew(directory, data_dir)
     return [
         {
-            "dataset": config.dataset,
+            "digest": config.digest()[:8],
             "run": naming.describe(config),
             "output": output,
             "moving_averages_percent": 100 * status.test_errors[output],
@@ -62,7 +62,7 @@ def evaluate_anew(directory: str, data_dir: str | None) -> dict[str, float]:
     from collab_ensembles import run
 
     model, _ = run.restore(directory)
-    data = run.load_data(run_directory.read_config(directory), data_dir)
+    data = run.load_data_again(directory, data_dir)
     rng = np.random.default_rng(0)
     size = min(_BATCH_SIZE, len(data.train_labels))
     batches = [np.sort(rng.choice(len(data.train_labels), size, replace=False)) for _ in range(_BATCHES)]
@@ -81,12 +81,11 @@ def take_statistics_anew(model: Any, batches: Sequence[np.ndarray]) -> None:
 
 
 def added(path: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """The table at `path`, if there is one, with these rows of `compare` in place of those of the same data and run."""
+    """The table at `path`, if there is one, with these rows of `compare` in place of those of the same runs."""
     if not os.path.exists(path):
         return rows
-    return pd.concat([pd.read_csv(path), rows]).drop_duplicates(
-        ["dataset", "run", "output"], keep="last", ignore_index=True
-    )
+    earlier = pd.read_csv(path, dtype={"digest": str})
+    return pd.concat([earlier[~earlier["digest"].isin(rows["digest"])], rows], ignore_index=True)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from collab_ensembles.networks.sizes import LONG_NAMES
 
 _REPORT_MEMBERS = ("ST", "M")
 _REPORT_POWERS = (0, 1, 2, 4)
-_LONGEST_LIST = 120
-"""Characters of the members in a name: names of files have 255 bytes at most."""
+_LONGEST_LIST = 170
+"""Characters of the members in a name: with all that stands around them a name of a file has 255 bytes at most."""
 
 
 def run_name(config: RunConfig) -> str:

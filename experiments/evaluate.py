@@ -1,9 +1,9 @@
 """Scores the members and the ensemble of a trained run again, on its own test data or on others.
 
-Of other data, examples that the run was trained on are counted: on those an error is no test error.
+Of other data, examples that the run was trained on are counted.
 
 Example:
-  python -m experiments.evaluate runs/digits/RUN_DIRECTORY --split=standard
+  python -m experiments.evaluate runs/MNIST/RUN_DIRECTORY --split=standard
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from absl import flags, logging
 from collab_ensembles import run_directory
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.datasets.digests import example_digests
-from collab_ensembles.errors import ConfigError
+from collab_ensembles.errors import CollabError, ConfigError
 from collab_ensembles.run_directory import DataFacts
 from experiments import command_line, runtime
 
@@ -38,12 +38,12 @@ def main(arguments: list[str]) -> None:
     from collab_ensembles import datasets, run
 
     model, status = run.restore(directory)
-    own = run.load_data_again(directory, _DATA_DIR.value)
-    test = own
-    if (dataset, split) != (config.dataset, config.split):
+    if (dataset, split) == (config.dataset, config.split):
+        test = run.load_data_again(directory, _DATA_DIR.value)
+    else:
         test = datasets.load(dataset, _DATA_DIR.value, split)
         _check_fit(status.data, test)
-        _warn_of_training_examples(own, test)
+        _warn_of_training_examples(directory, test)
     statistics = run.evaluate(model, test.test_images, test.test_labels)
     print(f"{test.name}, {len(test.test_labels)} test examples, after epoch {status.epochs_done}")
     for output in model.statistics_names:
@@ -51,11 +51,22 @@ def main(arguments: list[str]) -> None:
         print(f"{output:10s} error {100 * error:6.2f} %   cost {cost:.6f}")
 
 
-def _warn_of_training_examples(own: "Dataset", test: "Dataset") -> None:
+def _warn_of_training_examples(directory: str, test: "Dataset") -> None:
+    from collab_ensembles import run
+
+    try:
+        own = run.load_data_again(directory, _DATA_DIR.value)
+    except CollabError as error:
+        logging.warning("whether the run was trained on some of these examples is not known: %s", error)
+        return
     trained_on = set(map(bytes, example_digests(own.train_images, own.train_labels)))
     known = sum(bytes(digest) in trained_on for digest in example_digests(test.test_images, test.test_labels))
     if known:
-        logging.warning("%d of the %d examples were trained on: no test error", known, len(test.test_labels))
+        logging.warning(
+            "the run was trained on %d of these %d examples; on those an error is no test error",
+            known,
+            len(test.test_labels),
+        )
 
 
 def _check_fit(trained_on: DataFacts | None, test: "Dataset") -> None:

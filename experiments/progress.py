@@ -17,7 +17,7 @@ _REFRESH_SECONDS = 1.0
 _LINES_AROUND = 7
 """Of the live table beside its rows."""
 _MOST_COLUMNS = 5
-"""Where the runs of a grid have more outputs than this, each row names its own."""
+"""Where the runs of a grid have different outputs, and more than this together, each row names its own."""
 
 
 @dataclasses.dataclass
@@ -120,7 +120,9 @@ class Progress:
     def _table(self, statuses: Sequence[Status]) -> Table:
         """The runs, or as many as fit: what runs or failed first, then what ended last."""
         outputs = list(dict.fromkeys(output for status in statuses for output in status.test_errors))
-        columns = [f"{output} %" for output in outputs] if len(outputs) <= _MOST_COLUMNS else ["test errors"]
+        shared = len(outputs) == max(len(status.test_errors) for status in statuses)
+        few = shared or len(outputs) <= _MOST_COLUMNS
+        columns = [f"{output} %" for output in outputs] if few else ["test errors"]
         shown = self._shown(self._console.height - _LINES_AROUND)
         table = Table(
             title=self._times(statuses), title_justify="left", caption=self._summary(), caption_justify="left"
@@ -132,8 +134,7 @@ class Progress:
             row, status = self._rows[index], statuses[index]
             started = row.state() != "waiting"
             errors = [f"{100 * status.test_errors[o]:.2f}" if o in status.test_errors else "" for o in outputs]
-            if len(errors) != len(columns):
-                errors = [_errors(status)]
+            errors = errors if few else [_errors(status)]
             table.add_row(
                 row.name,
                 row.state() + (" again" if row.task is not None and row.task.retries else ""),

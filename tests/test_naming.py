@@ -23,8 +23,12 @@ def test_the_13_ensembles_have_the_names_of_the_reference() -> None:
 
 def test_of_a_long_list_of_members_names_have_the_number() -> None:
     """Names of files have 255 bytes at most, and graphs and temporary files are named after the run."""
-    few, many = (RunConfig(members=("ST",) * count, method="CE", weight=0.5) for count in (5, 60))
-    assert naming.run_name(few) == "digits_collab_" + "_and_".join(["shallow_and_thin"] * 5) + "_CE_0.5"
+    few, many = (RunConfig(members=("ST",) * count, method="CE", weight=0.5) for count in (8, 60))
+    assert naming.run_name(few) == "digits_collab_" + "_and_".join(["shallow_and_thin"] * 8) + "_CE_0.5"
+    for count in range(2, 40):
+        config = RunConfig(dataset="notmnist/small", members=("B1R1F2",) * count, method="CE", weight=0.1**7 * 3)
+        temporary = "12345678.tmp"
+        assert all(len(f"{stem}_error.png{temporary}") <= 255 for stem in naming.statistics_names(config).values())
     assert naming.run_name(many) == "digits_collab_60_members_CE_0.5"
     assert naming.run_directory("runs", many).endswith(f"digits_collab_60_members_CE_0.5-seed0-{many.digest()[:8]}")
 

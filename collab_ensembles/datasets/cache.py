@@ -64,8 +64,6 @@ class ArrayCache:
         try:
             content = self._load(directory)
             reason = "" if content is None else _difference(content, recorded)
-            if content is not None and self._known and recorded is None:
-                reason = "of what is made of known parts the digest is on record, and its record is gone"
         except DataError as error:
             content, reason = None, str(error)
         if not reason:

@@ -33,7 +33,7 @@ class Entry:
       image_shape: (height, width, channels).
       label_names: what the labels 0, 1, ... stand for.
       sizes: the examples of each part; approximate where `digests` has no value.
-      digests: the content digest of each part, where it is known beforehand.
+      digests: the content digest of each part, and of parts pooled for a split, where it is known beforehand.
       report: the split of the published tables.
       standard: the official split.
       epochs: the length of the published training; 30 for sets the report does not use.
@@ -83,6 +83,7 @@ _ENTRIES = (
         digests={
             "train": "3655811c0e1223700a4714a92a51f55bd215ed7dc1fa2baa4326a2b58042d82d",
             "test": "634538fb34c5277fce98470b8b285d1e8419eb87f328da42ef1faf690d2c3911",
+            "train+test": "211c44732b21b49dcee3393c4c23e32fb3726964612715c16242f87231d975bd",
         },
         # The reference pools, permutes and cuts: not the official split.
         report=Composition(("train", "test"), cut=10_000),

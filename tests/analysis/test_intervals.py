@@ -51,7 +51,7 @@ def test_of_fewer_than_five_seeds_they_are_the_range_and_miss_the_mean_when_all_
         ([1, 1], ""),
         ([1, 4], "ranges over seeds"),
         ([5, 20], "95 % bootstrap intervals"),
-        ([1, 3, 5], "95 % bootstrap intervals (of 2 to 4 ranges)"),
+        ([1, 3, 5], "95 % bootstrap intervals (ranges where seeds are 2 to 4)"),
     ],
 )
 def test_they_are_called_what_they_are(seeds: list[int], words: str) -> None:

@@ -86,7 +86,7 @@ def test_a_report_in_latex_has_nothing_that_latex_would_stumble_over(tmp_path: p
     assert r"\caption{MNIST, final test error in \% after 30 epochs (default settings)}" in text
     assert r"batch\_size=32" in text
     assert r"ST\_2" in text
-    assert r"in 50, 75 or 88 \% of cases" in text
+    assert r"in about 50, 75 or 88 \% of cases" in text
 
 
 @pytest.mark.parametrize(

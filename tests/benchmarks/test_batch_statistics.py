@@ -37,12 +37,12 @@ def test_a_runs_errors_stand_beside_those_with_statistics_taken_anew(tmp_path: p
 
 
 def test_rows_of_runs_without_checkpoints_stay_and_others_are_replaced(tmp_path: pathlib.Path) -> None:
-    columns = ["dataset", "run", "output", "moving_averages_percent", "taken_anew_percent"]
-    kept = [["mnist", "plain", "ST", 0.81, 0.74], ["digits", "CE 1", "ST", 1.39, 1.11]]
-    earlier = pd.DataFrame([*kept, ["mnist", "CE 1", "ST", 9.0, 9.0]], columns=columns)
-    latest = pd.DataFrame([["mnist", "CE 1", "ST", 0.66, 0.68]], columns=columns)
+    columns = ["digest", "run", "output", "moving_averages_percent", "taken_anew_percent"]
+    kept = [["00aa11bb", "plain", "ST", 0.81, 0.74], ["22222222", "CE 1", "ST", 1.39, 1.11]]
+    earlier = pd.DataFrame([*kept, ["1e22ccdd", "CE 1", "ST", 9.0, 9.0]], columns=columns)
+    latest = pd.DataFrame([["1e22ccdd", "CE 1", "ST", 0.66, 0.68]], columns=columns)
     path = tmp_path / "table.csv"
     assert batch_statistics.added(str(path), latest).equals(latest)
     earlier.to_csv(path, index=False)
     received = batch_statistics.added(str(path), latest)
-    assert received.to_numpy().tolist() == [*kept, ["mnist", "CE 1", "ST", 0.66, 0.68]]
+    assert received.to_numpy().tolist() == [*kept, ["1e22ccdd", "CE 1", "ST", 0.66, 0.68]]

@@ -254,18 +254,6 @@ def test_a_part_that_cannot_be_read_is_removed_with_a_warning_where_parts_are_ve
     assert _entries(tmp_path) == []
 
 
-def test_what_is_pooled_of_known_parts_needs_its_record(tmp_path: pathlib.Path, part: Part) -> None:
-    ordered, digest = in_digest_order([part])
-    cache = ArrayCache(str(tmp_path), "things", verify=True, known={"train": digest})
-    cache.write("train", ordered, digest, "somewhere")
-    cache.write("train+test", ordered, digest, "the cache")
-    assert cache.read("train+test") is not None
-    (tmp_path / "arrays/things/digests.json").unlink()
-    assert cache.read("train+test") is None
-    assert cache.read("train") is not None
-    assert _entries(tmp_path) != []
-
-
 @pytest.mark.parametrize("record", ["{", "[]", None])
 def test_a_part_is_not_removed_because_its_record_is_damaged_or_gone(
     tmp_path: pathlib.Path, part: Part, record: str | None

@@ -36,11 +36,17 @@ def test_on_its_own_test_part_it_gives_what_was_recorded(digits: str) -> None:
     assert f"error {100 * error:6.2f} %" in result.output
 
 
-def test_examples_that_were_trained_on_are_counted(digits: str) -> None:
-    """The validation part is the last tenth of what this run was trained on."""
-    result = _evaluate(digits, "--split=validation")
+@pytest.mark.parametrize("count", [0, 3])
+def test_examples_that_were_trained_on_are_counted(digits: str, tmp_path: pathlib.Path, count: int) -> None:
+    data = datasets.load("digits", str(pathlib.Path(digits).parents[2] / "data"))
+    images = np.concatenate([data.train_images[:count], data.test_images[:20]])
+    labels = np.concatenate([data.train_labels[:count], data.test_labels[:20]]).astype(np.uint8)
+    labels[-1] = 9
+    np.savez(tmp_path / "other.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    result = _evaluate(digits, f"--dataset={tmp_path / 'other.npz'}")
     assert result.exit_status == 0
-    assert result.errors == "warning: 143 of the 143 examples were trained on: no test error\n"
+    warned = f"warning: the run was trained on {count} of these {20 + count} examples;" in result.errors
+    assert (warned, result.errors.count("\n")) == (count > 0, int(count > 0))
 
 
 def test_other_data_in_place_of_its_own_are_refused(tmp_path: pathlib.Path) -> None:
@@ -50,7 +56,12 @@ def test_other_data_in_place_of_its_own_are_refused(tmp_path: pathlib.Path) -> N
     np.savez(path, x_train=images, y_train=labels, **parts)
     directory = _trained(tmp_path, str(path))
     np.savez(path, x_train=255 - images, y_train=labels, **parts)
-    result = run("experiments.evaluate", directory, f"--data_dir={tmp_path / 'other'}")
-    assert result.exit_status == OtherDataError.exit_status
-    assert "give the --data_dir that it began with" in result.errors
-    assert result.errors.count("\n") == 1
+    for command in ("experiments.evaluate", "experiments.verify"):
+        result = run(command, directory, f"--data_dir={tmp_path / 'other'}")
+        assert result.exit_status == OtherDataError.exit_status
+        assert "give the --data_dir that it began with" in result.errors
+        assert result.errors.count("\n") == 1
+    path.unlink()
+    result = run("experiments.evaluate", directory, "--dataset=digits", f"--data_dir={tmp_path / 'data'}")
+    assert (result.exit_status, result.errors.count("\n")) == (0, 1)
+    assert "whether the run was trained on some of these examples is not known" in result.errors

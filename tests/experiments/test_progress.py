@@ -71,6 +71,11 @@ def test_the_table_has_a_column_for_each_output_of_any_run(tmp_path: pathlib.Pat
     assert all(f"{100 * error:.2f}" in shown for error in heads.values())
 
 
+def test_outputs_that_all_runs_have_are_columns_however_many(tmp_path: pathlib.Path, clock: _Clock) -> None:
+    errors = dict.fromkeys(("ST", "ST_2", "M", "M_2", "M_3", "ensemble"), 0.01)
+    assert "M_3 %" in _table(tmp_path, [errors, errors])
+
+
 def test_where_outputs_are_too_many_for_columns_each_row_names_its_own(tmp_path: pathlib.Path, clock: _Clock) -> None:
     shown = _table(tmp_path, [{f"convnet{number}": 0.01 * number} for number in range(1, 7)])
     assert "test errors" in shown
