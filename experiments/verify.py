@@ -52,8 +52,7 @@ def main(arguments: list[str]) -> int:
         print(f"{key}: {status.environment.get(key)} then, {environment[key]} now")
     verdicts = []
     for name in sorted({*recorded, *repeated}):
-        share = "error" in name or "disagreement" in name
-        verdict, remark = compare(recorded.get(name, _NOTHING), repeated.get(name, _NOTHING), share)
+        verdict, remark = compare(name, recorded.get(name, _NOTHING), repeated.get(name, _NOTHING))
         verdicts.append(verdict)
         print(f"{name}: {verdict}{remark}")
     counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in _VERDICTS if verdict in verdicts]
@@ -61,19 +60,20 @@ def main(arguments: list[str]) -> int:
     return 1 if "differs" in verdicts else 0
 
 
-def compare(recorded: np.ndarray, repeated: np.ndarray, share: bool) -> tuple[str, str]:
+def compare(name: str, recorded: np.ndarray, repeated: np.ndarray) -> tuple[str, str]:
     """The verdict on two series of one number an epoch, and a remark.
 
     Args:
+      name: such as `ST test_errors`; errors and disagreement are shares of all examples, and compared absolutely.
       recorded: [epochs].
       repeated: likewise.
-      share: whether the numbers are shares of all examples, which are compared absolutely.
     """
     if recorded.tobytes() == repeated.tobytes():
         return "identical", ""
     if recorded.shape != repeated.shape:
         return "differs", f" ({recorded.size} epochs then, {repeated.size} now)"
     differences = np.abs(recorded - repeated)
+    share = "error" in name or "disagreement" in name
     relative, absolute = (0.0, _ROUNDING) if share else (_ROUNDING, 0.0)
     verdict = "within rounding" if np.allclose(recorded, repeated, rtol=relative, atol=absolute) else "differs"
     epoch = int(np.argmax(differences))

@@ -154,6 +154,9 @@ def test_a_cost_that_is_no_number_ends_the_run_and_keeps_the_epoch_before(
     assert (status.state, status.epochs_done) == ("failed", 1)
     assert "epoch 2: the training cost" in status.reason
     assert "the checkpoint after epoch 1 is kept; try a smaller --learning_rate" in str(caught.value)
+    with pytest.raises(DivergenceError) as without:
+        run.run(config, str(tmp_path / "rarely"), run.Options(data_dir, checkpoint_every=3))
+    assert "is nan (plain, seed 0); try a smaller --learning_rate" in str(without.value)
     model, _ = run.restore(str(tmp_path))
     assert all(np.isfinite(variable.numpy()).all() for variable in model.trainable_variables)
 

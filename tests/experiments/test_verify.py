@@ -19,23 +19,23 @@ from experiments.verify import _statistics, compare
 def test_a_series_is_identical_within_rounding_or_different(change: float, verdict: str) -> None:
     recorded = np.array([0.5, 0.25, 0.125])
     repeated = recorded + np.array([0, change, 0])
-    received, remark = compare(recorded, repeated, share=True)
+    received, remark = compare("ST test_errors", recorded, repeated)
     assert received == verdict
     assert remark == "" if change == 0 else "most in epoch 2: 0.25 then" in remark
 
 
 def test_costs_are_compared_relatively_and_shares_of_examples_are_not() -> None:
     """A thousandth more is within rounding of a small cost, and not within that of an error of 0.02 %."""
-    cost = np.array([0.0002])
-    assert [compare(cost, factor * cost, share=False)[0] for factor in (1.0009, 1.0011)] == [
-        "within rounding",
-        "differs",
-    ]
-    assert compare(cost, cost + 0.0009, share=True)[0] == "within rounding"
+    number = np.array([0.0002])
+    for name in ("ST train_costs_mean", "ensemble logit_distance"):
+        verdicts = [compare(name, number, factor * number)[0] for factor in (1.0009, 1.0011)]
+        assert verdicts == ["within rounding", "differs"]
+    for name in ("ensemble disagreement", "M train_errors_mean"):
+        assert [compare(name, number, number + more)[0] for more in (0.0009, 0.0011)] == ["within rounding", "differs"]
 
 
 def test_a_number_in_place_of_one_that_is_none_differs() -> None:
-    assert compare(np.array([np.nan]), np.array([0.1]), share=True)[0] == "differs"
+    assert compare("M test_errors", np.array([np.nan]), np.array([0.1]))[0] == "differs"
 
 
 def test_of_a_run_that_was_stopped_the_epochs_that_it_has_are_compared(tmp_path: pathlib.Path) -> None:
