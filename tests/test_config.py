@@ -102,7 +102,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: pathlib.Path, monkeypatch: py
         ({"members": ("B0R1F8",)}, ["'B0R1F8'", "bricks from 1 to 99"]),
         ({"members": ("B3R1F8x",)}, ["'B3R1F8x'"]),
         ({"epochs": 0}, ["--epochs=0", "from 1"]),
-        ({"epochs": 100_000}, ["--epochs=100000", "to 99999"]),
+        ({"epochs": 100_000}, ["--epochs=100000", "to 99,999"]),
         ({"batch_size": 0}, ["--batch_size=0", "from 1"]),
         ({"train_limit": 0}, ["--train_limit=0", "from 1"]),
         ({"seed": -1}, ["--seed=-1", "from 0"]),
