@@ -127,7 +127,7 @@ def test_the_interval_stands_behind_the_mean_and_is_not_marked(tmp_path: pathlib
     assert ce[:6] == ["CE", "0.1", "2.00", "**9.00**", "0.75", "1"]
     assert l2[:6] == ["L2", "0.01", "**1.25** [1.00, 1.50]", "**9.00** [9.00, 9.00]", "**0.50** [0.50, 0.50]", "3"]
     assert r"\textbf{1.25} [1.00, 1.50]" in tables.render(tables.final_table(runs, "error"), "error", "latex")
-    assert "In brackets: ranges over seeds. Ranges hold the mean less often: of 2, 3" in tables.report(runs, "markdown")
+    assert "in brackets: ranges over seeds. Ranges hold the mean less often: of 2, 3" in tables.report(runs, "markdown")
 
 
 def test_the_difference_to_the_paper_has_a_sign(tmp_path: pathlib.Path) -> None:
