@@ -226,9 +226,12 @@ def _paper(run: Run, what: Quantity) -> dict[str, pd.Series]:
 
 def _interval_notes(seeds: Iterable[int]) -> list[str]:
     several = [number for number in seeds if number > 1]
-    ranges = " Ranges hold the mean less often: of 2, 3 or 4 seeds in about 50, 75 or 88 % of cases."
-    note = f"Means over seeds; in brackets: {intervals.describe(several)}.{ranges if min(several, default=FEWEST) < FEWEST else ''}"
-    return [note] if several else []
+    if not several:
+        return []
+    note = f"Means over seeds; in brackets: {intervals.describe(several)}."
+    if min(several) < FEWEST:
+        note += " Ranges hold the mean less often: of 2, 3 or 4 seeds in about 50, 75 or 88 % of cases."
+    return [note]
 
 
 def _table(runs: Sequence[Run], quantity: str, unfinished: int) -> Table:
