@@ -69,18 +69,20 @@ heads-demo: install ## one network, and heads that teach each other, without and
 	for noise in 0 0.4; do \
 		$(RUN) -m experiments.sweep $(HEADS_DEMO) --label_noise=$$noise --log_dir=$(LOG_DIR)/heads-demo $(SWEEP_FLAGS) || exit $$?; \
 	done
+	case "$(SWEEP_FLAGS)" in *dry_run*) exit;; esac; \
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/heads-demo --out=$(LOG_DIR)/heads-demo/report.html
 
 fdl-demo: install ## one network against two that learn to differ (MNIST, three seeds, half an hour)
 	$(RUN) -m experiments.sweep --grid=fdl-mnist --dataset=mnist --train_limit=20000 --epochs=10 --seeds=0,1,2 \
 		--log_dir=$(LOG_DIR)/fdl-demo $(SWEEP_FLAGS)
-	$(RUN) -m benchmarks.fdl_phases
+	case "$(SWEEP_FLAGS)" in *dry_run*) exit;; esac; \
+	$(RUN) -m benchmarks.fdl_phases && \
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/fdl-demo --out=$(LOG_DIR)/fdl-demo/report.html
 
 MNIST_RUNS ?= $(LOG_DIR)/mnist-grid
 DIGITS_RUNS ?= $(LOG_DIR)/digits-grid
 
-results: mnist-results digits-results ## write results/ again, from MNIST_RUNS and DIGITS_RUNS (make mnist-sweep LOG_DIR=runs/mnist-grid)
+results: mnist-results digits-results ## write results/ again, from MNIST_RUNS and DIGITS_RUNS; how to train them stands in results/*/README.md
 
 mnist-records: ## keep what finished MNIST runs wrote, but for checkpoints, in results/records
 	mkdir -p results/records/mnist-grid

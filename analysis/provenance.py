@@ -88,7 +88,10 @@ def _environment_parts(runs: Sequence[Run]) -> list[str]:
         numbers = [_numbers(run, found) for run in runs]
         counts = [sum(place + 1 in own for own in numbers) for place in range(len(found))]
         table = pd.DataFrame({"environment": range(1, len(found) + 1), **differing, "runs": counts})
-        parts += [f"There were {len(found)} environments, which differ in:", markdown_page.table(table)]
+        parts += [
+            f"There were {len(found)} environments (a run can have had several), which differ in:",
+            markdown_page.table(table),
+        ]
     return parts
 
 

@@ -135,7 +135,12 @@ def restore(directory: str) -> tuple[Model, Status]:
     model = _built(config, directory, status.data)
     record = checkpoint.restore(os.path.join(directory, checkpoint_file.DIRECTORY), model, config.digest())
     if record is None:
-        raise RunDirectoryError(f"{directory}: no checkpoint to use; train the run for at least one epoch")
+        advice = (
+            "it was not kept; train the run again in another --log_dir"
+            if status.state == "done"
+            else "train the run for at least one epoch"
+        )
+        raise RunDirectoryError(f"{directory}: no checkpoint to use; {advice}")
     return model, dataclasses.replace(status, epochs_done=record.epochs_done, test_errors=record.test_errors())
 
 

@@ -57,7 +57,7 @@ def test_what_the_readme_says_of_all_records() -> None:
         f"The costs lie within {percent} % of the paper's, the errors within {max(map(abs, gaps)):.2f} points, "
         f"{sum(gap > 0 for gap in gaps)} of {len(gaps)} above it. "
         f"On average errors are {sum(gaps) / len(gaps):.2f} points higher than the paper's.",
-        f"ends {apart[0]:.2f}, {apart[1]:.2f} and {apart[2]:.2f} points from it.",
+        f"ends {apart[0]:.2f}, {apart[1]:.2f} and {apart[2]:.2f} points from it (ST, M, ensemble).",
         f"A run took {min(minutes):.0f} to {max(minutes):.0f} minutes on one core, and two cores train two at a time: "
         f"{sum(minutes) / len(minutes) / 2:.0f} minutes an ensemble",
     ):
@@ -88,7 +88,7 @@ def test_what_the_readme_says_of_the_claims_and_of_distances() -> None:
     assert members
     readme = prose("README.md")
     assert "all 16 are seen in this seed" in readme
-    assert f"(Of {decided} that its own final numbers can show, they show {shown}:" in readme
+    assert f"own final numbers can decide {decided} of them, and show {shown}," in readme
     assert (
         f"{members[1]} of 24 collaborating members are better than their plain counterparts, and {members[2]}" in readme
     )
@@ -128,7 +128,7 @@ def test_what_the_readme_says_of_another_last_epoch() -> None:
     seen = [finding.verdict for finding in findings].count(claims.SEEN)
     better, worse = findings[0].numbers.values()
     assert (
-        f"their errors were {sum(rises[True]) / 12:.2f} points lower, those of the others "
+        f"the errors of these four were {sum(rises[True]) / 12:.2f} points lower, those of the others "
         f"{-sum(rises[False]) / 27:.2f} higher, and with epoch 28 as the last one {seen} of the 16 claims are seen, "
         f"and {better:.0f} of the 24 members are better and {worse:.0f} worse."
     ) in prose("README.md")
