@@ -63,19 +63,22 @@ notmnist-sweep: install ## the 13 ensembles on notMNIST (a day)
 cifar10-sweep: install ## the 13 ensembles on CIFAR-10 (hours)
 	$(call sweep,cifar10)
 
+# What follows a demonstration's sweep needs its runs.
+END_OF_DRY_RUN = case "$(SWEEP_FLAGS)" in *dry_run*) exit;; esac;
+
 HEADS_DEMO := --grid=song-chai-figure3 --dataset=cifar10 --members=resnet20 --train_limit=10000 --epochs=8
 
 heads-demo: install ## one network, and heads that teach each other, without and with label noise (CIFAR-10, an hour)
 	for noise in 0 0.4; do \
 		$(RUN) -m experiments.sweep $(HEADS_DEMO) --label_noise=$$noise --log_dir=$(LOG_DIR)/heads-demo $(SWEEP_FLAGS) || exit $$?; \
 	done
-	case "$(SWEEP_FLAGS)" in *dry_run*) exit;; esac; \
+	$(END_OF_DRY_RUN) \
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/heads-demo --out=$(LOG_DIR)/heads-demo/report.html
 
 fdl-demo: install ## one network against two that learn to differ (MNIST, three seeds, half an hour)
 	$(RUN) -m experiments.sweep --grid=fdl-mnist --dataset=mnist --train_limit=20000 --epochs=10 --seeds=0,1,2 \
 		--log_dir=$(LOG_DIR)/fdl-demo $(SWEEP_FLAGS)
-	case "$(SWEEP_FLAGS)" in *dry_run*) exit;; esac; \
+	$(END_OF_DRY_RUN) \
 	$(RUN) -m benchmarks.fdl_phases && \
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/fdl-demo --out=$(LOG_DIR)/fdl-demo/report.html
 

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from analysis import intervals, recorded_run
-from analysis.intervals import band
+from analysis import recorded_run
+from analysis.intervals import band, describe
 from analysis.recorded_run import PLAIN, Run
 from collab_ensembles import files
 from collab_ensembles.datasets import catalogue
@@ -281,7 +281,7 @@ def title(runs: Sequence[Run], what: str) -> str:
     counts: dict[tuple[str, float], int] = {}
     for run in runs:
         counts[run.method, run.config.weight] = counts.get((run.method, run.config.weight), 0) + 1
-    bands = intervals.describe(counts.values())
+    bands = describe(counts.values())
     fewest, most = min(counts.values()), max(counts.values())
     seeds = ("1 seed" if most == 1 else f"{most} seeds") if fewest == most else f"{fewest} to {most} seeds"
     text = f"{catalogue.label(runs[0].config.dataset)}, {what} ({seeds}{f'; means and {bands}' if bands else ''})"

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from absl import flags, logging
 
-from analysis import frame, intervals, other_systems, recorded_run, table_notes, table_text
-from analysis.intervals import FEWEST, interval
+from analysis import frame, other_systems, recorded_run, table_notes, table_text
+from analysis.intervals import FEWEST, describe, interval
 from analysis.recorded_run import PLAIN, Run
 from analysis.table_text import Cell, Table, number
 from collab_ensembles.config import RunConfig
@@ -228,7 +228,7 @@ def _interval_notes(seeds: Iterable[int]) -> list[str]:
     several = [number for number in seeds if number > 1]
     if not several:
         return []
-    note = f"Means over seeds; in brackets: {intervals.describe(several)}."
+    note = f"Means over seeds; in brackets: {describe(several)}."
     if min(several) < FEWEST:
         note += " Ranges hold the mean less often: of 2, 3 or 4 seeds in about 50, 75 or 88 % of cases."
     return [note]

@@ -133,8 +133,9 @@ class Progress:
         for index in shown:
             row, status = self._rows[index], statuses[index]
             started = row.state() != "waiting"
-            errors = [f"{100 * status.test_errors[o]:.2f}" if o in status.test_errors else "" for o in outputs]
-            errors = errors if few else [_errors(status)]
+            errors = [_errors(status)]
+            if few:
+                errors = [f"{100 * status.test_errors[o]:.2f}" if o in status.test_errors else "" for o in outputs]
             table.add_row(
                 row.name,
                 row.state() + (" again" if row.task is not None and row.task.retries else ""),

@@ -46,9 +46,8 @@ def main(arguments: list[str]) -> int:
     for config in configs:
         config_flags.check_data(config)
     runtime.check_threads(_THREADS.value)
-    Options(
-        checkpoint_every=_CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value
-    )  # refused now, and not by each run
+    # What is not allowed is refused now, and not by each run.
+    Options(checkpoint_every=_CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value)
     executor_flags.check(_LOG_DIR.value, _DATA_DIR.value)
     workers = min(_workers(), len(configs))
     threads = _THREADS.value or (1 if executor_flags.on_ray() else max(1, runtime.available_cores() // workers))

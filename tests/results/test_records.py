@@ -16,6 +16,7 @@ from collab_ensembles.config import RunConfig
 from committed_results import MODELS, REPOSITORY, cells, prose, published
 
 _RUNS = sorted((REPOSITORY / "results" / "records" / "mnist-grid").glob("*/*"))
+_CONFIGS = {directory: run_directory.read_config(str(directory)) for directory in _RUNS}
 _OUTPUTS = ("ST", "M", "ensemble")
 _PLAIN = RunConfig(dataset="mnist")
 _COLUMNS = {"test_errors": "test_error_percent", "test_costs": "test_cost"}
@@ -23,12 +24,12 @@ _COLUMNS = {"test_errors": "test_error_percent", "test_costs": "test_cost"}
 
 @pytest.mark.parametrize("directory", _RUNS, ids=lambda path: path.name)
 def test_a_record_is_a_finished_run_of_the_grid_without_its_checkpoints(directory: pathlib.Path) -> None:
-    config, status = run_directory.read_config(str(directory)), run_directory.read_status(str(directory))
+    config, status = _CONFIGS[directory], run_directory.read_status(str(directory))
     assert config in noel_grid(_PLAIN, [0])
     assert run_directory.is_done(str(directory))
     assert status.epochs_done == config.epochs == 30
     assert {path.name for path in directory.iterdir()} == {"config.json", "status.json", *status.pickles}
-    for output, errors in _curves(directory, config, "test_errors").items():
+    for output, errors in _curves(directory, "test_errors").items():
         assert len(errors) == config.epochs
         assert errors[-1] == status.test_errors[output]
 
@@ -93,9 +94,10 @@ def test_what_the_readme_says_of_the_claims_and_of_distances() -> None:
         f"{members[1]} of 24 collaborating members are better than their plain counterparts, and {members[2]}" in readme
     )
     distances = [
-        _curves(directory, config, "logit_distance")["ensemble"][-1]
+        _curves(directory, "logit_distance")["ensemble"][-1]
         for method, weight in (("L1", 0.0001), ("L2", 0.0001), ("None", 1.0), ("CE", 0.0001))
-        for directory, config in _runs_of(method, weight)
+        for directory, config in _CONFIGS.items()
+        if (config.method, config.weight) == (method, weight)
     ]
     assert (
         "distance of {:.1f} and {:.1f} in the end (plain {:.1f}), while with CE the distance is {:.1f}.".format(
@@ -105,20 +107,12 @@ def test_what_the_readme_says_of_the_claims_and_of_distances() -> None:
     )
 
 
-def _runs_of(method: str, weight: float) -> Iterator[tuple[pathlib.Path, RunConfig]]:
-    for directory in _RUNS:
-        config = run_directory.read_config(str(directory))
-        if (config.method, config.weight) == (method, weight):
-            yield directory, config
-
-
 def test_what_the_readme_says_of_another_last_epoch() -> None:
     jumped = {"plain", "CE, weight 0.1", "CE, weight 0.01", "CE, weight 0.0001"}
     rises: dict[bool, list[float]] = {True: [], False: []}
-    for directory in _RUNS:
-        config = run_directory.read_config(str(directory))
+    for directory, config in _CONFIGS.items():
         rises[_name(config) in jumped] += [
-            100 * (curve[-1] - curve[-3]) for curve in _curves(directory, config, "test_errors").values()
+            100 * (curve[-1] - curve[-3]) for curve in _curves(directory, "test_errors").values()
         ]
     cut = [
         dataclasses.replace(run, statistics={model: curves.iloc[:-2] for model, curves in run.statistics.items()})
@@ -137,10 +131,9 @@ def test_what_the_readme_says_of_another_last_epoch() -> None:
 def _beside_the_paper(key: str) -> Iterator[tuple[str, list[float], list[float]]]:
     """Of each record its name in README.md, and of its outputs what it ended with and what the paper prints."""
     paper = published("MNIST")[_COLUMNS[key]]
-    for directory in _RUNS:
-        config = run_directory.read_config(str(directory))
+    for directory, config in _CONFIGS.items():
         method, weight = "Single" if config.method == "None" else config.method, f"{config.weight:g}"
-        ours = [curve[-1] for curve in _curves(directory, config, key).values()]
+        ours = [curve[-1] for curve in _curves(directory, key).values()]
         yield _name(config), ours, [paper[method, weight, model] for model in MODELS]
 
 
@@ -149,7 +142,7 @@ def _name(config: RunConfig) -> str:
     return "plain" if config.method == "None" else f"{config.method}, weight {config.weight:g}"
 
 
-def _curves(directory: pathlib.Path, config: RunConfig, key: str) -> dict[str, list[float]]:
-    stems = naming.statistics_names(config)
+def _curves(directory: pathlib.Path, key: str) -> dict[str, list[float]]:
+    stems = naming.statistics_names(_CONFIGS[directory])
     contents = {output: pickle.loads((directory / f"{stems[output]}.pkl").read_bytes()) for output in _OUTPUTS}
     return {output: content[key].tolist() for output, content in contents.items() if key in content}
