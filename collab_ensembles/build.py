@@ -1,8 +1,9 @@
 """From a configuration to a model, its optimizers and their learning rates: the one place that knows every system."""
 
-import functools
+import math
 import os
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -10,6 +11,7 @@ from collab_ensembles import collaboration, environment, schedule
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError, one_line
 from collab_ensembles.feature_difference_options import JOINT
+from collab_ensembles.feature_difference_recipes import ADADELTA_FACTOR, ADADELTA_RATE, FIRST, RECIPES
 from collab_ensembles.models import (
     DistillationModel,
     EnsembleModel,
@@ -39,7 +41,7 @@ def build_model(config: RunConfig, image_shape: Shape, num_classes: int) -> Mode
 
 def compile_for_training(model: Model, config: RunConfig) -> None:
     """Gives a model the optimizers that runs train with."""
-    optimizer: keras.Optimizer | dict[str, SGD]
+    optimizer: keras.Optimizer | dict[str, keras.Optimizer]
     if config.system == "ensemble":
         optimizer = Adam(config.learning_rate)
     elif config.system == "fdl":
@@ -49,14 +51,27 @@ def compile_for_training(model: Model, config: RunConfig) -> None:
     model.compile(optimizer, jit_compile=environment.jit_compile())
 
 
-def feature_difference_optimizers(config: RunConfig) -> dict[str, SGD]:
-    """The optimizer of each phase of a run, with the rate it begins with."""
-    makers = {
-        **dict.fromkeys(("cross_entropy", "similarity", JOINT), functools.partial(_nesterov, config)),
-        "feature_difference": functools.partial(SGD, config.feature_learning_rate, momentum=0.85),
-        "head": functools.partial(SGD, config.head_learning_rate),
-    }
-    return {phase: makers[phase](name=phase) for phase in config.phases}
+def feature_difference_optimizers(config: RunConfig) -> dict[str, keras.Optimizer]:
+    """The optimizer of each phase of a run, and of pre-training if it has its own, with the rate it begins with."""
+    recipe, rates = RECIPES[str(config.recipe)], learning_rates(config)
+
+    def sgd(phase: str, rule: str) -> SGD:
+        momentum = recipe.momenta[rule]
+        return SGD(
+            rates[phase](0),
+            momentum=momentum.momentum,
+            nesterov=momentum.nesterov,
+            decay=config.regularization_rate if momentum.decays else 0.0,
+            name=phase,
+        )
+
+    optimizers: dict[str, keras.Optimizer] = {}
+    if config.pretraining_epochs and recipe.pretraining == "adadelta":
+        # Torch's constants.
+        optimizers["pretraining"] = keras.optimizers.Adadelta(ADADELTA_RATE, rho=0.9, epsilon=1e-6, name="pretraining")
+    elif config.pretraining_epochs and recipe.pretraining == "sgd":
+        optimizers["pretraining"] = sgd("pretraining", "cross_entropy")
+    return optimizers | {phase: sgd(phase, "cross_entropy" if phase == JOINT else phase) for phase in config.phases}
 
 
 def _nesterov(config: RunConfig, name: str = "sgd") -> SGD:
@@ -73,9 +88,26 @@ def learning_rates(config: RunConfig) -> dict[str, Rate]:
         return {"optimizer": lambda epoch: schedule.step(initial, epoch, epochs)}
     if config.system == "snapshot":
         return {"optimizer": lambda epoch: schedule.cosine_cycles(initial, epoch, epochs, config.snapshots)}
-    falling = dict.fromkeys(("cross_entropy", "similarity", "joint"), lambda e: schedule.exponential(initial, e))
+    return _feature_difference_rates(config)
+
+
+def _feature_difference_rates(config: RunConfig) -> dict[str, Rate]:
+    initial, recipe = config.learning_rate, RECIPES[str(config.recipe)]
+    # In the first release the epochs of pre-training were the first ones of the schedule.
+    before = 0 if recipe.pretraining == "first_phase" else config.pretraining_epochs
+
+    def rate(epoch: int) -> float:
+        joint_epoch = max(epoch - before, 0)
+        return schedule.exponential(initial, joint_epoch, recipe.last_rate_from) if recipe.falls else initial
+
+    def pretraining(epoch: int) -> float:
+        if recipe.pretraining == "adadelta":
+            return ADADELTA_RATE * ADADELTA_FACTOR**epoch
+        return schedule.exponential(initial, epoch, recipe.last_rate_from)
+
     return {
-        **falling,
+        **dict.fromkeys(("cross_entropy", "similarity", JOINT), rate),
+        "pretraining": pretraining,
         "feature_difference": lambda epoch: config.feature_learning_rate,
         "head": lambda epoch: config.head_learning_rate,
     }
@@ -167,11 +199,11 @@ def _loaded(path: str) -> keras.Model:
 
 def _feature_difference(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:
     members = _networks(config, image_shape, num_classes)
-    head_seed = generator(config.seed, Stream.INITIALISATION, len(members)).integers(2**31 - 1)
     return FeatureDifferenceModel(
         members,
         config.phases,
-        head_initializer=keras.initializers.GlorotUniform(int(head_seed)),
+        head=_head(config, num_classes),
+        recipe=RECIPES[str(config.recipe)],
         k=config.k,
         k1=config.k1,
         k2=config.k2,
@@ -179,6 +211,21 @@ def _feature_difference(config: RunConfig, image_shape: Shape, num_classes: int)
         pretraining_epochs=config.pretraining_epochs,
         seed=config.seed,
     )
+
+
+def _head(config: RunConfig, num_classes: int) -> keras.layers.Dense:
+    """The ensemble head, not built, with the initial values that Torch gives it; at first they were Glorot's."""
+    seeds = generator(config.seed, Stream.INITIALISATION, len(config.members))
+    kernel, biases = (int(seed) for seed in seeds.integers(2**31 - 1, size=2))
+    if config.recipe == FIRST:
+        initial: dict[str, Any] = {"kernel_initializer": keras.initializers.GlorotUniform(kernel)}
+    else:
+        bound = 1 / math.sqrt(len(config.members) * num_classes)
+        initial = {
+            "kernel_initializer": keras.initializers.RandomUniform(-bound, bound, kernel),
+            "bias_initializer": keras.initializers.RandomUniform(-bound, bound, biases),
+        }
+    return keras.layers.Dense(num_classes, **initial, dtype="float32", name="ensemble_head")
 
 
 def _snapshot(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:

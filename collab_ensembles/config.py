@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from collab_ensembles.datasets import catalogue
-from collab_ensembles.defaults import SYSTEMS, default
+from collab_ensembles.defaults import SYSTEMS, default, first_default, younger_fields
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.feature_difference_options import FeatureDifferenceOptions
 from collab_ensembles.fields import check_effects, check_number, check_whole, field_types, option, typed
@@ -16,7 +16,7 @@ from collab_ensembles.multihead_options import MultiheadOptions
 from collab_ensembles.networks.sizes import FORMS, ResNetSize, check_image_shape, parse_network
 
 FORMAT_VERSION = 1
-"""Raised whenever a default changes, or the meaning of a field: old digests then stand for other runs."""
+"""Raised when the meaning of a field changes; a new default has its old value in `defaults.first_default` instead."""
 
 
 _MOST_EPOCHS = 99_999
@@ -72,8 +72,9 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
         None, "weight decay s: each decayed kernel adds s * sum(w^2) / 2; default: 1e-4, for fdl 5e-4 on all variables"
     )
     decay_scope: str = option(
-        "report",
-        "which kernels decay: report: those of all bricks but the last, as in the reference code; all: every kernel",
+        None,
+        "which kernels decay: report: those of all bricks but the last, as in the reference code; all: every kernel; "
+        "default: report, for --resnet=post2018 all",
         ("report", "all"),
     )
     epochs: int = option(
@@ -116,8 +117,8 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
             # However it is spelled, and wherever the run is evaluated later.
             object.__setattr__(self, "dataset", os.path.abspath(self.dataset))
         object.__setattr__(self, "teacher", tuple(os.path.abspath(path) for path in self.teacher))
-        # In this order: the length of training depends on the members.
-        for name in ("members", *(field.name for field in dataclasses.fields(self))):
+        # In this order: other defaults depend on the members, and on the recipe that follows from them.
+        for name in ("members", "recipe", *(field.name for field in dataclasses.fields(self))):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, default(name, self))
             if name == "members":
@@ -243,18 +244,18 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
         unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
         if unknown:
             raise ConfigError(f"unknown settings: {', '.join(unknown)}; was this written by another version?")
-        return cls(**values)
+        return cls(**{**younger_fields(str(values.get("system"))), **values})
 
     def digest(self) -> str:
-        """SHA-256 in hexadecimal of the settings that differ from their defaults.
+        """SHA-256 in hexadecimal of the settings that differ from their first defaults.
 
-        Fields at their default are left out, so that a new field does not change old digests.
+        Fields at their first default are left out, so that neither a new field nor a new default changes old digests.
         """
         values = self.to_json()
         changed = {
             field.name: values[field.name]
             for field in dataclasses.fields(self)
-            if getattr(self, field.name) != self.default_of(field)
+            if getattr(self, field.name) != self._first_default_of(field)
         }
         canonical = json.dumps({"format_version": FORMAT_VERSION, **changed}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
@@ -262,3 +263,7 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
     def default_of(self, field: "dataclasses.Field[Any]") -> Any:
         """The default of a field, given the system, the data set and the members."""
         return default(field.name, self) if field.default is None else field.default
+
+    def _first_default_of(self, field: "dataclasses.Field[Any]") -> Any:
+        """What the default was in the release that brought the field, or what all runs did before there was one."""
+        return first_default(field.name, self) if field.default is None else field.default

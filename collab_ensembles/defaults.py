@@ -5,19 +5,11 @@ The supplement of Song and Chai (2018) is not available: what stands under `mult
 
 from typing import Any
 
+from collab_ensembles import feature_difference_recipes
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.networks.sizes import ConvNetSize, DenseNetSize, VGG16Size, parse_network
 
 SYSTEMS = ("ensemble", "multihead", "fdl", "snapshot")
-
-# Das and Dutta Roy (2022), and the same for the snapshots they compare with.
-_PHASED: dict[str, Any] = {
-    "batch_size": 128,
-    "learning_rate": 0.1,
-    "regularization_rate": 5e-4,
-    "shuffle": "permute",
-    "augment": True,
-}
 
 _BY_SYSTEM: dict[str, dict[str, Any]] = {
     "ensemble": {
@@ -36,8 +28,16 @@ _BY_SYSTEM: dict[str, dict[str, Any]] = {
         "shuffle": "permute",
         "augment": True,
     },
-    "fdl": {"members": ("vgg16", "vgg16"), **_PHASED},
-    "snapshot": {"members": ("vgg16",), **_PHASED},
+    "fdl": {"members": ("vgg16", "vgg16")},
+    # Those of the feature-difference ensembles that they are compared with.
+    "snapshot": {
+        "members": ("vgg16",),
+        "batch_size": 128,
+        "learning_rate": 0.1,
+        "regularization_rate": 5e-4,
+        "shuffle": "permute",
+        "augment": True,
+    },
 }
 
 HEADS = {"single": 1, "instances": 2, "simple": 2, "hierarchical": 4}
@@ -46,8 +46,27 @@ HEADS = {"single": 1, "instances": 2, "simple": 2, "hierarchical": 4}
 SPLIT_POINTS = {"single": 0, "instances": 0, "simple": 1, "hierarchical": 2}
 """After how many segments of the network a training graph branches."""
 
-_FEATURE_RATES = {"cifar100": 1e-5}
-_FEATURE_RATE = 1e-4
+_NOT_FDL: dict[str, Any] = {"recipe": None, "bn_updates": "once", "pretraining_epochs": 1, "head_learning_rate": 0.1}
+"""What other systems than `fdl` have in its fields."""
+
+_YOUNGER: dict[str, dict[str, Any]] = {"fdl": {"recipe": feature_difference_recipes.FIRST}}
+"""By system, the fields that runs of earlier releases do not have, and the value that describes those runs."""
+
+_CHANGED: dict[str, Any] = {"decay_scope": "report"}
+"""Fields whose default has changed: what it was."""
+
+
+def younger_fields(system: str) -> dict[str, Any]:
+    """The values that stand for what runs of a system did before there were these fields."""
+    return dict(_YOUNGER.get(system, {}))
+
+
+def first_default(name: str, config: Any) -> Any:
+    """What all runs had in a field before its default changed, or before there was the field.
+
+    Digests are taken over what differs from it: run directories of that time stay what they are.
+    """
+    return {**_CHANGED, **younger_fields(config.system)}.get(name, default(name, config))
 
 
 def default(name: str, config: Any) -> Any:
@@ -57,15 +76,22 @@ def default(name: str, config: Any) -> Any:
       name: the field.
       config: the `RunConfig`; its system, data set, and then members, stand already.
     """
-    if name == "epochs":
+    if name == "epochs" and config.system != "fdl":
         return _epochs(config)
     if name == "heads":
         return HEADS[config.graph] if config.system == "multihead" else 1
     if name == "split_points":
         points = parse_network(config.members[0]).default_split_points
         return points[: SPLIT_POINTS[config.graph]] if config.system == "multihead" else ()
+    if name == "decay_scope":
+        # In the revision of May 2018 no scoping accident spares any kernel.
+        return "all" if config.system == "ensemble" and config.resnet == "post2018" else "report"
+    if config.system == "fdl" and name != "members":
+        return feature_difference_recipes.default(name, config)
     if name == "feature_learning_rate":
-        return _FEATURE_RATES.get(config.dataset, _FEATURE_RATE)
+        return 1e-5 if config.dataset == "cifar100" else 1e-4
+    if name in _NOT_FDL:
+        return _NOT_FDL[name]
     return _BY_SYSTEM[config.system].get(name)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from collab_ensembles import schedule
 from collab_ensembles.defaults import default
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.feature_difference_recipes import FIRST, RECIPES
 from collab_ensembles.fields import check_effects, check_number, check_whole, option
 
 PHASES = ("cross_entropy", "similarity", "feature_difference", "head")
@@ -30,21 +31,43 @@ class FeatureDifferenceOptions:
         (),
         _SYSTEMS,
     )
+    recipe: str | None = option(
+        None,
+        "which of the authors' scripts lays down what no option does: mnist, of one-layer networks; cifar; or 0.1.0, "
+        "what the first release made of the poster alone; default: mnist for fdlnet8 and its like, otherwise cifar",
+        tuple(RECIPES),
+        _SYSTEMS,
+    )
     k: float = option(1.0, "weight of the similarity loss in the single objective", (), _SYSTEMS)
     k1: float = option(1.0, "weight of the first member's cross-entropy in the single objective", (), _SYSTEMS)
     k2: float = option(1.0, "weight of the second member's cross-entropy in the single objective", (), _SYSTEMS)
     bn_updates: str = option(
-        "once",
-        "when batch normalisation takes in a minibatch: once: in the first phase alone; every_phase: in each forward "
-        "pass, as the published code does",
+        None,
+        "when batch normalisation takes in a minibatch: every_phase: in each forward pass, as the published code does "
+        "(default); once: in the first phase alone",
         ("once", "every_phase"),
         _SYSTEMS,
     )
-    pretraining_epochs: int = option(1, "first epochs, with cross-entropy and head alone", (), _SYSTEMS)
-    feature_learning_rate: float = option(
-        None, "learning rate of the feature-difference phase; default: 1e-5 for CIFAR-100, otherwise 1e-4", (), _SYSTEMS
+    pretraining_epochs: int = option(
+        None,
+        "first epochs, of plain training; default: 10 with --recipe=mnist, otherwise 1, and 0 for a single network",
+        (),
+        _SYSTEMS,
     )
-    head_learning_rate: float = option(0.1, "learning rate of the ensemble head", (), _SYSTEMS)
+    feature_learning_rate: float = option(
+        None,
+        "learning rate of the feature-difference phase; default: as published for recipe, network, number of networks "
+        "and data (1e-5 to 2e-4)",
+        (),
+        _SYSTEMS,
+    )
+    head_learning_rate: float = option(
+        None,
+        "learning rate of the ensemble head; default: as published for recipe, network and number of networks (0.001 "
+        "to 0.1)",
+        (),
+        _SYSTEMS,
+    )
     snapshots: int = option(5, "number of snapshots, one at the end of each cosine cycle", (), ("snapshot",))
 
     def check_feature_difference(self, members: tuple[str, ...]) -> None:
@@ -72,7 +95,10 @@ class FeatureDifferenceOptions:
 
     def check_pretraining(self, epochs: int) -> None:
         """Raises ConfigError if pre-training leaves no epoch for the phases."""
-        if "pretraining_epochs" not in self.feature_difference_without_effect() and self.pretraining_epochs >= epochs:
+        plain = self.phases == PHASES[:1]
+        if "pretraining_epochs" in self.feature_difference_without_effect():
+            return
+        if self.pretraining_epochs > epochs or (self.pretraining_epochs == epochs and not plain):
             raise ConfigError(
                 f"--pretraining_epochs={self.pretraining_epochs}: leaves none of {epochs} epoch(s) for the phases; "
                 "lower it, or raise --epochs"
@@ -84,9 +110,9 @@ class FeatureDifferenceOptions:
         only = {
             **dict.fromkeys(("k", "k1", "k2"), (1.0, JOINT not in self.phases)),
             "bn_updates": ("once", not collaborating),
-            "pretraining_epochs": (1, not collaborating and JOINT not in self.phases),
+            "pretraining_epochs": (1, self.recipe == FIRST and not collaborating and JOINT not in self.phases),
             "feature_learning_rate": (default("feature_learning_rate", self), "feature_difference" not in self.phases),
-            "head_learning_rate": (0.1, "head" not in self.phases),
+            "head_learning_rate": (default("head_learning_rate", self), "head" not in self.phases),
         }
         return {name: value for name, (value, applies) in only.items() if applies}
 

@@ -220,8 +220,9 @@ def _train(config: RunConfig, directory: str, status: Status, options: Options) 
         _note_attempt(directory, status, environment.describe(config.precision, options.threads), first_epoch)
     if restored:
         logging.info("going on after epoch %d of %d, from the checkpoint", first_epoch, config.epochs)
+    training = batches.dataset()
     model.fit(
-        batches.dataset(),
+        training,
         initial_epoch=first_epoch,
         epochs=last_epoch,
         shuffle=False,
@@ -230,6 +231,7 @@ def _train(config: RunConfig, directory: str, status: Status, options: Options) 
         callbacks=[
             batches.epoch_clock(),
             _epoch_clock(model, config),
+            *model.callbacks(training),
             _divergence_guard(model, config, checkpoints),
             Logger(directory, stems, config.epochs, reference_params(config), report, restored, model.further_series),
             *([tensorboard.callback(directory, config)] if options.tensorboard else []),

@@ -40,9 +40,9 @@ def step(initial: float, epoch: int, epochs: int) -> float:
     return initial
 
 
-def exponential(initial: float, epoch: int) -> float:
-    """Das and Dutta Roy (2022): 1e-5 + initial exp(-0.03 epoch), and 2e-5 from epoch 220 on; epochs from 0."""
-    return 2e-5 if epoch >= 220 else 1e-5 + initial * math.exp(-0.03 * epoch)
+def exponential(initial: float, epoch: int, last_from: int) -> float:
+    """Das and Dutta Roy (2022): 1e-5 + initial exp(-0.03 epoch), and 2e-5 from `last_from` on; epochs from 0."""
+    return 2e-5 if epoch >= last_from else 1e-5 + initial * math.exp(-0.03 * epoch)
 
 
 def cosine_cycles(initial: float, epoch: int, epochs: int, cycles: int) -> float:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from collab_ensembles import collaboration
 from collab_ensembles.feature_difference_options import JOINT, PHASES, are_allowed
+from collab_ensembles.feature_difference_recipes import RECIPES, Recipe
 from collab_ensembles.models.model import Model, descend, mean_cross_entropy
 from collab_ensembles.networks.features import with_features
 from collab_ensembles.streams import Stream, generator
@@ -34,6 +35,9 @@ class FeatureDifferenceModel(Model):
 
     `joint` stands for the first three: the poster's single objective, -L_FDL + k S + k1 L_1 + k2 L_2, for two networks.
 
+    A recipe says which epochs have which phases, and whether the head has a minibatch in each step or a pass of its own
+    over the training examples. `pretraining` is plain training, like `cross_entropy`, with an optimizer of its own.
+
     The statistics are those of the first phase's forward pass: costs, errors, S and L_FDL before the step. Their `loss`
     is what the first phase minimises; in evaluation it is the sum of the costs.
     """
@@ -43,11 +47,12 @@ class FeatureDifferenceModel(Model):
         members: Mapping[str, keras.Model],
         phases: Sequence[str] = PHASES,
         *,
-        head_initializer: keras.Initializer | None = None,
+        head: keras.layers.Dense | None = None,
+        recipe: Recipe = RECIPES["cifar"],
         k: float = 1.0,
         k1: float = 1.0,
         k2: float = 1.0,
-        bn_updates: str = "once",
+        bn_updates: str = "every_phase",
         pretraining_epochs: int = 0,
         seed: int = 0,
     ) -> None:
@@ -58,29 +63,33 @@ class FeatureDifferenceModel(Model):
             `cross_entropy` alone.
           phases: `cross_entropy`, then any of the others in the order of `feature_difference_options.PHASES`; or
             `joint`; or `joint` and `head`.
-          head_initializer: of the head's kernel, with a seed of its own; its biases begin with 0.
+          head: the ensemble head, not built: a dense layer of as many units as there are classes.
+          recipe: what the authors' scripts do, beyond the other arguments.
           k: the weight of the similarity loss in the single objective.
           k1: that of the first network's cross-entropy.
           k2: that of the second network's.
-          bn_updates: `once`: batch normalisation takes a minibatch into its moving averages in the first phase alone;
-            `every_phase`: in each forward pass in training mode. Either way the phases normalise by the minibatch.
-          pretraining_epochs: of so many epochs at the beginning, see `begin_epoch`, the phases are `cross_entropy`
-            and, if chosen, `head`. With the single objective its optimizer does the former too, without k1 and k2.
+          bn_updates: `every_phase`: batch normalisation takes a minibatch into its moving averages in each forward
+            pass in training mode; `once`: in the first phase alone. Either way the phases normalise by the minibatch.
+          pretraining_epochs: so many epochs at the beginning, see `begin_epoch`, are plain training, without k1 and k2.
           seed: of the random pairs.
 
         Raises:
-          ValueError: phases and members do not fit, or a head has no initialiser.
+          ValueError: phases and members do not fit, or the phase `head` has none.
         """
         super().__init__(members, further=QUANTITIES if len(members) > 1 else ())
-        _check(tuple(phases), list(members), head_initializer)
+        _check(tuple(phases), list(members), head)
         self._phases, self._pretraining_epochs = tuple(phases), pretraining_epochs
-        self._active = self._phases
+        self._recipe, self._active = recipe, self._phases
+        has_own = pretraining_epochs > 0 and recipe.pretraining != "first_phase"
+        self._optimized = (*(["pretraining"] if has_own else []), *self._phases)
         self._weights = k, (k1, k2)
         self._bn_updates, self._seed = bn_updates, seed
         self._pairs = collaboration.pairs(len(members), "all")
         self._networks = [with_features(member) for member in members.values()]
         self._feature_networks = [keras.Model(network.inputs, network.outputs[1:]) for network in self._networks]
-        self.head = _built_head(list(members.values()), head_initializer) if "head" in phases else None
+        if head is not None and "head" in phases:
+            head.build((None, sum(member.output_shape[-1] for member in members.values())))
+            self.head = head
         self._optimizers: dict[str, keras.Optimizer] = {}
         # The epoch's seed and the step in the epoch. In 64 bits: TensorFlow keeps variables of 32-bit integers off the
         # GPU, where XLA cannot reach them.
@@ -91,13 +100,13 @@ class FeatureDifferenceModel(Model):
         """Gives each phase its optimizer, built on what it trains; see `Model.compile`.
 
         Raises:
-          ValueError: there are optimizers, and not one for each of the phases.
+          ValueError: there are optimizers, and not one for each of the phases, and for pre-training if it has its own.
         """
         optimizers = dict(optimizer or {})
-        if optimizers and set(optimizers) != set(self._phases):
-            raise ValueError(f"received optimizers for {', '.join(optimizers)}; needed: {', '.join(self._phases)}")
+        if optimizers and set(optimizers) != set(self._optimized):
+            raise ValueError(f"received optimizers for {', '.join(optimizers)}; needed: {', '.join(self._optimized)}")
         super().compile(**options)
-        self._optimizers = {phase: optimizers[phase] for phase in self._phases if optimizers}
+        self._optimizers = {phase: optimizers[phase] for phase in self._optimized if optimizers}
         for phase, its_optimizer in self._optimizers.items():
             its_optimizer.build(self.variables_of(phase))
 
@@ -119,13 +128,15 @@ class FeatureDifferenceModel(Model):
 
     def begin_epoch(self, epoch: int) -> None:
         """Decides the epoch's phases and random pairs; to be called before each epoch, whichever comes first."""
-        phases = self._phases
-        if epoch < self._pretraining_epochs:
-            phases = ("cross_entropy", *(phase for phase in phases if phase == "head"))
+        phases = self._recipe.phases_of(epoch, self._phases, self._pretraining_epochs)
         changed, self._active = phases != self._active, phases
         if changed and self.train_function is not None:
             # The step that was traced has the phases of the epoch before; `fit` looks it up anew at each step.
             self.make_train_function(force=True)
+        if self._recipe.fresh_momentum:
+            for phase in set(phases) & set(self._optimizers) - {"pretraining"}:
+                for momentum in self._optimizers[phase].momentums:
+                    momentum.assign(keras.ops.zeros_like(momentum))
         self._pair_seed.assign([int(generator(self._seed, Stream.PAIRS, epoch).integers(2**62)), 0])
 
     def logits_and_features(self, images: Tensor, training: bool = False) -> tuple[list[Tensor], list[list[Tensor]]]:
@@ -144,9 +155,25 @@ class FeatureDifferenceModel(Model):
                 self.similarity_phase(images, labels)
             if "feature_difference" in self._active:
                 self.feature_difference_phase(images)
-        if "head" in self._active:
+        if "head" in self._active and not self._recipe.head_pass:
             self.head_phase(images, labels)
         return statistics
+
+    def callbacks(self, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
+        """Gives the head its pass over the epoch's batches, if the recipe has one: when the epoch's test begins."""
+        if self.head is None or not self._recipe.head_pass:
+            return []
+        head_pass = tf.function(self._head_pass)
+
+        def begin_test(logs: Any = None) -> None:
+            if "head" in self._active:
+                head_pass(batches)
+
+        return [keras.callbacks.LambdaCallback(on_test_begin=begin_test)]
+
+    def _head_pass(self, batches: tf.data.Dataset) -> None:
+        for images, labels in batches:
+            self.head_phase(images, labels)
 
     def test_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """The statistics of one batch, with batch normalisation in inference mode."""
@@ -166,7 +193,7 @@ class FeatureDifferenceModel(Model):
                 k, weights = self._weights
                 total = k * similarity - difference
                 total = total + sum(weight * cost for weight, cost in zip(weights, costs, strict=True))
-        optimizer = self._optimizers[self._phases[0]]
+        optimizer = self._optimizers["pretraining" if "pretraining" in self._active else self._phases[0]]
         descend(optimizer, tape, total, self.variables_of("cross_entropy"))
         return self._record(labels, logits, total, costs, quantities)
 
@@ -201,6 +228,11 @@ class FeatureDifferenceModel(Model):
     def _similarity_step(self, images: Tensor, labels: Tensor, pair: tuple[int, int]) -> Tensor:
         members = [list(self.members.values())[index] for index in pair]
         images = keras.ops.cast(images, "float32")
+        if self._bn_updates == "every_phase":
+            for index, member in enumerate(self.members.values()):
+                if index not in pair:
+                    # For its moving averages: the published code runs all networks forward.
+                    member(images, training=True)
         with tf.GradientTape() as tape:
             costs = [mean_cross_entropy(labels, member(images, training=True)) for member in members]
             loss = similarity_loss(costs, [(0, 1)])
@@ -248,19 +280,12 @@ def feature_difference(features: Sequence[Sequence[Tensor]], pairs: Sequence[tup
     return keras.ops.mean(keras.ops.stack(differences))
 
 
-def _built_head(members: Sequence[keras.Model], initializer: keras.Initializer | None) -> keras.layers.Dense:
-    num_classes = members[0].output_shape[-1]
-    head = keras.layers.Dense(num_classes, kernel_initializer=initializer, dtype="float32", name="ensemble_head")
-    head.build((None, len(members) * num_classes))
-    return head
-
-
-def _check(phases: tuple[str, ...], members: list[str], head_initializer: keras.Initializer | None) -> None:
+def _check(phases: tuple[str, ...], members: list[str], head: keras.layers.Dense | None) -> None:
     if not are_allowed(phases):
         raise ValueError(f"received phases {phases}; allowed: the first and any of {PHASES}, {JOINT}, or {JOINT}, head")
     if len(members) == 1 and phases != ("cross_entropy",):
         raise ValueError(f"received one member, {members}, and phases {phases}; one has cross_entropy alone")
     if JOINT in phases and len(members) != 2:
         raise ValueError(f"received members {members}; the single objective is defined for two")
-    if "head" in phases and head_initializer is None:
-        raise ValueError("received no head_initializer; the phase head needs one")
+    if "head" in phases and head is None:
+        raise ValueError("received no head; the phase head needs one")

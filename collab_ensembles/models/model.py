@@ -109,6 +109,10 @@ class Model(keras.Model):
     def begin_epoch(self, epoch: int) -> None:
         """Called before each epoch, counted from 0, for models whose epochs differ."""
 
+    def callbacks(self, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
+        """What `fit` on these batches needs besides, with `validation_data`: nothing here."""
+        return []
+
     def objective(self, labels: Tensor, logits: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """What a training step minimises, and the cost of each member on its own.
 

@@ -4,13 +4,14 @@ import keras
 import numpy as np
 
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.networks import cifar_resnet, convnet, densenet, resnet50, segments, vgg
+from collab_ensembles.networks import cifar_resnet, convnet, densenet, fdlnet, resnet50, segments, vgg
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.resnet import build_resnet
 from collab_ensembles.networks.sizes import (
     CifarResNetSize,
     ConvNetSize,
     DenseNetSize,
+    FDLNetSize,
     ResNet50Size,
     ResNetSize,
     Size,
@@ -37,6 +38,8 @@ def network_segments(size: Size, num_classes: int) -> list[segments.Segment]:
             return vgg.segments(size, num_classes)
         case ConvNetSize():
             return convnet.segments(size, num_classes)
+        case FDLNetSize():
+            return fdlnet.segments(size, num_classes)
     raise ConfigError(f"{size} is not made of segments and cannot be cut; allowed: networks such as resnet20")
 
 

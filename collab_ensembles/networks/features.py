@@ -1,6 +1,9 @@
-"""What the convolutions of a network give out, for costs that compare features; Das and Dutta Roy (2022)."""
+"""What the layers of a network give out, for costs that compare features; Das and Dutta Roy (2022)."""
 
 import keras
+
+FEATURES = "features"
+"""The name of the layer whose output is a network's only feature, where it has one of that name."""
 
 
 def convolutions(network: keras.Model) -> list[str]:
@@ -11,10 +14,12 @@ def convolutions(network: keras.Model) -> list[str]:
 def with_features(network: keras.Model) -> keras.Model:
     """The same layers, with outputs [logits, feature 1, ..., feature D]: one feature a convolution.
 
-    A feature [batch, height, width, filters] is what a convolution layer gives out: before batch normalisation and
-    ReLU, or after the ReLU where that is the layer's own, as in `convnet`. Its dtype is the layer's, which is
-    bfloat16 in a network of mixed precision. Two convolutions at the same depth, such as those of a shortcut and
-    beside it, stand in the order in which Keras lists them, which the structure of the network alone decides.
+    A network with a layer of the name `FEATURES` has what that gives out as its only feature. Otherwise a feature
+    [batch, height, width, filters] is what a convolution layer gives out: before batch normalisation and ReLU, or after
+    the ReLU where that is the layer's own, as in `convnet`. Its dtype is the layer's, which is bfloat16 in a network of
+    mixed precision. Two convolutions at the same depth, such as those of a shortcut and beside it, stand in the order
+    in which Keras lists them, which the structure of the network alone decides.
     """
-    features = [network.get_layer(name).output for name in convolutions(network)]
+    own = [layer.name for layer in network.layers if layer.name == FEATURES]
+    features = [network.get_layer(name).output for name in own or convolutions(network)]
     return keras.Model(network.input, [network.output, *features], name=network.name)

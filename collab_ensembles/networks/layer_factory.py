@@ -1,6 +1,7 @@
 """The maker of the networks' layers: one precision, one decay, one source of initial values."""
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -74,6 +75,13 @@ class LayerFactory:
         """
         return self.normalize(x, "input_normalization", offset=False, scale=False, dtype=self.exact)
 
+    def standardize(self, x: Tensor, mean: float, deviation: float) -> Tensor:
+        """Pixels less a mean, over a deviation, as `exact`; both numbers are of pixels divided by 255."""
+        layer = keras.layers.Rescaling(
+            1 / (255 * deviation), -mean / deviation, dtype=self.exact, name=f"{self.prefix}standardization"
+        )
+        return layer(x)
+
     def convolve(
         self,
         x: Tensor,
@@ -86,6 +94,7 @@ class LayerFactory:
         bias: bool = False,
         activation: str | None = None,
         kind: type[keras.layers.Conv2D] = keras.layers.Conv2D,
+        initializer: Initializer = keras.initializers.HeNormal,
     ) -> Tensor:
         """A convolution with a kernel of `width` x `width`; to be strided as in Caffe and Torch, `pad` first."""
         layer = kind(
@@ -98,7 +107,7 @@ class LayerFactory:
             data_format="channels_last",
             dtype=self._precision,
             name=self.prefix + name,
-            **self._kernel_options(keras.initializers.HeNormal),
+            **self._kernel_options(initializer),
         )
         return layer(x)
 
@@ -179,16 +188,26 @@ class LayerFactory:
         return layer(x)
 
     def logits(
-        self, x: Tensor, num_classes: int, name: str = "logits", *, initializer: Initializer = _uniform
+        self,
+        x: Tensor,
+        num_classes: int,
+        name: str = "logits",
+        *,
+        initializer: Initializer = _uniform,
+        uniform_bias: bool = False,
     ) -> Tensor:
         """A dense layer with bias from [batch, features] to [batch, num_classes], as `exact`.
 
         No ReLU halves what it gives out, and features grow with every sum of a residual network: with the values of
         He et al. the logits of an untrained ResNet-20 have a standard deviation of 2.4, and networks that learn from
         each other begin with noise. By default the kernel is uniform within 1 / sqrt(features), as the Torch code of
-        ResNets and DenseNets leaves it.
+        ResNets and DenseNets leaves it. Biases begin with 0, or, if asked for, as that code leaves them: uniform
+        within the same bounds.
         """
         kernel = self._kernel_options(initializer)
+        if uniform_bias:
+            bound = 1 / math.sqrt(x.shape[-1])
+            kernel["bias_initializer"] = keras.initializers.RandomUniform(-bound, bound, next(self._seeds))
         return keras.layers.Dense(num_classes, dtype=self.exact, name=self.prefix + name, **kernel)(x)
 
     def _kernel_options(self, initializer: Initializer) -> dict[str, Any]:

@@ -115,9 +115,20 @@ class ConvNetSize:
     default_split_points = ()
 
 
+@dataclasses.dataclass(frozen=True)
+class FDLNetSize:
+    """The one-layer network of the published MNIST scripts of Das and Dutta Roy (2022), of n filters; see `fdlnet`."""
+
+    filters: int
+
+    image_divisor = 4
+    split_points = ()
+    default_split_points = ()
+
+
 NAMED_SIZES = {"ST": ResNetSize(3, 1, 8), "M": ResNetSize(3, 2, 16)}
 LONG_NAMES = {"ST": "shallow_and_thin", "M": "medium"}
-FORMS = "ST, M, sizes such as B3R5F16, resnet20 (6n + 2 layers), densenet40-12, resnet50, vgg16, convnet8"
+FORMS = "ST, M, sizes such as B3R5F16, resnet20 (6n + 2 layers), densenet40-12, resnet50, vgg16, convnet8, fdlnet8"
 
 
 def parse_network(member: str) -> Size:
@@ -178,4 +189,5 @@ _PATTERNS = (
     (r"densenet([1-9]\d{0,3})-([1-9]\d{0,3})", _densenet),
     (r"vgg16", VGG16Size),
     (r"convnet([1-9]\d{0,3})", ConvNetSize),
+    (r"fdlnet([1-9]\d{0,3})", FDLNetSize),
 )
