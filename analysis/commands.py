@@ -55,12 +55,14 @@ def _sweeps(runs: Sequence[Run]) -> tuple[list[list[str]], Sequence[Run]]:
     """The same for runs of other systems, of which several grids may lie in one directory."""
     seeds = sorted({run.config.seed for run in runs})
     left = {run.config: run for row in rows_of(runs).values() for run in row}
+    # Grids share rows; a sweep skips those that another has trained.
+    every = set(left)
     sweeps = []
     for base in list(left):
         for grid, without in itertools.product(_OTHER_GRIDS, (("members",), ())):
             settings = _settings(base, without)
             configs = _planned(grid, settings, seeds) if base in left else set()
-            if base in configs and configs <= set(left):
+            if base in configs and configs <= every:
                 sweeps.append(_flags(grid, [f"--{name}={_text(value)}" for name, value in settings.items()], seeds))
                 left = {config: run for config, run in left.items() if config not in configs}
     return sweeps, list(left.values())

@@ -9,6 +9,7 @@ from typing import Any
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.feature_difference_options import PHASES
+from collab_ensembles.networks.sizes import parse_network
 
 Settings = Mapping[str, Any]
 Grid = Callable[[Settings], list[RunConfig]]
@@ -49,6 +50,20 @@ def song_chai_table1(settings: Settings) -> list[RunConfig]:
     ]
 
 
+def song_chai_table2(settings: Settings) -> list[RunConfig]:
+    """The cells of table 2 of Song and Chai (2018): one network, and two instances in turn, and at once with T = 1, 2.
+
+    The first row of the paper is quoted from Zhang et al. (2018), whose loss is the paper's with T = 1 and beta = 0.5.
+    """
+    pair = {**settings, "heads": 2, "graph": "instances"}
+    return [
+        _heads(settings, "single", 1),
+        _row(pair, system="multihead", graph="instances", temperature=1.0, optimization="alternating"),
+        _row(pair, system="multihead", graph="instances", temperature=1.0, optimization="simultaneous"),
+        _row(pair, system="multihead", graph="instances", temperature=2.0, optimization="simultaneous"),
+    ]
+
+
 def song_chai_table3(settings: Settings) -> list[RunConfig]:
     """The columns of table 3 of Song and Chai (2018): four heads on one trunk, gradients rescaled in three ways."""
     return [_heads({**settings, "rescaling": way}, "simple", 4) for way in ("none", "loss", "backprop")]
@@ -62,6 +77,40 @@ def song_chai_figure3(settings: Settings) -> list[RunConfig]:
         _heads(settings, "simple", 2),
         _heads(settings, "hierarchical", 4),
     ]
+
+
+SONG_CHAI_TEMPERATURES = (1.0, 2.0, 3.0, 4.0, 5.0)
+SONG_CHAI_BETAS = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
+"""The paper takes T = 2 and beta = 0.5 everywhere, and has its sweeps in a supplement that is not available.
+
+Which values and which training graph it took are declared here: values on both sides of its own, the largest beta that
+it allows, at which heads share layers but no answers, and, unless another --graph is given, two heads on one trunk.
+"""
+
+
+def song_chai_temperature(settings: Settings) -> list[RunConfig]:
+    """Song and Chai (2018), end of section 4: what the temperature of the soft labels does, for one training graph."""
+    return [_swept(settings, temperature=temperature) for temperature in SONG_CHAI_TEMPERATURES]
+
+
+def song_chai_beta(settings: Settings) -> list[RunConfig]:
+    """Song and Chai (2018), end of section 4: what the share of the labels in the loss does, for one training graph."""
+    return [_swept(settings, beta=beta) for beta in SONG_CHAI_BETAS]
+
+
+def song_chai_split_points(settings: Settings) -> list[RunConfig]:
+    """Song and Chai (2018), end of section 4: heads that share nothing, and those that branch at each possible point."""
+    needed = {name: settings[name] for name in ("members", "heads") if name in settings}
+    simple = RunConfig(**needed, system="multihead")
+    points, heads = parse_network(simple.members[0]).split_points, simple.heads
+    return [
+        _heads(settings, "instances", heads),
+        *(_row(settings, system="multihead", graph="simple", heads=heads, split_points=(point,)) for point in points),
+    ]
+
+
+def _swept(settings: Settings, **own: Any) -> RunConfig:
+    return _row(settings, system="multihead", graph=settings.get("graph", "simple"), **own)
 
 
 def _heads(settings: Settings, graph: str, heads: int) -> RunConfig:
@@ -102,8 +151,12 @@ def fdl_mnist(settings: Settings) -> list[RunConfig]:
 GRIDS: dict[str, Grid] = {
     "noel": noel,
     "song-chai-table1": song_chai_table1,
+    "song-chai-table2": song_chai_table2,
     "song-chai-table3": song_chai_table3,
     "song-chai-figure3": song_chai_figure3,
+    "song-chai-temperature": song_chai_temperature,
+    "song-chai-beta": song_chai_beta,
+    "song-chai-split-points": song_chai_split_points,
     "fdl-mnist": fdl_mnist,
 }
 

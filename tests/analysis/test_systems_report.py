@@ -104,6 +104,15 @@ def test_grids_of_several_networks_and_levels_of_noise_and_what_is_in_none(tmp_p
     assert {"--system=multihead", "--temperature=4.0", "--epochs=3", log_dir} < set(train)
 
 
+def test_grids_that_share_a_run_are_a_command_each(tmp_path: pathlib.Path) -> None:
+    settings = {"dataset": "cifar10", "epochs": 3, "seed": 0}
+    configs = [*grids.song_chai_temperature(settings), *grids.song_chai_beta(settings)]
+    assert len(set(configs)) == len(configs) - 1
+    for config in set(configs):
+        write(tmp_path, config, constant(6, 6, 6))
+    assert sorted(line[1] for line in _lines(tmp_path)) == ["--grid=song-chai-beta", "--grid=song-chai-temperature"]
+
+
 def test_a_grid_that_lays_down_its_members_is_one_command_too(tmp_path: pathlib.Path) -> None:
     for config in grids.fdl_mnist({"dataset": "mnist", "epochs": 3, "seed": 0}):
         write(tmp_path, config, constant(*[6] * (3 if len(config.members) > 1 else 1)))

@@ -1,9 +1,11 @@
 """The grids of the papers."""
 
+import dataclasses
 from typing import Any
 
 import pytest
 
+from collab_ensembles import naming
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
 from experiments import grids
@@ -52,6 +54,8 @@ def test_every_named_grid_has_distinct_configurations(name: str) -> None:
     configs = grids.plan(name, {}, [0, 1])
     assert configs
     assert len(set(configs)) == len(configs)
+    # In tables rows are told apart by their names, and seeds share a row.
+    assert len({naming.describe_ensemble(config) for config in configs}) == len(configs) / 2
 
 
 def test_table_1_has_its_six_rows() -> None:
@@ -68,6 +72,44 @@ def test_table_1_has_its_six_rows() -> None:
         ("simple", 2, 0.0, ("densenet40-12",)),
         ("hierarchical", 4, 0.0, ("densenet40-12",)),
     ]
+
+
+def test_table_2_has_one_network_and_two_instances_in_three_ways() -> None:
+    """Song and Chai (2018): Zhang et al.'s steps in turn with T = 1, and steps at once with T = 1 and T = 2."""
+    configs = grids.plan("song-chai-table2", {"dataset": "cifar100"}, [0])
+    assert {(config.members, config.dataset, config.beta) for config in configs} == {(("resnet32",), "cifar100", 0.5)}
+    assert [(config.graph, config.heads) for config in configs] == [("single", 1)] + [("instances", 2)] * 3
+    assert [(config.optimization, config.temperature) for config in configs[1:]] == [
+        ("alternating", 1.0),
+        ("simultaneous", 1.0),
+        ("simultaneous", 2.0),
+    ]
+
+
+@pytest.mark.parametrize(("name", "usual"), [("temperature", 2.0), ("beta", 0.5)])
+def test_sweeps_vary_one_setting_alone_on_both_sides_of_the_papers_value(name: str, usual: float) -> None:
+    settings: dict[str, Any] = {"dataset": "cifar10", "graph": "hierarchical", "rescaling": "loss", "epochs": 4}
+    configs = grids.plan(f"song-chai-{name}", settings, [3])
+    usual_run = RunConfig(**settings, system="multihead", seed=3)
+    values = [getattr(config, name) for config in configs]
+    assert min(values) < usual < max(values)
+    assert [dataclasses.replace(usual_run, **{name: value}) for value in values] == configs
+    assert {config.graph for config in grids.plan(f"song-chai-{name}", {}, [0])} == {"simple"}
+
+
+def test_every_split_point_is_tried_and_sharing_nothing() -> None:
+    configs = grids.plan("song-chai-split-points", {"members": ["resnet50"], "heads": 3, "beta": 0.7}, [0])
+    assert {(config.heads, config.beta, config.members) for config in configs} == {(3, 0.7, ("resnet50",))}
+    assert [(config.graph, config.split_points) for config in configs] == [
+        ("instances", ()),
+        ("simple", ("conv2_x",)),
+        ("simple", ("conv3_x",)),
+        ("simple", ("conv4_x",)),
+    ]
+    usual = grids.plan("song-chai-split-points", {}, [0])
+    assert [config.split_points for config in usual] == [(), ("stage1",), ("stage2",)]
+    with pytest.raises(ConfigError, match="convnet8: this network names 0 split points"):
+        grids.plan("song-chai-split-points", {"members": ["convnet8"]}, [0])
 
 
 def test_table_3_has_four_heads_on_one_trunk_and_three_rescalings() -> None:
@@ -122,7 +164,11 @@ def test_rows_that_a_setting_does_not_concern_are_trained_without_it() -> None:
     [
         ("fdl-mnist", {"members": ["vgg16", "vgg16"]}),
         ("song-chai-table1", {"heads": 3}),
+        ("song-chai-table2", {"temperature": 2.0}),
         ("song-chai-table3", {"rescaling": "loss"}),
+        ("song-chai-temperature", {"temperature": 2.0}),
+        ("song-chai-beta", {"beta": 0.5}),
+        ("song-chai-split-points", {"graph": "simple"}),
     ],
 )
 def test_what_a_grid_sets_itself_cannot_be_set(name: str, settings: dict[str, Any]) -> None:
