@@ -1,6 +1,8 @@
-"""Figure 4 of Song and Chai (2018): how the weights of each layer are distributed after training, and how widely.
+"""Figure 4 of Song and Chai (2018): how the weights of each layer are distributed after training.
 
-Weights are those of the first head, or first member, at the newest checkpoint of each run.
+How widely they lie, and how many are near zero: the paper sees a large spike there in the lowest layers of a network
+trained alone, "dead" weights, and fewer of them with shared layers. Weights are those of the first head, or first
+member, at the newest checkpoint of each run.
 
 Example:
   python -m analysis.weight_distributions runs/digits/ONE_RUN runs/digits/ANOTHER --out=figures
@@ -26,13 +28,22 @@ from analysis.table_text import Cell, Table
 from collab_ensembles import checkpoint_file, naming, run_directory
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import ConfigError, DataError, RunDirectoryError
+from collab_ensembles.fields import check_number
 from experiments import command_line
 
 Kernels = Mapping[str, np.ndarray]
 """The kernels of convolutions and dense layers by name, from the input on."""
 
+NEAR_ZERO = 1e-3
+"""Weights of a smaller magnitude count as near zero. The paper gives no number; this one is declared here."""
+
 _FEWEST_BINS, _MOST_BINS = 21, 121
 _INCHES_A_LAYER, _MOST_INCHES = 0.26, 22.0
+_ALL_LAYERS = "all layers"
+_NEAR_ZERO_NOTE = (
+    "The paper does not say what counts as near zero. A narrow distribution has more weights there even without a "
+    "spike: read the numbers beside the standard deviations."
+)
 
 
 def read_kernels(directory: str) -> dict[str, np.ndarray]:
@@ -78,6 +89,28 @@ def standard_deviations(runs: Mapping[str, Kernels]) -> pd.DataFrame:
     )
 
 
+def near_zero(runs: Mapping[str, Kernels], below: float = NEAR_ZERO) -> pd.DataFrame:
+    """How many weights of each layer have a magnitude below a number: a row a layer, a column a run, and `weights`.
+
+    Args:
+      runs: the kernels by name, of one network.
+      below: the number, above 0; one for all layers and runs.
+
+    Returns:
+      Integers; the column `weights` holds how many each layer has.
+
+    Raises:
+      DataError: the runs are of networks of other layers.
+    """
+    _check_same_layers(runs)
+    counts = {
+        name: {layer: int(np.count_nonzero(np.abs(kernel) < below)) for layer, kernel in kernels.items()}
+        for name, kernels in runs.items()
+    }
+    sizes = {layer: kernel.size for layer, kernel in next(iter(runs.values())).items()}
+    return pd.DataFrame({"weights": sizes, **counts})
+
+
 def _check_same_layers(runs: Mapping[str, Kernels]) -> None:
     shapes = {name: {layer: kernel.shape for layer, kernel in kernels.items()} for name, kernels in runs.items()}
     if not shapes:
@@ -88,19 +121,36 @@ def _check_same_layers(runs: Mapping[str, Kernels]) -> None:
             raise DataError(f"{name} and {first} are of different networks; compare runs of one network")
 
 
-def text_table(runs: Mapping[str, Kernels], heading: str) -> Table:
-    """The same as a table to be written in any style; the smallest value of each layer is marked."""
+def deviations_table(runs: Mapping[str, Kernels], network: str) -> Table:
+    """`standard_deviations` to be written in any style; the smallest value of each layer is marked."""
     table = standard_deviations(runs)
     rows = []
     for layer, *values in table.itertuples():
         texts = [table_text.number(value, ".4f") for value in values]
         least = min(texts, key=float)
         rows.append([Cell(layer), *(Cell(text, marked=len(texts) > 1 and text == least) for text in texts)])
-    return Table(heading, ["layer", *table.columns], rows)
+    return Table(f"{network}: standard deviations of the weights of each layer", ["layer", *table.columns], rows)
 
 
-def distributions(runs: Mapping[str, Kernels], axes: Sequence[Axes]) -> Sequence[Axes]:
-    """Histograms of the weights of each layer, the input's at the top, with their standard deviations.
+def near_zero_table(runs: Mapping[str, Kernels], network: str, below: float = NEAR_ZERO) -> Table:
+    """`near_zero` and its sums, with shares in percent; the fewest of each row are marked."""
+    table = near_zero(runs, below)
+    table.loc[_ALL_LAYERS] = table.sum()
+    rows = []
+    for layer, size, *counts in table.itertuples():
+        cells = [
+            Cell(str(count), f"({100 * count / size:.1f} %)", marked=len(counts) > 1 and count == min(counts))
+            for count in counts
+        ]
+        rows.append([Cell(layer), Cell(str(size)), *cells])
+    heading = f"{network}: numbers of weights near zero, of a magnitude below {below:g}"
+    return Table(heading, ["layer", *table.columns], rows, [_NEAR_ZERO_NOTE])
+
+
+def distributions(runs: Mapping[str, Kernels], axes: Sequence[Axes], below: float = NEAR_ZERO) -> Sequence[Axes]:
+    """Histograms of the weights of each layer, the input's at the top; beside them standard deviations and shares.
+
+    The shares are those of weights near zero, in percent.
 
     A layer's histograms are densities in one unit for all runs, so that their heights can be compared, and the highest
     of them fills the layer's row. Weights beyond the axis are counted but not shown.
@@ -108,6 +158,7 @@ def distributions(runs: Mapping[str, Kernels], axes: Sequence[Axes]) -> Sequence
     Args:
       runs: the kernels by name, of one network.
       axes: as many panels.
+      below: what counts as near zero, see `near_zero`.
 
     Returns:
       The axes.
@@ -115,7 +166,8 @@ def distributions(runs: Mapping[str, Kernels], axes: Sequence[Axes]) -> Sequence
     Raises:
       DataError: the runs are of different networks.
     """
-    deviations = standard_deviations(runs)
+    deviations, counts = standard_deviations(runs), near_zero(runs, below)
+    shares = 100 * counts[list(runs)].div(counts["weights"], axis=0)
     layers = list(deviations.index)
     limit = 3 * float(np.quantile(deviations.to_numpy(), 0.75)) or 1.0
     for place, layer in enumerate(layers):
@@ -123,16 +175,20 @@ def distributions(runs: Mapping[str, Kernels], axes: Sequence[Axes]) -> Sequence
         # Above its row's line, and below the next.
         heights = 0.95 * densities / (densities.max() or 1.0) - place
         colour = matplotlib.colormaps["viridis"](0.9 * place / max(len(layers) - 1, 1))
-        for panel, own, deviation in zip(axes, heights, deviations.loc[layer], strict=True):
+        numbers = zip(deviations.loc[layer], shares.loc[layer], strict=True)
+        for panel, own, (deviation, share) in zip(axes, heights, numbers, strict=True):
             panel.fill_between(middles, -place, own, color=colour, alpha=0.8, linewidth=0, label=layer)
-            panel.text(1.01, -place, f"{deviation:.3f}", fontsize=6.5, transform=panel.get_yaxis_transform())
+            text = f"{deviation:.3f}  {share:.1f} %"
+            panel.text(1.01, -place, text, fontsize=6.5, transform=panel.get_yaxis_transform())
     for panel, name in zip(axes, runs, strict=True):
         panel.set_title(name, fontsize=9)
         panel.set(xlim=(-limit, limit), ylim=(0.6 - len(layers), 1.2), xlabel="weight")
         panel.set_yticks([])
         panel.grid(axis="x", alpha=0.3)
     axes[0].set_yticks([-place for place in range(len(layers))], layers, fontsize=6.5)
-    axes[0].figure.suptitle("weights of each layer; at the right their standard deviation", fontsize=11)
+    title = f"weights of each layer; at the right their standard deviation and the share of magnitudes below {below:g}"
+    # A single panel is too narrow for one line.
+    axes[0].figure.suptitle(title.replace("; ", ";\n"), fontsize=11)
     return axes
 
 
@@ -184,16 +240,17 @@ def _name(directory: str) -> str:
 
 
 def text_tables(runs: Sequence[Run]) -> list[Table]:
-    """The standard deviations for each network of which figure 4 can be drawn."""
+    """Standard deviations and numbers of weights near zero for each network of which figure 4 can be drawn."""
     tables = []
     for network, own in comparison.by_network(runs).items():
         with contextlib.suppress(DataError):
-            tables.append(text_table(_kernels_of(own), _heading(own[0].config.dataset, network)))
+            tables += _tables_of(_kernels_of(own), own[0].config.dataset, network)
     return tables
 
 
-def _heading(dataset: str, network: str) -> str:
-    return f"{catalogue.label(dataset)}, {network}: standard deviations of the weights of each layer"
+def _tables_of(runs: Mapping[str, Kernels], dataset: str, network: str, below: float = NEAR_ZERO) -> list[Table]:
+    of_network = f"{catalogue.label(dataset)}, {network}"
+    return [deviations_table(runs, of_network), near_zero_table(runs, of_network, below)]
 
 
 def drawings(runs: Sequence[Run]) -> Iterator[Drawing]:
@@ -208,28 +265,31 @@ def _draw_chosen(runs: Sequence[Run]) -> drawing.Figure:
     return _figure(_kernels_of(runs))
 
 
-def _figure(runs: Mapping[str, Kernels]) -> drawing.Figure:
+def _figure(runs: Mapping[str, Kernels], below: float = NEAR_ZERO) -> drawing.Figure:
     _check_same_layers(runs)
     layers = len(next(iter(runs.values())))
     size = (1.5 + 3.2 * len(runs), min(1.5 + _INCHES_A_LAYER * layers, _MOST_INCHES))
-    return drawing.figure(functools.partial(distributions, runs), len(runs), size)
+    return drawing.figure(functools.partial(distributions, runs, below=below), len(runs), size)
 
 
 def _main(arguments: list[str]) -> None:
     if not arguments:
         raise ConfigError("received no arguments; needed: the directories of one run or more; see --help")
+    below = flags.FLAGS.near_zero
+    check_number("near_zero", below, above=True)
     runs = {_name(directory): read_kernels(directory) for directory in arguments}
     if len(runs) < len(arguments):
         raise ConfigError(f"received {len(arguments)} directories of {len(runs)} different runs; give each run once")
     config = run_directory.read_config(arguments[0])
-    table = text_table(runs, _heading(config.dataset, config.members[0]))
-    print(table_text.write(table, flags.FLAGS.format))
-    print()
+    for table in _tables_of(runs, config.dataset, config.members[0], below):
+        print(table_text.write(table, flags.FLAGS.format))
+        print()
     name = f"weights_{catalogue.label(config.dataset).lower()}_{config.members[0]}"
-    print(*style.save(_figure(runs), flags.FLAGS.out, name), sep="\n")
+    print(*style.save(_figure(runs, below), flags.FLAGS.out, name), sep="\n")
 
 
 if __name__ == "__main__":
     flags.DEFINE_string("out", "figures", "the directory that the figure is written to")
-    flags.DEFINE_enum("format", "markdown", ["markdown", "latex"], "how the table is written")
+    flags.DEFINE_enum("format", "markdown", ["markdown", "latex"], "how the tables are written")
+    flags.DEFINE_float("near_zero", NEAR_ZERO, "weights of a smaller magnitude count as near zero")
     command_line.launch(_main)

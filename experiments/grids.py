@@ -99,7 +99,7 @@ def song_chai_beta(settings: Settings) -> list[RunConfig]:
 
 
 def song_chai_split_points(settings: Settings) -> list[RunConfig]:
-    """Song and Chai (2018), end of section 4: heads that share nothing, and those that branch at each possible point."""
+    """Song and Chai (2018), end of section 4: heads that share nothing, or all up to a split point."""
     needed = {name: settings[name] for name in ("members", "heads") if name in settings}
     simple = RunConfig(**needed, system="multihead")
     points, heads = parse_network(simple.members[0]).split_points, simple.heads

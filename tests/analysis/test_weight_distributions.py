@@ -136,9 +136,32 @@ def test_standard_deviations_are_those_of_numpy_and_the_smallest_of_a_layer_is_m
             values = _kernels(seed)[f"head1/{layer}/kernel"].astype(float).ravel()
             expected = np.sqrt(np.mean((values - values.mean()) ** 2))
             assert table.loc[layer, name] == pytest.approx(expected)
-    text = weight_distributions.text_table(runs, "heading")
+    text = weight_distributions.deviations_table(runs, "network")
     assert list(text.header) == ["layer", "one", "two"]
     assert [[cell.marked for cell in row] for row in text.rows] == [[False, True, False]] * 2
+
+
+def test_weights_near_zero_are_counted_on_both_sides_and_added_up() -> None:
+    edge = 0.25
+    kernels = {
+        "one": {"low": np.array([[-0.3, edge, -edge], [0.0, 0.2, -0.1]]), "high": np.array([[0.01], [7.0]])},
+        "two": {"low": np.full((2, 3), -0.1), "high": np.array([[0.3], [-7.0]])},
+    }
+    table = weight_distributions.near_zero(kernels, edge)
+    assert table.to_dict() == {
+        "weights": {"low": 6, "high": 2},
+        "one": {"low": 3, "high": 1},
+        "two": {"low": 6, "high": 0},
+    }
+    text = weight_distributions.near_zero_table(kernels, "network", edge)
+    assert list(text.header) == ["layer", "weights", "one", "two"]
+    shown = [[(cell.text, cell.addition, cell.marked) for cell in row[2:]] for row in text.rows]
+    assert shown == [
+        [("3", "(50.0 %)", True), ("6", "(100.0 %)", False)],
+        [("1", "(50.0 %)", False), ("0", "(0.0 %)", True)],
+        [("4", "(50.0 %)", True), ("6", "(75.0 %)", False)],
+    ]
+    assert [row[0].text for row in text.rows] == ["low", "high", "all layers"]
 
 
 def test_histograms_count_all_weights_and_fill_their_rows(tmp_path: pathlib.Path) -> None:
@@ -146,7 +169,7 @@ def test_histograms_count_all_weights_and_fill_their_rows(tmp_path: pathlib.Path
         name: weight_distributions.read_kernels(str(directory))
         for name, directory in zip(("one", "two"), _pair(tmp_path), strict=True)
     }
-    panels = weight_distributions.distributions(runs, _panels(2))
+    panels = weight_distributions.distributions(runs, _panels(2), below=0.05)
     deviations = weight_distributions.standard_deviations(runs)
     limit = 3 * np.quantile(deviations.to_numpy(), 0.75)
     for place, layer in enumerate(("first_convolution", "logits")):
@@ -156,7 +179,8 @@ def test_histograms_count_all_weights_and_fill_their_rows(tmp_path: pathlib.Path
             vertices = np.asarray(shape.get_paths()[0].vertices)
             peaks.append(vertices[:, 1].max() + place)
             texts = [text.get_text() for text in panel.texts]
-            assert texts[place] == f"{deviations.loc[layer, name]:.3f}"
+            share = 100 * np.mean([abs(weight) < 0.05 for weight in runs[name][layer].ravel()])
+            assert texts[place] == f"{deviations.loc[layer, name]:.3f}  {share:.1f} %"
             assert panel.get_xlim() == pytest.approx((-limit, limit))
         # The narrow distribution is the high one, and how much higher can be read off.
         assert max(peaks) == pytest.approx(0.95)
@@ -201,6 +225,7 @@ def test_a_page_shows_the_figure_and_the_deviations_where_there_are_checkpoints(
     page = report.report(str(tmp_path))
     assert page.count("<img") == 1
     assert "resnet8: standard deviations of the weights of each layer" in page
+    assert "resnet8: numbers of weights near zero, of a magnitude below 0.001" in page
     for directory in directories:
         (directory / "checkpoint" / "epoch-00003.npz").unlink()
     page = report.report(str(tmp_path))
@@ -211,11 +236,15 @@ def test_a_page_shows_the_figure_and_the_deviations_where_there_are_checkpoints(
 def test_the_command_prints_the_table_and_writes_the_figure(tmp_path: pathlib.Path) -> None:
     assert "Example:\n  python -m analysis.weight_distributions " in str(weight_distributions.__doc__)
     single, tree = _pair(tmp_path / "runs")
-    result = command_runner.run("analysis.weight_distributions", str(single), str(tree), f"--out={tmp_path}/out")
+    flags = [f"--out={tmp_path}/out", "--near_zero=0.02"]
+    result = command_runner.run("analysis.weight_distributions", str(single), str(tree), *flags)
     assert (result.exit_status, result.errors) == (0, "")
-    _, table, paths = result.output.split("\n\n")
+    _, table, heading, counts, _, paths = result.output.split("\n\n")
     header, *rows = cells_of(table)
     assert header == ["layer", "resnet8, single, seed 0", "resnet8, 4 heads hierarchical, seed 0"]
     assert [row[0] for row in rows] == ["first_convolution", "logits"]
+    assert heading.endswith("below 0.02")
+    number = sum(abs(float(weight)) < 0.02 for weight in _kernels(0)["head1/first_convolution/kernel"].ravel())
+    assert cells_of(counts)[1][2].replace("*", "").split() == [str(number), f"({100 * number / 144:.1f}", "%)"]
     assert paths.splitlines() == [f"{tmp_path}/out/weights_cifar10_resnet8.{end}" for end in ("png", "svg")]
     assert (tmp_path / "out" / "weights_cifar10_resnet8.png").read_bytes().startswith(b"\x89PNG")
