@@ -1,7 +1,7 @@
 """Figures A.1 to A.6 and B.1 to B.3 of Noel (2017), and further ones, from the runs of a log directory.
 
-Runs of other systems have those of their papers: figures 3 and 4 of Song and Chai (2018), and those of Das and Dutta
-Roy (2022).
+Runs of other systems have those of their papers: figures 3 and 4 and the sweeps of Song and Chai (2018), and those of
+Das and Dutta Roy (2022).
 
 Each method has a family of colours: CE blue, L2 purple, L1 green, the plain ensemble grey. With
 several seeds lines are means, and bands and bars their intervals (`analysis.intervals`).
@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis import drawing, frame, label_noise, recorded_run, tables, weight_distributions, weight_figures
+from analysis import drawing, frame, recorded_run, setting_curves, tables, weight_distributions, weight_figures
 from analysis import feature_difference_figures as fdl_figures
 from analysis import figure_style as style
 from analysis.drawing import Drawing
@@ -196,7 +196,7 @@ def _pair(runs: Sequence[Run]) -> list[Run]:
 def drawings(runs: Sequence[Run], paper_axes: bool = False) -> Iterator[Drawing]:
     """All figures of runs of one data set in one setting; see the functions above, and the modules of other systems."""
     if runs[0].config.system != "ensemble":
-        of_system = (label_noise, weight_distributions) if runs[0].config.system == "multihead" else (fdl_figures,)
+        of_system = (setting_curves, weight_distributions) if runs[0].config.system == "multihead" else (fdl_figures,)
         for module in of_system:
             yield from module.drawings(runs)
         return

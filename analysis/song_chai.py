@@ -178,7 +178,7 @@ def _text_table(runs: Sequence[Run], number: int, columns: Mapping[str, pd.DataF
     layout, config = LAYOUTS[number], runs[0].config
     texts: dict[str, list[Cell]] = {}
     for name, cells in columns.items():
-        texts[name] = _marked(cells_of(cells["error"], cells["sd"]))
+        texts[name] = marked(cells_of(cells["error"], cells["sd"]))
         if cells["paper"].notna().any():
             texts[f"paper {name}"] = cells_of(cells["paper"], cells["paper sd"])
     what = f"test error of head 1 in %{network}" if layout.outputs == ("head1",) else f"test error in %{network}"
@@ -192,7 +192,7 @@ def _text_table(runs: Sequence[Run], number: int, columns: Mapping[str, pd.DataF
     return Table(heading, [layout.corner, *texts], rows, notes)
 
 
-def _marked(cells: Sequence[Cell]) -> list[Cell]:
+def marked(cells: Sequence[Cell]) -> list[Cell]:
     """The lowest of a column in bold, by what is shown."""
     best = min((cell.text for cell in cells if cell.text), key=float, default="")
     return [dataclasses.replace(cell, marked=cell.text != "" and cell.text == best) for cell in cells]

@@ -147,4 +147,5 @@ def test_the_papers_axes_are_no_matter_to_other_systems(tmp_path: pathlib.Path) 
     for level in (0.0, 0.4):
         write(tmp_path, heads("single", label_noise=level), constant(6))
     names = [drawing.name for drawing in figures.drawings(read(tmp_path), paper_axes=True)]
-    assert names == ["label_noise_resnet32_cifar10_epochs=3", "weights_resnet32_cifar10_epochs=3"]
+    kinds = ["label_noise", "temperature", "beta", "split_point", "weights"]
+    assert names == [f"{kind}_resnet32_cifar10_epochs=3" for kind in kinds]
