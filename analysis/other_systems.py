@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis import comparison, feature_difference, setting_curves, song_chai
+from analysis import comparison, feature_difference, setting_curves, song_chai, song_chai_top5
 from analysis.recorded_run import Run
 from analysis.table_text import Table
 from collab_ensembles.config import RunConfig
@@ -16,7 +16,9 @@ def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
 
     Arguments and errors are those of `analysis.tables.text_tables`.
     """
-    of_paper = (song_chai, setting_curves) if runs[0].config.system == "multihead" else (feature_difference,)
+    of_paper = (
+        (song_chai, song_chai_top5, setting_curves) if runs[0].config.system == "multihead" else (feature_difference,)
+    )
     own = [table for module in of_paper for table in module.text_tables(runs)]
     return [*comparison.text_tables(runs, unfinished), *own]
 

@@ -1,6 +1,7 @@
 """Scores the members and the ensemble of a trained run again, on its own test data or on others.
 
-Of other data, examples that the run was trained on are counted.
+Of other data, examples that the run was trained on are counted. With --top=5 the top-5 errors on its own test data are
+kept in its directory, for the tables.
 
 Example:
   python -m experiments.evaluate runs/MNIST/RUN_DIRECTORY --split=standard
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags, logging
 
-from collab_ensembles import run_directory
+from collab_ensembles import run_directory, top_errors
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.datasets.digests import example_digests
 from collab_ensembles.errors import CollabError, ConfigError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _DATASET = flags.DEFINE_string("dataset", None, "score on the test part of this data set; default: the run's own")
 _SPLIT = flags.DEFINE_enum("split", None, list(catalogue.SPLITS), "of that data set; default: as the run's")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+_TOP = flags.DEFINE_integer("top", None, "also the share of examples whose class is not among so many best answers")
 _THREADS = flags.DEFINE_integer("threads", None, "threads of TensorFlow; default: one for each core")
 
 
@@ -30,6 +32,8 @@ def main(arguments: list[str]) -> None:
     """Restores the newest checkpoint and prints cost and error of each output."""
     directory = command_line.one_argument(arguments, "the directory of a run")
     runtime.check_threads(_THREADS.value)
+    if _TOP.value is not None:
+        top_errors.check(_TOP.value)
     config = run_directory.read_config(directory)
     dataset, split = _DATASET.value or config.dataset, _SPLIT.value or config.split
     catalogue.check_name(dataset)
@@ -38,17 +42,26 @@ def main(arguments: list[str]) -> None:
     from collab_ensembles import datasets, run
 
     model, status = run.restore(directory)
-    if (dataset, split) == (config.dataset, config.split):
+    if _TOP.value is not None and status.data is not None:
+        top_errors.check(_TOP.value, status.data.num_classes)
+    is_own = (dataset, split) == (config.dataset, config.split)
+    if is_own:
         test = run.load_data_again(directory, _DATA_DIR.value)
     else:
         test = datasets.load(dataset, _DATA_DIR.value, split)
         _check_fit(status.data, test)
         _warn_of_training_examples(directory, test)
     statistics = run.evaluate(model, test.test_images, test.test_labels)
+    top: dict[str, float] = {}
+    if _TOP.value is not None:
+        top = top_errors.compute(model, test.test_images, test.test_labels, _TOP.value)
+        if is_own:
+            top_errors.write(directory, status.epochs_done, _TOP.value, top)
     print(f"{test.name}, {len(test.test_labels)} test examples, after epoch {status.epochs_done}")
     for output in model.statistics_names:
         error, cost = statistics[f"{output}_error"], statistics[f"{output}_cost"]
-        print(f"{output:10s} error {100 * error:6.2f} %   cost {cost:.6f}")
+        further = f"   top-{_TOP.value} error {100 * top[output]:6.2f} %" if top else ""
+        print(f"{output:10s} error {100 * error:6.2f} %   cost {cost:.6f}{further}")
 
 
 def _warn_of_training_examples(directory: str, test: "Dataset") -> None:

@@ -70,6 +70,7 @@ def test_what_is_not_allowed_is_one_line_and_exit_status_2(
     [
         ("evaluate", [], ["received 0 arguments", "the directory of a run"]),
         ("evaluate", ["RUN", "--threads=0"], ["--threads=0"]),
+        ("evaluate", ["RUN", "--top=1"], ["--top=1", "from 2"]),
         ("evaluate", ["RUN", "--dataset=imagenet"], ["'imagenet'"]),
         ("export", ["RUN", "another"], ["received 2 arguments", "needed: one"]),
         ("export", ["RUN", "--member=XL"], ["--member=XL", "ST, M"]),

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from collab_ensembles import datasets, run_directory
+from collab_ensembles import datasets, run_directory, top_errors
 from collab_ensembles.errors import OtherDataError
 from command_runner import Result, run
 
@@ -30,10 +30,21 @@ def _evaluate(directory: str, *flags: str) -> Result:
 
 def test_on_its_own_test_part_it_gives_what_was_recorded(digits: str) -> None:
     error = run_directory.read_status(digits).test_errors["B1R1F2"]
-    result = _evaluate(digits)
+    result = _evaluate(digits, "--top=5")
     assert (result.exit_status, result.errors) == (0, "")
     assert "digits, 360 test examples, after epoch 1\n" in result.output
     assert f"error {100 * error:6.2f} %" in result.output
+    top = top_errors.read(digits, 1, 5)["B1R1F2"]
+    assert 0 < top < error
+    assert f"   top-5 error {100 * top:6.2f} %\n" in result.output
+
+
+def test_as_many_best_answers_as_classes_are_refused_and_nothing_is_kept(digits: str) -> None:
+    result = _evaluate(digits, "--top=10")
+    assert (result.exit_status, result.output, result.errors.count("\n")) == (2, "", 1)
+    assert "--top=10: of 10 classes" in result.errors
+    assert "allowed: whole numbers from 2 to 9" in result.errors
+    assert top_errors.read(digits, 1, 10) == {}
 
 
 @pytest.mark.parametrize("count", [0, 3])
