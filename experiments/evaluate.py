@@ -55,13 +55,13 @@ def main(arguments: list[str]) -> None:
     top: dict[str, float] = {}
     if _TOP.value is not None:
         top = top_errors.compute(model, test.test_images, test.test_labels, _TOP.value)
-        if is_own:
-            top_errors.write(directory, status.epochs_done, _TOP.value, top)
     print(f"{test.name}, {len(test.test_labels)} test examples, after epoch {status.epochs_done}")
     for output in model.statistics_names:
         error, cost = statistics[f"{output}_error"], statistics[f"{output}_cost"]
         further = f"   top-{_TOP.value} error {100 * top[output]:6.2f} %" if top else ""
         print(f"{output:10s} error {100 * error:6.2f} %   cost {cost:.6f}{further}")
+    if is_own and _TOP.value is not None:
+        top_errors.write(directory, status.epochs_done, _TOP.value, top)
 
 
 def _warn_of_training_examples(directory: str, test: "Dataset") -> None:
