@@ -9,14 +9,14 @@ flatters. Likewise a claim on each of several things has a margin for each, sinc
 too low and the largest too high.
 """
 
-import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy import stats
 
+from analysis.claim import Claim, Numbers
 from analysis.claim_grid import NOISE, PLAIN_SETTING, Grid, Setting
 
 _METHODS = ("CE", "L1", "L2")
@@ -29,29 +29,6 @@ _SIMILAR = 0.1
 """Training errors count as very similar if they differ by less than this share of the plain one, ..."""
 _LEAST_SIMILAR = 0.05
 """... or by less than so many percentage points."""
-
-Numbers = dict[str, float]
-
-
-@dataclasses.dataclass(frozen=True)
-class Claim:
-    """One observation.
-
-    Attributes:
-      name: the paper's number: `6.1 (2)`, or `L2 (1)` for those on L2 with weight 0.01.
-      text: the observation in short.
-      statement: what is computed; the claim holds where this is so.
-      margins: from one seed's grid the margins by name, and the numbers behind them; KeyError where some are missing.
-      dataset: the data set that the paper says it of, or None for all.
-      chooses: whether the margins are of the best of several settings, see `Grid.best_gain`.
-    """
-
-    name: str
-    text: str
-    statement: str
-    margins: Callable[[Grid], tuple[Numbers, Numbers]]
-    dataset: str | None = None
-    chooses: bool = False
 
 
 def _settings(methods: Iterable[str], weights: Iterable[float]) -> list[Setting]:
@@ -261,7 +238,7 @@ CLAIMS = (
         "Smoother curves lead to better final results",
         "the final test errors of ST, M and Ens are lower on average than plain ones",
         _better_at_the_end,
-        "MNIST",
+        ("MNIST",),
     ),
     Claim(
         "L2 (3)",
@@ -269,7 +246,7 @@ CLAIMS = (
         "the test errors of ST and M rise less from their best epoch to the last one than plain ones, as less noise in "
         "the curves alone makes them do too",
         _overfits_less,
-        "notMNIST",
+        ("notMNIST",),
     ),
     Claim(
         "L2 (4)",
@@ -277,7 +254,7 @@ CLAIMS = (
         f"final training errors differ by less than {_SIMILAR:.0%} or {_LEAST_SIMILAR} points, and the members' test "
         "errors are lower on average",
         _same_training_better_test,
-        "CIFAR10",
+        ("CIFAR10",),
     ),
     Claim(
         "L2 (5)",

@@ -1,8 +1,9 @@
-"""Which observations of Noel (2017), section 6.1, hold in the runs of a log directory.
+"""Which observations of Noel (2017), section 6.1, and of the poster of Das and Dutta Roy (2022) hold in given runs.
 
-The claims are defined in analysis/claim_definitions.py. With one seed a claim is seen in it, or not, by the signs of
-its margins. With eight or more it holds if the 95 % bootstrap interval of each mean margin lies above 0, does not hold
-if one lies below or is 0 for all seeds, and otherwise, as with two to seven seeds, the data are not enough.
+The claims are defined in analysis/claim_definitions.py and analysis/feature_difference_claims.py. With one seed a claim
+is seen in it, or not, by the signs of its margins. With eight or more, of the poster five, it holds if the 95 %
+bootstrap interval of each mean margin lies above 0, does not hold if one lies below or is 0 for all seeds, and
+otherwise, as with fewer seeds, the data are not enough.
 
 Example:
   python -m analysis.claims --log_dir=runs
@@ -10,13 +11,15 @@ Example:
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from absl import flags
 
-from analysis import contents, frame, intervals, tables
-from analysis.claim_definitions import CLAIMS, Claim, Numbers
+from analysis import contents, feature_difference_claims, frame, intervals, tables
+from analysis.claim import Claim, ClaimSet, Numbers
+from analysis.claim_definitions import CLAIMS
 from analysis.claim_grid import NOISE, Grid, Setting
 from analysis.recorded_run import Run
 from collab_ensembles.datasets import catalogue
@@ -25,20 +28,14 @@ from experiments import command_line
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "not enough data"
 SEEN, UNSEEN = "seen in one seed", "not seen in one seed"
+_MOST_SHOWN = 3
+"""margins in one cell of a table."""
 VERDICTS = (HOLDS, FAILS, SEEN, UNSEEN, UNDECIDED)
 
 PAPER_DATASETS = ("MNIST", "notMNIST", "CIFAR10")
 LEAST_SEEDS = 8
-"""From so many on the interval misses a mean of 0 in about 5 % of cases; of 6 normal margins in 7.5 %, of 4 in 12 %."""
-
-RULE = (
-    "One seed decides nothing: a claim is seen in it if all its margins are positive there. With at least "
-    f"{LEAST_SEEDS} seeds a claim holds if the 95 % bootstrap interval of each mean margin lies above 0, and does not "
-    "hold if one lies below, or is 0 for all seeds; else, and with fewer seeds, the data are not enough. The best of "
-    f"several settings is chosen on every other seed and judged on the rest, so that it takes {2 * LEAST_SEEDS}; with "
-    "one seed, on that one. Seeds differ in initial values and share their images: what another draw of test images "
-    f"would change lies in no interval. {len(CLAIMS)} claims are judged at once, each margin at this level."
-)
+"""Of Noel's claims. From so many on the interval misses a mean of 0 in about 5 % of cases; of 6 normal margins in
+7.5 %, of 4 in 12 %."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +73,30 @@ class Finding:
     seeds: int
 
 
+def rule(claim_set: ClaimSet) -> str:
+    """How verdicts on its claims are come by, for people."""
+    least = claim_set.least_seeds
+    choice = (
+        "The best of several settings is chosen on every other seed and judged on the rest, so that it takes "
+        f"{2 * least}; with one seed, on that one. "
+        if any(claim.chooses for claim in claim_set.claims)
+        else ""
+    )
+    level = (
+        ""
+        if least >= LEAST_SEEDS
+        else f"Intervals of {least} seeds are a little narrow: they miss a mean of 0 in about 8 % of cases. "
+    )
+    return (
+        "One seed decides nothing: a claim is seen in it if all its margins are positive there. With at least "
+        f"{least} seeds a claim holds if the 95 % bootstrap interval of each mean margin lies above 0, and does not "
+        "hold if one lies below, or is 0 for all seeds; else, and with fewer seeds, the data are not enough. "
+        f"{choice}{level}Seeds differ in initial values and share their images: what another draw of test images "
+        f"would change lies in no interval. {len(claim_set.claims)} claims are judged at once, each margin at this "
+        "level."
+    )
+
+
 def grids_of(runs: Sequence[Run]) -> list[Grid]:
     """One grid a seed, from runs of one data set in one setting."""
     seeds = sorted({run.config.seed for run in runs})
@@ -99,8 +120,23 @@ def paper_grid(label: str) -> Grid:
     return Grid(errors)
 
 
-def judge(claim: Claim, grids: Sequence[Grid]) -> Finding:
-    """Holds a claim against the seeds that have all the runs it needs."""
+NOEL = ClaimSet("Noel (2017), section 6.1", CLAIMS, grids_of, paper_grid, PAPER_DATASETS, LEAST_SEEDS)
+
+_SETS = {
+    "ensemble": NOEL,
+    "fdl": feature_difference_claims.CLAIM_SET,
+    # Snapshots are there to be compared with feature-difference ensembles.
+    "snapshot": feature_difference_claims.CLAIM_SET,
+}
+
+
+def set_of(runs: Sequence[Run]) -> ClaimSet | None:
+    """The claims that runs of one data set in one setting are held against; None where there are none."""
+    return _SETS.get(runs[0].config.system)
+
+
+def judge(claim: Claim, grids: Sequence[Any], least_seeds: int = LEAST_SEEDS) -> Finding:
+    """Holds a claim against the seeds, see `ClaimSet.grids_of`, that have all the runs it needs."""
     complete = [grid for grid in grids if _has_all(claim, grid)]
     if not complete:
         return Finding(claim, UNDECIDED, {}, {}, 0)
@@ -114,12 +150,12 @@ def judge(claim: Claim, grids: Sequence[Grid]) -> Finding:
     verdict = UNDECIDED
     if alone:
         verdict = SEEN if all(margin.mean > 0 for margin in margins.values()) else UNSEEN
-    elif len(outcomes) >= LEAST_SEEDS:
+    elif len(outcomes) >= least_seeds:
         verdict = _verdict([margin.interval for margin in margins.values() if margin.interval])
     return Finding(claim, verdict, margins, numbers, len(outcomes))
 
 
-def _has_all(claim: Claim, grid: Grid) -> bool:
+def _has_all(claim: Claim, grid: Any) -> bool:
     try:
         claim.margins(grid)
     except KeyError:
@@ -147,9 +183,14 @@ def _without_noise(value: float) -> float:
     return 0.0 if abs(value) < NOISE else value
 
 
-def findings(grids: Sequence[Grid]) -> list[Finding]:
+def findings(grids: Sequence[Any], claim_set: ClaimSet = NOEL) -> list[Finding]:
     """All claims, held against the same grids."""
-    return [judge(claim, grids) for claim in CLAIMS]
+    return [judge(claim, grids, claim_set.least_seeds) for claim in claim_set.claims]
+
+
+def findings_of(runs: Sequence[Run], claim_set: ClaimSet) -> list[Finding]:
+    """All claims, held against runs of one data set in one setting."""
+    return findings(claim_set.grids_of(runs), claim_set)
 
 
 def table(results: Sequence[Finding], label: str) -> pd.DataFrame:
@@ -157,15 +198,16 @@ def table(results: Sequence[Finding], label: str) -> pd.DataFrame:
     rows = []
     for finding in results:
         claim = finding.claim
-        elsewhere = f" (the paper says so of {claim.dataset})" if claim.dataset not in (None, label) else ""
-        names = [f"{name} " if len(finding.margins) > 1 else "" for name in finding.margins]
-        margin = "; ".join(f"{name}{value}" for name, value in zip(names, finding.margins.values(), strict=True))
+        of_others = claim.datasets and label not in claim.datasets
+        elsewhere = f" (the paper says so of {' and '.join(claim.datasets)})" if of_others else ""
         rows.append(
             {
                 "claim": f"{claim.name} {claim.text}{elsewhere}",
                 "verdict": finding.verdict,
                 "holds if": claim.statement,
-                "margin": margin,
+                "margin": margins_in_full(finding)
+                if len(finding.margins) <= _MOST_SHOWN
+                else _margins_counted(finding),
                 "seeds": finding.seeds,
                 "numbers": "; ".join(f"{name} {value:.3g}" for name, value in finding.numbers.items()),
             }
@@ -173,11 +215,28 @@ def table(results: Sequence[Finding], label: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def table_beside_paper(results: Sequence[Finding], label: str) -> pd.DataFrame:
+def margins_in_full(finding: Finding) -> str:
+    """Every margin, by name where there are several, with its interval."""
+    names = [f"{name} " if len(finding.margins) > 1 else "" for name in finding.margins]
+    return "; ".join(f"{name}{value}" for name, value in zip(names, finding.margins.values(), strict=True))
+
+
+def _margins_counted(finding: Finding) -> str:
+    """What margins there are, in short, where they are too many for a cell."""
+    ends = [margin.interval or (margin.mean, margin.mean) for margin in finding.margins.values()]
+    above, below = sum(low > 0 for low, _ in ends), sum(high < 0 for _, high in ends)
+    lowest, highest = (choose(finding.margins.items(), key=lambda pair: pair[1].mean) for choose in (min, max))
+    return (
+        f"{len(ends)} margins, {above} above 0, {below} below; lowest {lowest[0]} {lowest[1]}; "
+        f"highest {highest[0]} {highest[1]}"
+    )
+
+
+def table_beside_paper(results: Sequence[Finding], label: str, claim_set: ClaimSet = NOEL) -> pd.DataFrame:
     """Findings as `table` has them; for data sets of the paper with the verdicts on its own final numbers."""
     rows = table(results, label)
-    if label in PAPER_DATASETS:
-        published = findings([paper_grid(label)])
+    if label in claim_set.datasets:
+        published = findings([claim_set.published(label)], claim_set)
         rows.insert(2, "paper's final numbers", [finding.verdict for finding in published])
     return rows
 
@@ -197,21 +256,21 @@ def main(arguments: list[str]) -> None:
     command_line.no_arguments(arguments)
     if flags.FLAGS.paper:
         texts = [
-            text(findings([paper_grid(label)]), f"{label}: the paper's own final numbers", label)
-            for label in PAPER_DATASETS
+            text(findings([each.published(label)], each), f"{label}: the own numbers of {each.source}", label)
+            for each in dict.fromkeys(_SETS.values())
+            for label in each.datasets
         ]
     else:
         texts = []
         for dataset in [flags.FLAGS.dataset] if flags.FLAGS.dataset else contents.datasets(flags.FLAGS.log_dir):
             label = catalogue.label(dataset)
-            runs_of = frame.read_runs(flags.FLAGS.log_dir, dataset)
-            # The claims are Noel's; other systems have none.
-            ensembles = [run for run in runs_of if run.config.system == "ensemble"]
-            for setting, runs in frame.by_setting(ensembles).items():
-                texts.append(text(findings(grids_of(runs)), f"{label} ({setting})", label))
+            for setting, runs in frame.by_setting(frame.read_runs(flags.FLAGS.log_dir, dataset)).items():
+                if claim_set := set_of(runs):
+                    texts.append(text(findings_of(runs, claim_set), f"{label} ({setting})", label))
     if not texts:
         raise DataError(
-            f"{flags.FLAGS.log_dir}: holds no finished run of collaborative ensembles; give the --log_dir of a sweep"
+            f"{flags.FLAGS.log_dir}: holds no finished run of collaborative ensembles, feature-difference ensembles or "
+            "snapshots; give the --log_dir of a sweep"
         )
     print("\n\n".join(texts))
 
@@ -219,5 +278,5 @@ def main(arguments: list[str]) -> None:
 if __name__ == "__main__":
     flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
     flags.DEFINE_string("dataset", None, "the data set whose runs are judged; default: all that are there")
-    flags.DEFINE_bool("paper", False, "judge the paper's own final numbers instead")
+    flags.DEFINE_bool("paper", False, "judge the papers' own numbers instead")
     command_line.launch(main)
