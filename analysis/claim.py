@@ -37,6 +37,7 @@ class ClaimSet:
 
     Attributes:
       source: where they stand.
+      question: what is asked of them.
       claims: in its order.
       grids_of: from runs of one data set in one setting what each seed gave, as the claims take it.
       published: the same from the published numbers on a data set, by its label.
@@ -45,6 +46,7 @@ class ClaimSet:
     """
 
     source: str
+    question: str
     claims: Sequence[Claim]
     grids_of: Callable[[Sequence[Run]], list[Any]]
     published: Callable[[str], Any]

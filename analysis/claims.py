@@ -120,7 +120,15 @@ def paper_grid(label: str) -> Grid:
     return Grid(errors)
 
 
-NOEL = ClaimSet("Noel (2017), section 6.1", CLAIMS, grids_of, paper_grid, PAPER_DATASETS, LEAST_SEEDS)
+NOEL = ClaimSet(
+    "Noel (2017)",
+    "which observations of Noel (2017), section 6.1, hold",
+    CLAIMS,
+    grids_of,
+    paper_grid,
+    PAPER_DATASETS,
+    LEAST_SEEDS,
+)
 
 _SETS = {
     "ensemble": NOEL,

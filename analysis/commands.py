@@ -16,6 +16,8 @@ from experiments.grids import GRIDS, plan
 
 _OF_ENSEMBLE = "noel"
 _OTHER_GRIDS = [name for name in GRIDS if name != _OF_ENSEMBLE]
+# Grids name their members or take them.
+_WITHOUT = (("members",), ())
 
 
 def training_commands(runs: Sequence[Run], log_dir: str) -> str:
@@ -51,6 +53,17 @@ def noel_grid(config: RunConfig, seeds: Sequence[int]) -> set[RunConfig]:
     return set(plan(_OF_ENSEMBLE, {name: getattr(config, name) for name in names}, seeds))
 
 
+def grid_of(name: str, config: RunConfig, seeds: Sequence[int]) -> set[RunConfig]:
+    """All runs, for each of these seeds, of the grid of this name that a run belongs to; none if it is in none."""
+    if name == _OF_ENSEMBLE:
+        return noel_grid(config, seeds)
+    for without in _WITHOUT:
+        configs = _planned(name, _settings(config, without), seeds)
+        if config in configs:
+            return configs
+    return set()
+
+
 def _sweeps(runs: Sequence[Run]) -> tuple[list[list[str]], Sequence[Run]]:
     """The same for runs of other systems, of which several grids may lie in one directory."""
     seeds = sorted({run.config.seed for run in runs})
@@ -59,7 +72,7 @@ def _sweeps(runs: Sequence[Run]) -> tuple[list[list[str]], Sequence[Run]]:
     every = set(left)
     sweeps = []
     for base in list(left):
-        for grid, without in itertools.product(_OTHER_GRIDS, (("members",), ())):
+        for grid, without in itertools.product(_OTHER_GRIDS, _WITHOUT):
             settings = _settings(base, without)
             configs = _planned(grid, settings, seeds) if base in left else set()
             if base in configs and configs <= every:

@@ -107,7 +107,7 @@ def _group(runs: Sequence[Run], label: str, log_dir: str) -> list[str]:
         html_page.preformatted(training_commands(runs, log_dir)),
         html_page.heading("Final results", 3),
         *tables.html_tables(runs),
-        *([html_page.heading("Claims", 3), *_claims(runs, label)] if is_noel else []),
+        *_claims(runs, label),
         *([html_page.heading("Figures", 3), *drawn] if drawn else []),
         *(_cost_in_use(runs, log_dir, label) if is_noel else _weights(runs)),
         html_page.heading("Times", 3),
@@ -129,9 +129,13 @@ def _weights(runs: Sequence[Run]) -> list[str]:
 
 
 def _claims(runs: Sequence[Run], label: str) -> list[str]:
-    rows = claims.table_beside_paper(claims.findings(claims.grids_of(runs)), label)
+    claim_set = claims.set_of(runs)
+    if not claim_set:
+        return []
+    rows = claims.table_beside_paper(claims.findings_of(runs, claim_set), label, claim_set)
     classes = rows.map(lambda value: _VERDICT_CLASSES.get(value, ""))
-    return [html_page.table(rows, classes), html_page.paragraph(claims.RULE, "note")]
+    table, note = html_page.table(rows, classes), html_page.paragraph(claims.rule(claim_set), "note")
+    return [html_page.heading("Claims", 3), table, note]
 
 
 def _cost_in_use(runs: Sequence[Run], log_dir: str, label: str) -> list[str]:

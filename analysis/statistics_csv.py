@@ -5,10 +5,12 @@ import io
 import math
 from collections.abc import Sequence
 
-from analysis import recorded_run, tables
+from analysis import comparison, tables
 from analysis.recorded_run import Run
 
 KEYS = ("method", "weight", "seed", "model", "epoch")
+OTHER_KEYS = ("arrangement", "seed", "model", "epoch")
+"""Of other systems than `ensemble`."""
 TEST = {"test_error_percent": "TestError", "test_cost": "TestCost"}
 FURTHER = {
     "train_error_percent": "TrainError",
@@ -19,6 +21,8 @@ FURTHER = {
     "logit_distance": "LogitDistance",
 }
 """Columns and the names of Data in `frame.to_frame`."""
+OF_FDL = {"similarity_loss": "SimilarityLoss", "feature_difference": "FeatureDifference"}
+"""Further ones of feature-difference ensembles."""
 
 _DIGITS = 5
 
@@ -30,18 +34,22 @@ def text(runs: Sequence[Run]) -> str:
     What only curves are drawn from, FURTHER, has five, for the size; it is empty where it was not recorded.
 
     Args:
-      runs: finished collaborative ensembles of one data set in one setting.
+      runs: finished runs of one data set in one setting.
     """
+    system = runs[0].config.system
+    of_noel = system == "ensemble"
+    further = FURTHER | (OF_FDL if system == "fdl" else {})
+    rows = tables.rows_of(runs).items() if of_noel else comparison.rows_of(runs).items()
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*KEYS, *TEST, *FURTHER])
-    for run in (run for row in tables.rows_of(runs).values() for run in row):
-        weight = f"{recorded_run.without_rounding(run.config.weight)!r}".removesuffix(".0")
+    writer.writerow([*(KEYS if of_noel else OTHER_KEYS), *TEST, *further])
+    for row, run in ((row, run) for row, own in rows for run in own):
+        name = [row] if isinstance(row, str) else [row[0], f"{row[1]!r}".removesuffix(".0")]
         for model, statistics in run.statistics.items():
-            for epoch, row in zip(statistics.index, statistics.to_dict("records"), strict=True):
-                keys = [run.method, weight, run.config.seed, model, epoch]
-                exact = [repr(float(row[data])) for data in TEST.values()]
-                writer.writerow([*keys, *exact, *(_rounded(row.get(data, math.nan)) for data in FURTHER.values())])
+            for epoch, values in zip(statistics.index, statistics.to_dict("records"), strict=True):
+                keys = [*name, run.config.seed, model, epoch]
+                exact = [repr(float(values[data])) for data in TEST.values()]
+                writer.writerow([*keys, *exact, *(_rounded(values.get(data, math.nan)) for data in further.values())])
     return buffer.getvalue()
 
 
