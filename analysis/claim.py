@@ -43,6 +43,7 @@ class ClaimSet:
       published: the same from the published numbers on a data set, by its label.
       datasets: the labels of those that have published numbers.
       least_seeds: from so many on claims hold or do not.
+      units: of the margins, where that must be said.
     """
 
     source: str
@@ -52,3 +53,4 @@ class ClaimSet:
     published: Callable[[str], Any]
     datasets: tuple[str, ...]
     least_seeds: int
+    units: str = ""

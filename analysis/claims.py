@@ -93,7 +93,7 @@ def rule(claim_set: ClaimSet) -> str:
         "hold if one lies below, or is 0 for all seeds; else, and with fewer seeds, the data are not enough. "
         f"{choice}{level}Seeds differ in initial values and share their images: what another draw of test images "
         f"would change lies in no interval. {len(claim_set.claims)} claims are judged at once, each margin at this "
-        "level."
+        f"level.{f' {claim_set.units}' if claim_set.units else ''}"
     )
 
 

@@ -14,7 +14,6 @@ from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
-from collab_ensembles.networks.sizes import ConvNetSize, parse_network
 
 OF_MEMBERS: Mapping[str, Mapping[str, Any]] = {
     "RIE": {"phases": ("cross_entropy",)},
@@ -34,6 +33,7 @@ OF_ONE: Mapping[str, tuple[str, Mapping[str, Any]] | None] = {
 }
 """What the poster makes of one network, by system and settings; None for what this project does not train."""
 
+_ONE_LAYER = re.compile(r"(?:convnet|fdlnet)(\d+)")
 _ORDER = ("single", "RIE", "RIE, head", "SSE", "FGE", "AE Full", "FDL")
 _BEST_NOTE = (
     "Best epoch: the highest accuracy of any, as the published ones are; the test set itself chooses it, which "
@@ -102,8 +102,8 @@ def accuracy(run: Run, best_epoch: bool = False) -> float:
 
 def filters_of(network: str) -> int | None:
     """The filters of a network of one layer; None for other networks."""
-    size = parse_network(network)
-    return size.filters if isinstance(size, ConvNetSize) else None
+    match = _ONE_LAYER.fullmatch(network)
+    return int(match[1]) if match else None
 
 
 def kind_of(network: str) -> str:

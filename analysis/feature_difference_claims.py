@@ -189,7 +189,7 @@ CLAIMS = (
     Claim(
         "plot (a), early",
         "The FDL loss decreases initially",
-        f"{_NETWORKS} its mean over the fourth fifth of the epochs lies below that over the first fifth",
+        f"{_NETWORKS}, the mean FDL loss over the fourth fifth of the epochs lies below that over the first fifth",
         _fdl_loss_falls,
         ("CIFAR100",),
     ),
@@ -204,36 +204,37 @@ CLAIMS = (
     Claim(
         "plot (b), with FDL",
         "The similarity loss fluctuates with FDL",
-        f"{_NETWORKS} it changes from one epoch to the next by more with FDL than without, on average",
+        f"{_NETWORKS}, the similarity loss changes from epoch to epoch by more with FDL than without, on average",
         _fluctuates,
         ("CIFAR100",),
     ),
     Claim(
         "plot (b), without",
         "It is close to zero from the beginning to the end without",
-        f"{_NETWORKS} it lies without FDL in no epoch above a tenth of its mean with FDL",
+        f"{_NETWORKS}, the similarity loss without FDL lies in no epoch above a tenth of its mean with FDL",
         _near_zero_without,
         ("CIFAR100",),
     ),
     Claim(
         "plot (c), falls",
         "The feature difference decreases steadily without FDL",
-        f"{_NETWORKS} the rank correlation of epoch and difference lies below -{_STEADY}",
+        f"{_NETWORKS}, the rank correlation of epoch and difference without FDL lies below -{_STEADY}",
         _falls_steadily,
         ("CIFAR100",),
     ),
     Claim(
         "plot (c), to zero",
         "It decreases to zero without FDL",
-        f"{_NETWORKS} its mean over the last fifth of the epochs lies below a tenth of that over the first",
+        f"{_NETWORKS}, the mean difference without FDL over the last fifth of the epochs lies below a tenth of that "
+        "over the first",
         _to_zero,
         ("CIFAR100",),
     ),
     Claim(
         "plot (c), with FDL",
         "It does not with FDL",
-        f"{_NETWORKS} its mean over the last fifth of the epochs lies above a tenth of that over the first, and above "
-        "that without FDL",
+        f"{_NETWORKS}, the mean difference with FDL over the last fifth of the epochs lies above a tenth of that over "
+        "the first, and above that without FDL",
         _not_to_zero,
         ("CIFAR100",),
     ),
@@ -255,4 +256,6 @@ CLAIM_SET = ClaimSet(
     published,
     _CIFAR,
     LEAST_SEEDS,
+    "Margins of accuracies are percentage points; those of the plots are logarithms to base 10 of ratios (0.3: twice "
+    "as much), but for a rank correlation. Epochs are those after the pre-training.",
 )

@@ -38,8 +38,7 @@ def line_name(row: str) -> str:
     if row == "single":
         return "single network of M"
     count = place(row)[1]
-    kind = {"RIE": "independent", "RIE, head": "independent, trained head", "FDL": "FDL"}[_method(row)]
-    return f"{count} of M / {count}, {kind}"
+    return f"{count} of M/{count}, {_method(row)}"
 
 
 def accuracy_by_filters(runs: Sequence[Run], kind: str, axes: Axes, best_epoch: bool = False) -> Axes:
@@ -103,7 +102,9 @@ def _against_filters(axes: Axes, lines: Mapping[str, Mapping[int, np.ndarray]], 
         # A little apart, so that bars do not hide each other.
         points = {float(filters): values for filters, values in line.items()}
         look = _LOOKS[_method(row)] | ({"linestyle": _DASHES.get(place(row)[1], "-.")} if row != "single" else {})
-        style.draw_bars(axes, points, shift=_APART ** (number - 1.5), label=line_name(row), markersize=5, **look)
+        style.draw_bars(
+            axes, points, shift=_APART ** (number - (len(lines) - 1) / 2), label=line_name(row), markersize=5, **look
+        )
     places = sorted({filters for line in lines.values() for filters in line})
     axes.set_xscale("log", base=2)
     axes.set_xticks(places, [f"{place:g}" for place in places])
@@ -244,6 +245,7 @@ def drawings(runs: Sequence[Run]) -> Iterator[Drawing]:
 
 
 def _filter_panels(runs: Sequence[Run], kind: str, axes: Sequence[Axes]) -> None:
+    """The poster's figure has the best epoch; what it claims is judged by gains."""
     accuracy_by_filters(runs, kind, axes[0])
     accuracy_by_filters(runs, kind, axes[1], best_epoch=True)
     gain_by_filters(runs, kind, axes[2])

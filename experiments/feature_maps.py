@@ -1,20 +1,22 @@
-"""Draws what one convolution of each member gives out for one test image, the members side by side.
+"""Draws what one convolution of each member gives out for one test image, the members of a run side by side.
 
-As on the poster of Das and Dutta Roy (2022), where networks that were trained to differ give out other features.
+As on the poster of Das and Dutta Roy (2022), where networks that were trained to differ give out other features than
+those that were not: two runs stand one below the other, in the same scales of colours.
 
 Example:
-  python -m experiments.feature_maps RUN_DIRECTORY --image=3 --layer=convolution --out=feature_maps.png
+  python -m experiments.feature_maps WITH_FDL WITHOUT_FDL --image=3 --layer=convolution --out=feature_maps.png
 """
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from absl import flags
 
 from collab_ensembles import files, naming, run_directory
+from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
 from experiments import command_line, runtime
 
@@ -26,28 +28,53 @@ _DOTS_PER_INCH = 150
 
 
 def main(arguments: list[str]) -> None:
-    """Restores the newest checkpoint, computes the features and draws them."""
-    directory = command_line.one_argument(arguments, "the directory of a run")
-    config = run_directory.read_config(directory)
+    """Restores the newest checkpoint of each run, computes the features and draws them."""
+    if not arguments:
+        raise ConfigError("received 0 arguments; needed: the directory of a run, or of several; see --help")
+    configs = [run_directory.read_config(directory) for directory in arguments]
+    names = names_of(configs)
     if not flags.FLAGS.out.endswith(".png"):
         raise ConfigError(f"--out={flags.FLAGS.out}: the name must end in .png")
     runtime.start_tensorflow(None)
 
     from collab_ensembles import datasets, run
 
-    model, status = run.restore(directory)
-    dataset = datasets.load(config.dataset, flags.FLAGS.data_dir, config.split)
+    models = [run.restore(directory) for directory in arguments]
+    dataset = datasets.load(configs[0].dataset, flags.FLAGS.data_dir, configs[0].split)
     if not 0 <= flags.FLAGS.image < len(dataset.test_labels):
         raise ConfigError(f"--image={flags.FLAGS.image}: allowed: 0 to {len(dataset.test_labels) - 1}")
     image = np.asarray(dataset.test_images[flags.FLAGS.image])
-    layer, maps = feature_maps(model.members, image, flags.FLAGS.layer)
+    rows, layer = {}, flags.FLAGS.layer
+    for name, (model, status) in zip(names, models, strict=True):
+        layer, maps = feature_maps(model.members, image, layer)
+        rows[f"{name}, after epoch {status.epochs_done}"] = maps
     label = dataset.label_names[int(dataset.test_labels[flags.FLAGS.image])]
-    title = f"{dataset.name}, test image {flags.FLAGS.image}: {label}; {layer} after epoch {status.epochs_done}"
+    title = f"{dataset.name}, test image {flags.FLAGS.image}: {label}; {layer}"
     with files.atomic_write(flags.FLAGS.out) as file:
-        draw(image, maps, title).savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
-    for (one, other), difference in differences(maps).items():
-        print(f"mean squared difference of {one} and {other}: {difference:.6g}")
+        draw(image, rows, title).savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
+    for name, maps in zip(names, rows.values(), strict=True):
+        start = f"{name}: " if len(names) > 1 else ""
+        for (one, other), difference in differences(maps).items():
+            print(f"{start}mean squared difference of {one} and {other}: {difference:.6g}")
     print(f"written: {flags.FLAGS.out}")
+
+
+def names_of(configs: Sequence[RunConfig]) -> list[str]:
+    """What runs are called in the figure.
+
+    Raises:
+      ConfigError: two are the same run, or were trained on different data.
+    """
+    data = {(config.dataset, config.split) for config in configs}
+    if len(data) > 1:
+        received = ", ".join(sorted({config.dataset for config in configs}))
+        raise ConfigError(
+            f"received runs of different data or splits ({received}); give runs with the same test images"
+        )
+    names = [naming.describe(config) for config in configs]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"received {len(names)} directories of {len(set(names))} different runs; give each run once")
+    return names
 
 
 def feature_maps(
@@ -104,28 +131,54 @@ def mosaic(maps: np.ndarray) -> np.ndarray:
     return picture
 
 
-def draw(image: np.ndarray, maps: Mapping[str, np.ndarray], title: str) -> "Figure":
-    """The image, and the features of each member in one scale of colours.
+def squared_difference(maps: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """The squared difference of features, the mean over all pairs of members that have as many; None without a pair.
+
+    Of two networks the mean over it is the poster's loss of one layer for one image. [height, width, filters]
+    """
+    pairs = [(maps[one] - maps[other]) ** 2 for one, other in differences(maps)]
+    return np.mean(pairs, axis=0) if pairs and len({pair.shape for pair in pairs}) == 1 else None
+
+
+def draw(image: np.ndarray, rows: Mapping[str, Mapping[str, np.ndarray]], title: str) -> "Figure":
+    """The image, and in a row for each run the features of its members, and how they differ.
+
+    All features have one scale of colours, and all differences another.
 
     Args:
       image: uint8 [height, width, channels], of 1 or 3 channels.
-      maps: [height, width, filters] by member.
+      rows: by run, and then by member, [height, width, filters].
       title: stands above.
     """
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(2.2 + 3.8 * len(maps), 4.2), layout=ConstrainedLayoutEngine(w_pad=0.15))
-    panels = figure.subplots(1, 1 + len(maps), width_ratios=[0.5, *[1] * len(maps)], squeeze=False)[0]
-    panels[0].imshow(image if image.shape[-1] == 3 else image[:, :, 0], cmap="gray")
-    panels[0].set_title("image", fontsize=10)
-    lowest, highest = min(its.min() for its in maps.values()), max(its.max() for its in maps.values())
-    for panel, (member, its) in zip(panels[1:], maps.items(), strict=True):
-        shown = panel.imshow(mosaic(its), vmin=lowest, vmax=highest, cmap="viridis", interpolation="nearest")
-        panel.set_title(f"{member}: {its.shape[-1]} filters", fontsize=10)
-    figure.colorbar(shown, ax=list(panels[1:]), shrink=0.8)
-    for panel in panels:
-        panel.set_axis_off()
+    members = max(map(len, rows.values()))
+    squares = {run: squared_difference(maps) for run, maps in rows.items()}
+    differing = [square for square in squares.values() if square is not None]
+    columns = 1 + members + bool(differing)
+    size = (2.2 + 3.8 * (columns - 1), 0.6 + 3.8 * len(rows))
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.15))
+    parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
+    every = [maps for of_run in rows.values() for maps in of_run.values()]
+    lowest, highest = min(maps.min() for maps in every), max(maps.max() for maps in every)
+    most = max((square.max() for square in differing), default=0.0)
+    for part, (run, maps) in zip(parts, rows.items(), strict=True):
+        part.suptitle(run, fontsize=10, fontweight="bold")
+        row = part.subplots(1, columns, width_ratios=[0.5, *[1] * (columns - 1)], squeeze=False)[0]
+        row[0].imshow(image if image.shape[-1] == 3 else image[:, :, 0], cmap="gray")
+        row[0].set_title("image", fontsize=10)
+        for panel, (member, its) in zip(row[1:], maps.items(), strict=False):
+            shown = panel.imshow(mosaic(its), vmin=lowest, vmax=highest, cmap="viridis", interpolation="nearest")
+            panel.set_title(f"{member}: {its.shape[-1]} filters", fontsize=10)
+        part.colorbar(shown, ax=list(row[1 : 1 + members]), shrink=0.8)
+        square = squares[run]
+        if square is not None:
+            shown = row[-1].imshow(mosaic(square), vmin=0, vmax=most, cmap="magma", interpolation="nearest")
+            row[-1].set_title(f"squared difference: mean {square.mean():.3g}", fontsize=10)
+            part.colorbar(shown, ax=row[-1], shrink=0.8)
+        for panel in row:
+            panel.set_axis_off()
     figure.suptitle(title, fontsize=11)
     return figure
 

@@ -1,5 +1,6 @@
 """experiments.feature_maps: features against a convolution by hand, and the command."""
 
+import dataclasses
 import pathlib
 
 import keras
@@ -80,13 +81,40 @@ def test_a_mosaic_holds_the_filters_line_by_line() -> None:
     assert np.isfinite(picture).sum() == maps.size
 
 
-def test_members_are_drawn_in_one_scale(rng: np.random.Generator) -> None:
-    maps = {"one": rng.random((8, 8, 4)), "two": 3 * rng.random((8, 8, 4))}
-    figure = feature_maps.draw(rng.integers(0, 256, (8, 8, 1), np.uint8), maps, "title")
+def test_members_of_all_runs_are_drawn_in_one_scale_and_their_differences_in_another(rng: np.random.Generator) -> None:
+    rows = {row: {name: rng.random((8, 8, 4)) * (number + 1) for name in "ab"} for number, row in enumerate("xy")}
+    figure = feature_maps.draw(rng.integers(0, 256, (8, 8, 1), np.uint8), rows, "title")
     panels = [axes for axes in figure.axes if axes.get_title()]
-    assert [axes.get_title() for axes in panels] == ["image", "one: 4 filters", "two: 4 filters"]
-    expected = (min(its.min() for its in maps.values()), max(its.max() for its in maps.values()))
-    assert [axes.get_images()[0].get_clim() for axes in panels[1:]] == [expected] * 2
+    squares = {name: (maps["a"] - maps["b"]) ** 2 for name, maps in rows.items()}
+    for own, (name, maps) in zip((panels[:4], panels[4:]), rows.items(), strict=True):
+        assert [axes.get_title() for axes in own[:3]] == ["image", "a: 4 filters", "b: 4 filters"]
+        assert own[3].get_title() == f"squared difference: mean {squares[name].mean():.3g}"
+        features = [image.get_array() for axes in own[1:3] for image in axes.get_images()]
+        for shown, its in zip(features, maps.values(), strict=True):
+            np.testing.assert_array_equal(shown.filled(np.nan), feature_maps.mosaic(its))
+        np.testing.assert_array_equal(
+            own[3].get_images()[0].get_array().filled(np.nan), feature_maps.mosaic(squares[name])
+        )
+    every = [its for maps in rows.values() for its in maps.values()]
+    scales = [axes.get_images()[0].get_clim() for axes in panels]
+    assert {*scales[1:3], *scales[5:7]} == {(min(map(np.min, every)), max(map(np.max, every)))}
+    assert {scales[3], scales[7]} == {(0, max(map(np.max, squares.values())))}
+    assert [part._suptitle.get_text() for part in figure.subfigs] == ["x", "y"]
+
+
+def test_the_difference_of_several_members_is_the_mean_over_pairs(rng: np.random.Generator) -> None:
+    a, b, c = (rng.random((2, 3, 4)) for _ in range(3))
+    expected = ((a - b) ** 2 + (a - c) ** 2 + (b - c) ** 2) / 3
+    np.testing.assert_allclose(feature_maps.squared_difference({"a": a, "b": b, "c": c}), expected)
+    assert feature_maps.squared_difference({"a": a, "b": rng.random((2, 3, 5))}) is None
+
+
+def test_each_run_is_given_once_and_all_have_the_same_images() -> None:
+    with pytest.raises(ConfigError, match="received 2 directories of 1 different runs; give each run once"):
+        feature_maps.names_of([_PAIR, _PAIR])
+    with pytest.raises(ConfigError, match=r"different data or splits \(digits, mnist\)"):
+        feature_maps.names_of([_PAIR, dataclasses.replace(_PAIR, dataset="mnist")])
+    assert feature_maps.names_of([_PAIR, dataclasses.replace(_PAIR, seed=1)])[1] == "convnet4, 2 x FDL, seed 1"
 
 
 def test_the_command_draws_a_trained_run(tmp_path: pathlib.Path) -> None:
@@ -109,7 +137,7 @@ def test_the_command_draws_a_trained_run(tmp_path: pathlib.Path) -> None:
 
 def test_what_is_not_there_is_said_in_one_line(tmp_path: pathlib.Path) -> None:
     for arguments, words in (
-        ([], "received 0 arguments; needed: one, the directory of a run"),
+        ([], "received 0 arguments; needed: the directory of a run, or of several"),
         ([str(tmp_path)], "no such file; give the directory of a run"),
     ):
         result = run_command("experiments.feature_maps", *arguments)
