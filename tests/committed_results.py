@@ -43,7 +43,7 @@ def check(directory: pathlib.Path) -> None:
     for count, name in ((runs, "runs"), (seeds, "seeds?"), (epochs, "epochs each")):
         assert re.search(rf"(?<!\d){count} {name}\b", readme), f"README.md does not say {count} {name}"
     assert (directory / "statistics.csv").stat().st_size < _LARGEST
-    _check_files(directory, readme)
+    check_files(directory, readme)
     text = (directory / "tables.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^(.*)\n\n((?:\|.*\n)+)", text, re.MULTILINE)
     assert [heading.partition(", ")[2].partition(" (")[0] for heading, _ in blocks] == [
@@ -98,7 +98,8 @@ def _check_complete(rows: Sequence[Mapping[str, str]]) -> tuple[int, int, int]:
     return len(SETTINGS) * len(seeds), len(seeds), epochs
 
 
-def _check_files(directory: pathlib.Path, readme: str) -> None:
+def check_files(directory: pathlib.Path, readme: str) -> None:
+    """That README.md lists all files of the directory and no others, and that the pictures are pictures."""
     present = {path.name for path in directory.iterdir()}
     listed = set(re.findall(r"\]\(([\w.=-]+)\)", readme))
     assert present == listed | {"README.md"}, f"listed and present differ in {present ^ (listed | {'README.md'})}"
@@ -162,11 +163,11 @@ def _check_interval(cells: Sequence[str], values: Sequence[float], place: str) -
     if len(values) == 1:
         assert tuple(cells) == ("", ""), place
         return
-    for cell, end in zip(cells, _interval(values), strict=True):
+    for cell, end in zip(cells, interval_of(values), strict=True):
         assert math.isclose(float(cell), end, rel_tol=1e-7), f"{place}: {cell}; from statistics.csv: {end:.8g}"
 
 
-def _interval(values: Sequence[float]) -> tuple[float, float]:
+def interval_of(values: Sequence[float]) -> tuple[float, float]:
     """The 95 % bootstrap interval of the mean, expanded as analysis/intervals.py says."""
     count = len(values)
     tail = NormalDist().cdf(-math.sqrt(count / (count - 1)) * stats.t.isf(0.025, count - 1))
@@ -220,7 +221,7 @@ def _shown(
         return text if float(text) else text[1:]
     text = f"{_mean(values):.{digits}f}"
     if len(values) > 1:
-        low, high = _interval(values)
+        low, high = interval_of(values)
         text += f" [{low:.{digits}f}, {high:.{digits}f}]"
     return text
 
@@ -236,7 +237,7 @@ def _check_claim(text: str, finals: Finals) -> None:
     parts = []
     for name, errors in zip(MODELS, members, strict=False):
         margins = [error - own for error, own in zip(errors, ensemble, strict=True)]
-        interval = " [{:+.3g}, {:+.3g}]".format(*_interval(margins)) if len(margins) > 1 else ""
+        interval = " [{:+.3g}, {:+.3g}]".format(*interval_of(margins)) if len(margins) > 1 else ""
         parts.append(f"{name} less Ens {np.mean(margins):+.3g}{interval}")
     expected = "; ".join(parts)
     (line,) = re.findall(r"^\| 6\.1 \(3a\).*", text, re.MULTILINE)

@@ -10,7 +10,8 @@ import pytest
 from synthetic_runs import with_final, write_run
 
 from analysis import claims, frame
-from analysis.claim_definitions import CLAIMS, Claim
+from analysis.claim import Claim
+from analysis.claim_definitions import CLAIMS
 from analysis.claim_grid import Grid, Setting
 from collab_ensembles.config import RunConfig
 from command_runner import run

@@ -1,6 +1,7 @@
 """The table and the figures of Das and Dutta Roy (2022), against what was written."""
 
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -49,7 +50,10 @@ def test_the_reference_has_the_published_accuracies() -> None:
         (networks(2, fdl=False), "RIE (2x)"),
         (networks(2), "FDL (2x)"),
         (RunConfig(system="snapshot", dataset="cifar10"), "SSE"),
-        (networks(3), None),
+        (networks(3), "FDL (3x)"),
+        (networks(4, fdl=False), "RIE (4x)"),
+        (networks(5, phases=("cross_entropy", "head")), "RIE (5x), head"),
+        (networks(3, feature_learning_rate=0.5), None),
         (networks(2, phases=("joint",)), None),
         (networks(2, bn_updates="every_phase"), None),
         (networks(2, label_noise=0.2), None),
@@ -99,11 +103,41 @@ def test_snapshots_have_five_cycles_on_the_poster(tmp_path: pathlib.Path) -> Non
     assert [cell.text for cell in table.rows[2]] == ["SSE", "94.50", "95.00", "94.05"]
 
 
-def test_networks_that_the_poster_does_not_have_are_in_no_table(tmp_path: pathlib.Path) -> None:
+def test_several_networks_stand_in_the_order_of_their_number(tmp_path: pathlib.Path) -> None:
+    for number in (4, 3, 2):
+        for fdl in (True, False):
+            write(tmp_path, networks(number, fdl), constant(*[30] * number, 10 - number - fdl))
+    (table,) = feature_difference.text_tables(read(tmp_path))
+    rows = [[cell.text for cell in row] for row in table.rows]
+    assert rows == [
+        ["single", "", "", "93.66"],
+        ["RIE (2x)", "92.00", "92.00", "93.70"],
+        ["RIE (3x)", "93.00", "93.00", ""],
+        ["RIE (4x)", "94.00", "94.00", ""],
+        ["SSE", "", "", "94.05"],
+        ["FGE", "", "", "94.34"],
+        ["AE Full", "", "", "93.93"],
+        ["FDL (2x)", "93.00", "93.00", "94.93"],
+        ["FDL (3x)", "94.00", "94.00", ""],
+        ["FDL (4x)", "95.00", "95.00", ""],
+    ]
+
+
+def test_networks_that_the_poster_does_not_have_are_compared_without_it(tmp_path: pathlib.Path) -> None:
     write(tmp_path, networks(2, member="resnet32"), constant(5, 5, 4))
-    write(tmp_path, networks(2, dataset="digits", member="convnet4"), constant(5, 5, 4))
+    # One row compares nothing.
     assert feature_difference.text_tables(read(tmp_path)) == []
-    assert feature_difference.text_tables(read(tmp_path, "digits")) == []
+    write(tmp_path, networks(1, member="resnet32", fdl=False, epochs=2), [[7, 6]])
+    (table,) = feature_difference.text_tables(read(tmp_path))
+    assert table.header == ["method", "epochs", "last epoch", "best epoch"]
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["single", "2", "94.00", "94.00"],
+        ["FDL (2x)", "3", "96.00", "96.00"],
+    ]
+
+
+_LONG = 15
+"""Epochs of one-layer networks."""
 
 
 def _mnist(tmp_path: pathlib.Path, seeds: int) -> dict[tuple[str, int], list[float]]:
@@ -111,41 +145,73 @@ def _mnist(tmp_path: pathlib.Path, seeds: int) -> dict[tuple[str, int], list[flo
     random = np.random.default_rng(5)
     accuracies: dict[tuple[str, int], list[float]] = {}
     for seed in range(seeds):
-        for config in grids.fdl_mnist({"dataset": "mnist", "epochs": 3, "seed": seed}):
+        for config in grids.fdl_mnist({"dataset": "mnist", "epochs": _LONG, "seed": seed}):
             final = float(random.uniform(90, 99))
-            members = [] if len(config.members) == 1 else constant(50, 50)
-            write(tmp_path, config, [*members, [80, 5, 100 - final]])
-            filters = int(config.members[0].removeprefix("convnet")) * len(config.members)
+            members = [] if len(config.members) == 1 else [[50] * _LONG] * 2
+            write(tmp_path, config, [*members, [80, 1, *[99] * (_LONG - 3), 100 - final]])
+            filters = int(re.findall(r"\d+$", config.members[0])[0]) * len(config.members)
             rows = {(1, 1): "single", (2, 1): "RIE (2x)", (2, 2): "RIE (2x), head", (2, 4): "FDL (2x)"}
             row = rows[len(config.members), len(config.phases)]
             accuracies.setdefault((row, filters), []).append(final)
     return accuracies
 
 
+def test_filters_have_a_table_of_the_last_and_one_of_the_best_epoch(tmp_path: pathlib.Path) -> None:
+    accuracies = _mnist(tmp_path, seeds=3)
+    last, best = feature_difference.text_tables(read(tmp_path, "mnist"))
+    rows = list(dict.fromkeys(row for row, _ in accuracies))
+    assert last.header == best.header == ["M", *rows]
+    for line, best_line in zip(last.rows, best.rows, strict=True):
+        for row, cell, best_cell in zip(rows, line[1:], best_line[1:], strict=True):
+            values = accuracies.get((row, int(line[0].text)), [])
+            expected = f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}" if values else " "
+            assert f"{cell.text} {cell.addition}" == expected
+            assert best_cell.text == ("99.00" if values else "")
+    assert any("the test set itself chooses" in note for note in best.notes)
+
+
 def test_accuracy_stands_over_the_number_of_filters_of_all_networks(tmp_path: pathlib.Path) -> None:
     accuracies = _mnist(tmp_path, seeds=3)
+    runs = read(tmp_path, "mnist")
+    kind = feature_difference.kind_of(runs[0].config.members[0])
+    last, best, gains = _panels(3)
+    fdl_figures.accuracy_by_filters(runs, kind, last)
+    fdl_figures.accuracy_by_filters(runs, kind, best, best_epoch=True)
+    fdl_figures.gain_by_filters(runs, kind, gains)
+    rows = list(dict.fromkeys(row for row, _ in accuracies))
+    for panel, own in ((last, rows), (gains, rows[1:])):
+        lines = [bars for bars in panel.containers if isinstance(bars, ErrorbarContainer)]
+        assert [bars.get_label() for bars in lines] == [fdl_figures.line_name(row) for row in own]
+        for row, (line, _, (bars,)) in zip(own, lines, strict=True):
+            places = [filters for name, filters in accuracies if name == row]
+            np.testing.assert_allclose(line.get_xdata(), places, rtol=0.03)
+            values = np.array([accuracies[row, filters] for filters in places])
+            if panel is gains:
+                values -= [accuracies["single", filters] for filters in places]
+            np.testing.assert_allclose(line.get_ydata(), values.mean(axis=1))
+            ends = [segment[:, 1] for segment in bars.get_segments()]
+            np.testing.assert_allclose(ends, [interval(list(each)) for each in values])
+    for bars in best.containers:
+        np.testing.assert_allclose(bars[0].get_ydata(), 99)
+
+
+def test_three_and_four_networks_are_lines_of_their_own(tmp_path: pathlib.Path) -> None:
+    for number, filters in ((1, 12), (1, 24), (3, 4), (3, 8), (4, 3)):
+        config = networks(number, fdl=number > 1, member=f"convnet{filters}")
+        write(tmp_path, config, constant(*[30] * (number if number > 1 else 0), 5))
     (panel,) = _panels(1)
-    fdl_figures.accuracy_by_filters(read(tmp_path, "mnist"), panel)
-    lines = {bars.get_label(): bars for bars in panel.containers if isinstance(bars, ErrorbarContainer)}
-    assert list(lines) == list(fdl_figures.LINES.values())
-    for row, name in fdl_figures.LINES.items():
-        line, _, (bars,) = lines[name]
-        np.testing.assert_allclose(line.get_xdata(), [4, 8, 16, 32], rtol=0.03)
-        expected = [accuracies[row, filters] for filters in (4, 8, 16, 32)]
-        np.testing.assert_allclose(line.get_ydata(), np.mean(expected, axis=1))
-        ends = [segment[:, 1] for segment in bars.get_segments()]
-        np.testing.assert_allclose(ends, [interval(values) for values in expected])
-    assert [label.get_text() for label in panel.get_xticklabels()] == ["4", "8", "16", "32"]
+    fdl_figures.accuracy_by_filters(read(tmp_path), "convnet", panel)
+    assert [bars.get_label() for bars in panel.containers] == ["single network of M", "3 of M/3, FDL", "4 of M/4, FDL"]
 
 
 def test_a_single_number_of_filters_is_no_line(tmp_path: pathlib.Path) -> None:
     write(tmp_path, networks(2, member="convnet4"), constant(5, 5, 4))
     write(tmp_path, networks(2), constant(5, 5, 4))
     with pytest.raises(DataError, match="--grid=fdl-mnist"):
-        fdl_figures.accuracy_by_filters(read(tmp_path), _panels(1)[0])
+        fdl_figures.accuracy_by_filters(read(tmp_path), "convnet", _panels(1)[0])
 
 
-def _pairs(tmp_path: pathlib.Path) -> dict[bool, dict[str, np.ndarray]]:
+def _pairs(tmp_path: pathlib.Path, number: int = 2) -> dict[bool, dict[str, np.ndarray]]:
     """With FDL and without: the ensemble's error and the two further series, [seeds, epochs]."""
     random = np.random.default_rng(9)
     names = ("error", "similarity_loss", "feature_difference")
@@ -153,12 +219,14 @@ def _pairs(tmp_path: pathlib.Path) -> dict[bool, dict[str, np.ndarray]]:
     for fdl, of_kind in values.items():
         for seed in range(2):
             further = {name: of_kind[name][seed] for name in names[1:]}
-            write(tmp_path, networks(2, fdl, seed=seed), [*constant(6, 8), list(of_kind["error"][seed])], **further)
+            members = constant(*range(6, 6 + 2 * number, 2))
+            write(tmp_path, networks(number, fdl, seed=seed), [*members, list(of_kind["error"][seed])], **further)
     return values
 
 
-def test_similarity_and_difference_are_read_and_drawn_with_and_without_fdl(tmp_path: pathlib.Path) -> None:
-    values = _pairs(tmp_path)
+@pytest.mark.parametrize("number", [2, 3])
+def test_similarity_and_difference_are_read_and_drawn_with_and_without_fdl(tmp_path: pathlib.Path, number: int) -> None:
+    values = _pairs(tmp_path, number)
     runs = read(tmp_path)
     panels = fdl_figures.curves(runs, _panels(3))
     for fdl, name in ((True, "with FDL"), (False, "without FDL")):
@@ -171,10 +239,30 @@ def test_similarity_and_difference_are_read_and_drawn_with_and_without_fdl(tmp_p
         }
         for (panel, label), series in expected.items():
             np.testing.assert_allclose(drawn[panel][label].get_ydata(), series.mean(axis=0))
-        own = [run for run in runs if feature_difference.row_of(run.config) == ("FDL (2x)" if fdl else "RIE (2x)")]
-        costs = [run.statistics[member]["TrainCostMean"] for run in own for member in ("vgg16", "vgg16_2")]
+        own = [run for run in runs if (len(run.config.phases) == 4) is fdl]
+        names = own[0].config.member_names()
+        assert len(names) == number
+        costs = [run.statistics[member]["TrainCostMean"] for run in own for member in names]
         np.testing.assert_allclose(drawn[0][f"{name}: networks, training"].get_ydata(), np.mean(costs, axis=0))
     assert [panel.get_yscale() for panel in panels] == ["linear", "log", "log"]
+    (twin,) = [axes for axes in panels[0].figure.axes if axes not in panels]
+    (line,) = twin.get_lines()
+    np.testing.assert_allclose(line.get_ydata(), -values[True]["feature_difference"].mean(axis=0))
+
+
+def test_the_response_of_two_and_three_networks_is_drawn(tmp_path: pathlib.Path) -> None:
+    values = {number: _pairs(tmp_path, number) for number in (2, 3)}
+    differences, accuracies = fdl_figures.response(read(tmp_path), _panels(2))
+    for number, of_number in values.items():
+        for fdl, name in ((True, "with FDL"), (False, "without FDL")):
+            for panel, expected in (
+                (differences, of_number[fdl]["feature_difference"]),
+                (accuracies, 100 - of_number[fdl]["error"]),
+            ):
+                lines = {str(line.get_label()): line for line in panel.get_lines()}
+                np.testing.assert_allclose(lines[f"{number}x {name}"].get_ydata(), expected.mean(axis=0))
+    names = [drawing.name for drawing in figures.drawings(read(tmp_path))]
+    assert names == [f"fdl_{name}_cifar10_epochs=3" for name in ("curves_vgg16", "curves_vgg16_3x", "networks_vgg16")]
 
 
 def test_a_frame_has_the_further_series(tmp_path: pathlib.Path) -> None:
@@ -195,7 +283,7 @@ def test_losses_that_are_all_zero_are_drawn(tmp_path: pathlib.Path) -> None:
 
 def test_curves_take_both_kinds_and_their_series(tmp_path: pathlib.Path) -> None:
     write(tmp_path, networks(2), constant(5, 5, 4), similarity_loss=[1.0] * 3, feature_difference=[1.0] * 3)
-    with pytest.raises(DataError, match="no two networks trained without FDL"):
+    with pytest.raises(DataError, match="no networks trained without FDL"):
         fdl_figures.curves(read(tmp_path), _panels(3))
     write(tmp_path, networks(2, fdl=False), constant(5, 5, 4))
     with pytest.raises(DataError, match="SimilarityLoss of Ens was not recorded"):
@@ -204,7 +292,9 @@ def test_curves_take_both_kinds_and_their_series(tmp_path: pathlib.Path) -> None
 
 
 def test_names_of_figures_say_network_and_setting(tmp_path: pathlib.Path) -> None:
-    _mnist(tmp_path, seeds=1)
-    names = [drawing.name for drawing in figures.drawings(read(tmp_path, "mnist"))]
-    end = "_mnist_epochs=3_learning_rate=0.01_augment=False"
-    assert names == [f"fdl_filters{end}", *(f"fdl_curves_convnet{filters}{end}" for filters in (2, 4, 8, 16))]
+    for filters in (4, 8):
+        write(tmp_path, networks(1, fdl=False, member=f"convnet{filters}"), constant(5))
+        write(tmp_path, networks(2, member=f"convnet{filters // 2}"), constant(5, 5, 4))
+    names = [drawing.name for drawing in figures.drawings(read(tmp_path))]
+    end = "_cifar10_epochs=3"
+    assert names == [f"fdl_filters_convnet{end}", *(f"fdl_curves_convnet{filters}{end}" for filters in (2, 4))]

@@ -14,6 +14,8 @@ from synthetic_runs import OUTPUTS, write_run
 
 import committed_results
 from analysis import results
+from analysis.published_grid import PUBLISHED, finished_runs
+from analysis.recorded_run import Run
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError
 from command_runner import run
@@ -136,9 +138,13 @@ def short(tmp_path: pathlib.Path) -> tuple[pathlib.Path, Directories]:
     return log_dir, {config: log_dir / config.digest()[:12] for config in configs}
 
 
+def _finished(log_dir: pathlib.Path) -> list[Run]:
+    return finished_runs(str(log_dir), "mnist", PUBLISHED["noel"])
+
+
 def _environment_page(log_dir: pathlib.Path) -> str:
     """Its words alone, and without the figures and tables that are built with it."""
-    return " ".join(results._environment_page(results.finished_grid(str(log_dir), "mnist"), "").split())
+    return " ".join(results._environment_page(_finished(log_dir), PUBLISHED["noel"], "").split())
 
 
 def test_times_are_minutes_by_ensemble(tmp_path: pathlib.Path) -> None:
@@ -169,7 +175,7 @@ def test_interruptions_and_environments_are_named(
     )
     assert "Computed in several environments: - plain, seed 3: 1, 2" in text
     assert '| devices | ["CPU"] |' in text
-    assert "revisions abc, new." in results._readme(results.finished_grid(str(log_dir), "mnist"), [], {}, "")
+    assert "revisions abc, new." in results._readme(_finished(log_dir), PUBLISHED["noel"], [], {}, "")
 
 
 def _refused(log_dir: pathlib.Path, message: str) -> None:
@@ -208,7 +214,7 @@ def test_runs_of_other_systems_do_not_matter(short: tuple[pathlib.Path, Director
     log_dir, _ = short
     heads = RunConfig(dataset="mnist", system="multihead", members=("resnet20",), graph="single", heads=1, epochs=2)
     write_run(log_dir, heads, {"000": contents_of(np.random.default_rng(0), 2)["000"]})
-    assert len(results.finished_grid(str(log_dir), "mnist")) == 13
+    assert len(_finished(log_dir)) == 13
 
 
 def test_runs_that_do_not_say_where_they_come_from_are_refused(tmp_path: pathlib.Path) -> None:
