@@ -34,7 +34,8 @@ _CIFAR = ("CIFAR10", "CIFAR100")
 
 def _two_halves_beat_one(outcome: Outcome, which: str) -> tuple[Numbers, Numbers]:
     accuracy: Mapping[Key, float] = getattr(outcome, which)
-    margins, numbers = {}, {}
+    margins: Numbers = {}
+    numbers: Numbers = {}
     for half in outcome.networks(_FDL):
         filters = poster.filters_of(half)
         whole = f"{poster.kind_of(half)}{2 * (filters or 0)}"
