@@ -124,7 +124,7 @@ def _row(settings: Settings, **own: Any) -> RunConfig:
     return RunConfig(**{**{name: value for name, value in settings.items() if name not in idle}, **own})
 
 
-FDL_MNIST_FILTERS = tuple(2**power for power in range(9))
+FDL_MNIST_FILTERS = tuple(2**power for power in range(1, 9))
 
 FDL_MNIST_EPOCHS = 40
 """10 of pre-training and 30 joint ones, where the published script goes on for up to 999: what two cores can do."""
@@ -140,10 +140,8 @@ def fdl_mnist(settings: Settings) -> list[RunConfig]:
     common = {"epochs": FDL_MNIST_EPOCHS, **settings}
     configs = []
     for filters in FDL_MNIST_FILTERS:
-        arrangements: list[tuple[tuple[str, ...], tuple[str, ...]]] = [((f"fdlnet{filters}",), PHASES[:1])]
-        if filters > 1:
-            pair = (f"fdlnet{filters // 2}",) * 2
-            arrangements += [(pair, phases) for phases in (PHASES[:1], ("cross_entropy", "head"), PHASES)]
+        alone, pair = (f"fdlnet{filters}",), (f"fdlnet{filters // 2}",) * 2
+        arrangements = [(alone, PHASES[:1]), (pair, PHASES[:1]), (pair, ("cross_entropy", "head")), (pair, PHASES)]
         configs += [_row(common, system="fdl", members=members, phases=phases) for members, phases in arrangements]
     return configs
 

@@ -23,10 +23,11 @@ def test_steps_come_at_half_and_three_quarters_of_the_epochs(epochs: int, drops:
 
 
 def test_the_exponential_falls_towards_its_floor_and_ends_below_it() -> None:
-    assert exponential(0.1, 0) == pytest.approx(0.10001)
-    assert exponential(0.1, 100) == pytest.approx(1e-5 + 0.1 * math.e**-3)
-    assert exponential(0.1, 219) == pytest.approx(1e-5 + 0.1 * math.e**-6.57)
-    assert exponential(0.1, 220) == exponential(0.5, 399) == 2e-5
+    assert exponential(0.1, 0, 221) == pytest.approx(0.10001)
+    assert exponential(0.1, 100, 221) == pytest.approx(1e-5 + 0.1 * math.e**-3)
+    assert exponential(0.1, 219, 220) == pytest.approx(1e-5 + 0.1 * math.e**-6.57)
+    assert exponential(0.1, 220, 220) == exponential(0.5, 399, 221) == exponential(0.1, 221, 221) == 2e-5
+    assert exponential(0.1, 220, 221) == pytest.approx(1e-5 + 0.1 * math.e**-6.6)
 
 
 def test_cosine_cycles_begin_anew() -> None:

@@ -26,10 +26,47 @@ _FDL = {"system": "fdl"}
         ({**_HEADS, "graph": "single"}, {"heads": 1}),
         ({**_HEADS, "members": ("densenet40-12",)}, {"epochs": 300}),
         (_FDL, {"members": ("vgg16", "vgg16"), "regularization_rate": 5e-4, "epochs": 250, "pretraining_epochs": 1}),
-        ({**_FDL, "members": ("resnet20",) * 2}, {"epochs": 400, "learning_rate": 0.1, "head_learning_rate": 0.1}),
-        ({**_FDL, "dataset": "cifar10"}, {"feature_learning_rate": 1e-4}),
-        ({**_FDL, "dataset": "cifar100"}, {"feature_learning_rate": 1e-5}),
-        ({**_FDL, "members": ("convnet8",) * 2, "dataset": "mnist"}, {"epochs": 30}),
+        (_FDL, {"recipe": "cifar", "bn_updates": "every_phase", "batch_size": 128, "augment": True}),
+        ({**_FDL, "phases": ("cross_entropy",)}, {"bn_updates": "once", "pretraining_epochs": 1}),
+        ({**_FDL, "members": ("vgg16",), "phases": ("cross_entropy",)}, {"epochs": 250, "pretraining_epochs": 0}),
+        ({**_FDL, "members": ("resnet20",) * 2}, {"epochs": 400, "learning_rate": 0.1, "head_learning_rate": 0.01}),
+        *(
+            (
+                {**_FDL, "dataset": dataset, "members": (network,) * number},
+                {"feature_learning_rate": feature, "head_learning_rate": head},
+            )
+            for network, number, dataset, feature, head in (
+                ("vgg16", 2, "cifar10", 1e-5, 0.1),
+                ("vgg16", 2, "cifar100", 1e-5, 0.1),
+                ("vgg16", 3, "cifar10", 1e-4, 0.1),
+                ("vgg16", 3, "cifar100", 1e-5, 0.1),
+                ("vgg16", 4, "cifar10", 1e-4, 0.01),
+                ("vgg16", 4, "cifar100", 1e-4, 0.01),
+                ("resnet20", 2, "cifar10", 1e-4, 0.01),
+                ("resnet20", 3, "cifar100", 1e-5, 0.01),
+                ("resnet50", 4, "cifar10", 1e-4, 0.01),
+                ("resnet20", 4, "cifar100", 1e-5, 0.01),
+            )
+        ),
+        ({**_FDL, "members": ("convnet8",) * 2, "dataset": "mnist"}, {"epochs": 30, "recipe": "cifar"}),
+        (
+            {**_FDL, "members": ("fdlnet8",) * 2, "dataset": "mnist"},
+            {
+                "recipe": "mnist",
+                "epochs": 1009,
+                "pretraining_epochs": 10,
+                "batch_size": 256,
+                "augment": False,
+                "regularization_rate": 1e-4,
+                "learning_rate": 0.1,
+                "feature_learning_rate": 2e-4,
+                "head_learning_rate": 1e-3,
+            },
+        ),
+        (
+            {**_FDL, "members": ("fdlnet8",), "phases": ("cross_entropy",)},
+            {"epochs": 10, "pretraining_epochs": 10},
+        ),
         ({"system": "snapshot"}, {"members": ("vgg16",), "snapshots": 5, "regularization_rate": 5e-4}),
     ],
 )
@@ -93,7 +130,14 @@ def test_each_system_has_the_defaults_of_its_paper(settings: dict[str, Any], exp
             {**_FDL, "phases": ("cross_entropy",), "bn_updates": "every_phase"},
             ["--bn_updates=every_phase", "no effect"],
         ),
-        ({**_FDL, "phases": ("cross_entropy", "head"), "pretraining_epochs": 0}, ["--pretraining_epochs=0", "effect"]),
+        (
+            {**_FDL, "phases": ("cross_entropy",), "recipe": "0.1.0", "pretraining_epochs": 0},
+            ["ing_epochs=0", "effect"],
+        ),
+        ({**_FDL, "recipe": "imagenet"}, ["--recipe=imagenet", "cifar, mnist, 0.1.0"]),
+        ({"recipe": "cifar"}, ["--recipe", "--system=fdl"]),
+        ({**_FDL, "members": ("fdlnet8",) * 2, "epochs": 10}, ["--pretraining_epochs=10", "leaves none of 10"]),
+        ({**_FDL, "members": ("fdlnet8",), "phases": ("cross_entropy",), "epochs": 9}, ["--pretraining_epochs=10"]),
         ({**_FDL, "phases": ("cross_entropy", "head"), "feature_learning_rate": 1.0}, ["--feature_learning_rate=1.0"]),
         ({**_FDL, "phases": ("cross_entropy", "similarity"), "head_learning_rate": 1.0}, ["--head_learning_rate=1.0"]),
         ({**_FDL, "epochs": 1}, ["--pretraining_epochs=1", "leaves none of 1 epoch(s)"]),
@@ -222,3 +266,55 @@ def test_names_for_files_and_for_people(
         **{member: f"{name}_{index:03d}" for index, member in enumerate(members)},
         **ensemble,
     }
+
+
+@pytest.mark.parametrize(
+    ("settings", "digest"),
+    [
+        (_FDL, "1ffce0a55fecf8a03e5221100ebac03f86f1cb29456c6c44243832f0b1fc1a1b"),
+        (
+            {**_FDL, "dataset": "cifar100", "members": ("vgg16",) * 3, "bn_updates": "every_phase"},
+            "31f19ae35e58a3da2a36bc4b53f09f4269f16b5d7ff1ebab39ae6676e598a5ef",
+        ),
+        (
+            {
+                **_FDL,
+                "members": ("convnet8",) * 2,
+                "phases": ("cross_entropy",),
+                "dataset": "mnist",
+                "augment": False,
+                "learning_rate": 0.01,
+            },
+            "1d640423d3ee0f2e3b48b76f61a864237aba98420daa2416148625c1fe65b8c4",
+        ),
+        (
+            {
+                **_FDL,
+                "dataset": "cifar10",
+                "members": ("resnet20",) * 4,
+                "head_learning_rate": 0.01,
+                "feature_learning_rate": 1e-4,
+            },
+            "a213971bd5b7024439246ac5eca1224f0e52b40c266f335cb021fb924ec31254",
+        ),
+        (
+            {"decay_scope": "report", "resnet": "post2018"},
+            "ef4e03c64669ed2d8b6f66cd67138ce04418ff7f41ed47eea9f7ae3741c12254",
+        ),
+        (
+            {"decay_scope": "all", "resnet": "post2018"},
+            "35bf2f204f73718875039053b4acbf452c308fceac7854d13fcfb43528493adc",
+        ),
+    ],
+)
+def test_runs_of_the_first_release_are_read_as_what_they_were(settings: dict[str, Any], digest: str) -> None:
+    """The digests are those that 0.1.0 wrote beside these settings, without the fields that came later."""
+    old = RunConfig.from_json(settings)
+    assert old.digest() == digest
+    written = {name: value for name, value in old.to_json().items() if name != "recipe"}
+    assert RunConfig.from_json(written) == old
+    if settings.get("system") == "fdl":
+        assert old.recipe == "0.1.0"
+        assert RunConfig(**settings).digest() != digest
+    else:
+        assert RunConfig(resnet="post2018").decay_scope == "all"

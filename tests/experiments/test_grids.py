@@ -131,16 +131,15 @@ def test_figure_3_takes_its_noise_level_from_the_settings() -> None:
 def test_the_mnist_experiment_compares_m_filters_with_twice_half_of_them() -> None:
     configs = grids.plan("fdl-mnist", {"dataset": "mnist"}, [0])
     assert [(config.members, config.phases[1:]) for config in configs[:4]] == [
-        (("convnet4",), ()),
-        (("convnet2", "convnet2"), ()),
-        (("convnet2", "convnet2"), ("head",)),
-        (("convnet2", "convnet2"), ("similarity", "feature_difference", "head")),
+        (("fdlnet2",), ()),
+        (("fdlnet1", "fdlnet1"), ()),
+        (("fdlnet1", "fdlnet1"), ("head",)),
+        (("fdlnet1", "fdlnet1"), ("similarity", "feature_difference", "head")),
     ]
-    assert [config.members[0] for config in configs[::4]] == ["convnet4", "convnet8", "convnet16", "convnet32"]
-    assert not any(config.augment for config in configs)
-    assert {config.learning_rate for config in configs} == {0.01}
-    faster = grids.plan("fdl-mnist", {"learning_rate": 0.1}, [0])
-    assert {config.learning_rate for config in faster} == {0.1}
+    assert [config.members[0] for config in configs[::4]] == [f"fdlnet{m}" for m in (2, 4, 8, 16, 32, 64, 128, 256)]
+    assert {(config.recipe, config.epochs, config.pretraining_epochs) for config in configs} == {("mnist", 40, 10)}
+    longer = grids.plan("fdl-mnist", {"epochs": 1009}, [0])
+    assert {config.epochs for config in longer} == {1009}
 
 
 def test_rows_that_a_setting_does_not_concern_are_trained_without_it() -> None:
@@ -155,8 +154,8 @@ def test_rows_that_a_setting_does_not_concern_are_trained_without_it() -> None:
     rescalings = grids.plan("song-chai-table3", settings, [0])
     assert all(config.split_points == ("stage2",) and config.target_gradient for config in rescalings)
     phases = grids.plan("fdl-mnist", {"head_learning_rate": 0.5, "feature_learning_rate": 0.1}, [0])[:4]
-    assert [config.head_learning_rate for config in phases] == [0.1, 0.1, 0.5, 0.5]
-    assert [config.feature_learning_rate for config in phases] == [1e-4, 1e-4, 1e-4, 0.1]
+    assert [config.head_learning_rate for config in phases] == [1e-3, 1e-3, 0.5, 0.5]
+    assert [config.feature_learning_rate for config in phases] == [2e-4, 2e-4, 2e-4, 0.1]
 
 
 @pytest.mark.parametrize(

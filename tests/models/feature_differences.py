@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from collab_ensembles.feature_difference_options import PHASES
+from collab_ensembles.feature_difference_recipes import FIRST, RECIPES
 from collab_ensembles.models.fdl import FeatureDifferenceModel
 from collab_ensembles.optimizers import SGD
 from reference import convolve, cross_entropy, finite_differences
@@ -55,6 +56,7 @@ def phase_optimizers(phases: Sequence[str]) -> dict[str, SGD]:
     """Rates at which a step can be measured in float32."""
     decaying = functools.partial(SGD, momentum=0.9, nesterov=True, decay=0.01)
     makers: dict[str, Callable[[], SGD]] = {
+        "pretraining": functools.partial(decaying, 0.1),
         "joint": functools.partial(decaying, 0.2),
         "cross_entropy": functools.partial(decaying, 0.2),
         "similarity": functools.partial(decaying, 0.3),
@@ -70,15 +72,20 @@ def feature_difference_model(
     model = FeatureDifferenceModel(
         {f"m{index}": small_network(index) for index in members},
         phases,
-        head_initializer=keras.initializers.GlorotNormal(9),
+        head=ensemble_head(),
         k=K,
         k1=K1,
         k2=K2,
-        **options,
+        **{"recipe": RECIPES[FIRST], "bn_updates": "once", **options},
     )
     if compiled:
-        model.compile(phase_optimizers(phases))
+        own = options.get("recipe", RECIPES[FIRST]).pretraining != "first_phase" and options.get("pretraining_epochs")
+        model.compile(phase_optimizers([*(["pretraining"] if own else []), *phases]))
     return model
+
+
+def ensemble_head() -> keras.layers.Dense:
+    return keras.layers.Dense(CLASSES, kernel_initializer=keras.initializers.GlorotNormal(9), name="ensemble_head")
 
 
 def values_of(variables: Sequence[keras.Variable]) -> Weights:

@@ -1,7 +1,9 @@
 """Feature-difference ensembles: losses, the step of each phase and the statistics, against NumPy."""
 
+import dataclasses
 import itertools
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -175,13 +177,35 @@ def test_the_optimizers_of_a_run() -> None:
         phase: (float(each.learning_rate), each.momentum, each.nesterov, each.decay)
         for phase, each in feature_difference_optimizers(config).items()
     }
-    assert list(settings) == list(PHASES)
-    assert settings["cross_entropy"] == settings["similarity"] == pytest.approx((0.1, 0.9, True, 5e-4))
-    assert settings["feature_difference"] == pytest.approx((1e-4, 0.85, False, 0.0))
-    assert settings["head"] == pytest.approx((0.05, 0.0, False, 0.0))
+    assert list(settings) == ["pretraining", *PHASES]
+    assert settings["pretraining"] == pytest.approx((0.10001, 0.9, True, 5e-4))
+    assert settings["cross_entropy"] == settings["similarity"] == pytest.approx((0.10001, 0.9, True, 5e-4))
+    assert settings["feature_difference"] == pytest.approx((1e-5, 0.85, True, 5e-4))
+    assert settings["head"] == pytest.approx((0.05, 0.9, True, 5e-4))
+    config = dataclasses.replace(config, recipe="0.1.0", feature_learning_rate=1e-4)
+    first = {
+        phase: (float(each.learning_rate), each.momentum, each.nesterov, each.decay)
+        for phase, each in feature_difference_optimizers(config).items()
+    }
+    assert list(first) == list(PHASES)
+    assert first["feature_difference"] == pytest.approx((1e-4, 0.85, False, 0.0))
+    assert first["head"] == pytest.approx((0.05, 0.0, False, 0.0))
     config = RunConfig(system="fdl", members=("vgg16", "vgg16"), dataset="cifar10", phases=("joint",))
-    (joint,) = feature_difference_optimizers(config).items()
+    _, joint = feature_difference_optimizers(config).items()
     assert (joint[0], joint[1].momentum, joint[1].nesterov, joint[1].decay) == ("joint", 0.9, True, 5e-4)
+    config = RunConfig(system="fdl", members=("fdlnet8",) * 2, dataset="mnist")
+    one_layer = feature_difference_optimizers(config)
+    pretraining = one_layer.pop("pretraining")
+    assert isinstance(pretraining, keras.optimizers.Adadelta)
+    assert (float(pretraining.learning_rate), pretraining.rho) == (1.0, 0.9)
+    received = {
+        phase: (float(each.learning_rate), each.momentum, each.nesterov, each.decay)
+        for phase, each in one_layer.items()
+    }
+    assert received["cross_entropy"] == pytest.approx((0.1, 0.95, False, 1e-4))
+    assert received["similarity"] == pytest.approx((0.1, 0.9, False, 1e-4))
+    assert received["feature_difference"] == pytest.approx((2e-4, 0.85, False, 1e-4))
+    assert received["head"] == pytest.approx((1e-3, 0.9, False, 1e-4))
 
 
 def test_what_does_not_fit_is_refused() -> None:
@@ -190,7 +214,7 @@ def test_what_does_not_fit_is_refused() -> None:
         FeatureDifferenceModel({"a": two["a"]}, ("cross_entropy", "similarity"))
     with pytest.raises(ValueError, match="defined for two"):
         FeatureDifferenceModel({**two, "c": small_network(2)}, ("joint",))
-    with pytest.raises(ValueError, match="head_initializer"):
+    with pytest.raises(ValueError, match="received no head"):
         FeatureDifferenceModel(two)
     for phases in ((), ("similarity",), ("cross_entropy", "head", "similarity"), ("joint", "similarity"), ("other",)):
         with pytest.raises(ValueError, match="received phases"):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from feature_differences import (
+    CLASSES,
     are_equal,
     feature_difference_model,
     forward,
@@ -25,10 +26,11 @@ from feature_differences import (
 
 from collab_ensembles import checkpoint
 from collab_ensembles.feature_difference_options import PHASES
+from collab_ensembles.feature_difference_recipes import RECIPES
 from collab_ensembles.logger import Record
 from collab_ensembles.models import SingleModel
 from collab_ensembles.models.fdl import FeatureDifferenceModel
-from reference import cross_entropy
+from reference import cross_entropy, softmax
 
 Batch = tuple[np.ndarray, np.ndarray]
 Weights = list[np.ndarray]
@@ -203,7 +205,8 @@ def test_a_resumed_training_goes_on_bit_for_bit(
     members: tuple[int, ...], phases: tuple[str, ...], small_batch: Batch, tmp_path: Path
 ) -> None:
     """The first epoch alone is pretraining, so that the last two need what all phases left behind."""
-    make = functools.partial(feature_difference_model, members, phases, pretraining_epochs=1, seed=2)
+    options = {"recipe": RECIPES["cifar"], "bn_updates": "every_phase", "pretraining_epochs": 1}
+    make = functools.partial(feature_difference_model, members, phases, **options, seed=2)
     whole, second = make(), make()
 
     def save(epoch: int, logs: Any) -> None:
@@ -226,3 +229,73 @@ def test_a_compiled_step_has_the_same_pairs_and_numbers(small_batch: Batch) -> N
     tf.function(compiled.train_step, jit_compile=True)(tuple(tf.constant(each) for each in small_batch))
     for key, value in state_of(plain).items():
         np.testing.assert_allclose(state_of(compiled)[key], value, rtol=1e-3, atol=1e-5, err_msg=key)
+
+
+def _iterations(model: FeatureDifferenceModel) -> dict[str, int]:
+    return {phase: int(each.iterations) for phase, each in model.optimizers().items()}
+
+
+def test_pretraining_by_its_own_optimizer_is_plain_training_of_the_networks_alone(small_batch: Batch) -> None:
+    model = feature_difference_model(recipe=RECIPES["cifar"], pretraining_epochs=1)
+    plain = feature_difference_model(phases=("cross_entropy",))
+    plain.optimizers()["cross_entropy"].learning_rate.assign(0.1)
+    for each in (model, plain):
+        each.train_step(small_batch)
+    assert are_equal(*(list(itertools.chain(*trainable_values(each))) for each in (model, plain)))
+    assert _iterations(model) == {"pretraining": 1, **dict.fromkeys(PHASES, 0)}
+    model.begin_epoch(1)
+    model.train_step(small_batch)
+    assert _iterations(model) == {"pretraining": 1, **dict.fromkeys(PHASES, 1)}
+
+
+def test_on_mnist_similarity_waits_for_the_second_joint_epoch_and_the_head_for_its_pass(small_batch: Batch) -> None:
+    model = feature_difference_model(recipe=RECIPES["mnist"], pretraining_epochs=2)
+    batches = tf.data.Dataset.from_tensor_slices(small_batch).batch(3)
+    counts: list[dict[str, int]] = []
+    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: counts.append(_iterations(model)))
+    clock = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: model.begin_epoch(epoch))
+    callbacks = [clock, *model.callbacks(batches), note]
+    model.fit(batches, epochs=5, shuffle=False, verbose=0, validation_data=small_batch, callbacks=callbacks)
+    after = [tuple(count.values()) for count in counts]
+    assert after == [(3, 0, 0, 0, 0), (6, 0, 0, 0, 0), (6, 3, 0, 3, 3), (6, 6, 3, 6, 6), (6, 9, 6, 9, 9)]
+
+
+def test_the_pass_of_the_head_is_softmax_regression_on_networks_that_stay(small_batch: Batch) -> None:
+    model = feature_difference_model(recipe=RECIPES["mnist"])
+    model.train_step(small_batch)
+    before = trainable_values(model), moving_values(model)
+    assert model.head is not None
+    kernel, bias = (each.astype(float) for each in values_of(model.head.variables))
+    (callback,) = model.callbacks(tf.data.Dataset.from_tensor_slices(small_batch).batch(3))
+    callback.on_test_begin()
+    for earlier, later in zip(before, (trainable_values(model), moving_values(model)), strict=True):
+        assert are_equal(list(itertools.chain(*earlier)), list(itertools.chain(*later)))
+    images, labels = small_batch
+    inputs = np.concatenate([forward(w, images, m)[0] for w, m in zip(*before, strict=True)], axis=1)
+    for start in range(0, len(labels), 3):
+        x, y = inputs[start : start + 3], labels[start : start + 3]
+        error = (softmax(x @ kernel + bias) - np.eye(CLASSES)[y]) / len(y)
+        kernel, bias = kernel - 0.5 * x.T @ error, bias - 0.5 * error.sum(axis=0)
+    received = values_of(model.head.variables)
+    np.testing.assert_allclose(received[0], kernel, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(received[1], bias, rtol=1e-4, atol=1e-5)
+
+
+def test_on_mnist_momentum_begins_at_zero_in_each_epoch(small_batch: Batch) -> None:
+    kept, fresh = (feature_difference_model(recipe=RECIPES[name], pretraining_epochs=0) for name in ("cifar", "mnist"))
+    for model, stays in ((kept, True), (fresh, False)):
+        for phase in PHASES[:3]:
+            run_phase(model, phase, small_batch)
+        model.begin_epoch(1)
+        for phase in PHASES[:3]:
+            momenta = values_of(model.optimizers()[phase].momentums)
+            assert any(np.any(value) for value in momenta) == stays
+
+
+def test_all_networks_are_run_forward_where_one_pair_has_its_step(small_batch: Batch) -> None:
+    model = feature_difference_model((0, 1, 2), bn_updates="every_phase", seed=1)
+    before = moving_values(model), trainable_values(model)
+    model.similarity_phase(*small_batch)
+    for old, weights, received in zip(*before, moving_values(model), strict=True):
+        for wanted, value in zip(_averaged(old, weights, small_batch[0]), received, strict=True):
+            np.testing.assert_allclose(value, wanted, rtol=1e-4, atol=1e-6)

@@ -70,6 +70,18 @@ def test_the_feature_of_the_one_layer_network_comes_after_its_relu(rng: np.rando
     np.testing.assert_array_equal(logits, net(images).numpy())
 
 
+def test_the_feature_of_the_published_one_layer_network_is_what_its_maximum_gives_out(rng: np.random.Generator) -> None:
+    net = _build("fdlnet4", (8, 8, 1))
+    images = rng.integers(0, 256, (3, 8, 8, 1)).astype(np.float32)
+    logits, *features = (output.numpy() for output in with_features(net)(images))
+    assert [feature.shape for feature in features] == [(3, 2, 2, 4)]
+    assert features[0].min() >= 0
+    dense = net.get_layer("logits")
+    np.testing.assert_allclose(
+        logits, features[0].reshape(3, -1) @ dense.kernel.numpy() + dense.bias.numpy(), rtol=1e-5, atol=1e-5
+    )
+
+
 def test_the_layers_are_shared_and_the_decay_stays() -> None:
     net = _build("resnet8", (8, 8, 1), regularization_rate=0.1)
     whole = with_features(net)

@@ -39,6 +39,11 @@ class _Weights:
         x = (x - mean) / np.sqrt(variance + 1e-5)
         return x * layer.gamma.numpy() + layer.beta.numpy() if layer.scale else x
 
+    def begin(self, images: np.ndarray, member: str) -> np.ndarray:
+        """What the first layers make of pixels; of one-layer networks on MNIST with its mean and deviation."""
+        x = images.astype(float)
+        return (x / 255 - 0.1307) / 0.3081 if member.startswith("fdlnet") else self.normalize(x, "input")
+
     def activate(self, x: np.ndarray, name: str) -> np.ndarray:
         return np.maximum(self.normalize(x, name), 0)
 
@@ -108,6 +113,11 @@ def _convnet(net: _Weights, x: np.ndarray) -> np.ndarray:
     return net.dense(x.reshape(len(x), -1))
 
 
+def _fdlnet(net: _Weights, x: np.ndarray) -> np.ndarray:
+    x = _blocks(net.activate(net.convolve(x, "convolution", 2), "block")).max(axis=(2, 4))
+    return net.dense(x.reshape(len(x), -1))
+
+
 _NETWORKS: dict[str, tuple[tuple[int, int, int], Callable[[_Weights, np.ndarray], np.ndarray]]] = {
     "resnet8": ((8, 12, 3), lambda net, x: _cifar_resnet(net, x, 8)),
     "resnet14": ((10, 7, 1), lambda net, x: _cifar_resnet(net, x, 14)),
@@ -116,6 +126,7 @@ _NETWORKS: dict[str, tuple[tuple[int, int, int], Callable[[_Weights, np.ndarray]
     "resnet50": ((32, 40, 3), _resnet50),
     "vgg16": ((32, 32, 3), _vgg16),
     "convnet4": ((6, 8, 3), _convnet),
+    "fdlnet4": ((8, 12, 3), _fdlnet),
 }
 
 
@@ -136,7 +147,7 @@ def test_outputs_equal_a_forward_pass_in_numpy(member: str, rng: np.random.Gener
     images = rng.integers(0, 256, (3, *shape)).astype(np.float32)
     for training in (False, True):
         expected = _Weights(net, training)
-        logits = forward(expected, expected.normalize(images.astype(float), "input"))
+        logits = forward(expected, expected.begin(images, member))
         received = net(images, training=training).numpy()
         np.testing.assert_allclose(received, logits, rtol=1e-3, atol=1e-3 * np.abs(logits).max())
     assert set(expected.averages) == {layer.name for layer in net.layers if hasattr(layer, "moving_mean")}

@@ -83,6 +83,11 @@ def test_convnet() -> None:
     assert _trainable(_build("convnet8", (28, 28, 1))) == (9 + 1) * 8 + (14 * 14 * 8 + 1) * 10
 
 
+def test_fdlnet() -> None:
+    """3x3 kernels and biases of n filters, two numbers each of batch normalisation; a dense layer on 7 x 7."""
+    assert _trainable(_build("fdlnet8", (28, 28, 1))) == (9 + 1 + 2) * 8 + (7 * 7 * 8 + 1) * 10
+
+
 def test_resnet50() -> None:
     """25.6 million at 1000 classes: 25,557,032, and the moving averages of 26,560 channels and of the image's 3."""
     net = _build("resnet50", num_classes=1000)

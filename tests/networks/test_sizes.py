@@ -8,6 +8,7 @@ from collab_ensembles.networks.sizes import (
     CifarResNetSize,
     ConvNetSize,
     DenseNetSize,
+    FDLNetSize,
     ResNet50Size,
     ResNetSize,
     Size,
@@ -31,6 +32,7 @@ from collab_ensembles.networks.sizes import (
         ("resnet50", ResNet50Size()),
         ("vgg16", VGG16Size()),
         ("convnet8", ConvNetSize(8)),
+        ("fdlnet8", FDLNetSize(8)),
     ],
 )
 def test_networks_by_name(member: str, size: Size) -> None:
