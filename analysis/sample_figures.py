@@ -12,9 +12,9 @@ import numpy as np
 from absl import flags
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
-from sklearn.neighbors import KDTree
 
 from analysis import figure_style as style
 from collab_ensembles import datasets
@@ -28,6 +28,11 @@ MOST_IMAGES = 5_000
 
 _NUMBERS = {"MNIST": "3_1", "notMNIST": "3_2", "CIFAR10": "3_3"}
 _MOST_NAMES = 20
+_BLOCK = 500
+"""Rows of distances that are computed at once: 20 MB for 5,000 images."""
+_POSITIVE, _NEGATIVE = "blue", "red"
+"""The colours of a component's weights, as in the paper."""
+_WEIGHT_COLOURS = LinearSegmentedColormap.from_list("weights", [_NEGATIVE, "white", _POSITIVE])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,37 +93,43 @@ def project(dataset: Dataset, most: int = MOST_IMAGES) -> Projection:
     return Projection(coordinates, components, analysis.explained_variance_ratio_)
 
 
-def neighbours(coordinates: np.ndarray, labels: np.ndarray) -> tuple[int, int]:
-    """The two closest points of different classes.
+def most_similar(images: np.ndarray, labels: np.ndarray) -> tuple[int, int]:
+    """The two most similar images of different classes: those with the smallest Euclidean distance of their pixels.
+
+    Noel (2017) chose two that look alike by eye; this is a measure in place of it.
 
     Args:
-      coordinates: [points, 2].
-      labels: [points].
+      images: uint8 [images, height, width, channels].
+      labels: [images].
 
     Returns:
-      Their indices, the smaller one first.
+      Their indices, the smaller one first; of several pairs that are equally similar the first one.
 
     Raises:
-      DataError: all points are of one class.
+      DataError: all images are of one class.
     """
+    # The sums below are of whole numbers, hence exact: equal distances are found to be equal.
+    pixels = images.reshape(len(images), -1).astype(np.float64)
+    squares = np.square(pixels).sum(axis=1)
     best = (np.inf, 0, 0)
-    for label in np.unique(labels)[:-1]:
-        # Pairs with smaller labels have been seen.
-        own, others = np.flatnonzero(labels == label), np.flatnonzero(labels > label)
-        distances, nearest = KDTree(coordinates[own]).query(coordinates[others])
-        place = int(np.argmin(distances))
-        first, second = sorted((int(others[place]), int(own[nearest[place, 0]])))
-        best = min(best, (float(distances[place, 0]), first, second))
+    for start in range(0, len(pixels), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        # Pairs with images before the block have been seen.
+        distances = squares[rows, None] + squares[start:] - 2 * pixels[rows] @ pixels[start:].T
+        distances[labels[rows, None] == labels[start:]] = np.inf
+        row, column = np.unravel_index(np.argmin(distances), distances.shape)
+        first, second = sorted((start + int(row), start + int(column)))
+        best = min(best, (float(distances[row, column]), first, second))
     if not np.isfinite(best[0]):
-        raise DataError("neighbouring points of different classes take two classes")
+        raise DataError("similar images of different classes take two classes")
     return best[1], best[2]
 
 
 def principal_components(dataset: Dataset, axes: Sequence[Axes], most: int = MOST_IMAGES) -> Sequence[Axes]:
     """Figure 3.4: training images as points in the plane of their principal components.
 
-    Stars are the two closest points of different classes. Their images are shown with each component
-    laid over: red where a brighter pixel moves the image up along the component, blue where down.
+    Stars are the two most similar images of different classes among them (see `most_similar`). These are
+    shown with each component laid over: blue where its weight of a pixel is positive, red where negative.
 
     Args:
       dataset: where the images are from.
@@ -134,7 +145,7 @@ def principal_components(dataset: Dataset, axes: Sequence[Axes], most: int = MOS
     plane, *overlays = axes
     projection = project(dataset, most)
     labels = np.asarray(dataset.train_labels[:most])
-    pair = neighbours(projection.coordinates, labels)
+    pair = most_similar(np.asarray(dataset.train_images[:most]), labels)
     _points(plane, projection, labels, dataset.label_names)
     _stars(plane, projection.coordinates, pair, dataset)
     for place, index in enumerate(pair):
@@ -142,7 +153,10 @@ def principal_components(dataset: Dataset, axes: Sequence[Axes], most: int = MOS
             panel = overlays[2 * place + number]
             _overlay(panel, dataset.train_images[index], component)
             panel.set_title(f"{_caption(dataset, index)}\ncomponent {number + 1}", fontsize=10)
-    key = "red: a brighter pixel moves the image up\nalong the component; blue: down"
+    key = (
+        "stars: of all pairs of different classes, the most similar one\n(smallest Euclidean distance of pixels)\n"
+        f"{_POSITIVE}: positive weights of the component; {_NEGATIVE}: negative"
+    )
     below: dict[str, Any] = {"transform": overlays[2].transAxes, "ha": "center", "va": "top"}
     # It spans two panels, which the layout would otherwise move apart.
     overlays[2].text(1.1, -0.08, key, fontsize=9, in_layout=False, **below)
@@ -173,7 +187,7 @@ def _stars(plane: Axes, coordinates: np.ndarray, pair: Sequence[int], dataset: D
     middle = (coordinates.min(axis=0) + coordinates.max(axis=0)) / 2
     inwards = np.sign(middle - coordinates[pair[0]])
     for index, size, aside in zip(pair, (22, 12), (-70, 70), strict=True):
-        offset = (aside + 60 * inwards[0], 50 * inwards[1])
+        offset = (aside + 90 * inwards[0], 50 * inwards[1])
         colour = _class_colour(int(dataset.train_labels[index]), dataset.num_classes)
         plane.plot(*coordinates[[index]].T, "*", markersize=size, color=colour, markeredgecolor="black", label="_star")
         plane.annotate(
@@ -196,11 +210,11 @@ def _show(panel: Axes, image: np.ndarray) -> None:
 
 
 def _overlay(panel: Axes, image: np.ndarray, component: np.ndarray) -> None:
-    """The image in grey under a component's mean over the channels: red is positive, blue negative."""
+    """The image in grey under a component's mean over the channels."""
     _show(panel, image.mean(axis=-1, keepdims=True))
     heat = component.mean(axis=-1)
     strongest = float(np.abs(heat).max()) or 1.0
-    panel.imshow(heat, cmap="bwr", vmin=-strongest, vmax=strongest, alpha=0.75 * np.abs(heat) / strongest)
+    panel.imshow(heat, cmap=_WEIGHT_COLOURS, vmin=-strongest, vmax=strongest, alpha=0.75 * np.abs(heat) / strongest)
 
 
 def _caption(dataset: Dataset, index: int) -> str:

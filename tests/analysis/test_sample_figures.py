@@ -1,6 +1,7 @@
 """Sample images and principal components, against NumPy."""
 
 import dataclasses
+import itertools
 import pathlib
 import subprocess
 import sys
@@ -70,19 +71,39 @@ def test_data_without_two_components_are_refused(images: np.ndarray) -> None:
         sample_figures.project(dataset)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_neighbours_are_the_closest_pair_of_different_classes(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("block", [7, 500])
+def test_the_most_similar_images_are_the_closest_pair_of_different_classes(
+    seed: int, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample_figures, "_BLOCK", block)
     random = np.random.default_rng(seed)
-    points, labels = random.normal(size=(40, 2)), random.integers(0, 4, 40)
-    distances = np.linalg.norm(points[:, None] - points, axis=2)
-    distances[labels[:, None] == labels] = np.inf
-    expected = np.unravel_index(np.argmin(distances), distances.shape)
-    assert sample_figures.neighbours(points, labels) == tuple(sorted(map(int, expected)))
+    # Few grey levels, so that several pairs are equally close.
+    images, labels = random.integers(0, 3, (40, 2, 2, 1)).astype(np.uint8) * 127, random.integers(0, 4, 40)
+    expected = min(
+        (sum((int(a) - int(b)) ** 2 for a, b in zip(images[i].flat, images[j].flat, strict=True)), i, j)
+        for i, j in itertools.combinations(range(40), 2)
+        if labels[i] != labels[j]
+    )
+    assert sample_figures.most_similar(images, labels) == expected[1:]
 
 
-def test_neighbours_take_two_classes() -> None:
+def test_the_most_similar_images_are_not_the_closest_points_in_the_plane() -> None:
+    """Two that differ only across the plane of the components coincide there, and look unlike each other."""
+    spread = np.array([[0, 0, 1], [250, 0, 1], [0, 250, 1], [250, 250, 1]])
+    images = np.concatenate([spread, [[100, 100, 0], [100, 100, 60], [130, 100, 0]]]).astype(np.uint8)
+    images, labels = images.reshape(7, 1, 3, 1), np.array([0, 0, 0, 0, 0, 1, 2])
+    dataset = Dataset("invented", images, labels, images, labels, ("a", "b", "c"))
+    places = sample_figures.project(dataset).coordinates
+    assert np.linalg.norm(places[4] - places[5]) < np.linalg.norm(places[4] - places[6])
+    assert sample_figures.most_similar(images, labels) == (4, 6)
+    plane, *_ = sample_figures.principal_components(dataset, _panels(5))
+    assert [text.get_text() for text in plane.texts] == ["4: a", "6: c"]
+
+
+def test_similar_images_take_two_classes() -> None:
     with pytest.raises(DataError, match="two classes"):
-        sample_figures.neighbours(np.eye(2), np.zeros(2, np.int32))
+        sample_figures.most_similar(_dataset(4).train_images, np.zeros(4, np.int32))
 
 
 def _shown(panel: Axes, place: int = 0) -> np.ndarray:
@@ -118,7 +139,7 @@ def test_more_panels_than_images_are_refused() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_plane_shows_each_class_and_two_neighbours(channels: int) -> None:
+def test_the_plane_shows_each_class_and_the_most_similar_images(channels: int) -> None:
     dataset = _dataset(channels=channels)
     projection = sample_figures.project(dataset)
     plane, *_ = sample_figures.principal_components(dataset, _panels(5))
@@ -126,7 +147,7 @@ def test_the_plane_shows_each_class_and_two_neighbours(channels: int) -> None:
     assert list(lines) == list(dataset.label_names)
     for label, name in enumerate(dataset.label_names):
         np.testing.assert_array_equal(lines[name].get_xydata(), projection.coordinates[dataset.train_labels == label])
-    pair = sample_figures.neighbours(projection.coordinates, dataset.train_labels)
+    pair = sample_figures.most_similar(dataset.train_images, dataset.train_labels)
     stars = [line for line in plane.get_lines() if line.get_marker() == "*"]
     for star, index in zip(stars, pair, strict=True):
         np.testing.assert_array_equal(star.get_xydata(), projection.coordinates[[index]])
@@ -143,7 +164,7 @@ def test_the_plane_shows_each_class_and_two_neighbours(channels: int) -> None:
 def test_each_component_is_laid_over_both_images(channels: int) -> None:
     dataset = _dataset(channels=channels)
     projection = sample_figures.project(dataset)
-    pair = sample_figures.neighbours(projection.coordinates, dataset.train_labels)
+    pair = sample_figures.most_similar(dataset.train_images, dataset.train_labels)
     _, *panels = sample_figures.principal_components(dataset, _panels(5))
     places = [(index, number) for index in pair for number in range(2)]
     for panel, (index, number) in zip(panels, places, strict=True):
@@ -151,7 +172,8 @@ def test_each_component_is_laid_over_both_images(channels: int) -> None:
         expected = projection.components[number].mean(axis=-1)
         heat = panel.get_images()[1]
         np.testing.assert_allclose(_shown(panel, 1), expected)
-        red, blue = (heat.to_rgba(np.array([[sign * np.abs(expected).max()]]))[0, 0] for sign in (1, -1))
+        # As in the paper: blue is positive.
+        blue, red = (heat.to_rgba(np.array([[sign * np.abs(expected).max()]]))[0, 0] for sign in (1, -1))
         assert red[0] > 2 * red[2]
         assert blue[2] > 2 * blue[0]
         assert (
