@@ -146,16 +146,17 @@ def _mark_handles(published: Mapping[tuple[str, float, str], float]) -> list[Lin
     return [Line2D([], [], marker="D", markersize=6.5, label="paper's final values", **look)] if published else []
 
 
-def training(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axes: bool = False) -> Sequence[Axes]:
-    """Figures B.1 to B.3: one member of the plain ensemble against that of L2 with weight 0.01.
+def training(runs: Sequence[Run], axes: Sequence[Axes], paper_axes: bool = False) -> Sequence[Axes]:
+    """Figures B.1 to B.3: the plain ensemble against that of L2 with weight 0.01, each member and `Ens`.
 
     Dashed lines are training statistics, solid ones test statistics. The former are running averages, as published,
-    that begin at 0 each epoch: where an epoch has few batches they lie too low, by a third on digits.
+    that begin at 0 each epoch: where an epoch has few batches they lie too low, by a third on digits. The paper has
+    the lines of all outputs in one pair of panels. Here each output has a pair, so that bands over seeds can be
+    told apart; all panels of errors have the same limits, and all panels of costs.
 
     Args:
       runs: of one data set in one setting.
-      model: the member, or `Ens`.
-      axes: two panels, for error and cost.
+      axes: two panels for each output, for error and cost; outputs in the order of the runs, `Ens` last.
       paper_axes: use the paper's y-limits; otherwise limits that single bad epochs do not stretch.
 
     Returns:
@@ -163,24 +164,34 @@ def training(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axes: 
 
     Raises:
       ConfigError: the paper's limits for a data set that it does not have.
-      DataError: one of the two ensembles is missing, or the runs have no such member.
+      DataError: one of the two ensembles is missing, or they have other outputs than the runs.
     """
     limits = PAPER_CURVES[in_paper(runs)] if paper_axes else (None, None)
     pair = _pair(runs)
-    for panel, quantity, unit, limit in zip(axes, ("Error", "Cost"), (" in %", ""), limits, strict=True):
-        finals = {}
-        for data, name, dash in (("Test", "test", "-"), ("Train", "training", "--")):
-            for (method, weight), rows in style.series(pair, model, f"{data}{quantity}").items():
-                label = f"{name_of(method, weight)}: {name}"
-                look: dict[str, Any] = {"color": style.colour(method, weight), "linestyle": dash, "linewidth": 1.8}
-                style.draw(panel, rows, label=label, **look)
-                finals[label] = float(rows.mean(axis=0)[-1])
-        panel.set_title(f"{model}, {quantity.lower()}")
-        style.epoch_axis(panel, f"{quantity.lower()}{unit}")
-        style.legend_below(panel)
-        style.set_limits({panel: finals}, limit or style.robust_limits(style.drawn([panel])), may_grow=limit is None)
-    axes[0].figure.suptitle(style.title(pair, f"plain ensemble and {name_of(*COMPARED)}"))
+    for column, quantity, unit, limit in zip((0, 1), ("Error", "Cost"), (" in %", ""), limits, strict=True):
+        panels: dict[Axes, dict[str, float]] = {}
+        for panel, model in zip(axes[column::2], runs[0].statistics, strict=True):
+            panels[panel] = _curves(panel, pair, model, quantity)
+            panel.set_title(f"{model}, {quantity.lower()}")
+            style.epoch_axis(panel, f"{quantity.lower()}{unit}")
+        style.set_limits(panels, limit or style.robust_limits(style.drawn(panels)), may_grow=limit is None)
+    figure = axes[0].figure
+    # All panels have the same lines.
+    figure.legend(handles=axes[0].get_lines(), loc="outside lower center", ncols=2, frameon=False, handlelength=2.8)
+    figure.suptitle(style.title(pair, f"plain ensemble and {name_of(*COMPARED)}"))
     return axes
+
+
+def _curves(panel: Axes, pair: Sequence[Run], model: str, quantity: str) -> dict[str, float]:
+    """Draws one output of both ensembles over all epochs; returns what stands at the last epoch, by name."""
+    finals = {}
+    for data, name, dash in (("Test", "test", "-"), ("Train", "training (running average)", "--")):
+        for (method, weight), rows in style.series(pair, model, f"{data}{quantity}").items():
+            label = f"{name_of(method, weight)}: {name}"
+            look: dict[str, Any] = {"color": style.colour(method, weight), "linestyle": dash, "linewidth": 1.8}
+            style.draw(panel, rows, label=label, **look)
+            finals[label] = float(rows.mean(axis=0)[-1])
+    return finals
 
 
 def _pair(runs: Sequence[Run]) -> list[Run]:
@@ -237,11 +248,9 @@ def _numbered(letter: str, number: str) -> str:
 
 
 def _training_figure(runs: Sequence[Run], paper_axes: bool) -> Figure:
-    members = runs[0].config.member_names()
-    figure = Figure(figsize=(9.5, 4.3 * len(members)), layout="constrained")
-    for row, model in enumerate(members):
-        panels = [figure.add_subplot(len(members), 2, 2 * row + place) for place in (1, 2)]
-        training(runs, model, panels, paper_axes)
+    outputs = len(runs[0].statistics)
+    figure = Figure(figsize=(9.5, 3.2 * outputs + 1), layout="constrained")
+    training(runs, [figure.add_subplot(outputs, 2, place + 1) for place in range(2 * outputs)], paper_axes)
     return figure
 
 

@@ -39,7 +39,7 @@ def _drawn_colours() -> dict[tuple[str, str, str], Any]:
                 if not label.startswith("_"):
                     result[name, "Single" if "plain" in label else method, label] = line.get_color()
     for name, axes in (
-        ("training", figures.training(runs, "ST", make_panels(2))),
+        ("training", figures.training(runs, make_panels(6))),
         ("disagreement", weight_figures.disagreement(runs, make_panels(2))),
     ):
         for line in axes[0].get_lines():
@@ -70,7 +70,7 @@ def test_a_method_and_weight_have_the_same_colour_in_all_figures() -> None:
     colours = _drawn_colours()
     expected = colours["last epochs", "L2", f"{ALPHA} = 0.01"]
     assert colours["training", "L2", f"L2, {ALPHA} = 0.01: test"] == expected
-    assert colours["training", "L2", f"L2, {ALPHA} = 0.01: training"] == expected
+    assert colours["training", "L2", f"L2, {ALPHA} = 0.01: training (running average)"] == expected
     assert colours["disagreement", "L2", f"L2, {ALPHA} = 0.01"] == expected
     assert (
         len(

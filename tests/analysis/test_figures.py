@@ -133,11 +133,11 @@ def test_limits_come_from_the_data_unless_the_papers_are_asked_for() -> None:
 def test_the_papers_limits_of_training_curves(
     dataset: str, errors: tuple[float, float], costs: tuple[float, float]
 ) -> None:
-    left, right = figures.training(invented_runs(dataset=dataset), "ST", make_panels(2), paper_axes=True)
-    assert (left.get_ylim(), right.get_ylim()) == (errors, costs)
-    left, right = figures.training(invented_runs(dataset=dataset), "ST", make_panels(2))
-    assert errors != left.get_ylim()
-    assert costs != right.get_ylim()
+    panels = figures.training(invented_runs(dataset=dataset), make_panels(6), paper_axes=True)
+    assert [panel.get_ylim() for panel in panels] == 3 * [errors, costs]
+    left, right = [panel.get_ylim() for panel in figures.training(invented_runs(dataset=dataset), make_panels(6))][:2]
+    assert errors != left
+    assert costs != right
 
 
 @pytest.mark.parametrize("dataset", ["digits", "notmnist/small"])
@@ -145,7 +145,7 @@ def test_the_paper_has_no_limits_for_other_data(dataset: str) -> None:
     with pytest.raises(ConfigError, match="MNIST, notMNIST, CIFAR10"):
         figures.last_epochs(invented_runs(dataset=dataset), "ST", make_panels(3), paper_axes=True)
     with pytest.raises(ConfigError, match="MNIST, notMNIST, CIFAR10"):
-        figures.training(invented_runs(dataset=dataset), "ST", make_panels(2), paper_axes=True)
+        figures.training(invented_runs(dataset=dataset), make_panels(6), paper_axes=True)
 
 
 def test_one_bad_line_does_not_flatten_the_others_and_is_named() -> None:
@@ -198,19 +198,32 @@ def test_robust_limits_of_equal_values_are_apart(value: float) -> None:
     assert low < value < high
 
 
-def test_training_curves_show_all_epochs_of_both_ensembles() -> None:
+def test_training_curves_show_all_epochs_of_every_output_of_both_ensembles() -> None:
     runs = invented_runs()
-    for panel, quantity, label in zip(
-        figures.training(runs, "M", make_panels(2)), ("Error", "Cost"), ("error in %", "cost"), strict=True
-    ):
-        assert panel.get_ylabel() == label
+    (drawing,) = [each for each in figures.drawings(runs) if each.name == "b1_mnist"]
+    figure = drawing.draw()
+    places = [(model, *quantity) for model in OUTPUT_NAMES for quantity in (("Error", "error in %"), ("Cost", "cost"))]
+    labels = set()
+    for panel, (model, quantity, unit) in zip(figure.get_axes(), places, strict=True):
+        assert panel.get_title() == f"{model}, {quantity.lower()}"
+        assert panel.get_ylabel() == unit
         assert len(panel.get_lines()) == 4
         for name, key in (("plain", ("Single", 1.0)), (f"L2, {ALPHA} = 0.01", ("L2", 0.01))):
-            for data, kind, dash in (("test", "Test", "-"), ("training", "Train", "--")):
+            for data, kind, dash in (("test", "Test", "-"), ("training (running average)", "Train", "--")):
                 line = line_of(panel, f"{name}: {data}")
+                labels.add(f"{name}: {data}")
                 assert line.get_linestyle() == dash
                 np.testing.assert_array_equal(line.get_xdata(), np.arange(1, 31))
-                np.testing.assert_array_equal(line.get_ydata(), values_of(runs, *key, "M", f"{kind}{quantity}")[0])
+                np.testing.assert_array_equal(line.get_ydata(), values_of(runs, *key, model, f"{kind}{quantity}")[0])
+    (legend,) = figure.legends
+    assert {text.get_text() for text in legend.get_texts()} == labels
+
+
+def test_training_curves_of_all_outputs_have_the_same_limits() -> None:
+    panels = figures.training(make_bad(invented_runs(), "L2", 0.01, 7.25), make_panels(6))
+    for column in (0, 1):
+        assert len({panel.get_ylim() for panel in panels[column::2]}) == 1
+    assert panels[0].get_ylim() != panels[1].get_ylim()
 
 
 def test_training_curves_find_the_weight_however_it_was_rounded() -> None:
@@ -220,7 +233,7 @@ def test_training_curves_find_the_weight_however_it_was_rounded() -> None:
         else run
         for run in invented_runs()
     ]
-    assert len(figures.training(runs, "ST", make_panels(2))[0].get_lines()) == 4
+    assert len(figures.training(runs, make_panels(6))[0].get_lines()) == 4
 
 
 @pytest.mark.parametrize(
@@ -228,7 +241,7 @@ def test_training_curves_find_the_weight_however_it_was_rounded() -> None:
 )
 def test_training_curves_take_both_ensembles(missing: tuple[str, float], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        figures.training(invented_runs(grid=[row for row in GRID if row != missing]), "ST", make_panels(2))
+        figures.training(invented_runs(grid=[row for row in GRID if row != missing]), make_panels(6))
 
 
 def test_a_method_without_runs_keeps_an_honest_panel() -> None:
