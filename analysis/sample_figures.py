@@ -96,7 +96,7 @@ def project(dataset: Dataset, most: int = MOST_IMAGES) -> Projection:
 def most_similar(images: np.ndarray, labels: np.ndarray) -> tuple[int, int]:
     """The two most similar images of different classes: those with the smallest Euclidean distance of their pixels.
 
-    Noel (2017) chose two that look alike by eye; this is a measure in place of it.
+    Noel (2017) calls his two "visually quite similar" and names no measure; this one is ours.
 
     Args:
       images: uint8 [images, height, width, channels].
