@@ -68,8 +68,9 @@ def sample_images(dataset: Dataset, axes: Sequence[Axes], seed: int = 0) -> Sequ
     if number < len(axes):
         raise DataError(f"{dataset.name} has {number} training images; needed: {len(axes)}")
     chosen = np.sort(np.random.default_rng(seed).choice(number, len(axes), replace=False))
-    for panel, index in zip(axes, chosen, strict=True):
-        _show(panel, dataset.train_images[index])
+    images = dataset.train_images[chosen]
+    for panel, index, image in zip(axes, chosen, images, strict=True):
+        _show(panel, image, int(images.max()))
         panel.set_title(_caption(dataset, int(index)), fontsize=10)
     axes[0].figure.suptitle(f"{dataset.name}: {len(axes)} of {number:,} training images, by index and label")
     return axes
@@ -145,13 +146,14 @@ def principal_components(dataset: Dataset, axes: Sequence[Axes], most: int = MOS
     plane, *overlays = axes
     projection = project(dataset, most)
     labels = np.asarray(dataset.train_labels[:most])
-    pair = most_similar(np.asarray(dataset.train_images[:most]), labels)
+    images = np.asarray(dataset.train_images[:most])
+    pair = most_similar(images, labels)
     _points(plane, projection, labels, dataset.label_names)
     _stars(plane, projection.coordinates, pair, dataset)
     for place, index in enumerate(pair):
         for number, component in enumerate(projection.components):
             panel = overlays[2 * place + number]
-            _overlay(panel, dataset.train_images[index], component)
+            _overlay(panel, images[index], component, int(images.max()))
             panel.set_title(f"{_caption(dataset, index)}\ncomponent {number + 1}", fontsize=10)
     key = (
         "stars: of all pairs of different classes, the most similar one\n(smallest Euclidean distance of pixels)\n"
@@ -201,17 +203,18 @@ def _stars(plane: Axes, coordinates: np.ndarray, pair: Sequence[int], dataset: D
         )
 
 
-def _show(panel: Axes, image: np.ndarray) -> None:
+def _show(panel: Axes, image: np.ndarray, brightest: int) -> None:
+    """The image, in colour or in grey; of the latter the brightest pixel is white, which is 16 in digits."""
     panel.set_axis_off()
     if image.shape[-1] == 3:
         panel.imshow(image)
     else:
-        panel.imshow(image.mean(axis=-1), cmap="gray", vmin=0, vmax=255)
+        panel.imshow(image.mean(axis=-1), cmap="gray", vmin=0, vmax=brightest)
 
 
-def _overlay(panel: Axes, image: np.ndarray, component: np.ndarray) -> None:
+def _overlay(panel: Axes, image: np.ndarray, component: np.ndarray, brightest: int) -> None:
     """The image in grey under a component's mean over the channels."""
-    _show(panel, image.mean(axis=-1, keepdims=True))
+    _show(panel, image.mean(axis=-1, keepdims=True), brightest)
     heat = component.mean(axis=-1)
     strongest = float(np.abs(heat).max()) or 1.0
     panel.imshow(heat, cmap=_WEIGHT_COLOURS, vmin=-strongest, vmax=strongest, alpha=0.75 * np.abs(heat) / strongest)

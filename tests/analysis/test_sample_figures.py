@@ -125,6 +125,13 @@ def test_sample_images_stand_under_their_index_and_label(channels: int) -> None:
     assert "invented" in panels[0].figure.get_suptitle()  # type: ignore[union-attr]
 
 
+def test_images_whose_pixels_end_at_16_are_not_shown_almost_black() -> None:
+    dataset = dataclasses.replace(_dataset(), train_images=_dataset().train_images // 16)
+    _, *overlays = sample_figures.principal_components(dataset, _panels(5))
+    for panel in (*sample_figures.sample_images(dataset, _panels(60)), *overlays):
+        assert panel.get_images()[0].get_clim() == (0, dataset.train_images.max())
+
+
 def test_the_seed_chooses_the_images() -> None:
     titles = [
         [panel.get_title() for panel in sample_figures.sample_images(_dataset(), _panels(5), seed)]
