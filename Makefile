@@ -17,7 +17,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray faults check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo results mnist-records mnist-results digits-results bench clean
+.PHONY: help install test test-ray faults check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo results records mnist-results digits-results fdl-results bench clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -75,8 +75,8 @@ heads-demo: install ## one network, and heads that teach each other, without and
 	$(END_OF_DRY_RUN) \
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/heads-demo --out=$(LOG_DIR)/heads-demo/report.html
 
-fdl-demo: install ## one network against two that learn to differ (MNIST, three seeds, half an hour)
-	$(RUN) -m experiments.sweep --grid=fdl-mnist --dataset=mnist --train_limit=20000 --epochs=10 --seeds=0,1,2 \
+fdl-demo: install ## one network against two that learn to differ (MNIST, 6,000 images, a quarter of an hour)
+	$(RUN) -m experiments.sweep --grid=fdl-mnist --dataset=mnist --train_limit=6000 --epochs=15 \
 		--log_dir=$(LOG_DIR)/fdl-demo $(SWEEP_FLAGS)
 	$(END_OF_DRY_RUN) \
 	$(RUN) -m benchmarks.fdl_phases && \
@@ -84,13 +84,16 @@ fdl-demo: install ## one network against two that learn to differ (MNIST, three 
 
 MNIST_RUNS ?= $(LOG_DIR)/mnist-grid
 DIGITS_RUNS ?= $(LOG_DIR)/digits-grid
+FDL_RUNS ?= $(LOG_DIR)/fdl-mnist
+RUNS ?= $(MNIST_RUNS)
 
-results: mnist-results digits-results ## write results/ again, from MNIST_RUNS and DIGITS_RUNS; how to train them stands in results/*/README.md
+results: mnist-results digits-results fdl-results ## write results/ again, from MNIST_RUNS, DIGITS_RUNS and FDL_RUNS; how to train them stands in results/*/README.md
 
-mnist-records: ## keep what finished MNIST runs wrote, but for checkpoints, in results/records
-	mkdir -p results/records/mnist-grid
-	cd $(MNIST_RUNS) && for status in $$(grep -l '"state": "done"' */*/status.json); do \
-		run=$$(dirname $$status); cp --parents $$run/config.json $$status $$run/*.pkl $(CURDIR)/results/records/mnist-grid || exit $$?; \
+records: ## keep what the finished runs in RUNS=runs/mnist-grid wrote, but for checkpoints, in results/records/mnist-grid
+	mkdir -p results/records/$(notdir $(RUNS))
+	cd $(RUNS) && for status in $$(grep -l '"state": "done"' */*/status.json); do \
+		run=$$(dirname $$status); \
+		cp --parents $$run/config.json $$status $$run/*.pkl $(CURDIR)/results/records/$(notdir $(RUNS)) || exit $$?; \
 	done
 
 mnist-results: install
@@ -98,6 +101,9 @@ mnist-results: install
 
 digits-results: install
 	$(RUN) -m analysis.results --log_dir=$(DIGITS_RUNS) --dataset=digits --out=results/digits
+
+fdl-results: install
+	$(RUN) -m analysis.results --log_dir=$(FDL_RUNS) --dataset=mnist --grid=fdl-mnist --out=results/fdl
 
 bench: install ## measure speed and memory (a quarter of an hour); PyTorch too, if it is there
 	$(RUN) -m benchmarks.bench
