@@ -70,9 +70,9 @@ def write(
     return directory
 
 
-def constant(*finals: float) -> list[list[float]]:
+def constant(*finals: float, epochs: int = EPOCHS) -> list[list[float]]:
     """Errors of outputs that are the same in each epoch."""
-    return [[final] * EPOCHS for final in finals]
+    return [[final] * epochs for final in finals]
 
 
 def read(log_dir: pathlib.Path, dataset: str = "cifar10") -> list[recorded_run.Run]:

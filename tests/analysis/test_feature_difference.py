@@ -55,7 +55,7 @@ def test_the_reference_has_the_published_accuracies() -> None:
         (networks(5, phases=("cross_entropy", "head")), "RIE (5x), head"),
         (networks(3, feature_learning_rate=0.5), None),
         (networks(2, phases=("joint",)), None),
-        (networks(2, bn_updates="every_phase"), None),
+        (networks(2, bn_updates="once"), None),
         (networks(2, label_noise=0.2), None),
         (snapshots(snapshots=3), None),
         (heads("single"), None),

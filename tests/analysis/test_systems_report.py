@@ -37,12 +37,12 @@ def test_a_page_of_heads_alone_has_their_tables_and_no_claims(tmp_path: pathlib.
 
 def test_a_page_of_feature_differences_has_their_figures(tmp_path: pathlib.Path) -> None:
     # Of 4 and of 8 filters.
-    for config in grids.fdl_mnist({"dataset": "mnist", "epochs": 3, "seed": 0})[:8]:
+    for config in grids.fdl_mnist({"dataset": "mnist", "epochs": 15, "seed": 0})[:6]:
         pair = len(config.members) > 1
-        losses = {"similarity_loss": [1.0] * 3, "feature_difference": [1.0] * 3} if pair else {}
-        write(tmp_path, config, constant(*[6] * (3 if pair else 1)), **losses)
+        losses = {"similarity_loss": [1.0] * 15, "feature_difference": [1.0] * 15} if pair else {}
+        write(tmp_path, config, constant(*[6] * (3 if pair else 1), epochs=15), **losses)
     page = report.report(str(tmp_path))
-    assert "8 arrangements" in page
+    assert "6 arrangements" in page
     assert page.count("<img") == 1 + 2
 
 
@@ -115,8 +115,8 @@ def test_grids_that_share_a_run_are_a_command_each(tmp_path: pathlib.Path) -> No
 
 
 def test_a_grid_that_lays_down_its_members_is_one_command_too(tmp_path: pathlib.Path) -> None:
-    for config in grids.fdl_mnist({"dataset": "mnist", "epochs": 3, "seed": 0}):
-        write(tmp_path, config, constant(*[6] * (3 if len(config.members) > 1 else 1)))
+    for config in grids.fdl_mnist({"dataset": "mnist", "epochs": 15, "seed": 0}):
+        write(tmp_path, config, constant(*[6] * (3 if len(config.members) > 1 else 1), epochs=15))
     ((command, grid, *_),) = _lines(tmp_path, "mnist")
     assert (command, grid) == ("experiments.sweep", "--grid=fdl-mnist")
 
