@@ -14,6 +14,7 @@ from collab_ensembles.feature_difference_options import FeatureDifferenceOptions
 from collab_ensembles.fields import check_effects, check_number, check_whole, field_types, option, typed
 from collab_ensembles.multihead_options import MultiheadOptions
 from collab_ensembles.networks.sizes import FORMS, ResNetSize, check_image_shape, parse_network
+from collab_ensembles.snapshot_options import SnapshotOptions
 
 FORMAT_VERSION = 1
 """Raised when the meaning of a field changes; a new default has its old value in `defaults.first_default` instead."""
@@ -24,7 +25,7 @@ _MOST_EPOCHS = 99_999
 
 
 @dataclasses.dataclass(frozen=True)
-class RunConfig(MultiheadOptions, FeatureDifferenceOptions):
+class RunConfig(MultiheadOptions, FeatureDifferenceOptions, SnapshotOptions):
     """The settings of one run. Each field is a flag of `experiments.train`, with this help text.
 
     Raises:

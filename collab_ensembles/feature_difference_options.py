@@ -1,9 +1,8 @@
-"""The settings of feature-difference ensembles (Das and Dutta Roy 2022), of snapshots, and their checks."""
+"""The settings of feature-difference ensembles (Das and Dutta Roy 2022) and their checks."""
 
 import dataclasses
 from typing import Any
 
-from collab_ensembles import schedule
 from collab_ensembles.defaults import default
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.feature_difference_recipes import FIRST, RECIPES
@@ -68,7 +67,6 @@ class FeatureDifferenceOptions:
         (),
         _SYSTEMS,
     )
-    snapshots: int = option(5, "number of snapshots, one at the end of each cosine cycle", (), ("snapshot",))
 
     def check_feature_difference(self, members: tuple[str, ...]) -> None:
         """Raises ConfigError if settings are not allowed, by themselves or together."""
@@ -115,14 +113,3 @@ class FeatureDifferenceOptions:
             "head_learning_rate": (default("head_learning_rate", self), "head" not in self.phases),
         }
         return {name: value for name, (value, applies) in only.items() if applies}
-
-    def check_snapshots(self, members: tuple[str, ...], epochs: int) -> None:
-        """Raises ConfigError if settings are not allowed, by themselves or together."""
-        if len(members) != 1:
-            raise ConfigError(f"--members={','.join(members)}: --system=snapshot takes one network")
-        check_whole("snapshots", self.snapshots, 2, 1000)
-        if schedule.cycle_length(epochs, self.snapshots) * (self.snapshots - 1) >= epochs:
-            raise ConfigError(
-                f"--snapshots={self.snapshots}: {epochs} epochs have fewer cycles of whole epochs; choose a divisor of "
-                "--epochs"
-            )
