@@ -28,7 +28,7 @@ in a table only if they were trained."""
 OF_ONE: Mapping[str, tuple[str, Mapping[str, Any]] | None] = {
     "single": ("fdl", OF_MEMBERS["RIE"]),
     "SSE": ("snapshot", {}),
-    "FGE": None,
+    "FGE": ("snapshot", {"cycle": "triangular"}),
     "AE Full": None,
 }
 """What the poster makes of one network, by system and settings; None for what this project does not train."""
@@ -39,7 +39,10 @@ _BEST_NOTE = (
     "Best epoch: the highest accuracy of any, as the published ones are; the test set itself chooses it, which "
     "flatters."
 )
-_METHODS_NOTE = "RIE: networks trained independently; SSE: snapshots; FGE and AE Full are not part of this project."
+_METHODS_NOTE = (
+    "RIE: networks trained independently; SSE: snapshots; FGE: fast geometric ensembles; AE Full is not part of this "
+    "project."
+)
 _FILTERS_NOTE = "RIE and FDL (Nx): N networks of M / N filters each; the accuracy is the ensemble's."
 
 

@@ -47,7 +47,7 @@ def compile_for_training(model: Model, config: RunConfig) -> None:
     elif config.system == "fdl":
         optimizer = feature_difference_optimizers(config)
     else:
-        optimizer = _nesterov(config)
+        optimizer = _sgd(config)
     model.compile(optimizer, jit_compile=environment.jit_compile())
 
 
@@ -74,9 +74,11 @@ def feature_difference_optimizers(config: RunConfig) -> dict[str, keras.Optimize
     return optimizers | {phase: sgd(phase, "cross_entropy" if phase == JOINT else phase) for phase in config.phases}
 
 
-def _nesterov(config: RunConfig, name: str = "sgd") -> SGD:
+def _sgd(config: RunConfig) -> SGD:
     decay = config.regularization_rate if _decays_in_optimizer(config) else 0.0
-    return SGD(config.learning_rate, momentum=0.9, nesterov=True, decay=decay, name=name)
+    # The authors of fast geometric ensembles take the other momentum.
+    nesterov = config.system != "snapshot" or config.cycle == "cosine"
+    return SGD(config.learning_rate, momentum=0.9, nesterov=nesterov, decay=decay)
 
 
 def learning_rates(config: RunConfig) -> dict[str, Rate]:
@@ -87,7 +89,8 @@ def learning_rates(config: RunConfig) -> dict[str, Rate]:
     if config.system == "multihead":
         return {"optimizer": lambda epoch: schedule.step(initial, epoch, epochs)}
     if config.system == "snapshot":
-        return {"optimizer": lambda epoch: schedule.cosine_cycles(initial, epoch, epochs, config.snapshots)}
+        cosine = {"optimizer": lambda epoch: schedule.cosine_cycles(initial, epoch, epochs, config.snapshots)}
+        return {**cosine, **rates_within_epochs(config)}
     return _feature_difference_rates(config)
 
 
@@ -111,6 +114,15 @@ def _feature_difference_rates(config: RunConfig) -> dict[str, Rate]:
         "feature_difference": lambda epoch: config.feature_learning_rate,
         "head": lambda epoch: config.head_learning_rate,
     }
+
+
+def rates_within_epochs(config: RunConfig) -> dict[str, Callable[[float], float]]:
+    """Of `learning_rates` those that change with each step, by the epochs that are over: 1.5 in the second's middle."""
+    if config.system != "snapshot" or config.cycle != "triangular":
+        return {}
+    cycles = config.cycle_learning_rate, config.lowest_learning_rate
+    arrangement = config.epochs, config.snapshots, config.cycle_epochs
+    return {"optimizer": lambda epoch: schedule.triangular_cycles(config.learning_rate, *cycles, epoch, *arrangement)}
 
 
 def _decays_in_optimizer(config: RunConfig) -> bool:
@@ -231,7 +243,8 @@ def _head(config: RunConfig, num_classes: int) -> keras.layers.Dense:
 def _snapshot(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:
     names = config.member_names()
     members = {name: _network(config, image_shape, num_classes, 0, name) for name in names}
-    return SnapshotModel(members, config.epochs)
+    starts = config.snapshot_starts(config.epochs)
+    return SnapshotModel(members, starts, averaging=config.averaging, keep_momentum=config.cycle == "triangular")
 
 
 _BUILDERS: dict[str, Callable[[RunConfig, Shape, int], Model]] = {

@@ -35,8 +35,8 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions, SnapshotOptions):
     system: str = option(
         "ensemble",
         "ensemble: collaborative ensembles (Noel 2017); multihead: multi-head collaborative learning (Song and Chai "
-        "2018); fdl: feature-difference ensembles (Das and Dutta Roy 2022); snapshot: the snapshot ensembles these are "
-        "compared with",
+        "2018); fdl: feature-difference ensembles (Das and Dutta Roy 2022); snapshot: the snapshot and fast geometric "
+        "ensembles these are compared with",
         SYSTEMS,
     )
     dataset: str = option("digits", f"data set: {', '.join(catalogue.CATALOGUE)}, or the path of an .npz file")
@@ -185,6 +185,8 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions, SnapshotOptions):
         """The only values of settings of other systems than `ensemble` that would change nothing beside the others."""
         if self.system == "multihead":
             return self.multihead_without_effect()
+        if self.system == "snapshot":
+            return self.snapshot_without_effect()
         return self.feature_difference_without_effect() if self.system == "fdl" else {}
 
     def _check_collaboration(self) -> None:

@@ -46,10 +46,17 @@ HEADS = {"single": 1, "instances": 2, "simple": 2, "hierarchical": 4}
 SPLIT_POINTS = {"single": 0, "instances": 0, "simple": 1, "hierarchical": 2}
 """After how many segments of the network a training graph branches."""
 
+# Garipov et al. (2018), section 5, and the commands of the authors' code: VGG-16, and the ResNets for all others.
+_FAST_GEOMETRIC_VGG = {"cycle_epochs": 2, "cycle_learning_rate": 0.01, "learning_rate": 0.05}
+_FAST_GEOMETRIC = {"cycle_epochs": 4, "cycle_learning_rate": 0.05, "learning_rate": 0.1}
+
 _NOT_FDL: dict[str, Any] = {"recipe": None, "bn_updates": "once", "pretraining_epochs": 1, "head_learning_rate": 0.1}
 """What other systems than `fdl` have in its fields."""
 
-_YOUNGER: dict[str, dict[str, Any]] = {"fdl": {"recipe": feature_difference_recipes.FIRST}}
+_YOUNGER: dict[str, dict[str, Any]] = {
+    "fdl": {"recipe": feature_difference_recipes.FIRST},
+    "snapshot": {"averaging": "logits"},
+}
 """By system, the fields that runs of earlier releases do not have, and the value that describes those runs."""
 
 _CHANGED: dict[str, Any] = {"decay_scope": "report"}
@@ -86,13 +93,38 @@ def default(name: str, config: Any) -> Any:
     if name == "decay_scope":
         # In the revision of May 2018 no scoping accident spares any kernel.
         return "all" if config.system == "ensemble" and config.resnet == "post2018" else "report"
+    if name in ("averaging", "cycle_epochs", "cycle_learning_rate", "snapshots"):
+        return _of_snapshots(name, config)
     if config.system == "fdl" and name != "members":
         return feature_difference_recipes.default(name, config)
     if name == "feature_learning_rate":
         return 1e-5 if config.dataset == "cifar100" else 1e-4
     if name in _NOT_FDL:
         return _NOT_FDL[name]
+    if name == "learning_rate" and _is_fast_geometric(config):
+        return _fast_geometric(config)[name]
     return _BY_SYSTEM[config.system].get(name)
+
+
+def _of_snapshots(name: str, config: Any) -> Any:
+    """What stands in the fields of snapshots; for other systems something of no effect."""
+    if name == "averaging":
+        return "softmax" if config.system == "snapshot" else "logits"
+    if name == "snapshots" and not _is_fast_geometric(config):
+        return 5
+    if name == "snapshots":
+        # As many as the last fifth of the epochs holds.
+        return max(2, (config.epochs or _epochs(config)) // (5 * max(1, config.cycle_epochs)))
+    return _fast_geometric(config)[name]
+
+
+def _is_fast_geometric(config: Any) -> bool:
+    return bool(config.system == "snapshot" and config.cycle == "triangular")
+
+
+def _fast_geometric(config: Any) -> dict[str, Any]:
+    is_vgg = isinstance(parse_network(config.members[0]), VGG16Size)
+    return _FAST_GEOMETRIC_VGG if is_vgg else _FAST_GEOMETRIC
 
 
 def _epochs(config: Any) -> int:

@@ -32,7 +32,7 @@ def run_name(config: RunConfig) -> str:
     if config.system == "fdl":
         return f"{label}_fdl_{members}_{_phases(config).replace(' ', '_')}"
     if config.system == "snapshot":
-        return f"{label}_snapshot_{members}_{config.snapshots}"
+        return f"{label}_{'FGE' if config.cycle == 'triangular' else 'snapshot'}_{members}_{config.snapshots}"
     if len(config.members) == 1:
         return f"{label}_single_{members}"
     return f"{label}_collab_{members}_{_method_name(config)}"
@@ -65,7 +65,7 @@ def describe_ensemble(config: RunConfig) -> str:
 
 def _arrangement(config: RunConfig) -> str:
     if config.system == "snapshot":
-        return f"{config.snapshots} snapshots"
+        return f"{config.snapshots} {'FGE ' if config.cycle == 'triangular' else ''}snapshots"
     if config.system == "fdl":
         return _phases(config) if len(config.members) == 1 else f"{len(config.members)} x {_phases(config)}"
     if config.teacher:
@@ -76,7 +76,7 @@ def _arrangement(config: RunConfig) -> str:
 
 def _particulars(config: RunConfig) -> list[str]:
     """What else makes a run of another system differ from the published way, such as `label_noise 0.4`."""
-    named = ("graph", "heads", "phases", "snapshots", "teacher")
+    named = ("cycle", "graph", "heads", "phases", "snapshots", "teacher")
     own = [field for field in dataclasses.fields(config) if config.system in field.metadata["systems"]]
     own += [field for field in dataclasses.fields(config) if field.name == "label_noise"]
     return [

@@ -95,6 +95,12 @@ class SGD(keras.optimizers.SGD):
             use_nesterov=self.nesterov,
         )
 
+    def take_over(self, sources: Sequence[keras.Variable], targets: Sequence[keras.Variable]) -> None:
+        """Gives variables the momenta that others have; the optimizer is built on all of them."""
+        for source, target in zip(sources, targets, strict=True):
+            before, after = (self.momentums[self._get_variable_index(variable)] for variable in (source, target))
+            after.assign(before)
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         config = super().get_config()

@@ -22,7 +22,7 @@ from collab_ensembles import (
     tensorboard,
 )
 from collab_ensembles.batch_manager import BatchManager
-from collab_ensembles.build import build_model, compile_for_training, learning_rates
+from collab_ensembles.build import build_model, compile_for_training, learning_rates, rates_within_epochs
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import Dataset, catalogue
 from collab_ensembles.datasets.catalogue import Description
@@ -230,7 +230,7 @@ def _train(config: RunConfig, directory: str, status: Status, options: Options) 
         validation_data=_test_batches(dataset.test_images, dataset.test_labels),
         callbacks=[
             batches.epoch_clock(),
-            _epoch_clock(model, config),
+            _clock(model, config, len(batches)),
             *model.callbacks(training),
             _divergence_guard(model, config, checkpoints),
             Logger(directory, stems, config.epochs, reference_params(config), report, restored, model.further_series),
@@ -264,16 +264,23 @@ def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> kera
     return keras.callbacks.LambdaCallback(on_epoch_end=check)
 
 
-def _epoch_clock(model: Model, config: RunConfig) -> keras.callbacks.Callback:
-    """Tells a model and its optimizers which epoch begins."""
-    rates = learning_rates(config)
+def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callback:
+    """Tells a model and its optimizers which epoch begins, and optimizers which of its steps, where rates need that."""
+    rates, within = learning_rates(config), rates_within_epochs(config)
+    current = 0
 
     def begin(epoch: int, logs: Any) -> None:
+        nonlocal current
+        current = epoch
         model.begin_epoch(epoch)
         for name, optimizer in model.optimizers().items():
             optimizer.learning_rate.assign(rates[name](epoch))
 
-    return keras.callbacks.LambdaCallback(on_epoch_begin=begin)
+    def step(batch: int, logs: Any) -> None:
+        for name, rate in within.items():
+            model.optimizers()[name].learning_rate.assign(rate(current + batch / steps))
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_train_batch_begin=step if within else None)
 
 
 def _training_batches(config: RunConfig, dataset: Dataset) -> BatchManager:

@@ -1,10 +1,11 @@
 """Scores the members and the ensemble of a trained run again, on its own test data or on others.
 
-Of other data, examples that the run was trained on are counted. With --top=5 the top-5 errors on its own test data are
-kept in its directory, for the tables.
+Of other data, examples that the run was trained on are counted. The ensemble can be averaged in another way than in
+the run. With --top=5 the top-5 errors on its own test data are kept in its directory, for the tables.
 
 Example:
   python -m experiments.evaluate runs/MNIST/RUN_DIRECTORY --split=standard
+  python -m experiments.evaluate runs/MNIST/RUN_DIRECTORY --averaging=softmax
 """
 
 from typing import TYPE_CHECKING
@@ -16,15 +17,24 @@ from collab_ensembles.datasets import catalogue
 from collab_ensembles.datasets.digests import example_digests
 from collab_ensembles.errors import CollabError, ConfigError
 from collab_ensembles.run_directory import DataFacts
+from collab_ensembles.snapshot_options import AVERAGES
 from experiments import command_line, runtime
 
 if TYPE_CHECKING:
     from collab_ensembles.datasets import Dataset
+    from collab_ensembles.models import Model
 
 _DATASET = flags.DEFINE_string("dataset", None, "score on the test part of this data set; default: the run's own")
 _SPLIT = flags.DEFINE_enum("split", None, list(catalogue.SPLITS), "of that data set; default: as the run's")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
 _TOP = flags.DEFINE_integer("top", None, "also the share of examples whose class is not among so many best answers")
+_AVERAGING = flags.DEFINE_enum(
+    "averaging",
+    None,
+    list(AVERAGES),
+    "what the ensemble's prediction is the mean of: the members' logits or, as softmax, their probabilities; default: "
+    "as in the run",
+)
 _THREADS = flags.DEFINE_integer("threads", None, "threads of TensorFlow; default: one for each core")
 
 
@@ -51,6 +61,10 @@ def main(arguments: list[str]) -> None:
         test = datasets.load(dataset, _DATA_DIR.value, split)
         _check_fit(status.data, test)
         _warn_of_training_examples(directory, test)
+    averages_as_trained = _AVERAGING.value in (None, model.averaging)
+    if _AVERAGING.value:
+        _check_average(model)
+        model.averaging = _AVERAGING.value
     statistics = run.evaluate(model, test.test_images, test.test_labels)
     top: dict[str, float] = {}
     if _TOP.value is not None:
@@ -60,8 +74,14 @@ def main(arguments: list[str]) -> None:
         error, cost = statistics[f"{output}_error"], statistics[f"{output}_cost"]
         further = f"   top-{_TOP.value} error {100 * top[output]:6.2f} %" if top else ""
         print(f"{output:10s} error {100 * error:6.2f} %   cost {cost:.6f}{further}")
-    if is_own and _TOP.value is not None:
+    if is_own and averages_as_trained and _TOP.value is not None:
         top_errors.write(directory, status.epochs_done, _TOP.value, top)
+
+
+def _check_average(model: "Model") -> None:
+    if model.head is not None or len(model.members) == 1:
+        reason = "only one network" if model.head is None else "an ensemble head, which takes all logits"
+        raise ConfigError(f"--averaging={_AVERAGING.value}: the run has {reason}; leave it out")
 
 
 def _warn_of_training_examples(directory: str, test: "Dataset") -> None:

@@ -1,6 +1,6 @@
 """Independent computations in NumPy, float64, written from the papers and not from the project's code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -8,6 +8,12 @@ import numpy as np
 def softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
+
+
+def log_mean_softmax(logits: Sequence[np.ndarray]) -> np.ndarray:
+    """The logarithm of the mean of several networks' probabilities, small as they may be; each [n, classes]."""
+    logarithms = [each - np.logaddexp.reduce(each, axis=1)[:, None] for each in logits]
+    return np.asarray(np.logaddexp.reduce(logarithms) - np.log(len(logits)))
 
 
 def cross_entropy(labels: np.ndarray, logits: np.ndarray) -> float:

@@ -17,6 +17,8 @@ from collab_ensembles.errors import CollabError, ConfigError
 _HEADS = {"system": "multihead"}
 _FDL = {"system": "fdl"}
 _JOINT = {"system": "fdl", "phases": ("joint",)}
+_SNAPSHOTS = {"system": "snapshot"}
+_TRIANGULAR = {"system": "snapshot", "cycle": "triangular", "snapshots": 5}
 
 # A value other than the default for every field.
 _OTHER: dict[str, Any] = {
@@ -57,7 +59,12 @@ _OTHER: dict[str, Any] = {
     "pretraining_epochs": 3,
     "feature_learning_rate": 1e-3,
     "head_learning_rate": 0.01,
+    "cycle": "triangular",
+    "cycle_epochs": 6,
+    "cycle_learning_rate": 0.02,
+    "lowest_learning_rate": 1e-3,
     "snapshots": 10,
+    "averaging": "logits",
 }
 
 # What else has to be set for the value to be allowed; otherwise CE, which goes with everything.
@@ -74,7 +81,8 @@ _BASES: dict[str, dict[str, Any]] = {
         ("phases", "bn_updates", "pretraining_epochs", "feature_learning_rate", "head_learning_rate"), _FDL
     ),
     **dict.fromkeys(("k", "k1", "k2"), _JOINT),
-    "snapshots": {"system": "snapshot"},
+    **dict.fromkeys(("cycle", "snapshots", "averaging"), _SNAPSHOTS),
+    **dict.fromkeys(("cycle_epochs", "cycle_learning_rate", "lowest_learning_rate"), _TRIANGULAR),
 }
 
 

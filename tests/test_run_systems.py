@@ -14,11 +14,14 @@ from collab_ensembles import build, checkpoint_file, run, run_directory
 from collab_ensembles.config import RunConfig
 from collab_ensembles.networks import exported
 from collab_ensembles.optimizers import SGD
+from reference import log_mean_softmax
 from trainings import SMALL, TREE, series, train
 
 _INSTANCES = {**SMALL, "system": "multihead", "members": ("convnet2",), "graph": "instances"}
 _FDL = {**SMALL, "system": "fdl", "members": ("convnet2", "convnet2"), "pretraining_epochs": 0}
 _JOINT = {**_FDL, "phases": ("joint", "head")}
+_SNAPSHOTS = {**SMALL, "system": "snapshot", "members": ("convnet2",), "snapshots": 2}
+_TRIANGULAR = {**_SNAPSHOTS, "epochs": 7, "cycle": "triangular", "cycle_epochs": 2}
 
 # For each field, a configuration in which changing it must change the statistics, and the change.
 _CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -46,7 +49,12 @@ _CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (_JOINT, {"k": 3.0}),
     (_JOINT, {"k1": 3.0}),
     (_JOINT, {"k2": 3.0}),
-    ({**SMALL, "system": "snapshot", "members": ("convnet2",), "epochs": 4, "snapshots": 2}, {"snapshots": 4}),
+    ({**_SNAPSHOTS, "epochs": 4}, {"snapshots": 4}),
+    (_SNAPSHOTS, {"averaging": "logits"}),
+    ({**_SNAPSHOTS, "epochs": 7}, {"cycle": "triangular"}),
+    (_TRIANGULAR, {"cycle_epochs": 4}),
+    (_TRIANGULAR, {"cycle_learning_rate": 0.03}),
+    (_TRIANGULAR, {"lowest_learning_rate": 1e-3}),
 ]
 _seen: dict[str, dict[str, bytes]] = {}
 
@@ -96,7 +104,8 @@ _RESUMED = {
     "alternating instances with noisy labels": ({**_INSTANCES, "optimization": "alternating", "label_noise": 0.4}, 2),
     "three networks, every phase": ({**_FDL, "members": ("convnet2",) * 3, "pretraining_epochs": 1}, 1),
     "the single objective": (_JOINT, 3),
-    "snapshots": ({**SMALL, "system": "snapshot", "members": ("convnet2",), "snapshots": 2}, 2),
+    "snapshots": (_SNAPSHOTS, 2),
+    "fast geometric snapshots": (_TRIANGULAR, 2),
 }
 
 
@@ -135,6 +144,31 @@ def test_the_learning_rates_are_the_published_ones() -> None:
     assert snapshots["optimizer"] == pytest.approx([0.1, last, 0.1, last])
 
 
+def test_the_learning_rates_of_fast_geometric_ensembles_are_the_published_ones() -> None:
+    fast = _rates({"system": "snapshot", "cycle": "triangular", "epochs": 200}, (0, 99, 160, 161, 162, 199))
+    assert fast["optimizer"] == pytest.approx([0.05, 0.05, 0.05 * (1 - 0.305 / 0.4 * 0.99), 1e-2, 5e-4, 1e-2])
+
+
+def test_rates_that_change_within_an_epoch_reach_each_step(
+    tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times: list[float] = []
+
+    def rate(epoch: float) -> float:
+        times.append(epoch)
+        return 0.0 if epoch >= 2 else 0.01
+
+    monkeypatch.setattr(run, "rates_within_epochs", lambda config: {"optimizer": rate})
+    series = train(RunConfig(**{**_TRIANGULAR, "epochs": 4}), tmp_path, data_dir)["snapshot2"]
+    assert times == pytest.approx([step / 3 for step in range(4 * 3)])
+    assert len(set(series["train_costs_mean"][:3])) == 3
+    # Batch normalisation of the images apart, which goes on averaging.
+    first, second = (_weights(tmp_path, epochs) for epochs in (3, 4))
+    kernels = [key for key in first if key.startswith("snapshot2/") and "normalization" not in key]
+    assert kernels
+    assert all(first[key] == second[key] for key in kernels)
+
+
 def _optimizers(**settings: Any) -> dict[str, keras.Optimizer]:
     config = RunConfig(**settings)
     model = build.build_model(config, (8, 8, 1), 10)
@@ -154,6 +188,8 @@ def test_the_optimizers_are_the_published_ones() -> None:
     assert list(phases) == ["pretraining", "cross_entropy", "similarity", "feature_difference", "head"]
     snapshots = _optimizers(system="snapshot", members=("convnet2",))
     assert _settings(snapshots["optimizer"]) == (pytest.approx(0.1), 0.9, True, 5e-4)
+    fast = _optimizers(system="snapshot", members=("convnet2",), cycle="triangular")
+    assert _settings(fast["optimizer"]) == (pytest.approx(0.1), 0.9, False, 5e-4)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +217,7 @@ def test_weights_decay_once_in_the_objective_or_in_the_optimizer(
         {**SMALL, "members": ("B2R1F2", "B2R1F3")},
         TREE,
         _FDL,
-        {**SMALL, "system": "snapshot", "members": ("convnet2",), "snapshots": 2},
+        _SNAPSHOTS,
     ],
     ids=lambda settings: settings.get("system", "ensemble"),
 )
@@ -195,19 +231,19 @@ def test_an_ensemble_is_exported_as_one_network(settings: dict[str, Any], tmp_pa
     expected = model.ensemble_logits(model.logits(images)).numpy()
     received = keras.models.load_model(tmp_path / "ensemble.keras").predict(images, verbose=0)
     np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
-    # Not the mean where there is a head.
+    # Not the mean where there is a head, or where probabilities are averaged.
     mean = np.mean([logits.numpy() for logits in model.logits(images)], axis=0)
-    assert np.allclose(received, mean, rtol=1e-2, atol=1e-2) == (config.system != "fdl")
+    assert np.allclose(received, mean, rtol=1e-2, atol=1e-2) == (config.system in ("ensemble", "multihead"))
 
 
 def test_snapshots_that_have_not_come_are_not_exported(tmp_path: Path, data_dir: str) -> None:
-    config = RunConfig(**{**SMALL, "system": "snapshot", "members": ("convnet2",), "epochs": 6, "snapshots": 3})
+    config = RunConfig(**{**_SNAPSHOTS, "epochs": 6, "snapshots": 3})
     for epochs, names in ((1, ["snapshot1"]), (3, ["snapshot2", "snapshot1", "ensemble"])):
         run.run(config, str(tmp_path), run.Options(data_dir, stop_after=epochs))
         model, _ = run.restore(str(tmp_path))
         assert model.inference_names() == names
     images = run.load_data(config, data_dir).test_images[:50].astype(np.float32)
-    expected = np.mean([model.inference_network(name)(images) for name in names[:2]], axis=0)
+    expected = log_mean_softmax([np.asarray(model.inference_network(name)(images), float) for name in names[:2]])
     np.testing.assert_allclose(model.inference_network("ensemble")(images), expected, rtol=1e-4, atol=1e-5)
 
 

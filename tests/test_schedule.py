@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from collab_ensembles import schedule
 from collab_ensembles.schedule import cosine_cycles, exponential, learning_rate, step
 
 
@@ -38,3 +39,30 @@ def test_cosine_cycles_begin_anew() -> None:
         assert received == pytest.approx(expected)
         assert [epoch for epoch, rate in enumerate(received) if rate == 0.1] == list(range(0, epochs, length))
     assert [cosine_cycles(0.1, epoch, 8, 2) for epoch in (2, 6)] == pytest.approx([0.05, 0.05])
+
+
+def test_fast_geometric_rates_are_an_ordinary_training_cut_off_by_triangles() -> None:
+    """Garipov et al. (2018): VGG-16, cycles of 2 of 200 epochs; here the last half cycle is not there."""
+
+    def rate(epoch: float) -> float:
+        return schedule.triangular_cycles(0.05, 1e-2, 5e-4, epoch, 200, 22, 2)
+
+    assert schedule.first_triangle(200, 22, 2) == 157
+    for epoch in (0, 42.5, 99.9):
+        assert rate(epoch) == 0.05
+    # From half of the epochs, counted from 1, on a line that would end at 90 %.
+    for epoch in (100, 130, 156):
+        share = (epoch + 1) / 200
+        assert rate(epoch) == rate(epoch + 0.7) == pytest.approx(0.05 * (1 - (share - 0.5) / 0.4 * 0.99))
+    assert schedule.triangular_cycles(0.05, 1e-2, 5e-4, 185, 200, 2, 2) == pytest.approx(0.0005)
+    # Algorithm 1 of the paper, with c iterations a cycle, and the last one of a half at alpha 2.
+    for begun, expected in ((0, 1e-2), (0.5, 5.25e-3), (1, 5e-4), (1.5, 5.25e-3), (2, 1e-2), (41, 5e-4)):
+        assert rate(157 + begun) == pytest.approx(expected)
+
+
+def test_fast_geometric_snapshots_are_taken_where_the_rate_is_lowest() -> None:
+    starts = schedule.triangular_starts(30, 3, 4)
+    assert starts == [0, 22, 26]
+    for taken in (*starts[1:], 30):
+        rates = [schedule.triangular_cycles(0.1, 0.05, 5e-4, taken + step, 30, 3, 4) for step in (-0.1, 0, 0.1)]
+        assert min(rates) == rates[1] == pytest.approx(5e-4)

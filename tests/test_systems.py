@@ -11,6 +11,7 @@ from collab_ensembles.errors import ConfigError
 
 _HEADS = {"system": "multihead"}
 _FDL = {"system": "fdl"}
+_FGE = {"system": "snapshot", "cycle": "triangular"}
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,12 @@ _FDL = {"system": "fdl"}
             {"epochs": 10, "pretraining_epochs": 10},
         ),
         ({"system": "snapshot"}, {"members": ("vgg16",), "snapshots": 5, "regularization_rate": 5e-4}),
+        ({"system": "snapshot"}, {"averaging": "softmax", "learning_rate": 0.1}),
+        ({**_FGE, "epochs": 200}, {"snapshots": 20, "cycle_epochs": 2, "learning_rate": 0.05, "averaging": "softmax"}),
+        (_FGE, {"cycle_learning_rate": 0.01, "lowest_learning_rate": 5e-4, "epochs": 250, "snapshots": 25}),
+        ({**_FGE, "members": ("resnet8",)}, {"cycle_epochs": 4, "cycle_learning_rate": 0.05, "learning_rate": 0.1}),
+        ({**_FGE, "epochs": 7}, {"snapshots": 2}),
+        (_FDL, {"averaging": "logits"}),
     ],
 )
 def test_each_system_has_the_defaults_of_its_paper(settings: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -146,6 +153,15 @@ def test_each_system_has_the_defaults_of_its_paper(settings: dict[str, Any], exp
         ({"system": "snapshot", "members": ("vgg16", "vgg16")}, ["takes one network"]),
         ({"system": "snapshot", "snapshots": 1}, ["--snapshots=1", "from 2"]),
         ({"system": "snapshot", "epochs": 7, "snapshots": 5}, ["--snapshots=5", "7 epochs", "divisor"]),
+        ({"system": "snapshot", "averaging": "votes"}, ["--averaging=votes", "logits, softmax"]),
+        ({"system": "snapshot", "cycle_epochs": 4}, ["--cycle_epochs=4", "no effect", "--cycle=cosine"]),
+        ({"system": "snapshot", "lowest_learning_rate": 0.01}, ["--lowest_learning_rate=0.01", "--cycle=cosine"]),
+        ({**_FGE, "cycle_epochs": 3}, ["--cycle_epochs=3", "even"]),
+        ({**_FGE, "cycle_epochs": 0}, ["--cycle_epochs=0", "from 2"]),
+        ({**_FGE, "lowest_learning_rate": 0.02}, ["--lowest_learning_rate=0.02", "to 0.01"]),
+        ({**_FGE, "epochs": 5, "snapshots": 3}, ["--snapshots=3", "--cycle_epochs=2", "none of 5", "--epochs"]),
+        ({"cycle": "triangular"}, ["--cycle belongs to --system=snapshot"]),
+        ({**_FDL, "averaging": "softmax"}, ["--averaging belongs to --system=snapshot"]),
         ({**_HEADS, "resnet": "fixed"}, ["--resnet concerns ST, M", "--members=resnet32"]),
         ({**_FDL, "decay_scope": "all"}, ["--decay_scope concerns ST, M", "--members=vgg16,vgg16"]),
         ({**_FDL, "members": ("ST", "ST"), "decay_scope": "all"}, ["--decay_scope=all", "no effect", "--system=fdl"]),
@@ -250,6 +266,12 @@ def test_the_split_points_are_the_published_ones_unless_others_are_named() -> No
             {"system": "snapshot", "snapshots": 2},
             "digits_snapshot_vgg16_2",
             "vgg16, 2 snapshots",
+            ("snapshot1", "snapshot2"),
+        ),
+        (
+            {**_FGE, "snapshots": 2, "averaging": "logits"},
+            "digits_FGE_vgg16_2",
+            "vgg16, 2 FGE snapshots, averaging logits",
             ("snapshot1", "snapshot2"),
         ),
     ],

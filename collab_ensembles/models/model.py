@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from collab_ensembles.models.averaging import average
 from collab_ensembles.models.statistics import EpochStatistics
 from collab_ensembles.networks.joined import joined
 from collab_ensembles.tensor import Tensor
@@ -29,11 +30,13 @@ class Model(keras.Model):
       members: the networks by name, in order; each maps float32 [batch, height, width, channels],
         raw pixels from 0 to 255, to logits [batch, classes].
       statistics_names: whose statistics are kept: the members, then, if there are several, `ensemble`.
-      head: a layer that makes the ensemble's logits from those of all members; None: it is their mean.
+      averaging: what the ensemble's prediction is the mean of: the members' `logits` or, as `softmax`, probabilities.
+      head: a layer that makes the ensemble's logits from those of all members, in place of an average; or None.
       further_series: what is recorded of the group as a whole, and under which name an epoch's logs have it:
         disagreement on the test examples, and a subclass's own quantities on the training examples.
     """
 
+    averaging: str
     head: keras.layers.Dense | None
 
     def __init__(self, members: Mapping[str, keras.Model], further: Sequence[str] = ()) -> None:
@@ -43,7 +46,7 @@ class Model(keras.Model):
           ValueError: there are none, or one is named `ensemble`.
         """
         super().__init__()
-        self.head = None
+        self.averaging, self.head = "logits", None
         if not members or "ensemble" in members:
             raise ValueError(f"received members {list(members)}; needed: at least one, none of them named 'ensemble'")
         self.members = dict(members)
@@ -74,8 +77,10 @@ class Model(keras.Model):
         return self.logits(images, training=training)
 
     def ensemble_logits(self, logits: Sequence[Tensor]) -> Tensor:
-        """What the members predict together, [batch, classes]: the head's logits, or the mean of the members'."""
-        return sum(logits) / len(logits) if self.head is None else self.head(keras.ops.concatenate(logits, axis=-1))
+        """What the members predict together, [batch, classes]: the head's logits, or an average of the members'."""
+        if self.head is None:
+            return average(logits, self.averaging)
+        return self.head(keras.ops.concatenate(logits, axis=-1))
 
     def optimizers(self) -> dict[str, keras.Optimizer]:
         """The optimizers by name, of a compiled model: one here."""
@@ -104,7 +109,7 @@ class Model(keras.Model):
         if name != "ensemble":
             return self.members[name]
         networks = {each: self.inference_network(each) for each in self.inference_names() if each != name}
-        return joined(networks, name, self.head)
+        return joined(networks, name, self.head, self.averaging)
 
     def begin_epoch(self, epoch: int) -> None:
         """Called before each epoch, counted from 0, for models whose epochs differ."""

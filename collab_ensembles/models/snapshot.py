@@ -1,63 +1,75 @@
-"""SnapshotModel: one network at the ends of several learning-rate cycles, as an ensemble."""
+"""SnapshotModel: one network at several moments of its training, as an ensemble."""
 
+import bisect
 import functools
-import math
 from collections.abc import Mapping, Sequence
 
 import keras
 import tensorflow as tf
 
-from collab_ensembles import schedule
+from collab_ensembles.models.averaging import average_of_first
 from collab_ensembles.models.model import Model, descend, mean_cross_entropy
 from collab_ensembles.tensor import Tensor
 
 
 class SnapshotModel(Model):
-    """Members that are trained one after the other, each from where the one before ended; Huang et al. (2017).
+    """Members that are trained one after the other, each from where the one before ended.
 
-    The E epochs fall into M cycles of ceil(E / M), the last perhaps shorter. The one network that is trained is a
-    member in each: at the first epoch of its cycle a member takes over the weights of the one before, batch
-    normalisation's averages with them, and afterwards it is the only one that changes. The optimizer's moments are
-    kept for each variable, so that each cycle begins with new ones.
+    Snapshot ensembles, Huang et al. (2017), and fast geometric ensembles, Garipov et al. (2018). The one network that
+    is trained is each member in turn: at its first epoch a member takes over the weights of the one before, batch
+    normalisation's averages with them, and afterwards it is the only one that changes. The optimizer's momenta are kept
+    for each variable, so that each member begins with new ones, unless it takes them over too.
 
-    A member whose cycle has not come stands for the network as it is now. It costs no forward pass: in evaluation its
+    A member whose turn has not come stands for the network as it is now. It costs no forward pass: in evaluation its
     logits are those of the member in training, and so in the disagreement, a mean over all pairs, they do not differ.
-    The ensemble is the mean of the logits of the members up to that one. The training statistics are those of the
-    network in training, under every name: no other sees those examples.
+    The ensemble is the average of the members up to that one. The training statistics are those of the network in
+    training, under every name: no other sees those examples.
     """
 
-    def __init__(self, members: Mapping[str, keras.Model], epochs: int) -> None:
+    def __init__(
+        self,
+        members: Mapping[str, keras.Model],
+        starts: Sequence[int],
+        *,
+        averaging: str = "softmax",
+        keep_momentum: bool = False,
+    ) -> None:
         """Puts snapshots together.
 
         Args:
-          members: M networks of the same layers by name, one a cycle, in order. What any but the first begins with
-            does not matter.
-          epochs: E, the length of the whole training.
+          members: networks of the same layers by name, in the order of their training. What any but the first begins
+            with does not matter.
+          starts: the first epoch of each member's training, from 0; ascending.
+          averaging: see `Model`.
+          keep_momentum: the optimizer's momenta are taken over with the weights.
 
         Raises:
-          ValueError: with cycles of ceil(E / M) epochs, some members would never be trained.
+          ValueError: not every member would be trained, or not in this order.
         """
         super().__init__(members)
-        self._cycle_length = schedule.cycle_length(epochs, len(members))
-        if self._cycle_length * (len(members) - 1) >= epochs:
+        self.averaging, self._keep_momentum = averaging, keep_momentum
+        self._starts = list(starts)
+        if len(starts) != len(members) or self._starts != sorted({0, *starts}):
             raise ValueError(
-                f"received {len(members)} members and {epochs} epochs; in cycles of {self._cycle_length} epochs, "
-                f"{math.ceil(epochs / self._cycle_length)} members fill them"
+                f"received {len(members)} members and trainings that begin at epochs {', '.join(map(str, starts))}; "
+                "needed: as many of both, from 0 on, ascending"
             )
         # 64 bits, since XLA cannot reach variables of 32-bit integers on a GPU: TensorFlow keeps them on the CPU.
         self._cycle = keras.Variable(0, dtype="int64", trainable=False, name="cycle")
 
     def begin_epoch(self, epoch: int) -> None:
         """Moves on to the epoch's member; to be called before each epoch, whichever comes first."""
-        cycle, epoch_in_cycle = divmod(epoch, self._cycle_length)
-        if cycle > 0 and epoch_in_cycle == 0:
+        cycle = bisect.bisect_right(self._starts, epoch) - 1
+        if cycle > 0 and epoch == self._starts[cycle]:
             before, member = list(self.members.values())[cycle - 1 : cycle + 1]
             for source, target in zip(before.variables, member.variables, strict=True):
                 target.assign(source)
+            if self._keep_momentum:
+                self.optimizer.take_over(before.trainable_variables, member.trainable_variables)
         self._cycle.assign(cycle)
 
     def training_variables(self) -> dict[str, keras.Variable]:
-        """Those of any model, and the cycle, which says which members are trained."""
+        """Those of any model, and the number of the member in training, from 0, under the name `cycle`."""
         return {**super().training_variables(), "cycle": self._cycle}
 
     def inference_names(self) -> list[str]:
@@ -75,14 +87,11 @@ class SnapshotModel(Model):
         return logits
 
     def ensemble_logits(self, logits: Sequence[Tensor]) -> Tensor:
-        """The mean of the logits of the members trained so far, [batch, classes]."""
-        is_trained = tf.reshape(tf.range(len(logits)) < self._trained(), (-1, 1, 1))
-        # Not as a product of matrices, which some GPUs compute in fewer bits.
-        total = tf.reduce_sum(tf.where(is_trained, tf.stack(logits), 0.0), axis=0)
-        return total / tf.cast(self._trained(), "float32")
+        """The average of the members trained so far, [batch, classes]."""
+        return average_of_first(logits, self._trained(), self.averaging)
 
     def train_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """One step of the optimizer on the variables of the cycle's member."""
+        """One step of the optimizer on the variables of the member in training."""
         steps = [functools.partial(self._member_step, index, *data) for index in range(len(self.members))]
         logits, cost = tf.switch_case(self._trained() - 1, steps)
         return self._record(data[1], [logits] * len(steps), cost, [cost] * len(steps))

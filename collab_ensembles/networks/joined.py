@@ -1,17 +1,26 @@
 """Several networks as one, for inference."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 
+from collab_ensembles.tensor import Tensor
 
-def joined(networks: Mapping[str, keras.Model], name: str, head: keras.layers.Dense | None = None) -> keras.Model:
-    """A network that gives the mean of the logits of several, or what a head makes of all of them, one after the other.
+
+def joined(
+    networks: Mapping[str, keras.Model],
+    name: str,
+    head: keras.layers.Dense | None = None,
+    averaging: str = "logits",
+) -> keras.Model:
+    """A network that gives an average of several, or what a head makes of the logits of all, one after the other.
 
     Args:
       networks: from images of one shape to logits of one shape; they get the names they stand under.
       name: that of the whole.
       head: a layer from [batch, networks * classes] to [batch, classes].
+      averaging: without a head: `logits`, the mean of the networks' logits; or `softmax`, the logarithm of the mean of
+        their probabilities.
     """
     for own, network in networks.items():
         # Two exports of one network have one name.
@@ -21,5 +30,21 @@ def joined(networks: Mapping[str, keras.Model], name: str, head: keras.layers.De
     logits = [network(inputs) for network in networks.values()]
     if head is not None:
         return keras.Model(inputs, head(keras.layers.Concatenate(name="all_logits")(logits)), name=name)
-    mean = keras.layers.Average(name="mean")(logits) if len(logits) > 1 else logits[0]
+    if len(logits) == 1:
+        return keras.Model(inputs, logits[0], name=name)
+    mean = keras.layers.Average(name="mean")(logits) if averaging == "logits" else _log_mean_softmax(logits)
     return keras.Model(inputs, mean, name=name)
+
+
+def _log_mean_softmax(logits: Sequence[Tensor]) -> Tensor:
+    """The logarithm of the mean of the probabilities that logits [batch, classes] stand for, from stock layers.
+
+    Keras has no layer for a logarithm of sums. Of two it is ln(e^a + e^b) = b + ln(1 + e^(a - b)), whose last part is
+    `softplus`; and the sums over all networks are probabilities but for one factor, which `log_softmax` takes away.
+    """
+    logarithms = [keras.layers.Activation("log_softmax")(each) for each in logits]
+    total = logarithms[0]
+    for each in logarithms[1:]:
+        difference = keras.layers.Subtract()([total, each])
+        total = keras.layers.Add()([each, keras.layers.Activation("softplus")(difference)])
+    return keras.layers.Activation("log_softmax", name="log_mean_softmax")(total)

@@ -50,6 +50,8 @@ def test_the_reference_has_the_published_accuracies() -> None:
         (networks(2, fdl=False), "RIE (2x)"),
         (networks(2), "FDL (2x)"),
         (RunConfig(system="snapshot", dataset="cifar10"), "SSE"),
+        (RunConfig(system="snapshot", dataset="cifar10", cycle="triangular"), "FGE"),
+        (RunConfig(system="snapshot", dataset="cifar10", averaging="logits"), None),
         (networks(3), "FDL (3x)"),
         (networks(4, fdl=False), "RIE (4x)"),
         (networks(5, phases=("cross_entropy", "head")), "RIE (5x), head"),
@@ -101,6 +103,13 @@ def test_snapshots_have_five_cycles_on_the_poster(tmp_path: pathlib.Path) -> Non
     write(tmp_path, config, [[9] * 5] * 5 + [[8, 7, 6, 5, 5.5]])
     (table,) = feature_difference.text_tables(read(tmp_path))
     assert [cell.text for cell in table.rows[2]] == ["SSE", "94.50", "95.00", "94.05"]
+
+
+def test_fast_geometric_snapshots_have_a_row(tmp_path: pathlib.Path) -> None:
+    config = RunConfig(system="snapshot", cycle="triangular", dataset="cifar10", epochs=5)
+    write(tmp_path, config, [[9] * 5] * 2 + [[8, 7, 6, 5, 5.5]])
+    (table,) = feature_difference.text_tables(read(tmp_path))
+    assert [cell.text for cell in table.rows[3]] == ["FGE", "94.50", "95.00", "94.34"]
 
 
 def test_several_networks_stand_in_the_order_of_their_number(tmp_path: pathlib.Path) -> None:

@@ -12,8 +12,9 @@ from collab_ensembles.logger import Record
 from collab_ensembles.models import SingleModel
 from collab_ensembles.models.snapshot import SnapshotModel
 from collab_ensembles.optimizers import SGD
+from collab_ensembles.schedule import cosine_starts, triangular_starts
 from conftest import network
-from reference import cross_entropy
+from reference import cross_entropy, log_mean_softmax
 
 Batch = tuple[np.ndarray, np.ndarray]
 _SIZE = "B1R1F2"
@@ -23,10 +24,13 @@ def _optimizer() -> SGD:
     return SGD(0.05, momentum=0.9, nesterov=True, decay=5e-4)
 
 
-def _model(snapshots: int = 3, epochs: int = 6, compiled: bool = True) -> SnapshotModel:
+def _model(
+    snapshots: int = 3, epochs: int = 6, compiled: bool = True, averaging: str = "softmax", keep_momentum: bool = False
+) -> SnapshotModel:
     """Differently initialised networks, so that weights which are not taken over are seen."""
     members = {f"snapshot{i + 1}": network(_SIZE, i, regularization_rate=0.0) for i in range(snapshots)}
-    model = SnapshotModel(members, epochs)
+    starts = cosine_starts(epochs, snapshots)
+    model = SnapshotModel(members, starts, averaging=averaging, keep_momentum=keep_momentum)
     if compiled:
         model.compile(_optimizer())
     return model
@@ -94,16 +98,18 @@ def test_each_cycle_is_the_training_of_one_network_with_a_fresh_optimizer(batch:
     assert costs == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("cycle", [0, 1, 2])
-def test_the_ensemble_is_the_mean_of_the_members_so_far_and_later_ones_stand_for_the_present(
-    cycle: int, batch: Batch
+@pytest.mark.parametrize(("averaging", "cycle"), [("softmax", 0), ("softmax", 1), ("softmax", 2), ("logits", 1)])
+def test_the_ensemble_is_the_average_of_the_members_so_far_and_later_ones_stand_for_the_present(
+    averaging: str, cycle: int, batch: Batch
 ) -> None:
-    model = _model()
+    model = _model(averaging=averaging)
     model.begin_epoch(2 * cycle + 1)  # in the middle of the cycle, where no weights are taken over
     received = model.evaluate(*batch, batch_size=5, verbose=0, return_dict=True)
     logits = [np.asarray(member(batch[0].astype(np.float32)), float) for member in model.members.values()]
     seen = [logits[min(index, cycle)] for index in range(3)]
-    together = sum(logits[: cycle + 1]) / (cycle + 1)
+    together = log_mean_softmax(logits[: cycle + 1])
+    if averaging == "logits":
+        together = sum(logits[: cycle + 1]) / (cycle + 1)
     for name, each in zip((*model.members, "ensemble"), (*seen, together), strict=True):
         assert received[f"{name}_cost"] == pytest.approx(cross_entropy(batch[1], each), rel=1e-5)
         assert received[f"{name}_error"] == pytest.approx(np.mean(each.argmax(axis=1) != batch[1]))
@@ -155,7 +161,22 @@ def _saved_training(batch: Batch, directory: Path) -> tuple[SnapshotModel, dict[
     return model, _fit(model, batch, 4, validation_data=batch, callbacks=[callback])
 
 
-def test_cycles_that_the_epochs_do_not_fill_are_refused() -> None:
-    with pytest.raises(ValueError, match="5 members and 6 epochs; in cycles of 2 epochs, 3 members fill them"):
-        _model(5, 6, compiled=False)
-    assert len(_model(3, 5, compiled=False).members) == 3
+def test_fast_geometric_snapshots_are_one_training_whose_momentum_goes_on(batch: Batch) -> None:
+    members = {f"snapshot{i + 1}": network(_SIZE, i, regularization_rate=0.0) for i in range(2)}
+    starts = triangular_starts(3, 2, 2)
+    assert starts == [0, 1]
+    model = SnapshotModel(members, starts, keep_momentum=True)
+    single = SingleModel(network(_SIZE, 0, regularization_rate=0.0))
+    for each in (model, single):
+        each.compile(_optimizer())
+    _fit(model, batch, 3)
+    for first, last, member in zip(starts, [*starts[1:], 3], model.members.values(), strict=True):
+        single.fit(*batch, batch_size=5, epochs=last - first, shuffle=False, verbose=0)
+        for received, wanted in zip(_values(member), _values(single.members[f"{_SIZE}_0"]), strict=True):
+            np.testing.assert_allclose(received, wanted, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("starts", [[0, 2], [0, 2, 2], [1, 2, 4], [0, 4, 2]])
+def test_members_that_would_not_be_trained_in_turn_are_refused(starts: list[int]) -> None:
+    with pytest.raises(ValueError, match=f"3 members and .* {', '.join(map(str, starts))}; needed"):
+        SnapshotModel({name: network(_SIZE, 0) for name in "abc"}, starts)
