@@ -248,6 +248,18 @@ def test_json_of_an_older_release_without_a_field_takes_its_default() -> None:
     assert RunConfig.from_json(values) == RunConfig(method="L2")
 
 
+def test_snapshots_of_the_first_release_average_logits_under_their_old_digest() -> None:
+    """It had neither the field nor a choice; its digest said nothing of it."""
+    config = RunConfig(system="snapshot", dataset="cifar10", snapshots=2, averaging="logits")
+    younger = {"averaging", "cycle", "cycle_epochs", "cycle_learning_rate", "lowest_learning_rate"}
+    values = {name: value for name, value in config.to_json().items() if name not in younger}
+    read = RunConfig.from_json(values)
+    assert read == config
+    assert read.digest() == _digest_by_hand(dataset="cifar10", snapshots=2, system="snapshot")
+    now = RunConfig(system="snapshot", dataset="cifar10", snapshots=2)
+    assert now.digest() == _digest_by_hand(averaging="softmax", dataset="cifar10", snapshots=2, system="snapshot")
+
+
 def test_unknown_settings_are_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="unknown settings: dropout, momentum"):
         RunConfig.from_json({**RunConfig().to_json(), "momentum": 0.9, "dropout": 0.5})

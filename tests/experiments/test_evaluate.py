@@ -1,13 +1,16 @@
 """experiments.evaluate: scores on a run's own test part, and on others."""
 
 import pathlib
+import re
 
 import numpy as np
 import pytest
 
 from collab_ensembles import datasets, run_directory, top_errors
 from collab_ensembles.errors import OtherDataError
+from collab_ensembles.run import restore
 from command_runner import Result, run
+from reference import cross_entropy, log_mean_softmax
 
 
 def _trained(tmp_path: pathlib.Path, dataset: str) -> str:
@@ -76,3 +79,23 @@ def test_other_data_in_place_of_its_own_are_refused(tmp_path: pathlib.Path) -> N
     result = run("experiments.evaluate", directory, "--dataset=digits", f"--data_dir={tmp_path / 'data'}")
     assert (result.exit_status, result.errors.count("\n")) == (0, 1)
     assert "whether the run was trained on some of these examples is not known" in result.errors
+
+
+def test_an_ensemble_is_scored_by_either_average(tmp_path: pathlib.Path) -> None:
+    flags = ["--members=B1R1F2,B1R1F3", "--epochs=1", f"--log_dir={tmp_path / 'runs'}", f"--data_dir={tmp_path}"]
+    assert run("experiments.train", *flags).exit_status == 0
+    (directory,) = run_directory.find(str(tmp_path / "runs"))
+    model, _ = restore(directory)
+    test = datasets.load("digits", str(tmp_path))
+    logits = [np.asarray(each, float) for each in model.logits(test.test_images)]
+    averages = {"logits": np.mean(logits, axis=0), "softmax": log_mean_softmax(logits)}
+    for averaging, average in averages.items():
+        result = run("experiments.evaluate", directory, f"--data_dir={tmp_path}", f"--averaging={averaging}")
+        (cost,) = re.findall(r"^ensemble .*cost ([0-9.]+)$", result.output, re.MULTILINE)
+        assert float(cost) == pytest.approx(cross_entropy(test.test_labels, average), rel=1e-4)
+
+
+def test_an_average_of_one_network_is_refused(digits: str) -> None:
+    result = _evaluate(digits, "--averaging=softmax")
+    assert (result.exit_status, result.output) == (2, "")
+    assert "--averaging=softmax: the run has only one network; leave it out" in result.errors
