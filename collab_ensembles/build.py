@@ -36,6 +36,7 @@ Rate = Callable[[int], float]
 
 def build_model(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:
     """The networks of a configuration, initialised from its seed, as one model, not compiled."""
+    environment.check_keras_lengths()
     return _BUILDERS[config.system](config, image_shape, num_classes)
 
 

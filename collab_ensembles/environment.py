@@ -1,4 +1,4 @@
-"""What may explain why the same settings gave other bits: versions, threads, devices."""
+"""What may explain why the same settings gave other bits: versions, threads, devices, Keras' own settings."""
 
 import os
 import platform
@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from collab_ensembles import __version__
+from collab_ensembles.errors import ConfigError
 from collab_ensembles.machine import processor
 from collab_ensembles.revision import revision
 
@@ -37,6 +38,32 @@ def describe(precision: str, threads: int | None) -> dict[str, Any]:
         "jit_compile": jit_compile(),
         "devices": [device.device_type for device in tf.config.list_physical_devices()],
     }
+
+
+def check_keras_numbers() -> None:
+    """Raises ConfigError if Keras computes with other numbers than it does by default.
+
+    A user's keras.json, variables such as KERAS_BACKEND and calls of `keras.config` say so. The order of the axes,
+    `image_data_format`, is free: all layers of the networks here name theirs.
+    """
+    _check_keras("backend", keras.config.backend(), "tensorflow")
+    _check_keras("floatx", keras.config.floatx(), "float32")
+    _check_keras("dtype_policy", keras.config.dtype_policy().name, "float32")
+    _check_keras("epsilon", keras.config.epsilon(), 1e-7)
+
+
+def check_keras_lengths() -> None:
+    """Raises ConfigError if Keras is told to cut trainings and evaluations short, as KERAS_MAX_EPOCHS does."""
+    _check_keras("max_epochs", keras.config.max_epochs(), None)
+    _check_keras("max_steps_per_epoch", keras.config.max_steps_per_epoch(), None)
+
+
+def _check_keras(name: str, received: object, needed: object) -> None:
+    if received != needed:
+        raise ConfigError(
+            f"Keras' {name} is {received}; needed: {needed}; call keras.config.set_{name}({needed!r}) first, or mend "
+            "keras.json and the variables KERAS_*"
+        )
 
 
 def jit_compile() -> bool:

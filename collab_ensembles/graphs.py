@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from collab_ensembles import canvas
+
 
 def epoch_graph(title: str, quantity: str, curves: Mapping[str, np.ndarray]) -> bytes:
     """A PNG picture of curves over the epochs.
@@ -14,20 +16,21 @@ def epoch_graph(title: str, quantity: str, curves: Mapping[str, np.ndarray]) -> 
       quantity: what the curves show; an `error` is drawn in percent.
       curves: by their name in the legend, one value an epoch.
     """
-    # Imported late: half a second that no run needs before its first epoch has ended.
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    with canvas.default_style():
+        # Imported late: half a second that no run needs before its first epoch has ended.
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
 
-    percent = quantity == "error"
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.add_subplot()
-    for name, values in curves.items():
-        marker = "o" if len(values) == 1 else None
-        axes.plot(np.arange(1, len(values) + 1), values * (100 if percent else 1), label=name, marker=marker)
-    axes.set(title=title, xlabel="epoch", ylabel=f"{quantity} in %" if percent else quantity)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.3)
-    axes.legend()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+        percent = quantity == "error"
+        figure = Figure(figsize=(6, 4), layout="constrained")
+        axes = figure.add_subplot()
+        for name, values in curves.items():
+            marker = "o" if len(values) == 1 else None
+            axes.plot(np.arange(1, len(values) + 1), values * (100 if percent else 1), label=name, marker=marker)
+        axes.set(title=title, xlabel="epoch", ylabel=f"{quantity} in %" if percent else quantity)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend()
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+        return buffer.getvalue()

@@ -4,6 +4,7 @@ Exit status: 0 for success, 1 for failures, 2 for settings that are not allowed,
 after SIGTERM and 129 after SIGHUP. Errors and warnings go to stderr, everything else to stdout.
 """
 
+import io
 import logging as standard_logging
 import os
 import signal
@@ -13,6 +14,7 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
+from collab_ensembles import canvas
 from collab_ensembles.errors import CollabError, ConfigError, one_line
 
 Main = Callable[[list[str]], int | None]
@@ -29,6 +31,10 @@ def launch(main: Main) -> NoReturn:
         # Under nohup the end of the terminal is to be ignored, as it then is already.
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Where the locale has no plus-minus sign, say its code, in place of ending there.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    canvas.forget_styles()
     app.run(lambda arguments: _guarded(main, arguments[1:]), flags_parser=_parse)
     raise AssertionError("app.run ends the process")
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl import flags
 
-from collab_ensembles import files, naming, run_directory
+from collab_ensembles import canvas, files, naming, run_directory
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
 from experiments import command_line, runtime
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> None:
         rows[f"{name}, after epoch {status.epochs_done}"] = maps
     label = dataset.label_names[int(dataset.test_labels[flags.FLAGS.image])]
     title = f"{dataset.name}, test image {flags.FLAGS.image}: {label}; {layer}"
-    with files.atomic_write(flags.FLAGS.out) as file:
+    with canvas.default_style(), files.atomic_write(flags.FLAGS.out) as file:
         draw(image, rows, title).savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
     for name, maps in zip(names, rows.values(), strict=True):
         start = f"{name}: " if len(names) > 1 else ""

@@ -17,6 +17,15 @@ _MOST_THREADS = 1024
 _AGAIN_SECONDS = 5.0
 """A process needs less to end, and the next sweep waits for longer than two of these, see `run._LOCK_PATIENCE`."""
 
+_PREFIXES = ("KERAS_", "TF_", "XLA_", "ONEDNN_", "DNNL_", "MKL_", "KMP_", "OMP_", "NVIDIA_TF32_OVERRIDE")
+"""What the variables begin with by which Keras, TensorFlow and the libraries below it are told to compute otherwise."""
+
+_HARMLESS = ("TF_CPP_", "TF_DUMP_", "TF_FORCE_", "TF_GPU_ALLOCATOR", "TF_GPU_HOST_MEM_", "TF_PER_DEVICE_MEMORY_")
+"""What those of them begin with that say what is printed, or how memory is taken."""
+
+_PLACES = ("--xla_gpu_cuda_data_dir=", "--xla_dump_")
+"""What those words of XLA_FLAGS begin with that say where files are."""
+
 
 def available_cores() -> int:
     """The cores that this process may use."""
@@ -63,9 +72,21 @@ def end_with_stdin() -> None:
 
 
 def quiet_tensorflow() -> None:
-    """Has TensorFlow, if it comes to be imported, report errors alone."""
+    """Has TensorFlow and Keras, if they come to be imported, report errors alone and compute as they do by default.
+
+    Variables of the environment and the user's keras.json would have the same settings give other numbers. (The
+    processor's own and the number of threads still do; they are recorded with each run.)
+    """
+    places = [word for word in os.environ.get("XLA_FLAGS", "").split() if word.startswith(_PLACES)]
+    for name in list(os.environ):
+        if name.startswith(_PREFIXES) and not name.startswith(_HARMLESS):
+            del os.environ[name]
+    if places:
+        os.environ["XLA_FLAGS"] = " ".join(places)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    # No directory, so that no keras.json is found there, and none is written.
+    os.environ["KERAS_HOME"] = os.devnull
 
 
 def start_tensorflow(threads: int | None) -> int:

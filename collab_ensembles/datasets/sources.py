@@ -225,7 +225,13 @@ def _client(command: list[str], directory: str, seconds: float | None = None) ->
     name = os.path.basename(command[0])
     try:
         result = subprocess.run(
-            command, cwd=directory, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=seconds
+            command,
+            cwd=directory,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired as error:
         raise SourceUnavailableError(f"{name} gave no answer within {seconds:g} s") from error

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from collab_ensembles import environment
 from collab_ensembles.models.averaging import average
 from collab_ensembles.models.statistics import EpochStatistics
 from collab_ensembles.networks.joined import joined
@@ -43,8 +44,10 @@ class Model(keras.Model):
         """Takes built members, and the names of further quantities that a subclass gives `_record`.
 
         Raises:
+          ConfigError: Keras' own settings would have it compute with other numbers.
           ValueError: there are none, or one is named `ensemble`.
         """
+        environment.check_keras_numbers()
         super().__init__()
         self.averaging, self.head = "logits", None
         if not members or "ensemble" in members:

@@ -25,15 +25,21 @@ def joined(
     for own, network in networks.items():
         # Two exports of one network have one name.
         network.name = own
-    inputs = keras.Input(next(iter(networks.values())).input_shape[1:], name="images")
+    inputs = keras.Input(next(iter(networks.values())).input_shape[1:], dtype="float32", name="images")
     # Layers, since bare operations cannot be cloned.
     logits = [network(inputs) for network in networks.values()]
     if head is not None:
-        return keras.Model(inputs, head(keras.layers.Concatenate(name="all_logits")(logits)), name=name)
+        return keras.Model(
+            inputs, head(keras.layers.Concatenate(dtype="float32", name="all_logits")(logits)), name=name
+        )
     if len(logits) == 1:
         return keras.Model(inputs, logits[0], name=name)
-    mean = keras.layers.Average(name="mean")(logits) if averaging == "logits" else _log_mean_softmax(logits)
-    return keras.Model(inputs, mean, name=name)
+    together = (
+        keras.layers.Average(dtype="float32", name="mean")(logits)
+        if averaging == "logits"
+        else _log_mean_softmax(logits)
+    )
+    return keras.Model(inputs, together, name=name)
 
 
 def _log_mean_softmax(logits: Sequence[Tensor]) -> Tensor:
@@ -42,9 +48,10 @@ def _log_mean_softmax(logits: Sequence[Tensor]) -> Tensor:
     Keras has no layer for a logarithm of sums. Of two it is ln(e^a + e^b) = b + ln(1 + e^(a - b)), whose last part is
     `softplus`; and the sums over all networks are probabilities but for one factor, which `log_softmax` takes away.
     """
-    logarithms = [keras.layers.Activation("log_softmax")(each) for each in logits]
+    logarithms = [keras.layers.Activation("log_softmax", dtype="float32")(each) for each in logits]
     total = logarithms[0]
     for each in logarithms[1:]:
-        difference = keras.layers.Subtract()([total, each])
-        total = keras.layers.Add()([each, keras.layers.Activation("softplus")(difference)])
-    return keras.layers.Activation("log_softmax", name="log_mean_softmax")(total)
+        difference = keras.layers.Subtract(dtype="float32")([total, each])
+        softplus = keras.layers.Activation("softplus", dtype="float32")(difference)
+        total = keras.layers.Add(dtype="float32")([each, softplus])
+    return keras.layers.Activation("log_softmax", dtype="float32", name="log_mean_softmax")(total)

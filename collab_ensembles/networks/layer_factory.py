@@ -21,6 +21,7 @@ _uniform: Initializer = functools.partial(keras.initializers.VarianceScaling, 1 
 class LayerFactory:
     """Makes named layers of a network and puts each on a tensor [batch, height, width, channels].
 
+    Every layer names its dtype and, where it has one, the order of its axes: neither follows Keras' settings.
     Only layers are made, no bare operations: a layer has the name `prefix` + `name`, whatever was built before it,
     and Keras can clone and save it. So factories with different prefixes can put the same part of a network
     several times into one `keras.Model`, as the branches of a training graph. A name that is used twice with one
@@ -178,7 +179,8 @@ class LayerFactory:
 
     def flatten(self, x: Tensor, name: str = "flatten") -> Tensor:
         """[batch, height * width * channels], as `exact`."""
-        return keras.layers.Flatten(dtype=self.exact, name=self.prefix + name)(x)
+        layer = keras.layers.Flatten(data_format="channels_last", dtype=self.exact, name=self.prefix + name)
+        return layer(x)
 
     def mean(self, x: Tensor, name: str = "mean") -> Tensor:
         """The mean over height and width: [batch, channels], as `exact`."""
