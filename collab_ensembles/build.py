@@ -1,7 +1,6 @@
 """From a configuration to a model, its optimizers and their learning rates: the one place that knows every system."""
 
 import math
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,6 @@ import keras
 
 from collab_ensembles import collaboration, environment, schedule
 from collab_ensembles.config import RunConfig
-from collab_ensembles.errors import ConfigError, one_line
 from collab_ensembles.feature_difference_options import JOINT
 from collab_ensembles.feature_difference_recipes import ADADELTA_FACTOR, ADADELTA_RATE, FIRST, RECIPES
 from collab_ensembles.models import (
@@ -26,6 +24,7 @@ from collab_ensembles.networks.build import build_network, network_segments
 from collab_ensembles.networks.joined import joined
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.sizes import parse_network
+from collab_ensembles.networks.teacher import load_teacher
 from collab_ensembles.optimizers import SGD, Adam
 from collab_ensembles.streams import Stream, generator
 
@@ -190,24 +189,20 @@ def _multihead(config: RunConfig, image_shape: Shape, num_classes: int) -> Model
 
 def _distillation(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:
     student = _network(config, image_shape, num_classes, 0, "student")
-    networks = {f"teacher{index + 1}": _loaded(path) for index, path in enumerate(config.teacher)}
-    for path, network in zip(config.teacher, networks.values(), strict=True):
-        if network.input_shape[1:] != image_shape or network.output_shape[1:] != (num_classes,):
-            raise ConfigError(
-                f"--teacher={path}: from images {network.input_shape[1:]} to {network.output_shape[-1]} logits; needed "
-                f"for {config.dataset}: from {image_shape} to {num_classes}"
-            )
-    teacher = joined(networks, "teacher")
+    teacher = joined(load_teachers(config, image_shape, num_classes), "teacher")
     return DistillationModel(student, teacher, temperature=config.temperature, beta=config.beta)
 
 
-def _loaded(path: str) -> keras.Model:
-    if not os.path.isfile(path):
-        raise ConfigError(f"--teacher={path}: no such file; needed: .keras files such as experiments.export writes")
-    try:
-        return keras.models.load_model(path, compile=False)
-    except Exception as error:  # what damaged files raise has no end
-        raise ConfigError(f"--teacher={path}: not a Keras file that can be loaded ({one_line(error)})") from error
+def load_teachers(config: RunConfig, image_shape: Shape, num_classes: int) -> dict[str, keras.Model]:
+    """The networks of `config.teacher` by the names that they get; none without.
+
+    Raises:
+      ConfigError: see `load_teacher`.
+    """
+    return {
+        f"teacher{number}": load_teacher(path, image_shape, num_classes, config.dataset)
+        for number, path in enumerate(config.teacher, start=1)
+    }
 
 
 def _feature_difference(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:

@@ -49,7 +49,7 @@ def test_a_teacher_that_does_not_fit_is_refused(tmp_path: Path, data_dir: str) -
     exported.save(small, str(tmp_path / "small.keras"))
     (tmp_path / "damaged.keras").write_bytes(b"no archive")
     for name, message in (
-        ("small", "needed for digits: from"),
+        ("small", "needed for digits: from images"),
         ("damaged", "not a Keras file that can be loaded"),
         ("none", r"none\.keras: no such file"),
     ):
