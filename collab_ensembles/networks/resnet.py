@@ -1,4 +1,4 @@
-"""The residual networks of Noel (2017), section 3.3, in the three revisions of the reference code.
+"""The residual networks of Noel (2017), section 3.3, in three of the four revisions of the reference code.
 
 Input are raw pixels, 0 to 255, without scaling: batch normalisation without offset and scale takes
 its place. Then a 3x3 convolution to F filters, B bricks of R blocks, of which all but the last end
