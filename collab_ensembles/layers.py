@@ -17,11 +17,11 @@ _LEAST_CHANNELS_IN_BFLOAT16 = 16
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras' batch normalisation on TensorFlow's fused operation.
 
-    The same variables, settings and formula, with coarser sums: in batches of 64 images, variances of raw pixels are
-    off by up to 6e-4 (docs/FIDELITY.md). On a CPU a whole training step of the networks here takes about a sixth
-    less time, since the fused operation also takes in a ReLU that follows. What the operation does not cover (other than four dimensions with the channels
-    last, masks, renormalisation, float64) is left to Keras. Fewer than 16 channels of bfloat16 are
-    normalised in float32.
+    The same variables, settings and formula, with coarser sums: in batches of 64 images, variances of raw pixels
+    are off by up to 6e-4 (docs/FIDELITY.md). On a CPU a whole training step of the networks here takes about a
+    sixth less time, since the fused operation also takes in a ReLU that follows. What the operation does not cover
+    (other than four dimensions with the channels last, masks, renormalisation, float64) is left to Keras. Fewer than
+    16 channels of bfloat16 are normalised in float32.
     """
 
     def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Tensor:

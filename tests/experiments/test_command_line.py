@@ -27,10 +27,10 @@ command_line.launch(main)
 '''
 
 
-def _run(statement: str, *arguments: str) -> tuple[int, str, str]:
+def _run(statement: str, *arguments: str, **variables: str) -> tuple[int, str, str]:
     program = [sys.executable, "-c", _PROGRAM.format(statement=statement), *arguments]
     result = subprocess.run(
-        program, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=60, check=False
+        program, cwd=REPOSITORY, env=environment(**variables), capture_output=True, text=True, timeout=60, check=False
     )
     return result.returncode, result.stdout, result.stderr
 
@@ -55,6 +55,11 @@ def test_an_error_is_one_line_and_its_kind_decides_the_exit_status(
     assert received == exit_status
     assert output == "working\n"
     assert errors.splitlines() == ([line] if line else [])
+
+
+def test_an_encoding_without_the_plus_minus_sign_ends_nothing() -> None:
+    received, output, errors = _run("print('2 \\xb1 1')", PYTHONIOENCODING="ascii")
+    assert (received, output, errors) == (0, "working\n2 \\xb1 1\n", "")
 
 
 def test_under_nohup_the_end_of_the_terminal_ends_nothing() -> None:
