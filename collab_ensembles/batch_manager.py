@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from collab_ensembles.datasets.arrays import checked
 from collab_ensembles.streams import Stream, generator
 
 _LARGEST_SHIFT = 0.125
@@ -121,8 +122,8 @@ class BatchManager:
         """Takes the examples.
 
         Args:
-          images: uint8 [examples, height, width, channels].
-          labels: int32 [examples].
+          images: raw pixels, uint8 [examples, height, width, channels]; or [examples, height, width] of one channel.
+          labels: class numbers from 0, of any type of integers, [examples] or [examples, 1]; or one-hot.
           batch_size: examples a batch, 1 to the number of examples.
           shuffle: see `example_order`.
           augment: distort the images; see `Augmentation`.
@@ -132,8 +133,10 @@ class BatchManager:
           seed: the run's seed.
 
         Raises:
+          DataError: images or labels of another form, see `datasets.arrays`, or not as many of the one as of the other.
           ValueError: a batch size that is not allowed.
         """
+        images, labels = checked(images, labels)
         if not 1 <= batch_size <= len(labels):
             raise ValueError(f"received a batch size of {batch_size}; allowed: 1 to the {len(labels)} examples")
         self._images, self._labels, self._batch_size = images, labels, batch_size

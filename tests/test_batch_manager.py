@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from collab_ensembles.batch_manager import Augmentation, BatchManager, example_order
+from collab_ensembles.errors import DataError
 from collab_ensembles.streams import Stream, generator
 
 
@@ -64,6 +65,21 @@ def test_unknown_shuffles_and_batch_sizes_are_refused(images: np.ndarray) -> Non
     for batch_size in (0, 11):
         with pytest.raises(ValueError, match=f"batch size of {batch_size}; allowed: 1 to the 10 examples"):
             BatchManager(images, LABELS, batch_size)
+
+
+@pytest.mark.parametrize("form", [np.int64, np.uint8, "column", "one-hot"])
+def test_labels_of_any_form_reach_the_batches_as_class_numbers(images: np.ndarray, form: Any) -> None:
+    labels = {"column": LABELS[:, None], "one-hot": np.eye(10)[LABELS]}.get(form)
+    batches = BatchManager(images, LABELS.astype(form) if labels is None else labels, 4).dataset()
+    received = [labels.numpy() for _, labels in batches]
+    assert all(each.dtype == np.int32 for each in received)
+    np.testing.assert_array_equal(np.concatenate(received), LABELS)
+
+
+def test_images_of_another_type_and_unequal_lengths_are_refused_at_construction(images: np.ndarray) -> None:
+    for arrays in ((images / 255, LABELS), (images[:9], LABELS), (images, LABELS[:0])):
+        with pytest.raises(DataError):
+            BatchManager(*arrays, 4)
 
 
 def _shifted_by_hand(image: np.ndarray, down: int, right: int, mode: Any) -> np.ndarray:

@@ -234,20 +234,15 @@ def validation_size(split: str, num_train: int) -> int:
 
 
 def _npz_image_shape(path: str) -> tuple[int, ...]:
-    import numpy as np
+    from collab_ensembles.datasets import npz
 
     if not os.path.exists(path):
         raise ConfigError(f"--dataset={path}: no such file; give an .npz file or one of {', '.join(CATALOGUE)}")
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("x_train.npy") as member:
+        with zipfile.ZipFile(path) as archive:
             for name in ("y_train", "x_test", "y_test"):
                 archive.getinfo(f"{name}.npy")
-            version = np.lib.format.read_magic(member)
-            read_header = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }[version]
-            shape = read_header(member)[0]
+            shape, _ = npz.header(archive, "x_train")
     except Exception as error:  # what damaged bytes raise has no end
         raise DataError(f"{path}: not an .npz file with x_train, y_train, x_test and y_test ({error})") from error
     if len(shape) == 3:

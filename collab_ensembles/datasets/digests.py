@@ -9,15 +9,18 @@ Digests = np.ndarray
 
 
 def example_digests(images: np.ndarray, labels: np.ndarray) -> Digests:
-    """SHA-256 of each example: its label as one byte, then its pixels in row-major HWC order.
+    """SHA-256 of each example: its label, then its pixels in row-major HWC order.
+
+    The label is one byte; above 255 it is four, the least significant first. Of images of one shape, no two different
+    examples are the same bytes: those with a larger label are three bytes longer.
 
     Args:
       images: uint8 [examples, height, width, channels].
-      labels: integers [examples], 0 to 255.
+      labels: integers [examples], 0 to 2^31 - 1.
     """
     digests = np.empty((len(images), 32), np.uint8)
     for index, (image, label) in enumerate(zip(images, labels, strict=True)):
-        content = bytes([int(label)]) + image.tobytes()
+        content = int(label).to_bytes(1 if label <= 255 else 4, "little") + image.tobytes()
         digests[index] = np.frombuffer(hashlib.sha256(content).digest(), np.uint8)
     return digests
 

@@ -2,13 +2,19 @@
 
 import hashlib
 import os
+import zipfile
+from typing import Any
 
 import numpy as np
 
+from collab_ensembles.datasets.arrays import checked
 from collab_ensembles.datasets.cache import ArrayCache, Part, in_digest_order
 from collab_ensembles.errors import DataError, one_line
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
+
+_MOST_CLASSES = 1_000_000
+"""The largest label decides how many classes there are, and each has logits: more are identifiers, not classes."""
 
 
 def read(path: str, data_dir: str) -> tuple[Part, Part]:
@@ -19,7 +25,8 @@ def read(path: str, data_dir: str) -> tuple[Part, Part]:
 
     Args:
       path: an .npz file with x_train, x_test (uint8 [examples, height, width] or
-        [examples, height, width, channels]) and y_train, y_test (integers 0 to 255).
+        [examples, height, width, channels]) and y_train, y_test (class numbers from 0, or one-hot); see
+        `arrays.checked`.
       data_dir: where the record is kept.
 
     Raises:
@@ -28,11 +35,16 @@ def read(path: str, data_dir: str) -> tuple[Part, Part]:
     arrays = _arrays(path)
     parts = []
     for part in ("train", "test"):
-        images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if images.ndim == 3:
-            images = images[..., np.newaxis]
-        _check(path, part, images, labels)
-        parts.append(Part(images, labels))
+        names = f"x_{part}", f"y_{part}"
+        try:
+            parts.append(Part(*checked(arrays[names[0]], arrays[names[1]], names)))
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
+        if parts[-1].labels.max() >= _MOST_CLASSES:
+            raise DataError(
+                f"{path}: {names[1]} holds labels up to {parts[-1].labels.max()}, and would have as many classes; "
+                f"allowed: 0 to {_MOST_CLASSES - 1}; np.searchsorted(np.unique(y_train), y)"
+            )
     if parts[0].images.shape[1:] != parts[1].images.shape[1:]:
         raise DataError(
             f"{path}: x_train has images of shape {parts[0].images.shape[1:]}, x_test of {parts[1].images.shape[1:]}; "
@@ -55,6 +67,12 @@ def _arrays(path: str) -> dict[str, np.ndarray]:
             missing = [key for key in _KEYS if key not in file]
             if missing:
                 raise DataError(f"{path}: lacks {', '.join(missing)}; needed: {', '.join(_KEYS)}")
+            for key in _KEYS:
+                if header(file.zip, key)[1].hasobject:
+                    kind = "uint8" if key[0] == "x" else "int32"
+                    raise DataError(
+                        f'{path}: {key} holds Python objects, which are not read; {key[0]}.astype("{kind}")'
+                    )
             return {key: file[key] for key in _KEYS}
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
@@ -64,15 +82,13 @@ def _arrays(path: str) -> dict[str, np.ndarray]:
         raise DataError(f"{path}: not a readable .npz file ({one_line(error)})") from error
 
 
-def _check(path: str, part: str, images: np.ndarray, labels: np.ndarray) -> None:
-    if images.dtype != np.uint8 or images.ndim != 4 or images.size == 0:
-        raise DataError(
-            f"{path}: x_{part} is {images.dtype} {images.shape}; allowed: uint8 (examples, height, width[, channels]), "
-            "with at least one example and pixel"
-        )
-    if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
-        raise DataError(
-            f"{path}: y_{part} is {labels.dtype} {labels.shape}; allowed: integers of shape ({len(images)},)"
-        )
-    if labels.min() < 0 or labels.max() > 255:
-        raise DataError(f"{path}: y_{part} holds labels from {labels.min()} to {labels.max()}; allowed: 0 to 255")
+def header(archive: zipfile.ZipFile, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of an array in an .npz file, which is not read for that."""
+    with archive.open(f"{key}.npy") as member:
+        version = np.lib.format.read_magic(member)
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, _, kind = read(member)
+    return shape, kind

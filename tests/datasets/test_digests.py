@@ -1,6 +1,7 @@
 """Digests against hashlib, written out by hand."""
 
 import hashlib
+import struct
 
 import numpy as np
 import pytest
@@ -26,6 +27,13 @@ def test_an_example_digest_is_the_sha256_of_its_label_and_its_pixels() -> None:
     images, labels = _examples()
     received = [row.tobytes() for row in digests.example_digests(images, labels)]
     assert received == _by_hand(images, labels)
+
+
+@pytest.mark.parametrize("label", [256, 70_000, 2**31 - 1])
+def test_a_label_above_255_is_four_bytes_the_least_significant_first(label: int) -> None:
+    images, _ = _examples(1)
+    expected = hashlib.sha256(struct.pack("<i", label) + images.tobytes()).digest()
+    assert digests.example_digests(images, np.array([label], np.int32)).tobytes() == expected
 
 
 def test_pixels_are_read_in_row_major_order_whatever_the_memory_layout() -> None:

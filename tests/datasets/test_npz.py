@@ -83,11 +83,13 @@ def test_images_of_three_dimensions_have_one_channel(path: pathlib.Path, data_di
         ),
         ({"x_train": np.zeros((0, 8, 4, 3), np.uint8)}, ["x_train is uint8 (0, 8, 4, 3)", "at least one example"]),
         ({"x_test": np.zeros((20, 8, 8, 3), np.uint8)}, ["(8, 4, 3)", "(8, 8, 3)", "must be the same"]),
-        ({"y_train": np.zeros((50, 1), int)}, ["y_train is int64 (50, 1)", "shape (50,)"]),
         ({"y_train": np.zeros(49, int)}, ["y_train is int64 (49,)", "shape (50,)"]),
         ({"y_test": np.zeros(20)}, ["y_test is float64 (20,)", "integers"]),
-        ({"y_test": np.full(20, 256)}, ["y_test holds labels from 256 to 256", "0 to 255"]),
-        ({"y_train": np.full(50, -1)}, ["y_train holds labels from -1 to -1", "0 to 255"]),
+        ({"x_test": np.zeros((0, 8, 4, 3), np.uint8), "y_test": np.zeros(0, int)}, ["x_test is uint8 (0, 8, 4, 3)"]),
+        ({"x_test": np.zeros((20, 3, 8, 8), np.uint8)}, ["x_test is uint8 (20, 3, 8, 8)", "np.moveaxis(x, 1, -1)"]),
+        ({"y_test": np.array(["owl"] * 20)}, ["y_test is <U3 (20,)", "np.searchsorted"]),
+        ({"y_test": np.full(20, 1_000_000)}, ["y_test holds labels up to 1000000", "0 to 999999"]),
+        ({"y_train": np.full(50, -1)}, ["y_train holds labels from -1 to -1", "0 to 2147483647"]),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused_with_what_is_needed(
@@ -111,9 +113,24 @@ def test_a_missing_array_is_named(path: pathlib.Path, data_dir: str, key: str) -
         catalogue.describe(str(path), "report")
 
 
-def test_label_255_is_the_largest(path: pathlib.Path, data_dir: str) -> None:
-    np.savez(path, **_arrays(y_test=np.full(20, 255)))  # type: ignore[arg-type]
-    assert datasets.load(str(path), data_dir).num_classes == 256
+def test_labels_above_255_are_told_apart_from_those_they_end_like(path: pathlib.Path, data_dir: str) -> None:
+    labels = np.random.default_rng(2).integers(70_000, size=50)
+    np.savez(path, **_arrays(y_train=labels))  # type: ignore[arg-type]
+    dataset = datasets.load(str(path), data_dir)
+    assert _pairs(dataset.train_images, dataset.train_labels) == _pairs(_arrays()["x_train"], labels)
+    assert dataset.train_labels.dtype == np.int32
+    assert dataset.num_classes == labels.max() + 1
+    np.savez(path, **_arrays(y_train=labels % 256))  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="delivered other data than expected"):
+        npz.read(str(path), data_dir)
+
+
+@pytest.mark.parametrize("form", [lambda y: y[:, None], lambda y: np.eye(4)[y], lambda y: y.astype(np.uint8)])
+def test_labels_of_other_forms_are_the_same_data(path: pathlib.Path, data_dir: str, form: Any) -> None:
+    """Down to the digests: the record that the first reading left holds for the second."""
+    first, arrays = datasets.load(str(path), data_dir), _arrays()
+    np.savez(path, **_arrays(y_train=form(arrays["y_train"]), y_test=form(arrays["y_test"])))  # type: ignore[arg-type]
+    assert datasets.load(str(path), data_dir).digest() == first.digest()
 
 
 @pytest.mark.parametrize("key", ["x_train", "y_train", "x_test", "y_test"])
@@ -189,6 +206,6 @@ def test_pickled_objects_are_refused_and_not_loaded(path: pathlib.Path, data_dir
     labels = np.empty(50, object)
     labels[:] = [Harmful()] * 50
     np.savez(path, **_arrays(y_train=labels))  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r"my data\.npz: not a"):
+    with pytest.raises(DataError, match=r"my data\.npz: y_train holds Python objects.*; y\.astype"):
         npz.read(str(path), data_dir)
     assert not (tmp_path / "touched").exists()
