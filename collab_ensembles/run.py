@@ -286,7 +286,8 @@ def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callb
 def _training_batches(config: RunConfig, dataset: Dataset) -> BatchManager:
     labels, noise = dataset.train_labels, None
     if config.label_noise > 0:
-        noise = LabelNoise(labels, dataset.num_classes, config.label_noise, dataset.name, config.seed)
+        num_train = catalogue.describe(config.dataset, config.split).num_train
+        noise = LabelNoise(labels, dataset.num_classes, config.label_noise, dataset.name, config.seed, num_train)
     return BatchManager(
         dataset.train_images,
         labels,

@@ -1,10 +1,15 @@
 """Label noise: which labels change, and that nothing but seed and epoch decides how."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from collab_ensembles import run
 from collab_ensembles.batch_manager import BatchManager
+from collab_ensembles.config import RunConfig
 from collab_ensembles.label_noise import LabelNoise
+from trainings import TREE
 
 _LABELS = np.arange(2000, dtype=np.int32) % 10
 
@@ -49,6 +54,35 @@ def test_each_epoch_and_each_seed_has_labels_of_its_own_and_repeats_them() -> No
     np.testing.assert_array_equal(_noise(seed=1)(2), _noise(seed=1)(2))
     assert (_noise(seed=1)(2) != _noise(seed=1)(3)).sum() > 500
     assert (_noise(seed=1)(2) != _noise(seed=2)(2)).sum() > 500
+
+
+@pytest.mark.parametrize("limit", [1, 700, 2000])
+def test_the_noise_of_the_first_examples_is_that_of_the_whole_training_part_there(limit: int) -> None:
+    whole = _noise()
+    limited = LabelNoise(_LABELS[:limit], 10, 0.4, "CIFAR10", 0, num_train=2000)
+    assert set(limited.examples) == {index for index in whole.examples if index < limit}
+    for epoch in (0, 3):
+        np.testing.assert_array_equal(limited(epoch), whole(epoch)[:limit])
+
+
+def test_a_run_on_the_first_examples_has_the_noise_of_the_whole_run(tmp_path: Path) -> None:
+    received = []
+    for limit in (None, 100):
+        config = RunConfig(**{**TREE, "train_limit": limit, "augment": False}, label_noise=0.4)
+        batches = run._training_batches(config, run.load_data(config, str(tmp_path)))
+        batches.start_epoch(1)
+        images, labels = zip(*(batches[index] for index in range(len(batches))), strict=True)
+        received.append(_pairs(np.concatenate(images), np.concatenate(labels)))
+    assert received[1] <= received[0]
+
+
+def _pairs(images: np.ndarray, labels: np.ndarray) -> set[tuple[bytes, int]]:
+    return {(image.tobytes(), int(label)) for image, label in zip(images, labels, strict=True)}
+
+
+def test_a_part_larger_than_the_whole_is_refused() -> None:
+    with pytest.raises(ValueError, match="received 2000 labels of a training part of 1999"):
+        LabelNoise(_LABELS, 10, 0.4, "CIFAR10", 0, num_train=1999)
 
 
 @pytest.mark.parametrize(("level", "count"), [(0.0, 0), (1.0, 2000), (0.00074, 1)])
