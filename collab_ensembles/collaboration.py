@@ -30,6 +30,7 @@ def pairs(num_members: int, pairing: str = "chain") -> Pairs:
     raise ValueError(f"unknown pairing {pairing!r}; allowed: chain, all")
 
 
+@keras.saving.register_keras_serializable("collab_ensembles")
 def cross_entropy(logits: Sequence[Tensor], pairs: Pairs, *, target_gradient: bool = False) -> Tensor:
     """Symmetric cross-entropy: mean over the batch, sum over the pairs and both directions.
 
@@ -52,11 +53,13 @@ def cross_entropy(logits: Sequence[Tensor], pairs: Pairs, *, target_gradient: bo
     return sum(directed(logits[j], logits[i]) + directed(logits[i], logits[j]) for i, j in pairs)
 
 
+@keras.saving.register_keras_serializable("collab_ensembles")
 def squared_distance(logits: Sequence[Tensor], pairs: Pairs) -> Tensor:
     """L2: the sum over classes of squared differences of logits, mean over the batch and the pairs."""
     return _mean_over_pairs(keras.ops.square, logits, pairs)
 
 
+@keras.saving.register_keras_serializable("collab_ensembles")
 def absolute_distance(logits: Sequence[Tensor], pairs: Pairs) -> Tensor:
     """L1: the sum over classes of absolute differences of logits, mean over the batch and the pairs."""
     return _mean_over_pairs(keras.ops.abs, logits, pairs)

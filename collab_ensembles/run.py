@@ -169,7 +169,7 @@ def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, 
     Args:
       model: compiled or not.
       images: uint8 [examples, height, width, channels].
-      labels: int32 [examples].
+      labels: integers [examples], or what else `BatchManager` takes.
 
     Returns:
       `<output>_cost` and `<output>_error` (a fraction) for each of `model.statistics_names`.
@@ -315,7 +315,8 @@ def reference_params(config: RunConfig) -> dict[str, Any]:
 
 
 def _test_batches(images: np.ndarray, labels: np.ndarray) -> tf.data.Dataset:
-    return BatchManager(images, labels, min(_TEST_BATCH_SIZE, len(labels))).dataset()
+    # Of no example at all, BatchManager says what is needed.
+    return BatchManager(images, labels, min(_TEST_BATCH_SIZE, len(labels) or 1)).dataset()
 
 
 def _end(directory: str, status: Status, state: str, reason: str = "") -> None:

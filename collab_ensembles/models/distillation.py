@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
+from collab_ensembles.models.batch import refuse_weights
 from collab_ensembles.models.model import Model, mean_cross_entropy
 from collab_ensembles.tensor import Tensor
 
@@ -56,8 +57,11 @@ class DistillationModel(Model):
         outputs = student(images, training=training), keras.ops.stop_gradient(teacher(images, training=False))
         return [keras.ops.cast(output, "float32") for output in outputs]
 
-    def objective(self, labels: Tensor, logits: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """The student's objective, and the cost of each; see `Model.objective`."""
+    def objective(
+        self, labels: Tensor, logits: Sequence[Tensor], sample_weight: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The student's objective, and the cost of each; see `Model.objective`. Sample weights are refused."""
+        refuse_weights(sample_weight)
         student, teacher = logits
         _, costs = super().objective(labels, logits)
         decay = sum(self.members["student"].losses)

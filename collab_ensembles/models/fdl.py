@@ -11,6 +11,7 @@ import tensorflow as tf
 from collab_ensembles import collaboration
 from collab_ensembles.feature_difference_options import JOINT, PHASES, are_allowed
 from collab_ensembles.feature_difference_recipes import RECIPES, Recipe
+from collab_ensembles.models.batch import unweighted
 from collab_ensembles.models.model import Model, descend, mean_cross_entropy
 from collab_ensembles.networks.features import with_features
 from collab_ensembles.streams import Stream, generator
@@ -146,9 +147,9 @@ class FeatureDifferenceModel(Model):
         outputs = [[keras.ops.cast(each, "float32") for each in member_outputs] for member_outputs in outputs]
         return [logits for logits, *_ in outputs], [features for _, *features in outputs]
 
-    def train_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """All phases of the epoch, one after the other, on one minibatch."""
-        images, labels = data
+        images, labels = unweighted(data)
         statistics = self.first_phase(images, labels)
         with self._moving_averages_kept():
             if "similarity" in self._active:
@@ -172,12 +173,12 @@ class FeatureDifferenceModel(Model):
         return [keras.callbacks.LambdaCallback(on_test_begin=begin_test)]
 
     def _head_pass(self, batches: tf.data.Dataset) -> None:
-        for images, labels in batches:
-            self.head_phase(images, labels)
+        for batch in batches:
+            self.head_phase(*unweighted(batch))
 
-    def test_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def test_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """The statistics of one batch, with batch normalisation in inference mode."""
-        images, labels = data
+        images, labels = unweighted(data)
         logits, features = self.logits_and_features(images)
         total, costs = self.objective(labels, logits)
         return self._record(labels, logits, total, costs, self._quantities(labels, logits, features))

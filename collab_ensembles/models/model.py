@@ -5,10 +5,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from collab_ensembles import environment
+from collab_ensembles.datasets.arrays import checked_labels
+from collab_ensembles.errors import DataError
 from collab_ensembles.models.averaging import average
+from collab_ensembles.models.batch import unpacked
 from collab_ensembles.models.statistics import EpochStatistics
 from collab_ensembles.networks.joined import joined
 from collab_ensembles.tensor import Tensor
@@ -63,12 +67,61 @@ class Model(keras.Model):
         """Gives the model its optimizer, built on all variables that are trained; None: it evaluates alone.
 
         See `keras.Model.compile` for the options.
+
+        Raises:
+          ValueError: a loss or metrics are given; the objective is the model's own, and so are the statistics.
         """
+        refused = [name for name in ("loss", "loss_weights", "metrics", "weighted_metrics") if options.get(name)]
+        if refused:
+            raise ValueError(
+                f"received {', '.join(refused)}; the objective is the model's own, and the history has <output>_cost "
+                f"and <output>_error of {', '.join(self.statistics_names)}; leave out {', '.join(refused)}"
+            )
         super().compile(optimizer=optimizer, **options)
         if self.optimizer is not None:
             # Steps may be on parts of the variables, and the first would be taken for all; and variables that appear
             # while the training step is traced have it traced twice.
             self.optimizer.build(self.trainable_variables)
+
+    def fit(self, x: Any = None, y: Any = None, *arguments: Any, validation_data: Any = None, **options: Any) -> Any:
+        """Trains on arrays or on batches of them; see `keras.Model.fit`.
+
+        Args:
+          x: images as the members take them, or what gives batches (images, labels), such as a `tf.data.Dataset`.
+          y: of images in an array, the labels; see `datasets.arrays.checked_labels`. In batches labels are integers,
+            [batch] or [batch, 1].
+          arguments: further ones of `keras.Model.fit`, by position.
+          validation_data: (images, labels), perhaps with weights, or what gives batches of them.
+          options: further ones, by name. A `sample_weight` or `class_weight` concerns the members' cross-entropies, see
+            `mean_cross_entropy`, and not what members learn from each other.
+
+        Raises:
+          DataError: labels are of another form, not as many as images, or beyond the classes.
+          ValueError: what Keras or a step refuses.
+        """
+        if isinstance(validation_data, tuple | list):
+            images, labels, *weights = validation_data
+            validation_data = images, self._checked(images, labels, "labels of the validation data"), *weights
+        y = self._checked(x, y, "y")
+        return super().fit(x, y, *arguments, validation_data=validation_data, **options)
+
+    def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
+        """The statistics of arrays or batches; labels and errors as of `fit`, the rest as of `keras.Model.evaluate`."""
+        return super().evaluate(x, self._checked(x, y, "y"), *arguments, **options)
+
+    def _checked(self, images: Any, labels: Any, name: str) -> np.ndarray | None:
+        """Labels as class numbers, int32 [examples]; None where they come with the images."""
+        if labels is None:
+            return None
+        labels = checked_labels(labels, name, len(images) if hasattr(images, "shape") else None)
+        # A network of the user's own class need not know the shape of what it gives.
+        classes = min(getattr(each, "output_shape", (labels.max() + 1,))[-1] for each in self.members.values())
+        if labels.max() >= classes:
+            raise DataError(
+                f"{name} holds labels up to {labels.max()}, and the members give {classes} logits; allowed: 0 to "
+                f"{classes - 1}; give members as many logits as there are classes"
+            )
+        return labels
 
     def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
         """The logits of every member: float32 [batch, classes] each, for images [batch, h, w, c]."""
@@ -114,6 +167,21 @@ class Model(keras.Model):
         networks = {each: self.inference_network(each) for each in self.inference_names() if each != name}
         return joined(networks, name, self.head, self.averaging)
 
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, of models that can be saved as a whole.
+
+        Raises:
+          NotImplementedError: this one cannot.
+        """
+        raise NotImplementedError(
+            f"a {type(self).__name__} is not saved as a whole; save its weights alone (save_weights_only=True), or an "
+            "output: model.inference_network(name).save(path)"
+        )
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles as before it was saved; Keras leaves that out where `compile` is not its own."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
     def begin_epoch(self, epoch: int) -> None:
         """Called before each epoch, counted from 0, for models whose epochs differ."""
 
@@ -121,38 +189,41 @@ class Model(keras.Model):
         """What `fit` on these batches needs besides, with `validation_data`: nothing here."""
         return []
 
-    def objective(self, labels: Tensor, logits: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    def objective(
+        self, labels: Tensor, logits: Sequence[Tensor], sample_weight: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
         """What a training step minimises, and the cost of each member on its own.
 
         Args:
           labels: int32 [batch].
           logits: float32 [batch, classes], one a member.
+          sample_weight: float32 [batch]; see `mean_cross_entropy`.
 
         Returns:
           A scalar, and one scalar a member: mean cross-entropy plus the member's own weight decay.
           Here the objective is the sum of the latter; Noel (2017), equation 2.1.
         """
         costs = [
-            mean_cross_entropy(labels, member_logits) + sum(member.losses)
+            mean_cross_entropy(labels, member_logits, sample_weight) + sum(member.losses)
             for member, member_logits in zip(self.members.values(), logits, strict=True)
         ]
         return sum(costs), costs
 
-    def train_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """One step of the optimizer on all variables of all members at once."""
-        images, labels = data
+        images, labels, *weights = unpacked(data)
         with tf.GradientTape() as tape:
             logits = self.logits(images, training=True)
-            total, costs = self.objective(labels, logits)
+            total, costs = self.objective(labels, logits, *weights)
         descend(self.optimizer, tape, total, self.trainable_variables)
-        return self._record(labels, logits, total, costs)
+        return self._record(labels, logits, total, costs, (), *weights)
 
-    def test_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def test_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """The statistics of one batch, with batch normalisation in inference mode."""
-        images, labels = data
+        images, labels, *weights = unpacked(data)
         logits = self.logits(images, training=False)
-        total, costs = self.objective(labels, logits)
-        return self._record(labels, logits, total, costs)
+        total, costs = self.objective(labels, logits, *weights)
+        return self._record(labels, logits, total, costs, (), *weights)
 
     def _record(
         self,
@@ -161,18 +232,19 @@ class Model(keras.Model):
         total: Tensor,
         costs: Sequence[Tensor],
         further: Sequence[Tensor] = (),
+        sample_weight: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Statistics of members and ensemble, and a scalar for each of the subclass's further quantities.
 
         The ensemble's prediction is the argmax of `ensemble_logits`; its cost is the
-        cross-entropy of their softmax, without decay or collaboration.
+        cross-entropy of their softmax, without decay or collaboration. Sample weights are in costs, not in errors.
         """
         batch_size = keras.ops.shape(labels)[0]
         if len(logits) > 1:
             further = [*_disagreement(logits), *further]
             together = self.ensemble_logits(logits)
             logits = [*logits, together]
-            costs = [*costs, mean_cross_entropy(labels, together)]
+            costs = [*costs, mean_cross_entropy(labels, together, sample_weight)]
         errors = [_error(labels, output) for output in logits]
         self.statistics.update_state(total, costs, errors, batch_size, further)
         return self.get_metrics_result()
@@ -189,9 +261,14 @@ def descend(optimizer: keras.Optimizer, tape: tf.GradientTape, loss: Tensor, var
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
 
-def mean_cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:
-    """The mean over the batch of the cross-entropy of labels int32 [batch] and logits [batch, classes]."""
-    return keras.ops.mean(keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True))
+def mean_cross_entropy(labels: Tensor, logits: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+    """The mean over the batch of the cross-entropy of labels int32 [batch] and logits [batch, classes].
+
+    With weights, float32 [batch], it is the sum of weight times cross-entropy, divided by the number of examples and
+    not by the sum of the weights: the reduction `sum_over_batch_size` of Keras' losses.
+    """
+    losses = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+    return keras.ops.mean(losses if sample_weight is None else sample_weight * losses)
 
 
 def _disagreement(logits: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from collab_ensembles.models.batch import refuse_weights, unweighted
 from collab_ensembles.models.head_graph import HeadGraph
 from collab_ensembles.models.model import Model, descend, mean_cross_entropy
 from collab_ensembles.tensor import Tensor
@@ -98,16 +99,22 @@ class MultiheadModel(Model):
             keras.losses.categorical_crossentropy(consensus, logits[head] / self._temperature, from_logits=True)
         )
 
-    def objective(self, labels: Tensor, logits: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """The sum of the heads' losses plus the decay of all variables, once; see `Model.objective`."""
+    def objective(
+        self, labels: Tensor, logits: Sequence[Tensor], sample_weight: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The sum of the heads' losses plus the decay of all variables, once; see `Model.objective`.
+
+        Sample weights are refused.
+        """
+        refuse_weights(sample_weight)
         _, costs = super().objective(labels, logits)
         return sum(self.head_losses(labels, logits)) + sum(self._network.losses), costs
 
-    def train_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """One step on all heads at once, or one for each head after the other."""
         if not self._alternating:
             return super().train_step(data)
-        images, labels = data
+        images, labels = unweighted(data)
         for index, path in enumerate(self.members.values()):
             with tf.GradientTape() as tape:
                 logits = self.logits(images, training=True)

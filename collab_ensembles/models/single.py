@@ -1,12 +1,25 @@
 """SingleModel: one network, trained as the ensemble of one."""
 
+from typing import Any
+
 import keras
 
 from collab_ensembles.models.model import Model
 
 
+@keras.saving.register_keras_serializable("collab_ensembles")
 class SingleModel(Model):
     """One member with its cross-entropy and weight decay."""
 
     def __init__(self, member: keras.Model) -> None:
         super().__init__({member.name: member})
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's argument, serialised."""
+        (member,) = self.members.values()
+        return {"member": keras.saving.serialize_keras_object(member)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "SingleModel":
+        """The model of a configuration, with new weights."""
+        return cls(keras.saving.deserialize_keras_object(config["member"], custom_objects))

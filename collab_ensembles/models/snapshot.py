@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from collab_ensembles.models.averaging import average_of_first
+from collab_ensembles.models.batch import unweighted
 from collab_ensembles.models.model import Model, descend, mean_cross_entropy
 from collab_ensembles.tensor import Tensor
 
@@ -90,11 +91,12 @@ class SnapshotModel(Model):
         """The average of the members trained so far, [batch, classes]."""
         return average_of_first(logits, self._trained(), self.averaging)
 
-    def train_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """One step of the optimizer on the variables of the member in training."""
-        steps = [functools.partial(self._member_step, index, *data) for index in range(len(self.members))]
+        images, labels = unweighted(data)
+        steps = [functools.partial(self._member_step, index, images, labels) for index in range(len(self.members))]
         logits, cost = tf.switch_case(self._trained() - 1, steps)
-        return self._record(data[1], [logits] * len(steps), cost, [cost] * len(steps))
+        return self._record(labels, [logits] * len(steps), cost, [cost] * len(steps))
 
     def _member_step(self, index: int, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Gives the member's logits [batch, classes] and cost before the step."""

@@ -13,6 +13,7 @@ _DECAY = 0.95
 class EpochStatistics(keras.metrics.Metric):
     """Costs and errors of named outputs over the batches of an epoch.
 
+    Costs are what the model minimises, with the weights of the examples if `fit` was given any; errors have none.
     For each output `name` the result has `<name>_cost` and `<name>_error` (a fraction), both means
     weighted by the size of the batch, and `<name>_running_cost` and `<name>_running_error`, the
     running average that the published statistics hold for the training set (remark 5.1).

@@ -1,0 +1,134 @@
+"""Models saved as a whole and loaded again, and collaboration weights that a callback moves."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from collab_ensembles import collaboration
+from collab_ensembles.models import EnsembleModel, SingleModel
+from collab_ensembles.optimizers import Adam
+from conftest import network
+
+# Keras reads variables in a way that NumPy 2 warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+
+Batch = tuple[np.ndarray, np.ndarray]
+
+
+def _ensemble(cost: Any = None, weight: Any = 0.3, **options: Any) -> EnsembleModel:
+    members = {name: network(size, index) for index, (name, size) in enumerate((("z", "B1R1F2"), ("a", "B1R1F3")))}
+    model = EnsembleModel(members, cost, weight, **options)
+    model.compile(Adam(0.01), run_eagerly=True)
+    return model
+
+
+def _single() -> SingleModel:
+    model = SingleModel(network("B1R1F2"))
+    model.compile(Adam(0.01), run_eagerly=True)
+    return model
+
+
+COSTS = [None, collaboration.squared_distance, collaboration.absolute_distance, collaboration.by_name("CE", True)]
+
+
+@pytest.mark.parametrize("build", [_single, *(functools.partial(_ensemble, cost, pairing="all") for cost in COSTS)])
+def test_a_checkpoint_of_the_whole_goes_on_as_if_it_had_never_been_saved(
+    build: Any, tmp_path: Path, batch: Batch
+) -> None:
+    model, path = build(), str(tmp_path / "whole.keras")
+    model.fit(*batch, batch_size=6, verbose=0, callbacks=[keras.callbacks.ModelCheckpoint(path)])
+    loaded = keras.saving.load_model(path)
+    assert type(loaded) is type(model)
+    assert list(loaded.members) == list(model.members)
+    assert loaded.evaluate(*batch, verbose=0) == model.evaluate(*batch, verbose=0)
+    histories = [each.fit(*batch, batch_size=6, shuffle=False, verbose=0).history for each in (model, loaded)]
+    assert histories[0] == histories[1]
+
+
+def test_weights_alone_can_be_saved(tmp_path: Path, batch: Batch) -> None:
+    path = str(tmp_path / "c.weights.h5")
+    model, other = _ensemble(_unregistered), _ensemble(_unregistered)
+    model.fit(*batch, verbose=0, callbacks=[keras.callbacks.ModelCheckpoint(path, save_weights_only=True)])
+    assert other.evaluate(*batch, verbose=0) != model.evaluate(*batch, verbose=0)
+    other.load_weights(path)
+    assert other.evaluate(*batch, verbose=0) == model.evaluate(*batch, verbose=0)
+
+
+def _unregistered(logits: Any, pairs: Any) -> Any:
+    return collaboration.squared_distance(logits, pairs)
+
+
+def test_a_cost_that_could_not_be_found_again_is_refused_at_saving(tmp_path: Path, batch: Batch) -> None:
+    path = str(tmp_path / "c.keras")
+    for cost in (_unregistered, lambda logits, pairs: 0.0, functools.partial(_unregistered)):
+        with pytest.raises(ValueError, match=r"is not registered[^\n]*register_keras_serializable[^\n]*$"):
+            _ensemble(cost).save(path)
+    model = _ensemble(_unregistered)
+    with keras.saving.custom_object_scope({"_unregistered": _unregistered}):
+        model.save(path)
+    with pytest.raises(ValueError, match="_unregistered is not registered; import its module first"):
+        keras.saving.load_model(path)
+    loaded = keras.saving.load_model(path, custom_objects={"_unregistered": _unregistered})
+    assert loaded.evaluate(*batch, verbose=0) == model.evaluate(*batch, verbose=0)
+
+
+def _linear(name: str) -> keras.Model:
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 256)(inputs))
+    kernel = keras.initializers.GlorotUniform(len(name))
+    return keras.Model(inputs, keras.layers.Dense(5, use_bias=False, kernel_initializer=kernel)(x), name=name)
+
+
+def test_what_a_callback_assigns_to_a_weight_holds_from_the_next_step_on(batch: Batch) -> None:
+    """Against the same epochs with numbers for weights: 0, 0 and then 0.3."""
+    weight = keras.Variable(0.0)
+    move = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: weight.assign([0.0, 0.0, 0.3][epoch]))
+    members, logs = [_linear("a"), _linear("bb")], {"loss": [], "logit_distance": []}
+    model = EnsembleModel({each.name: each for each in members}, collaboration.squared_distance, weight)
+    model.compile(keras.optimizers.SGD(0.5))
+    start = [variable.numpy() for variable in model.variables]
+    received = model.fit(*batch, batch_size=6, epochs=3, shuffle=False, verbose=0, callbacks=[move]).history
+    for variable, value in zip(model.variables, start, strict=True):
+        variable.assign(value)
+    for number in (0.0, 0.0, 0.3):
+        other = EnsembleModel({each.name: each for each in members}, collaboration.squared_distance, number)
+        other.compile(keras.optimizers.SGD(0.5), run_eagerly=True)
+        epoch = other.fit(*batch, batch_size=6, shuffle=False, verbose=0).history
+        for name, values in logs.items():
+            values += epoch[name]
+    for name, values in logs.items():
+        np.testing.assert_allclose(received[name], values, rtol=1e-4)
+    assert float(weight) == np.float32(0.3)
+
+
+@pytest.mark.parametrize("kind", [keras.Variable, functools.partial(keras.Variable, trainable=False), tf.Variable])
+def test_a_weight_that_is_a_variable_is_no_variable_of_the_model(kind: Any, batch: Batch) -> None:
+    weight = kind(0.0)
+    model = EnsembleModel({"a": _linear("a"), "b": _linear("bb")}, collaboration.squared_distance, weight)
+    assert len(model.variables) == len(model.members)
+    logits = model.logits(batch[0])
+    without = float(model.objective(batch[1], logits)[0])
+    weight.assign(0.3)
+    distance = float(collaboration.squared_distance(logits, [(0, 1)]))
+    assert float(model.objective(batch[1], logits)[0]) == pytest.approx(without + 0.3 * distance)
+    assert model.get_config()["weight"] == pytest.approx(0.3)
+
+
+def test_the_number_0_leaves_the_cost_out(batch: Batch) -> None:
+    def never(logits: Any, pairs: Any) -> Any:
+        raise AssertionError
+
+    assert np.isfinite(_ensemble(never, 0.0).evaluate(*batch, verbose=0, return_dict=True)["loss"])
+
+
+@pytest.mark.parametrize("weight", [-0.1, float("nan"), np.float32(-1), keras.Variable(-0.1)])
+def test_weights_below_0_are_refused(weight: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"received the collaboration weight (-0\.1|-1|nan).*; allowed: numbers from 0"
+    ):
+        _ensemble(collaboration.squared_distance, weight)
