@@ -105,7 +105,9 @@ class Logger(keras.callbacks.Callback):
         self._graphs_drawn = time.monotonic()
         self._started = time.monotonic() - self._record.seconds
         self._start_time = time.time() - self._record.seconds
-        logging.info("loss and error of each output, on the training examples and on the test examples:")
+        logging.info(
+            "loss and error of each output, mean over the epoch's training examples, and on the test examples:"
+        )
         if self._record.epochs_done:
             self._write_pickles()
 
@@ -147,14 +149,16 @@ class Logger(keras.callbacks.Callback):
         epochs_done = self._record.epochs_done
         for output, series in self._record.series.items():
             for kind in ("error", "cost"):
-                curves = {part: series[f"{part}_{kind}s"][:epochs_done] for part in ("train", "test")}
+                # The mean over the epoch: the running average begins at 0 each epoch, far below where batches are few.
+                parts = {"train, mean of the epoch": f"train_{kind}s_mean", "test": f"test_{kind}s"}
+                curves = {part: series[key][:epochs_done] for part, key in parts.items()}
                 picture = graphs.epoch_graph(f"{output}: {kind}", kind, curves)
                 files.write_bytes(os.path.join(self._directory, f"{self._stems[output]}_{kind}.png"), picture)
         self._graphs_drawn = time.monotonic()
 
     def _line(self, epoch: int) -> str:
         columns = [
-            f"{output} train {series['train_costs'][epoch]:.4f} {100 * series['train_errors'][epoch]:5.2f} % "
+            f"{output} train {series['train_costs_mean'][epoch]:.4f} {100 * series['train_errors_mean'][epoch]:5.2f} % "
             f"test {series['test_costs'][epoch]:.4f} {100 * series['test_errors'][epoch]:5.2f} %"
             for output, series in self._record.series.items()
         ]

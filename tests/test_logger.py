@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from collab_ensembles import graphs
 from collab_ensembles.logger import Logger, Record
 from collab_ensembles.models.model import DISAGREEMENT
 
@@ -114,7 +115,36 @@ def test_an_epochs_line_has_its_numbers(logger: Logger, caplog: pytest.LogCaptur
     logging.set_verbosity(logging.INFO)
     with caplog.at_level("INFO", logger="absl"):
         logger.on_epoch_end(0, _logs(0.01))
-    assert "epoch   1/3  ST train 0.0400  3.00 % test 0.5200 51.00 %" in caplog.text
+    assert "epoch   1/3  ST train 0.0200  1.00 % test 0.5200 51.00 %" in caplog.text
+
+
+def test_what_is_printed_and_drawn_of_training_is_the_mean_over_the_epoch(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two batches an epoch: the running average, which begins at 0, reaches a tenth of the truth."""
+    errors = np.array([[0.5, 0.75], [0.25, 0.5]])
+    running = [0.95 * 0.05 * first + 0.05 * second for first, second in errors]
+    drawn: dict[str, dict[str, np.ndarray]] = {}
+
+    def draw(title: str, quantity: str, curves: dict[str, np.ndarray]) -> bytes:
+        drawn[title] = curves
+        return b""
+
+    monkeypatch.setattr(graphs, "epoch_graph", draw)
+    logger = Logger(str(tmp_path), {"ST": "st"}, 2, {})
+    logger.on_train_begin()
+    with caplog.at_level("INFO", logger="absl"):
+        for epoch in (0, 1):
+            mean = float(errors[epoch].mean())
+            values = {"ST_error": mean, "ST_cost": 1.0, "ST_running_error": running[epoch], "ST_running_cost": 0.1}
+            logger.on_epoch_end(epoch, {**values, "val_ST_error": 0.0, "val_ST_cost": 0.0})
+    logger.on_train_end()
+    assert " 62.50 %" in caplog.text
+    assert " 37.50 %" in caplog.text
+    (name,) = (name for name in drawn["ST: error"] if name.startswith("train"))
+    np.testing.assert_array_equal(drawn["ST: error"][name], errors.mean(axis=1))
+    # The pickles keep the reference's keys.
+    np.testing.assert_array_equal(_pickle(tmp_path, "st")["train_errors"], running)
 
 
 def test_a_line_ends_with_the_minutes_since_the_start(
