@@ -24,7 +24,7 @@ from analysis.claim_grid import NOISE, Grid, Setting
 from analysis.recorded_run import Run
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import DataError
-from experiments import command_line
+from experiments import command_line, path_flags
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "not enough data"
 SEEN, UNSEEN = "seen in one seed", "not seen in one seed"
@@ -284,7 +284,7 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
+    path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
     flags.DEFINE_string("dataset", None, "the data set whose runs are judged; default: all that are there")
     flags.DEFINE_bool("paper", False, "judge the papers' own numbers instead")
     command_line.launch(main)

@@ -30,7 +30,7 @@ from analysis.recorded_run import PLAIN, Run
 from analysis.weight_figures import name_of
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import ConfigError, DataError
-from experiments import command_line
+from experiments import command_line, path_flags
 
 LAST_EPOCHS = 10
 PAPER_ERRORS = {"MNIST": (0.4, 1.0), "notMNIST": (1.5, 4.0), "CIFAR10": (20.0, 30.0)}
@@ -271,8 +271,8 @@ def _main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
+    path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
     flags.DEFINE_string("dataset", "digits", "the data set whose runs are shown")
-    flags.DEFINE_string("out", "figures", "the directory that figures are written to")
+    path_flags.define("out", "figures", "the directory that figures are written to")
     flags.DEFINE_bool("paper_axes", False, "use the y-limits of the paper's figures; default: limits from the data")
     command_line.launch(_main)

@@ -33,7 +33,7 @@ from analysis.recorded_run import PLAIN, Run
 from collab_ensembles import files, naming
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import ConfigError, DataError
-from experiments import command_line
+from experiments import command_line, path_flags
 
 _VERDICT_CLASSES = dict.fromkeys(claims.VERDICTS, "undecided") | {claims.HOLDS: "holds", claims.FAILS: "not"}
 
@@ -189,6 +189,6 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
-    flags.DEFINE_string("out", "report.html", "where the page goes")
+    path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
+    path_flags.define("out", "report.html", "where the page goes")
     command_line.launch(main)

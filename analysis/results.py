@@ -25,7 +25,7 @@ from analysis.recorded_run import Run
 from collab_ensembles import files
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import ConfigError, DataError
-from experiments import command_line
+from experiments import command_line, path_flags
 
 _DOTS_PER_INCH = 110
 _DEFAULT_GRID = "noel"
@@ -197,8 +197,8 @@ def _main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
+    path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
     flags.DEFINE_string("dataset", "digits", "the data set whose runs are published")
     flags.DEFINE_enum("grid", _DEFAULT_GRID, list(PUBLISHED), "which grid of that data set is published")
-    flags.DEFINE_string("out", None, "the directory that is written, such as results/digits")
+    path_flags.define("out", None, "the directory that is written, such as results/digits")
     command_line.launch(_main)

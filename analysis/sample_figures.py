@@ -20,7 +20,7 @@ from analysis import figure_style as style
 from collab_ensembles import datasets
 from collab_ensembles.datasets import Dataset, catalogue
 from collab_ensembles.errors import DataError
-from experiments import command_line, runtime
+from experiments import command_line, path_flags, runtime
 
 SAMPLES = 5
 MOST_IMAGES = 5_000
@@ -251,6 +251,6 @@ def _main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.DEFINE_string("dataset", "digits", f"data set: {', '.join(catalogue.CATALOGUE)}, or the path of an .npz file")
-    flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
-    flags.DEFINE_string("out", "figures", "the directory that figures are written to")
+    path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
+    path_flags.define("out", "figures", "the directory that figures are written to")
     command_line.launch(_main)

@@ -21,7 +21,7 @@ from analysis.recorded_run import PLAIN, Run
 from analysis.table_text import Cell, Table, number
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
-from experiments import command_line
+from experiments import command_line, path_flags
 
 METHODS = ("CE", "L1", "L2", PLAIN)
 FORMATS = ("markdown", "latex", "csv")
@@ -295,7 +295,7 @@ def _main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
+    path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
     flags.DEFINE_string("dataset", "digits", "the data set whose runs are shown")
     flags.DEFINE_enum("format", "markdown", list(FORMATS), "how the tables are written")
     command_line.launch(_main)

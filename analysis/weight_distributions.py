@@ -29,7 +29,7 @@ from collab_ensembles import checkpoint_file, naming, run_directory
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import ConfigError, DataError, RunDirectoryError
 from collab_ensembles.fields import check_number
-from experiments import command_line
+from experiments import command_line, path_flags
 
 Kernels = Mapping[str, np.ndarray]
 """The kernels of convolutions and dense layers by name, from the input on."""
@@ -289,7 +289,7 @@ def _main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("out", "figures", "the directory that the figure is written to")
+    path_flags.define("out", "figures", "the directory that the figure is written to")
     flags.DEFINE_enum("format", "markdown", ["markdown", "latex"], "how the tables are written")
     flags.DEFINE_float("near_zero", NEAR_ZERO, "weights of a smaller magnitude count as near zero")
     command_line.launch(_main)

@@ -23,10 +23,10 @@ from benchmarks.processes import measure
 from benchmarks.workloads import Workload
 from collab_ensembles import files
 from collab_ensembles.machine import processor
-from experiments import command_line, runtime
+from experiments import command_line, path_flags, runtime
 
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "how often each comparison is measured, interleaved")
-_OUT = flags.DEFINE_string("out", "benchmarks/results/latest.json", "where the results go")
+_OUT = path_flags.define("out", "benchmarks/results/latest.json", "where the results go")
 _QUICK = flags.DEFINE_bool("quick", False, "few steps: to try the benchmark out, not to report")
 
 _MNIST = (28, 28, 1)

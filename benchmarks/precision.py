@@ -15,17 +15,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
-from absl import flags
 
 from benchmarks.batch_statistics import evaluate_anew
 from collab_ensembles import files, naming
 from collab_ensembles.config import RunConfig
 from collab_ensembles.unpickle import read_pickle
-from experiments import command_line, config_flags, runtime
+from experiments import command_line, config_flags, path_flags, runtime
 
-_LOG_DIR = flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
-_OUT = flags.DEFINE_string("out", "benchmarks/results/precision.md", "where the table goes")
+_LOG_DIR = path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
+_DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
+_OUT = path_flags.define("out", "benchmarks/results/precision.md", "where the table goes")
 
 _DATASETS = ("mnist", "cifar10")
 _PRECISIONS = ("float32", "mixed_bfloat16")

@@ -18,13 +18,13 @@ from absl import flags
 from collab_ensembles import files, run_directory
 from collab_ensembles.errors import CollabError
 from collab_ensembles.machine import processor
-from experiments import command_line, ray_cluster, returned_files, runtime
+from experiments import command_line, path_flags, ray_cluster, returned_files, runtime
 from experiments.executors import Executor, LocalExecutor, Task
 from experiments.progress import failure
 
 _RUNS = flags.DEFINE_integer("runs", 8, "how many runs to compute here, and on Ray")
 _DATASET = flags.DEFINE_string("dataset", "digits", "the data that are prepared")
-_OUT = flags.DEFINE_string("out", "benchmarks/results/ray.md", "where the numbers go")
+_OUT = path_flags.define("out", "benchmarks/results/ray.md", "where the numbers go")
 
 _COPY = (
     "import shutil, sys; log_dir = [each[10:] for each in sys.argv if each.startswith('--log_dir=')][-1]; "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from collab_ensembles.errors import ConfigError
-from experiments import ray_cluster
+from experiments import path_flags, ray_cluster
 from experiments.executors import Executor
 
 _EXECUTOR = flags.DEFINE_enum("executor", "local", ["local", "ray"], "where runs are computed: here, or by Ray")
@@ -16,7 +16,7 @@ _ADDRESS = flags.DEFINE_string(
     "with --executor=ray: HOST:PORT of a cluster's head; local: a cluster of this machine alone",
 )
 _GPUS = flags.DEFINE_float("gpus", 0.0, "with --executor=ray: GPUs of each run, such as 1 or 0.5")
-_CHECKPOINT_DIR = flags.DEFINE_string(
+_CHECKPOINT_DIR = path_flags.define(
     "checkpoint_dir", None, "with --executor=ray: a directory that all nodes share, where lost runs are taken up again"
 )
 _SEND_PACKAGE = flags.DEFINE_bool(

@@ -13,12 +13,12 @@ from absl import flags
 
 from collab_ensembles import run_directory
 from collab_ensembles.errors import ConfigError
-from experiments import command_line, runtime
+from experiments import command_line, path_flags, runtime
 
 _MEMBER = flags.DEFINE_string(
     "member", None, "which member, or ensemble: all as one; default: the first, of snapshots the last"
 )
-_OUT = flags.DEFINE_string("out", None, "the file to write, ending in .keras; default: MEMBER.keras")
+_OUT = path_flags.define("out", None, "the file to write, ending in .keras; default: MEMBER.keras")
 
 
 def main(arguments: list[str]) -> None:

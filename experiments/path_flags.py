@@ -1,0 +1,23 @@
+"""Flags that take a path."""
+
+import os
+from typing import Any
+
+from absl import flags
+
+# Flags belong to the modules that call `define`.
+flags.disclaim_key_flags()
+
+
+class _PathParser(flags.ArgumentParser[str]):
+    """Expands `~`, which shells do not do after `--flag=`."""
+
+    syntactic_help = "a path"
+
+    def parse(self, argument: str) -> str:
+        return os.path.expanduser(argument)
+
+
+def define(name: str, default: str | None, description: str, **options: Any) -> Any:
+    """Defines a flag for a path, in which `~` is expanded; arguments are those of `flags.DEFINE_string`."""
+    return flags.DEFINE(_PathParser(), name, default, description, serializer=flags.ArgumentSerializer(), **options)
