@@ -35,7 +35,7 @@ def entries(log_dir: str) -> list[Entry]:
         raise DataError(f"{log_dir}: no such directory; give the --log_dir of a sweep")
     found = []
     for directory in run_directory.find(log_dir):
-        config = run_directory.read_config(directory)
+        config = run_directory.read_located(directory)
         try:
             status = run_directory.read_status(directory)
         except RunDirectoryError as error:

@@ -47,7 +47,7 @@ def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[RunConfig]]:
     runs = []
     unfinished = []
     for directory in run_directory.find(log_dir):
-        config = run_directory.read_config(directory)
+        config = run_directory.read_located(directory)
         if catalogue.is_same(config.dataset, dataset):
             if _is_done(directory):
                 status = run_directory.read_status(directory)
@@ -79,7 +79,7 @@ def _is_done(directory: str) -> bool:
 
 
 def _held(log_dir: str) -> str:
-    datasets = [run_directory.read_config(directory).dataset for directory in run_directory.find(log_dir)]
+    datasets = [run_directory.read_located(directory).dataset for directory in run_directory.find(log_dir)]
     counts = Counter([*datasets, *(files.dataset for files in author_files.find_all(log_dir))])
     return "runs of " + ", ".join(f"{name} ({count})" for name, count in sorted(counts.items())) if counts else "no run"
 

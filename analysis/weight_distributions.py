@@ -273,8 +273,7 @@ def _figure(runs: Mapping[str, Kernels], below: float = NEAR_ZERO) -> drawing.Fi
 
 
 def _main(arguments: list[str]) -> None:
-    if not arguments:
-        raise ConfigError("received no arguments; needed: the directories of one run or more; see --help")
+    arguments = command_line.some_arguments(arguments, "the directories of one run or more")
     below = flags.FLAGS.near_zero
     check_number("near_zero", below, above=True)
     runs = {_name(directory): read_kernels(directory) for directory in arguments}

@@ -18,7 +18,7 @@ from absl import flags
 
 from collab_ensembles import files, naming, run_directory
 from collab_ensembles.errors import DataError
-from experiments import command_line, runtime
+from experiments import command_line, path_flags, runtime
 
 _BATCHES, _BATCH_SIZE = 40, 500
 
@@ -59,10 +59,10 @@ def compare(directory: str, data_dir: str | None) -> list[dict[str, Any]]:
 
 def evaluate_anew(directory: str, data_dir: str | None) -> dict[str, float]:
     """The test statistics of a run's newest checkpoint, see `run.evaluate`, with batch statistics taken anew."""
-    from collab_ensembles import run
+    from collab_ensembles import run, run_data
 
     model, _ = run.restore(directory)
-    data = run.load_data_again(directory, data_dir)
+    data = run_data.load_again(directory, data_dir)
     rng = np.random.default_rng(0)
     size = min(_BATCH_SIZE, len(data.train_labels))
     batches = [np.sort(rng.choice(len(data.train_labels), size, replace=False)) for _ in range(_BATCHES)]
@@ -89,8 +89,8 @@ def added(path: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
-    flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+    path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
+    path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
     flags.DEFINE_integer("threads", None, "threads of TensorFlow; default: as many as cores")
-    flags.DEFINE_string("out", "benchmarks/results/batch_statistics.csv", "where the table goes")
+    path_flags.define("out", "benchmarks/results/batch_statistics.csv", "where the table goes")
     command_line.launch(main)

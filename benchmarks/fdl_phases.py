@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from absl import flags
 
 from collab_ensembles.config import RunConfig
-from experiments import command_line, runtime
+from experiments import command_line, path_flags, runtime
 
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+_DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
 
 _OWN = {
     "cross_entropy": ("networks to the last convolution", "networks after it"),
@@ -41,11 +40,11 @@ def main(arguments: list[str]) -> int:
 
 def measure() -> tuple[pd.DataFrame, list[str]]:
     """A row a phase, and a line for each phase that changed variables of other kinds than `_OWN` says."""
-    from collab_ensembles import run
+    from collab_ensembles import run_data
     from collab_ensembles.build import build_model, compile_for_training
 
     config = RunConfig(system="fdl", dataset="cifar10", pretraining_epochs=0)
-    data = run.load_data(config, _DATA_DIR.value)
+    data = run_data.load(config, _DATA_DIR.value)
     model: Any = build_model(config, data.image_shape, data.num_classes)
     compile_for_training(model, config)
     images, labels = (np.asarray(part[: config.batch_size]) for part in (data.train_images, data.train_labels))

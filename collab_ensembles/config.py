@@ -114,10 +114,10 @@ class RunConfig(MultiheadOptions, FeatureDifferenceOptions, SnapshotOptions):
                 value = typed(field.name, field_types(RunConfig)[field.name], getattr(self, field.name))
                 object.__setattr__(self, field.name, value)
         self._check_names()
-        if catalogue.is_file(self.dataset):
-            # However it is spelled, and wherever the run is evaluated later.
-            object.__setattr__(self, "dataset", os.path.abspath(self.dataset))
-        object.__setattr__(self, "teacher", tuple(os.path.abspath(path) for path in self.teacher))
+        # However paths are spelled, and wherever the run is evaluated later.
+        object.__setattr__(self, "dataset", catalogue.resolve(self.dataset))
+        teachers = (os.path.abspath(os.path.expanduser(path)) for path in self.teacher)
+        object.__setattr__(self, "teacher", tuple(teachers))
         # In this order: other defaults depend on the members, and on the recipe that follows from them.
         for name in ("members", "recipe", *(field.name for field in dataclasses.fields(self))):
             if getattr(self, name) is None:

@@ -25,15 +25,21 @@ class ConfigError(CollabError, ValueError):
 class DataError(CollabError):
     """Data that are missing, unreadable, or not what they should be."""
 
+    exit_status = 2
+
+
+class UnavailableDataError(DataError):
+    """Data that are not at hand: not fetched, out of reach, or a file that is not there."""
+
 
 class RunDirectoryError(CollabError):
     """A run directory that cannot be used as it is."""
 
 
 class OtherDataError(RunDirectoryError):
-    """Data that are not those that a run began with; `experiments.node_run` tells it by the exit status."""
+    """Data that are not those that a run began with."""
 
-    exit_status = 65
+    exit_status = 2
 
 
 class DivergenceError(CollabError):

@@ -1,6 +1,7 @@
 """Files that are either whole or absent: temporary file, fsync, rename."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -97,6 +98,17 @@ def make_directory(path: str) -> None:
         os.makedirs(path, exist_ok=True)
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def check_can_make(path: str) -> None:
+    """Raises CollabError if the directory `path` cannot be made, as far as that shows before it is tried."""
+    existing = os.path.abspath(path)
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing):
+        raise unwritable(path, NotADirectoryError(errno.ENOTDIR, f"{existing} is no directory"))
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise unwritable(path, PermissionError(errno.EACCES, f"{existing} cannot be written"))
 
 
 def unwritable(path: str, error: OSError) -> CollabError:

@@ -13,10 +13,10 @@ from absl import logging
 from collab_ensembles import (
     checkpoint,
     checkpoint_file,
-    datasets,
     environment,
     files,
     naming,
+    run_data,
     run_directory,
     teachers,
     tensorboard,
@@ -25,8 +25,7 @@ from collab_ensembles.batch_manager import BatchManager
 from collab_ensembles.build import build_model, compile_for_training, learning_rates, rates_within_epochs
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import Dataset, catalogue
-from collab_ensembles.datasets.catalogue import Description
-from collab_ensembles.errors import DivergenceError, OtherDataError, RunDirectoryError, one_line
+from collab_ensembles.errors import DivergenceError, RunDirectoryError, UnavailableDataError, one_line
 from collab_ensembles.label_noise import LabelNoise
 from collab_ensembles.logger import Logger, Record
 from collab_ensembles.models import Model
@@ -42,35 +41,51 @@ _LOCK_PATIENCE = 20.0
 """Seconds to wait for a process that is ending: the training of a sweep that was killed, say."""
 
 
-def run(config: RunConfig, directory: str, options: Options | None = None) -> Status:
+def run(config: RunConfig, directory: str, options: Options | None = None, dataset: Dataset | None = None) -> Status:
     """Trains one configuration and leaves its statistics and checkpoints in `directory`.
 
     A run that is done already, or was stopped after as many epochs, is left as it is; one that was cut
     off goes on from its newest good checkpoint. Either way the statistics are, bit for bit, those of a
-    run that was never interrupted, on the same machine and with as many threads.
+    run that was never interrupted, on the same machine and with as many threads. Data that are refused leave
+    everything as it was.
 
     Args:
       config: what to train.
       directory: the run directory; created if missing.
       options: how to do so; default: `Options()`.
+      dataset: the data, where they are loaded already; default: those that `config` names.
 
     Returns:
       The status at the end: `done`, or `stopped` if `stop_after` came first.
 
     Raises:
       DivergenceError: a cost became infinite or undefined.
+      OtherDataError: the directory holds results of other data.
       CollabError: settings and data do not fit, data are missing, or the directory is unwritable or
         another run's.
     """
     options = options or Options()
+    if dataset is None:
+        is_done = run_directory.is_done(directory, options.stop_after)
+        try:
+            dataset = run_data.load(_located(config, directory), options.data_dir, fetch=not is_done)
+        except UnavailableDataError as error:
+            if not is_done:
+                raise
+            run_data.warn_not_compared(directory, error)
+            return run_directory.read_status(directory)
+    data = run_data.facts(dataset)
     files.make_directory(directory)
     with run_directory.lock(directory, patience=_LOCK_PATIENCE):
-        if run_directory.is_done(directory, options.stop_after):
+        is_done = run_directory.is_done(directory, options.stop_after)
+        run_data.check_unchanged(directory, data.digest, is_done)
+        if is_done:
             return run_directory.read_status(directory)
+        run_data.announce(dataset, data.digest)
         _claim(directory, config)
         status = _begun(directory)
         try:
-            _train(config, directory, status, options)
+            _train(config, directory, status, options, dataset, data)
         except Exception as error:
             _end(directory, status, "failed", f"{type(error).__name__}: {one_line(error)}"[:500])
             raise
@@ -81,12 +96,20 @@ def run(config: RunConfig, directory: str, options: Options | None = None) -> St
         return status
 
 
+def _located(config: RunConfig, directory: str) -> RunConfig:
+    """The settings with the paths where the run's files lie now, if the directory is this run's or nobody's."""
+    if not os.path.exists(os.path.join(directory, "config.json")):
+        return config
+    if run_directory.read_config(directory) != config:
+        raise RunDirectoryError(f"{directory}: holds a run of other settings; choose another directory")
+    return run_directory.read_located(directory)
+
+
 def _claim(directory: str, config: RunConfig) -> None:
     """Makes the directory this run's, and rids it of what a dying process left half-written."""
-    if os.path.exists(os.path.join(directory, "config.json")):
-        if run_directory.read_config(directory) != config:
-            raise RunDirectoryError(f"{directory}: holds a run of other settings; choose another directory")
-    else:
+    # Another process may have made it meanwhile.
+    _located(config, directory)
+    if not os.path.exists(os.path.join(directory, "config.json")):
         run_directory.write_config(directory, config)
     for name in ("", checkpoint_file.DIRECTORY, teachers.DIRECTORY):
         files.remove_temporaries(os.path.join(directory, name))
@@ -101,14 +124,6 @@ def _begun(directory: str) -> Status:
     status = dataclasses.replace(earlier, state="running", reason="", started=time.time(), ended=0.0)
     run_directory.write_status(directory, status)
     return status
-
-
-def _check_same_data(directory: str, earlier: DataFacts | None, digest: str) -> None:
-    if earlier is not None and earlier.digest not in ("", digest):
-        raise OtherDataError(
-            f"{directory}: received data of the digest {digest[:8]}, and the run began with {earlier.digest[:8]}; "
-            "give the --data_dir that it began with, or remove the directory to train it on these from the start"
-        )
 
 
 def _note_attempt(directory: str, status: Status, facts: dict[str, Any], first_epoch: int) -> None:
@@ -144,25 +159,6 @@ def restore(directory: str) -> tuple[Model, Status]:
     return model, dataclasses.replace(status, epochs_done=record.epochs_done, test_errors=record.test_errors())
 
 
-def load_data(config: RunConfig, data_dir: str | None) -> Dataset:
-    """The data of a configuration, checked against its settings; see `datasets.load`."""
-    dataset = datasets.load(config.dataset, data_dir, config.split, config.train_limit)
-    config.check_data(Description(dataset.image_shape, len(dataset.train_labels)))
-    return dataset
-
-
-def load_data_again(directory: str, data_dir: str | None) -> Dataset:
-    """The data that the run in a directory was trained on.
-
-    Raises:
-      OtherDataError: what is there now has another digest.
-      CollabError: as `load_data`.
-    """
-    dataset = load_data(run_directory.read_config(directory), data_dir)
-    _check_same_data(directory, run_directory.read_status(directory).data, dataset.digest())
-    return dataset
-
-
 def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """The sample-weighted statistics of members and ensemble, batch normalisation in inference mode.
 
@@ -184,12 +180,10 @@ def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, 
     }
 
 
-def _train(config: RunConfig, directory: str, status: Status, options: Options) -> None:
-    dataset = load_data(config, options.data_dir)
-    data = DataFacts(dataset.name, dataset.image_shape, dataset.num_classes, dataset.digest())
+def _train(
+    config: RunConfig, directory: str, status: Status, options: Options, dataset: Dataset, data: DataFacts
+) -> None:
     checkpoints, digest = os.path.join(directory, checkpoint_file.DIRECTORY), config.digest()
-    if checkpoint_file.saved_epochs(checkpoints):
-        _check_same_data(directory, status.data, data.digest)
     status.data = data
     model = _built(config, directory, data)
     teachers.keep(config.teacher, directory)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import fcntl
+import glob
 import hashlib
 import json
 import math
@@ -13,7 +14,7 @@ from typing import IO, Any
 
 from absl import logging
 
-from collab_ensembles import files, naming
+from collab_ensembles import files, naming, run_paths
 from collab_ensembles.config import FORMAT_VERSION, RunConfig
 from collab_ensembles.errors import ConfigError, RunDirectoryError, one_line
 
@@ -80,16 +81,53 @@ def write_config(directory: str, config: RunConfig) -> None:
     """Creates the directory, with its config.json."""
     files.make_directory(directory)
     content = {"format_version": FORMAT_VERSION, "digest": config.digest(), "config": config.to_json()}
+    paths = run_paths.relative(config, directory)
+    if paths:
+        content["paths"] = paths
     files.write_json(os.path.join(directory, "config.json"), content)
 
 
 def read_config(directory: str) -> RunConfig:
-    """The settings of the run in `directory`.
+    """The settings of the run in `directory`, with the paths of files as they were when it began.
 
     Raises:
       RunDirectoryError: there is no valid config.json of this format version.
     """
+    return _config(directory, _read_json(os.path.join(directory, "config.json")))
+
+
+def read_located(directory: str) -> RunConfig:
+    """The settings of the run in `directory`, with the paths where its files lie now.
+
+    Of a run whose folder was moved they have another digest than those that it keeps; errors: see `read_config`.
+    """
     content = _read_json(os.path.join(directory, "config.json"))
+    config = _config(directory, content)
+    try:
+        return run_paths.located(config, content.get("paths", {}), directory)
+    except (TypeError, ValueError) as error:
+        raise RunDirectoryError(
+            f"{directory}/config.json: its paths were altered ({one_line(error)}); delete it, and the command that "
+            "trained the run writes it again"
+        ) from error
+
+
+def find_run(log_dir: str, config: RunConfig) -> tuple[str, RunConfig]:
+    """Where a run keeps its files, or will, and the settings that it keeps there.
+
+    These are other settings than the given ones, by the path of a file, where the run began in a folder that was moved
+    since as a whole; its name then has the digest of those.
+    """
+    directory = naming.run_directory(log_dir, config)
+    if not os.path.exists(os.path.join(directory, "config.json")) and run_paths.relative(config, directory):
+        for other in sorted(glob.glob(f"{glob.escape(directory.removesuffix(config.digest()[:8]))}*")):
+            with contextlib.suppress(RunDirectoryError):
+                if read_located(other) == config:
+                    return other, read_config(other)
+    return directory, config
+
+
+def _config(directory: str, content: dict[str, Any]) -> RunConfig:
     version = content.get("format_version")
     if version != FORMAT_VERSION or isinstance(version, bool):
         raise RunDirectoryError(

@@ -1,6 +1,6 @@
 """What all commands share: help, one-line errors, exit status and plain log lines.
 
-Exit status: 0 for success, 1 for failures, 2 for settings that are not allowed, 130 after Ctrl-C, 143
+Exit status: 0 for success, 1 for failures, 2 for settings or data that are not allowed, 130 after Ctrl-C, 143
 after SIGTERM and 129 after SIGHUP. Errors and warnings go to stderr, everything else to stdout.
 """
 
@@ -46,14 +46,25 @@ def no_arguments(arguments: list[str]) -> None:
 
 
 def one_argument(arguments: list[str], what: str) -> str:
-    """The only argument.
+    """The only argument, a path; `~` is expanded.
 
     Raises:
       ConfigError: there is none, or several.
     """
     if len(arguments) != 1:
         raise ConfigError(f"received {len(arguments)} arguments; needed: one, {what}; see --help")
-    return arguments[0]
+    return os.path.expanduser(arguments[0])
+
+
+def some_arguments(arguments: list[str], what: str) -> list[str]:
+    """The arguments, paths; `~` is expanded.
+
+    Raises:
+      ConfigError: there is none.
+    """
+    if not arguments:
+        raise ConfigError(f"received 0 arguments; needed: {what}; see --help")
+    return [os.path.expanduser(argument) for argument in arguments]
 
 
 def _parse(arguments: list[str]) -> list[str]:

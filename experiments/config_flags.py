@@ -35,11 +35,10 @@ def config() -> RunConfig:
     """The configuration that the flags give.
 
     Raises:
-      ConfigError: a value is not allowed, by itself or for the data set.
+      ConfigError: a value is not allowed by itself; `check_data` says whether it is for the data set.
     """
     result = RunConfig(**settings())
     check_belong(result)
-    check_data(result)
     return result
 
 

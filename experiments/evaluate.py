@@ -8,25 +8,24 @@ Example:
   python -m experiments.evaluate runs/MNIST/RUN_DIRECTORY --averaging=softmax
 """
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from absl import flags, logging
 
-from collab_ensembles import run_directory, top_errors
-from collab_ensembles.datasets import catalogue
-from collab_ensembles.datasets.digests import example_digests
-from collab_ensembles.errors import CollabError, ConfigError
+from collab_ensembles import datasets, run_data, run_directory, top_errors
+from collab_ensembles.datasets import catalogue, overlap
+from collab_ensembles.errors import CollabError, ConfigError, UnavailableDataError
 from collab_ensembles.run_directory import DataFacts
 from collab_ensembles.snapshot_options import AVERAGES
-from experiments import command_line, runtime
+from experiments import command_line, path_flags, runtime
 
 if TYPE_CHECKING:
-    from collab_ensembles.datasets import Dataset
     from collab_ensembles.models import Model
 
 _DATASET = flags.DEFINE_string("dataset", None, "score on the test part of this data set; default: the run's own")
 _SPLIT = flags.DEFINE_enum("split", None, list(catalogue.SPLITS), "of that data set; default: as the run's")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+_DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
 _TOP = flags.DEFINE_integer("top", None, "also the share of examples whose class is not among so many best answers")
 _AVERAGING = flags.DEFINE_enum(
     "averaging",
@@ -44,21 +43,28 @@ def main(arguments: list[str]) -> None:
     runtime.check_threads(_THREADS.value)
     if _TOP.value is not None:
         top_errors.check(_TOP.value)
-    config = run_directory.read_config(directory)
-    dataset, split = _DATASET.value or config.dataset, _SPLIT.value or config.split
+    config = run_directory.read_located(directory)
+    dataset, split = catalogue.resolve(_DATASET.value or config.dataset), _SPLIT.value or config.split
     catalogue.check_name(dataset)
+    is_own = (dataset, split) == (config.dataset, config.split)
+
+    def load(fetch: bool) -> datasets.Dataset:
+        if is_own:
+            return run_data.load_again(directory, _DATA_DIR.value, fetch)
+        return datasets.load(dataset, _DATA_DIR.value, split, fetch=fetch)
+
+    # What is at hand is refused, if it must be, before TensorFlow starts.
+    with contextlib.suppress(UnavailableDataError):
+        load(fetch=False)
     runtime.start_tensorflow(_THREADS.value)
 
-    from collab_ensembles import datasets, run
+    from collab_ensembles import run
 
     model, status = run.restore(directory)
     if _TOP.value is not None and status.data is not None:
         top_errors.check(_TOP.value, status.data.num_classes)
-    is_own = (dataset, split) == (config.dataset, config.split)
-    if is_own:
-        test = run.load_data_again(directory, _DATA_DIR.value)
-    else:
-        test = datasets.load(dataset, _DATA_DIR.value, split)
+    test = load(fetch=True)
+    if not is_own:
         _check_fit(status.data, test)
         _warn_of_training_examples(directory, test)
     averages_as_trained = _AVERAGING.value in (None, model.averaging)
@@ -84,16 +90,13 @@ def _check_average(model: "Model") -> None:
         raise ConfigError(f"--averaging={_AVERAGING.value}: the run has {reason}; leave it out")
 
 
-def _warn_of_training_examples(directory: str, test: "Dataset") -> None:
-    from collab_ensembles import run
-
+def _warn_of_training_examples(directory: str, test: datasets.Dataset) -> None:
     try:
-        own = run.load_data_again(directory, _DATA_DIR.value)
+        own = run_data.load_again(directory, _DATA_DIR.value)
     except CollabError as error:
         logging.warning("whether the run was trained on some of these examples is not known: %s", error)
         return
-    trained_on = set(map(bytes, example_digests(own.train_images, own.train_labels)))
-    known = sum(bytes(digest) in trained_on for digest in example_digests(test.test_images, test.test_labels))
+    known = overlap.count_shared(own.train_images, own.train_labels, test.test_images, test.test_labels)
     if known:
         logging.warning(
             "the run was trained on %d of these %d examples; on those an error is no test error",
@@ -102,7 +105,7 @@ def _warn_of_training_examples(directory: str, test: "Dataset") -> None:
         )
 
 
-def _check_fit(trained_on: DataFacts | None, test: "Dataset") -> None:
+def _check_fit(trained_on: DataFacts | None, test: datasets.Dataset) -> None:
     assert trained_on is not None
     received, needed = (test.image_shape, test.num_classes), (trained_on.image_shape, trained_on.num_classes)
     if received != needed:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl import flags
 
-from collab_ensembles import canvas, files, naming, run_directory
+from collab_ensembles import canvas, files, naming, run_data, run_directory
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
-from experiments import command_line, runtime
+from experiments import command_line, path_flags, runtime
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,18 +29,17 @@ _DOTS_PER_INCH = 150
 
 def main(arguments: list[str]) -> None:
     """Restores the newest checkpoint of each run, computes the features and draws them."""
-    if not arguments:
-        raise ConfigError("received 0 arguments; needed: the directory of a run, or of several; see --help")
-    configs = [run_directory.read_config(directory) for directory in arguments]
+    arguments = command_line.some_arguments(arguments, "the directory of a run, or of several")
+    configs = [run_directory.read_located(directory) for directory in arguments]
     names = names_of(configs)
     if not flags.FLAGS.out.endswith(".png"):
         raise ConfigError(f"--out={flags.FLAGS.out}: the name must end in .png")
     runtime.start_tensorflow(None)
 
-    from collab_ensembles import datasets, run
+    from collab_ensembles import run
 
     models = [run.restore(directory) for directory in arguments]
-    dataset = datasets.load(configs[0].dataset, flags.FLAGS.data_dir, configs[0].split)
+    dataset, *_ = [run_data.load_again(directory, flags.FLAGS.data_dir) for directory in arguments]
     if not 0 <= flags.FLAGS.image < len(dataset.test_labels):
         raise ConfigError(f"--image={flags.FLAGS.image}: allowed: 0 to {len(dataset.test_labels) - 1}")
     image = np.asarray(dataset.test_images[flags.FLAGS.image])
@@ -186,6 +185,6 @@ def draw(image: np.ndarray, rows: Mapping[str, Mapping[str, np.ndarray]], title:
 if __name__ == "__main__":
     flags.DEFINE_integer("image", 0, "which test image, counted from 0")
     flags.DEFINE_string("layer", None, "which convolution, by its name; default: the first")
-    flags.DEFINE_string("out", "feature_maps.png", "the file to write, ending in .png")
-    flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+    path_flags.define("out", "feature_maps.png", "the file to write, ending in .png")
+    path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
     command_line.launch(main)

@@ -19,9 +19,9 @@ from collab_ensembles import files, run_directory
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import catalogue
 from collab_ensembles.errors import RunDirectoryError
-from experiments import command_line, runtime
+from experiments import command_line, path_flags, runtime
 
-_LOG_DIR = flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
+_LOG_DIR = path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
 _DATASET = flags.DEFINE_string("dataset", "digits", "the data set whose members are measured")
 
 _IMAGES = 2_000
@@ -80,7 +80,7 @@ def finished_run(log_dir: str, dataset: str) -> str:
     """
     found: dict[tuple[object, ...], str] = {}
     for directory in run_directory.find(log_dir):
-        config = run_directory.read_config(directory)
+        config = run_directory.read_located(directory)
         plain = config.system == "ensemble" and config.method == "None" and len(config.members) > 1
         finished = run_directory.read_status(directory).state == "done"
         if finished and plain and catalogue.is_same(config.dataset, dataset):

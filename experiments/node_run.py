@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypedDict
 
 from collab_ensembles import files, run_directory
-from collab_ensembles.errors import CollabError, OtherDataError, RunDirectoryError
+from collab_ensembles.errors import CollabError, DataError, RunDirectoryError
 from experiments import returned_files
 from experiments.executors import LocalExecutor, Task
 
@@ -93,7 +93,8 @@ def compute(order: Order, node: str, report: Report) -> Outcome:
         printed_before = returned_files.printed(directory)
         LocalExecutor(1).compute([task], _reporter(directory, report))
         assert task.exit_status is not None
-        if task.exit_status == OtherDataError.exit_status:
+        if task.exit_status == DataError.exit_status:
+            # The settings were checked by the driver: what does not fit are the data that this node has.
             raise NodeError(task.last_words().removeprefix("error: "))
         content = returned_files.collect(directory, printed_before)
         return Outcome(

@@ -6,13 +6,13 @@ Example:
 
 from absl import flags
 
-from collab_ensembles import datasets
+from collab_ensembles import datasets, run_data
 from collab_ensembles.datasets import catalogue
-from experiments import command_line, runtime
+from experiments import command_line, path_flags, runtime
 
 _DATASET = flags.DEFINE_string("dataset", "digits", f"data set: {', '.join(catalogue.CATALOGUE)}")
 _SPLIT = flags.DEFINE_enum("split", "report", list(catalogue.SPLITS), "see experiments.train")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+_DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
 _END_WITH_STDIN = flags.DEFINE_bool(
     "end_with_stdin", False, "end when standard input is closed: so it notices that a node's process has died"
 )
@@ -27,8 +27,9 @@ def main(arguments: list[str]) -> None:
     runtime.quiet_tensorflow()
     data_dir = _DATA_DIR.value or datasets.default_data_dir()
     dataset = datasets.load(_DATASET.value, data_dir, _SPLIT.value, verify=True)
-    train, test = len(dataset.train_labels), len(dataset.test_labels)
-    print(f"{dataset.name}: {train} training and {test} test examples in {data_dir}")
+    run_data.announce(dataset, dataset.digest())
+    if not catalogue.is_file(_DATASET.value):
+        print(f"kept in {data_dir}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping
 
 from collab_ensembles import files, naming, run_directory
+from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import RunDirectoryError
 from experiments.executors import OUTPUT
 
@@ -59,14 +60,17 @@ def write(directory: str, content: Mapping[str, bytes], is_done: bool) -> None:
     """
     with tempfile.TemporaryDirectory() as staging:
         _write(staging, content)
-        if is_done:
-            _check(staging, directory)
+        config = _checked(staging, directory) if is_done else None
     files.make_directory(directory)
     with run_directory.lock(directory, "writing this run"):
         path = os.path.join(directory, OUTPUT)
         if os.path.exists(path):
             with open(path, "rb") as file:
                 content = {**content, OUTPUT: file.read() + content.get(OUTPUT, b"")}
+        if config is not None:
+            # With paths as seen from here, not from the node's directory.
+            run_directory.write_config(directory, config)
+            content = {name: value for name, value in content.items() if name != "config.json"}
         _write(directory, content)
 
 
@@ -79,10 +83,12 @@ def _write(directory: str, content: Mapping[str, bytes]) -> None:
         files.write_bytes(path, content[name])
 
 
-def _check(staging: str, directory: str) -> None:
+def _checked(staging: str, directory: str) -> RunConfig:
+    """The settings of a run that is done and undamaged."""
     config = run_directory.read_config(staging)
     expected, received = os.path.basename(directory), os.path.basename(naming.run_directory("", config))
     if received != expected:
         raise RunDirectoryError(f"{directory}: the node sent the run {received}; start the sweep again")
     if not run_directory.is_done(staging):
         raise RunDirectoryError(f"{directory}: what the node sent is incomplete or damaged; start the sweep again")
+    return config

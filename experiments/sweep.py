@@ -15,11 +15,11 @@ import sys
 from absl import flags, logging
 from rich.console import Console
 
-from collab_ensembles import files, naming, run_directory
+from collab_ensembles import files, naming, run_data, run_directory
 from collab_ensembles.config import RunConfig
-from collab_ensembles.errors import ConfigError
+from collab_ensembles.errors import ConfigError, UnavailableDataError
 from collab_ensembles.run_options import Options
-from experiments import command_line, config_flags, executor_flags, ray_cluster, runtime
+from experiments import command_line, config_flags, executor_flags, path_flags, ray_cluster, runtime
 from experiments.executors import Executor, LocalExecutor, Task
 from experiments.grids import GRIDS, plan
 from experiments.progress import Progress, Row, failure
@@ -27,8 +27,8 @@ from experiments.progress import Progress, Row, failure
 config_flags.define(without=("system", "method", "weight", "teacher", "seed"))
 _GRID = flags.DEFINE_enum("grid", "noel", list(GRIDS), "what to train")
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "the grid is trained once for each of these seeds")
-_LOG_DIR = flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+_LOG_DIR = path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
+_DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
 _WORKERS = flags.DEFINE_string("workers", "auto", "runs at a time; auto: one for each core, or all the cluster takes")
 _THREADS = flags.DEFINE_integer(
     "threads", None, "threads of each run; default: the cores divided among the workers, or 1 with --executor=ray"
@@ -43,8 +43,6 @@ def main(arguments: list[str]) -> int:
     command_line.no_arguments(arguments)
     configs = plan(_GRID.value, config_flags.settings(), _seeds())
     config_flags.check_belong(configs[0])
-    for config in configs:
-        config_flags.check_data(config)
     runtime.check_threads(_THREADS.value)
     # What is not allowed is refused now, and not by each run.
     Options(checkpoint_every=_CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value)
@@ -58,17 +56,41 @@ def main(arguments: list[str]) -> int:
             threads,
             runtime.available_cores(),
         )
+    rows = _rows(configs, threads)
+    for config, row in zip(configs, rows, strict=True):
+        if row.task is not None:
+            config_flags.check_data(config)
     if _DRY_RUN.value:
-        for row in _rows(configs, threads):
+        for row in rows:
             print(shlex.join(row.task.command) if row.task else f"# {row.name}: skipped, {row.note}")
         return 0
+    files.check_can_make(_LOG_DIR.value)
+    # All that is refused is refused before anything is written.
+    if not executor_flags.on_ray() and any(row.task is not None for row in rows):
+        _prepare_data(configs[0])
+    _check_unchanged(configs, rows)
     files.make_directory(_LOG_DIR.value)
     with run_directory.lock(_LOG_DIR.value, "running a sweep there"):
-        return _sweep(configs, workers, threads)
+        return _sweep(configs, rows, workers, threads)
 
 
-def _sweep(configs: list[RunConfig], workers: int, threads: int) -> int:
-    rows = _rows(configs, threads)
+def _check_unchanged(configs: list[RunConfig], rows: list[Row]) -> None:
+    """Raises OtherDataError if runs have results of other data than those that are here now; TensorFlow stays away."""
+    digests: dict[tuple[str, str, int | None], str] = {}
+    for config, row in zip(configs, rows, strict=True):
+        data = (config.dataset, config.split, config.train_limit)
+        if data not in digests:
+            try:
+                digests[data] = run_data.load(config, _DATA_DIR.value, fetch=False).digest()
+            except UnavailableDataError as error:
+                digests[data] = ""
+                if any(row.task is None for row in rows):
+                    run_data.warn_not_compared(_LOG_DIR.value, error)
+        if digests[data]:
+            run_data.check_unchanged(row.directory, digests[data], row.task is None)
+
+
+def _sweep(configs: list[RunConfig], rows: list[Row], workers: int, threads: int) -> int:
     tasks = [row.task for row in rows if row.task is not None]
     executor: Executor = LocalExecutor(workers)
     if tasks:
@@ -86,9 +108,8 @@ def _sweep(configs: list[RunConfig], workers: int, threads: int) -> int:
 
 
 def _executor(config: RunConfig, workers: int, threads: int) -> tuple[Executor, str]:
-    """What computes the runs, and where, for people; the data are prepared if that is here."""
+    """What computes the runs, and where, for people."""
     if not executor_flags.on_ray():
-        _prepare_data(config)
         return LocalExecutor(workers), f"{workers} at a time"
     prepare = [sys.executable, "-m", "experiments.prepare", *_prepare_flags(config)]
     most = None if _WORKERS.value == "auto" else workers
@@ -101,10 +122,13 @@ def _rows(configs: list[RunConfig], threads: int) -> list[Row]:
 
 
 def _row(config: RunConfig, threads: int) -> Row:
-    directory = naming.run_directory(_LOG_DIR.value, config)
+    directory, _ = run_directory.find_run(_LOG_DIR.value, config)
     name = naming.describe(config)
     if run_directory.is_done(directory):
         return Row(None, config.epochs, directory, name, f"finished in {directory}")
+    if executor_flags.on_ray():
+        # Nodes know nothing of a run that began before its folder was moved: it begins anew under its new name.
+        directory = naming.run_directory(_LOG_DIR.value, config)
     command = [sys.executable, "-m", "experiments.train", *config_flags.arguments(config)]
     command += [f"--log_dir={_LOG_DIR.value}", f"--threads={threads}"]
     if _CHECKPOINT_EVERY.value != 1:

@@ -8,14 +8,15 @@ import dataclasses
 
 from absl import flags
 
-from collab_ensembles import files, naming, run_directory, teachers
+from collab_ensembles import files, run_data, run_directory, teachers
+from collab_ensembles.errors import UnavailableDataError
 from collab_ensembles.run_options import Options
-from experiments import command_line, config_flags, runtime
+from experiments import command_line, config_flags, path_flags, runtime
 
 config_flags.define()
 # absl.logging has a flag of this name, for log files that nothing here writes.
-_LOG_DIR = flags.DEFINE_string("log_dir", "runs", "where run directories are kept", allow_override=True)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+_LOG_DIR = path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
+_DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
 _STOP_AFTER = flags.DEFINE_integer("stop_after", None, "end after so many epochs of the schedule of --epochs")
 _CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 1, "write a checkpoint after so many epochs")
 _END_WITH_STDIN = flags.DEFINE_bool(
@@ -34,18 +35,29 @@ def main(arguments: list[str]) -> None:
         runtime.end_with_stdin()
     runtime.check_threads(_THREADS.value)
     run_directory.check_format(_LOG_DIR.value)
-    directory = naming.run_directory(_LOG_DIR.value, config)
+    directory, kept = run_directory.find_run(_LOG_DIR.value, config)
     teachers.check(config.teacher, directory)
-    files.make_directory(directory)
-    if run_directory.is_done(directory, options.stop_after):
+    is_done = run_directory.is_done(directory, options.stop_after)
+    dataset = None
+    try:
+        dataset = run_data.load(config, options.data_dir, fetch=False)
+    except UnavailableDataError as error:
+        if is_done:
+            run_data.warn_not_compared(directory, error)
+        else:
+            config_flags.check_data(config)
+    if dataset is not None:
+        run_data.check_unchanged(directory, dataset.digest(), is_done)
+    if is_done:
         print(f"already trained, and left as it is: {directory}")
         return
+    files.check_can_make(directory)
     runtime.warn_of_slow_bfloat16(config.precision)
     threads = runtime.start_tensorflow(_THREADS.value)
 
     from collab_ensembles import run
 
-    status = run.run(config, directory, dataclasses.replace(options, threads=threads))
+    status = run.run(kept, directory, dataclasses.replace(options, threads=threads), dataset)
     errors = ", ".join(f"{output} {100 * error:.2f} %" for output, error in status.test_errors.items())
     print(f"test error after {status.epochs_done} of {config.epochs} epochs: {errors}")
     print(f"statistics: {directory}")

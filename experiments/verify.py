@@ -7,21 +7,22 @@ Example:
   python -m experiments.verify runs/digits/digits_collab_shallow_and_thin_and_medium_ensemble-seed0-0f9d3c3d
 """
 
+import contextlib
 import dataclasses
 import os
 import tempfile
 from typing import Any
 
 import numpy as np
-from absl import flags, logging
+from absl import logging
 
-from collab_ensembles import naming, run_directory, teachers
+from collab_ensembles import naming, run_data, run_directory, teachers
 from collab_ensembles.config import RunConfig
-from collab_ensembles.errors import RunDirectoryError
+from collab_ensembles.errors import RunDirectoryError, UnavailableDataError
 from collab_ensembles.unpickle import read_pickle
-from experiments import command_line, runtime
+from experiments import command_line, path_flags, runtime
 
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "where data are kept; default: the user's cache directory")
+_DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
 
 _ROUNDING = 1e-3
 _NOTHING = np.zeros(0)
@@ -31,7 +32,7 @@ _VERDICTS = ("identical", "within rounding", "differs")
 def main(arguments: list[str]) -> int:
     """Compares; 1 if any statistic differs by more than rounding."""
     directory = command_line.one_argument(arguments, "a run directory")
-    config, status = run_directory.read_config(directory), run_directory.read_status(directory)
+    config, status = run_directory.read_located(directory), run_directory.read_status(directory)
     if status.epochs_done == 0:
         raise RunDirectoryError(f"{directory}: nothing trained yet (state {status.state}); train the run first")
     for name in run_directory.changed_pickles(directory, status):
@@ -39,14 +40,17 @@ def main(arguments: list[str]) -> int:
     recorded = _statistics(directory, config, status.epochs_done)
     # The teachers that the run began with, whatever has become of their files since.
     config = dataclasses.replace(config, teacher=teachers.located(config.teacher, directory))
+    # What is at hand is refused, if it must be, before TensorFlow starts.
+    with contextlib.suppress(UnavailableDataError):
+        run_data.load_again(directory, _DATA_DIR.value, fetch=False)
     threads = runtime.start_tensorflow(status.environment.get("threads"))
 
     from collab_ensembles import run
 
-    run.load_data_again(directory, _DATA_DIR.value)
+    dataset = run_data.load_again(directory, _DATA_DIR.value)
     with tempfile.TemporaryDirectory() as again:
         options = run.Options(_DATA_DIR.value, stop_after=status.epochs_done, threads=threads)
-        environment = run.run(config, again, options).environment
+        environment = run.run(config, again, options, dataset).environment
         repeated = _statistics(again, config, status.epochs_done)
     for key in sorted(key for key in environment if environment[key] != status.environment.get(key)):
         print(f"{key}: {status.environment.get(key)} then, {environment[key]} now")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from collab_ensembles import checkpoint_file, datasets, run, run_directory, teachers
+from collab_ensembles import checkpoint_file, datasets, run, run_data, run_directory, teachers
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError, OtherDataError
 from collab_ensembles.run_directory import Status
@@ -33,8 +33,8 @@ def _status(tmp_path: pathlib.Path) -> Status:
 def _change_data(monkeypatch: pytest.MonkeyPatch) -> None:
     load = datasets.load
 
-    def changed(*arguments: Any) -> datasets.Dataset:
-        data = load(*arguments)
+    def changed(*arguments: Any, **options: Any) -> datasets.Dataset:
+        data = load(*arguments, **options)
         return dataclasses.replace(data, train_images=255 - data.train_images)
 
     monkeypatch.setattr(datasets, "load", changed)
@@ -47,9 +47,7 @@ def test_other_data_than_it_began_with_are_refused(
         _change_data(patch)
         with pytest.raises(OtherDataError, match=r"received data .* digest \w{8}, .* began with \w{8};"):
             _go_on(tmp_path)
-    refused = _status(tmp_path)
-    assert refused.state == "failed"
-    assert (refused.data, refused.epochs_done, refused.pickles) == (begun.data, 1, begun.pickles)
+    assert _status(tmp_path) == begun
     assert _go_on(tmp_path).state == "done"
     assert _status(tmp_path).resumed == [1]
 
@@ -72,28 +70,54 @@ def test_only_the_data_it_began_with_are_loaded_again(
     tmp_path: pathlib.Path, begun: Status, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert begun.data is not None
-    same = run.load_data_again(str(tmp_path / "run"), str(tmp_path / "data"))
+    same = run_data.load_again(str(tmp_path / "run"), str(tmp_path / "data"))
     assert same.digest() == begun.data.digest
     _change_data(monkeypatch)
-    with pytest.raises(OtherDataError, match="give the --data_dir that it began with"):
-        run.load_data_again(str(tmp_path / "run"), str(tmp_path / "data"))
+    with pytest.raises(OtherDataError, match="give the data that it began with"):
+        run_data.load_again(str(tmp_path / "run"), str(tmp_path / "data"))
 
 
-def test_an_attempt_that_fails_at_once_forgets_nothing(
+def test_an_attempt_without_data_changes_nothing(
     tmp_path: pathlib.Path, begun: Status, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(*arguments: Any) -> datasets.Dataset:
+    def missing(*arguments: Any, **options: Any) -> datasets.Dataset:
         raise DataError("nothing there")
 
     with monkeypatch.context() as patch:
         patch.setattr(datasets, "load", missing)
         with pytest.raises(DataError):
             _go_on(tmp_path)
-    changing = {"state": "failed", "reason": "DataError: nothing there"}
-    left = _status(tmp_path)
-    assert left == dataclasses.replace(begun, **changing, started=left.started, ended=left.ended)
+    assert _status(tmp_path) == begun
     # So the run can still be used.
     assert run.restore(str(tmp_path / "run"))[1].epochs_done == 1
+
+
+def test_a_run_that_is_done_is_not_taken_for_one_on_other_data(
+    tmp_path: pathlib.Path, begun: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = _go_on(tmp_path)
+    shutil.rmtree(tmp_path / "run" / checkpoint_file.DIRECTORY)
+    with monkeypatch.context() as patch:
+        _change_data(patch)
+        with pytest.raises(OtherDataError):
+            _go_on(tmp_path)
+    assert _status(tmp_path) == done
+    # Older versions noted no digest.
+    assert done.data is not None
+    without = dataclasses.replace(done, data=dataclasses.replace(done.data, digest=""))
+    run_directory.write_status(str(tmp_path / "run"), without)
+    _change_data(monkeypatch)
+    assert _go_on(tmp_path) == without
+
+
+def test_a_run_that_is_done_stays_so_where_its_data_are_not_at_hand(
+    tmp_path: pathlib.Path, begun: Status, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    done = _go_on(tmp_path)
+    monkeypatch.setattr(datasets.sources, "fetch", lambda *arguments: 1 / 0)
+    shutil.rmtree(tmp_path / "data")
+    assert _go_on(tmp_path) == done
+    assert "not known" in caplog.text
 
 
 def test_what_dying_processes_left_half_written_is_removed(tmp_path: pathlib.Path, begun: Status) -> None:

@@ -168,13 +168,21 @@ def test_what_is_done_is_left_alone(tmp_path: Path, data_dir: str) -> None:
     assert run_directory.read_status(str(tmp_path)).state == "done"
 
 
-def test_a_failure_is_noted_with_its_reason(tmp_path: Path, data_dir: str) -> None:
-    config = dataclasses.replace(TINY, train_limit=16)
-    with pytest.raises(ConfigError, match="exceeds the 16 training examples"):
-        run.run(config, str(tmp_path), run.Options(data_dir))
+def test_a_failure_is_noted_with_its_reason(tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise MemoryError("no room for the batches")
+
+    monkeypatch.setattr(run, "_training_batches", fail)
+    with pytest.raises(MemoryError):
+        run.run(TINY, str(tmp_path), run.Options(data_dir))
     status = run_directory.read_status(str(tmp_path))
-    assert status.state == "failed"
-    assert "exceeds the 16 training examples" in status.reason
+    assert (status.state, status.reason) == ("failed", "MemoryError: no room for the batches")
+
+
+def test_settings_that_do_not_fit_the_data_leave_nothing_behind(tmp_path: Path, data_dir: str) -> None:
+    with pytest.raises(ConfigError, match="exceeds the 16 training examples"):
+        run.run(dataclasses.replace(TINY, train_limit=16), str(tmp_path / "run"), run.Options(data_dir))
+    assert not (tmp_path / "run").exists()
 
 
 def test_two_processes_do_not_train_the_same_run(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collab_ensembles import checkpoint_file, run, run_directory
+from collab_ensembles import checkpoint_file, run, run_data, run_directory
 from trainings import TINY, series, train
 
 Outcome = tuple[dict[str, bytes], dict[str, bytes]]
@@ -109,7 +109,7 @@ def test_the_restored_model_gives_the_statistics_of_its_epoch(tmp_path: Path, da
     contents = train(RESUMED, tmp_path, data_dir, stop_after=1)
     model, status = run.restore(str(tmp_path))
     assert status.epochs_done == 1
-    data = run.load_data(RESUMED, data_dir)
+    data = run_data.load(RESUMED, data_dir)
     scores = run.evaluate(model, data.test_images, data.test_labels)
     for output, content in contents.items():
         assert scores[f"{output}_error"] == pytest.approx(content["test_errors"][0], rel=1e-6)

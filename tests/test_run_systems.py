@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from collab_ensembles import build, checkpoint_file, run, run_directory
+from collab_ensembles import build, checkpoint_file, run, run_data, run_directory
 from collab_ensembles.config import RunConfig
 from collab_ensembles.networks import exported
 from collab_ensembles.optimizers import SGD
@@ -227,7 +227,7 @@ def test_an_ensemble_is_exported_as_one_network(settings: dict[str, Any], tmp_pa
     model, _ = run.restore(str(tmp_path / "run"))
     assert set(model.inference_names()) == {*config.member_names(), "ensemble"}
     exported.save(model.inference_network("ensemble"), str(tmp_path / "ensemble.keras"))
-    images = run.load_data(config, data_dir).test_images[:50].astype(np.float32)
+    images = run_data.load(config, data_dir).test_images[:50].astype(np.float32)
     expected = model.ensemble_logits(model.logits(images)).numpy()
     received = keras.models.load_model(tmp_path / "ensemble.keras").predict(images, verbose=0)
     np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
@@ -242,7 +242,7 @@ def test_snapshots_that_have_not_come_are_not_exported(tmp_path: Path, data_dir:
         run.run(config, str(tmp_path), run.Options(data_dir, stop_after=epochs))
         model, _ = run.restore(str(tmp_path))
         assert model.inference_names() == names
-    images = run.load_data(config, data_dir).test_images[:50].astype(np.float32)
+    images = run_data.load(config, data_dir).test_images[:50].astype(np.float32)
     expected = log_mean_softmax([np.asarray(model.inference_network(name)(images), float) for name in names[:2]])
     np.testing.assert_allclose(model.inference_network("ensemble")(images), expected, rtol=1e-4, atol=1e-5)
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from collab_ensembles import run, run_directory, teachers
+from collab_ensembles import run, run_data, run_directory, teachers
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError, RunDirectoryError
 from collab_ensembles.networks import exported
@@ -30,7 +30,7 @@ def test_a_head_is_exported_and_teaches_another_network(tmp_path: Path, data_dir
     model, _ = run.restore(str(tmp_path / "tree"))
     exported.save(model.inference_network("head2"), str(tmp_path / "head2.keras"))
     plain = keras.models.load_model(tmp_path / "head2.keras")
-    data = run.load_data(tree, data_dir)
+    data = run_data.load(tree, data_dir)
     images = data.test_images[:50].astype(np.float32)
     np.testing.assert_allclose(plain(images), model.logits(images)[1], rtol=1e-4, atol=1e-5)
     teacher = (str(tmp_path / "head2.keras"),)

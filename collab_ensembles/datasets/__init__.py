@@ -1,11 +1,12 @@
 """Data sets as arrays: `load` finds, verifies and caches them."""
 
 import os
+from collections.abc import Callable
 
 from collab_ensembles.datasets import catalogue, npz, sources
 from collab_ensembles.datasets.cache import ArrayCache, Part, check_digest, in_digest_order
 from collab_ensembles.datasets.dataset import Dataset
-from collab_ensembles.errors import ConfigError
+from collab_ensembles.errors import ConfigError, UnavailableDataError
 
 __all__ = ["Dataset", "default_data_dir", "load"]
 
@@ -22,6 +23,7 @@ def load(
     split: str = "report",
     train_limit: int | None = None,
     verify: bool = False,
+    fetch: bool = True,
 ) -> Dataset:
     """Loads a data set, fetching it at first use.
 
@@ -32,24 +34,33 @@ def load(
         `validation` (the last tenth of the report's training part serves as the test part).
       train_limit: keep only so many of the training examples, the first ones.
       verify: hold what the cache has to its digests first; what is damaged is made again.
+      fetch: fetch what is not in `data_dir`, which may start TensorFlow; otherwise that is an UnavailableDataError.
 
     Raises:
       ConfigError: an unknown name or split.
-      DataError: no source could deliver the data, or what it delivered has another digest.
+      UnavailableDataError: there is no such file, or no source could deliver the data.
+      DataError: the data are not what they should be, or not what they were when they were first used.
       CollabError: `data_dir` cannot be written.
     """
     catalogue.check_name(name)
     catalogue.check_split(split)
     if train_limit is not None and train_limit < 1:
         raise ConfigError(f"train_limit={train_limit}: allowed: whole numbers from 1")
-    data_dir = data_dir or default_data_dir()
+    name = catalogue.resolve(name)
+    data_dir = os.path.expanduser(data_dir or default_data_dir())
     if catalogue.is_file(name):
         train, test = npz.read(name, data_dir)
         label_names = tuple(str(label) for label in range(int(max(train.labels.max(), test.labels.max())) + 1))
     else:
         entry = catalogue.CATALOGUE[name]
         cache = ArrayCache(data_dir, entry.name, verify, entry.digests)
-        train, test = _compose(entry, entry.composition(split), cache, data_dir)
+
+        def fetch_parts() -> None:
+            if not fetch:
+                raise UnavailableDataError(f"{name} is not in {data_dir}; experiments.prepare fetches it")
+            _fetch(entry, cache, data_dir)
+
+        train, test = _compose(entry.composition(split), cache, fetch_parts)
         label_names = entry.label_names
     held_out = catalogue.validation_size(split, len(train.labels))
     if split == "validation":
@@ -61,24 +72,22 @@ def load(
     return dataset.first(train_limit) if train_limit else dataset
 
 
-def _compose(
-    entry: catalogue.Entry, composition: catalogue.Composition, cache: ArrayCache, data_dir: str
-) -> tuple[Part, Part]:
-    train = _pool(entry, composition.train, cache, data_dir)
+def _compose(composition: catalogue.Composition, cache: ArrayCache, fetch: Callable[[], None]) -> tuple[Part, Part]:
+    train = _pool(composition.train, cache, fetch)
     if composition.test:
-        return train, _pool(entry, composition.test, cache, data_dir)
+        return train, _pool(composition.test, cache, fetch)
     cut = len(train.labels) - composition.cut
     return Part(train.images[:cut], train.labels[:cut]), Part(train.images[cut:], train.labels[cut:])
 
 
-def _pool(entry: catalogue.Entry, parts: tuple[str, ...], cache: ArrayCache, data_dir: str) -> Part:
+def _pool(parts: tuple[str, ...], cache: ArrayCache, fetch: Callable[[], None]) -> Part:
     """One part, or several as one: kept in the cache too, so that it can be memory-mapped."""
     name = "+".join(parts)
     cached = cache.read(name)
     if cached is not None:
         return cached
     if any(cache.read(part) is None for part in parts):
-        _fetch(entry, cache, data_dir)
+        fetch()
         if len(parts) == 1:
             return _required(cache, name)
     pooled, digest = in_digest_order([_required(cache, part) for part in parts])

@@ -21,6 +21,10 @@ _ABANDONED_SECONDS = 86400.0
 """After this, what was half-written belongs to a process that was killed: a part takes minutes."""
 
 
+class OtherContentError(DataError):
+    """Data with another content digest than expected."""
+
+
 class Part(NamedTuple):
     """Examples that belong together.
 
@@ -34,7 +38,11 @@ class Part(NamedTuple):
 
 
 class ArrayCache:
-    """Parts below `<data_dir>/arrays/<data set>/<part>/`, each written whole or not at all."""
+    """Parts below `<data_dir>/arrays/<data set>/<part>/`, each written whole or not at all.
+
+    Attributes:
+      record: the path of the file that has the content digests of the parts.
+    """
 
     def __init__(
         self, data_dir: str, dataset: str, verify: bool = False, known: Mapping[str, str] | None = None
@@ -47,7 +55,7 @@ class ArrayCache:
         self._verify = verify
         self._known = known or {}
         self._directory = os.path.join(data_dir, "arrays", dataset.replace("/", "_"))
-        self._record = os.path.join(self._directory, "digests.json")
+        self.record = os.path.join(self._directory, "digests.json")
 
     def read(self, part: str) -> Part | None:
         """The cached part, memory-mapped, or None.
@@ -135,20 +143,20 @@ class ArrayCache:
         files.make_directory(self._directory)
         recorded = self._recorded()
         for part, digest in digests.items():
-            check_digest(f"{part} part recorded in {self._record}", digest, recorded.get(part), source)
+            check_digest(f"{part} part recorded in {self.record}", digest, recorded.get(part), source)
         if not digests.items() <= recorded.items():
-            files.write_json(self._record, {**recorded, **digests})
+            files.write_json(self.record, {**recorded, **digests})
 
     def _recorded(self) -> dict[str, str]:
         try:
-            with open(self._record, encoding="utf-8") as file:
+            with open(self.record, encoding="utf-8") as file:
                 recorded: dict[str, str] = json.load(file)
             if not isinstance(recorded, dict):
                 raise ValueError("no JSON object")
         except FileNotFoundError:
             recorded = {}
         except (OSError, ValueError, RecursionError) as error:
-            raise DataError(f"{self._record}: damaged ({error}); delete it, and it is written anew") from error
+            raise DataError(f"{self.record}: damaged ({error}); delete it, and it is written anew") from error
         return {**recorded, **self._known}
 
 
@@ -165,9 +173,9 @@ def _difference(content: Part, expected: str | None) -> str:
 
 
 def check_digest(what: str, received: str, expected: str | None, source: str) -> None:
-    """Raises DataError if a digest is expected and another one was received."""
+    """Raises OtherContentError if a digest is expected and another one was received."""
     if expected is not None and received != expected:
-        raise DataError(
+        raise OtherContentError(
             f"{source} delivered other data than expected for the {what}: content digest expected {expected}, "
             f"received {received}; nothing was cached; if the source keeps a copy of its own, delete that"
         )

@@ -154,11 +154,14 @@ def is_file(name: str) -> bool:
     return name.endswith(".npz")
 
 
+def resolve(name: str) -> str:
+    """The value of `--dataset` that all spellings of a file's path stand for: absolute, `~` expanded."""
+    return os.path.abspath(os.path.expanduser(name)) if is_file(name) else name
+
+
 def is_same(one: str, other: str) -> bool:
     """Whether two values of `--dataset` name the same data, however the path of a file is spelled."""
-    if is_file(one) and is_file(other):
-        return os.path.abspath(one) == os.path.abspath(other)
-    return one == other
+    return resolve(one) == resolve(other)
 
 
 def check_name(name: str) -> None:
@@ -216,7 +219,7 @@ def describe(name: str, split: str) -> Description:
       DataError: the user's file is not an archive of four arrays.
     """
     if is_file(name):
-        shape = _npz_image_shape(name)
+        shape = _npz_image_shape(resolve(name))
         num_train = shape[0]
         height, width, channels = shape[1:]
         image_shape = (height, width, channels)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from collab_ensembles.datasets.arrays import checked
-from collab_ensembles.datasets.cache import ArrayCache, Part, in_digest_order
-from collab_ensembles.errors import DataError, one_line
+from collab_ensembles.datasets.cache import ArrayCache, OtherContentError, Part, in_digest_order
+from collab_ensembles.errors import DataError, UnavailableDataError, one_line
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -55,8 +55,11 @@ def read(path: str, data_dir: str) -> tuple[Part, Part]:
     record = ArrayCache(data_dir, f"{os.path.basename(path)}-{hashlib.sha256(location.encode()).hexdigest()[:12]}")
     try:
         record.hold_to_record({"train": train_digest, "test": test_digest}, path)
-    except DataError as error:
-        raise DataError(f"{error}; give changed data a new name") from error
+    except OtherContentError as error:
+        raise DataError(
+            f"{path}: changed since it was first used, and results under its name stand for what it held then: restore "
+            f"it, or give the changed file a new name (if no results matter, delete {record.record})"
+        ) from error
     return train, test
 
 
@@ -75,7 +78,7 @@ def _arrays(path: str) -> dict[str, np.ndarray]:
                     )
             return {key: file[key] for key in _KEYS}
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
+        raise UnavailableDataError(f"{path}: no such file") from error
     except DataError:
         raise
     except Exception as error:  # what damaged bytes raise has no end

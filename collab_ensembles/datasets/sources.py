@@ -20,7 +20,7 @@ from absl import logging
 
 from collab_ensembles.datasets.cache import Part
 from collab_ensembles.datasets.catalogue import Entry
-from collab_ensembles.errors import DataError, one_line
+from collab_ensembles.errors import DataError, UnavailableDataError, one_line
 
 PROBE_SECONDS = 2.0
 """How long an address may take to answer. Official host and registry are asked in turn."""
@@ -43,7 +43,8 @@ def fetch(entry: Entry, data_dir: str) -> tuple[str, Mapping[str, Part]]:
     """The parts of a data set from the first of its sources that can be reached, and that one's name.
 
     Raises:
-      DataError: none can be reached, or what one delivered cannot be read.
+      UnavailableDataError: none can be reached.
+      DataError: what one delivered cannot be read.
     """
     reasons = []
     for name, source in _sources(entry):
@@ -52,7 +53,7 @@ def fetch(entry: Entry, data_dir: str) -> tuple[str, Mapping[str, Part]]:
             return name, source(entry, data_dir)
         except SourceUnavailableError as error:
             reasons.append(f"{name}: {error}")
-    raise DataError(f"cannot fetch {entry.name}: {'; '.join(reasons)}; connect to a network and try again")
+    raise UnavailableDataError(f"cannot fetch {entry.name}: {'; '.join(reasons)}; connect to a network and try again")
 
 
 def _sources(entry: Entry) -> list[tuple[str, Source]]:

@@ -139,7 +139,7 @@ def test_changed_content_is_refused_when_the_file_is_used_again(path: pathlib.Pa
     arrays = _arrays()
     arrays[key].flat[0] ^= 1
     np.savez(path, **arrays)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="delivered other data than expected"):
+    with pytest.raises(DataError, match="changed since it was first used"):
         npz.read(str(path), data_dir)
 
 

@@ -114,7 +114,7 @@ def test_a_log_directory_of_another_format_version_is_exit_status_1(
 
 
 @pytest.mark.parametrize(("module", "missing"), [("train", "x_train"), ("sweep", "y_test")])
-def test_arrays_missing_from_an_own_file_are_exit_status_1(
+def test_arrays_missing_from_an_own_file_are_exit_status_2(
     module: str, missing: str, tmp_path: pathlib.Path, no_tensorflow: dict[str, str]
 ) -> None:
     arrays = {"x_train": np.zeros((99, 8, 8), np.uint8), "y_train": np.zeros(99, int)}
@@ -123,13 +123,24 @@ def test_arrays_missing_from_an_own_file_are_exit_status_1(
     np.savez(tmp_path / "own.npz", **arrays)  # type: ignore[arg-type]
     flags = [f"--dataset={tmp_path / 'own.npz'}", f"--log_dir={tmp_path / 'runs'}"]
     result = run(f"experiments.{module}", *flags, **no_tensorflow)
-    _check(result, 1, [f"{tmp_path}/own.npz", missing, "x_train, y_train, x_test"], tmp_path)
+    _check(result, 2, [f"{tmp_path}/own.npz", missing, "x_train, y_train, x_test"], tmp_path)
     assert not (tmp_path / "runs").exists()
 
 
-def test_no_finished_run_to_show_is_exit_status_1(tmp_path: pathlib.Path, no_tensorflow: dict[str, str]) -> None:
+@pytest.mark.parametrize("module", ["train", "sweep"])
+def test_data_that_no_header_gives_away_leave_nothing_behind(
+    module: str, tmp_path: pathlib.Path, no_tensorflow: dict[str, str]
+) -> None:
+    arrays = {"x_train": np.zeros((99, 8, 8), np.uint8), "y_train": np.full(99, -1)}
+    np.savez(tmp_path / "own.npz", **arrays, x_test=arrays["x_train"], y_test=arrays["y_train"])  # type: ignore[arg-type]
+    flags = [f"--dataset={tmp_path / 'own.npz'}", f"--log_dir={tmp_path / 'runs'}"]
+    _check(run(f"experiments.{module}", *flags, **no_tensorflow), 2, [f"{tmp_path}/own.npz", "y_train"], tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_no_finished_run_to_show_is_exit_status_2(tmp_path: pathlib.Path, no_tensorflow: dict[str, str]) -> None:
     result = run("analysis.tables", f"--log_dir={tmp_path / 'runs'}", **no_tensorflow)
-    _check(result, 1, [f"{tmp_path}/runs: no such directory"], tmp_path)
+    _check(result, 2, [f"{tmp_path}/runs: no such directory"], tmp_path)
 
 
 def test_a_directory_without_a_run_is_exit_status_1(tmp_path: pathlib.Path, no_tensorflow: dict[str, str]) -> None:

@@ -39,8 +39,8 @@ def _run(statement: str, *arguments: str, **variables: str) -> tuple[int, str, s
     ("statement", "exit_status", "line"),
     [
         ("raise ConfigError('--epochs=0: no')", 2, "error: --epochs=0: no"),
-        ("raise DataError('gone')", 1, "error: gone"),
-        ("raise DataError('on\\n  two lines')", 1, "error: on two lines"),
+        ("raise DataError('gone')", 2, "error: gone"),
+        ("raise DataError('on\\n  two lines')", 2, "error: on two lines"),
         ("{}['key']", 1, "error: KeyError: 'key'; add --debug for the traceback"),
         ("raise KeyboardInterrupt", 130, "interrupted; the same command goes on"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", 143, None),

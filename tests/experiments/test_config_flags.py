@@ -96,9 +96,9 @@ def test_settings_at_their_default_need_no_arguments() -> None:
 
 def test_the_settings_are_checked_against_the_data() -> None:
     with pytest.raises(ConfigError, match="--batch_size=1438"):
-        parse("--batch_size=1438")
+        config_flags.check_data(parse("--batch_size=1438"))
     with pytest.raises(ConfigError, match="multiples of 8"):
-        parse("--dataset=mnist", "--members=B4R1F2")
+        config_flags.check_data(parse("--dataset=mnist", "--members=B4R1F2"))
 
 
 def test_a_field_without_a_flag_stays_at_its_default() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from collab_ensembles import checkpoint, checkpoint_file, run, run_directory
+from collab_ensembles import checkpoint, checkpoint_file, run_data, run_directory
 from collab_ensembles.build import build_model
 from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
@@ -124,7 +124,7 @@ def test_the_command_draws_a_trained_run(tmp_path: pathlib.Path) -> None:
     trained = build_model(_PAIR, (8, 8, 1), 10)
     checkpoint.save(f"{directory}/{checkpoint_file.DIRECTORY}", trained, Record.empty(["ensemble"], 1), _PAIR.digest())
     # In the cache from now on, so that the command has nothing to say of it.
-    image = run.load_data(_PAIR, None).test_images[2]
+    image = run_data.load(_PAIR, None).test_images[2]
     result = run_command("experiments.feature_maps", directory, "--image=2", f"--out={path}")
     assert (result.exit_status, result.errors) == (0, "")
     features = [_by_hand(network, np.asarray(image)) for network in trained.members.values()]

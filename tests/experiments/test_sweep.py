@@ -66,8 +66,8 @@ def test_all_13_runs_are_done(sweep: _Sweep) -> None:
         status = json.loads((directory / "status.json").read_text())
         assert (status["state"], status["epochs_done"]) == ("done", 1)
         assert status["environment"]["threads"] == 1
-        # What the columns mean, the epoch, the result and where it lies.
-        assert (directory / "output.log").read_text().count("\n") == 4
+        # What was read, what the columns mean, the epoch, the result and where it lies.
+        assert (directory / "output.log").read_text().count("\n") == 5
     assert "13 of 13 runs to train" in sweep.result.output
     assert "[13/13]" in sweep.result.output
 
