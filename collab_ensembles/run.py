@@ -188,7 +188,9 @@ def _train(
     model = _built(config, directory, data)
     teachers.keep(config.teacher, directory)
     compile_for_training(model, config)
-    batches = _training_batches(config, dataset)
+    # With its file where that lies now.
+    description = catalogue.describe(run_directory.read_located(directory).dataset, config.split)
+    batches = _training_batches(config, dataset, description.num_train)
     memory_before = environment.peak_memory()
     restored = checkpoint.restore(checkpoints, model, digest)
     first_epoch = restored.epochs_done if restored else 0
@@ -277,10 +279,10 @@ def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callb
     return keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_train_batch_begin=step if within else None)
 
 
-def _training_batches(config: RunConfig, dataset: Dataset) -> BatchManager:
+def _training_batches(config: RunConfig, dataset: Dataset, num_train: int) -> BatchManager:
+    """The batches of a run; `num_train` counts the training examples before `--train_limit`."""
     labels, noise = dataset.train_labels, None
     if config.label_noise > 0:
-        num_train = catalogue.describe(config.dataset, config.split).num_train
         noise = LabelNoise(labels, dataset.num_classes, config.label_noise, dataset.name, config.seed, num_train)
     return BatchManager(
         dataset.train_images,
