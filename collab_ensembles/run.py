@@ -22,7 +22,7 @@ from collab_ensembles import (
     tensorboard,
 )
 from collab_ensembles.batch_manager import BatchManager
-from collab_ensembles.build import build_model, compile_for_training, learning_rates, rates_within_epochs
+from collab_ensembles.build import build_model, compile_for_training, learning_rates, load_teachers, rates_within_epochs
 from collab_ensembles.config import RunConfig
 from collab_ensembles.datasets import Dataset, catalogue
 from collab_ensembles.errors import DivergenceError, RunDirectoryError, UnavailableDataError, one_line
@@ -46,8 +46,8 @@ def run(config: RunConfig, directory: str, options: Options | None = None, datas
 
     A run that is done already, or was stopped after as many epochs, is left as it is; one that was cut
     off goes on from its newest good checkpoint. Either way the statistics are, bit for bit, those of a
-    run that was never interrupted, on the same machine and with as many threads. Data that are refused leave
-    everything as it was.
+    run that was never interrupted, on the same machine and with as many threads. Data and teachers that are refused
+    leave everything as it was.
 
     Args:
       config: what to train.
@@ -75,6 +75,9 @@ def run(config: RunConfig, directory: str, options: Options | None = None, datas
             run_data.warn_not_compared(directory, error)
             return run_directory.read_status(directory)
     data = run_data.facts(dataset)
+    if not run_directory.is_done(directory, options.stop_after):
+        # Refused here, teachers leave no run directory.
+        load_teachers(_with_kept_teachers(config, directory), data.image_shape, data.num_classes)
     files.make_directory(directory)
     with run_directory.lock(directory, patience=_LOCK_PATIENCE):
         is_done = run_directory.is_done(directory, options.stop_after)
@@ -237,8 +240,11 @@ def _train(
 
 def _built(config: RunConfig, directory: str, data: DataFacts) -> Model:
     """The model of a run, with the teachers that its directory keeps."""
-    config = dataclasses.replace(config, teacher=teachers.located(config.teacher, directory))
-    return build_model(config, data.image_shape, data.num_classes)
+    return build_model(_with_kept_teachers(config, directory), data.image_shape, data.num_classes)
+
+
+def _with_kept_teachers(config: RunConfig, directory: str) -> RunConfig:
+    return dataclasses.replace(config, teacher=teachers.located(config.teacher, directory))
 
 
 def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> keras.callbacks.Callback:

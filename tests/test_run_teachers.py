@@ -58,7 +58,7 @@ def test_a_teacher_that_does_not_fit_is_refused(tmp_path: Path, data_dir: str) -
             # A file that does not serve is not kept: mended, it is taken.
             with pytest.raises(ConfigError, match=message):
                 run.run(config, str(tmp_path / name), run.Options(data_dir))
-        assert not (tmp_path / name / "teachers").exists()
+        assert not (tmp_path / name).exists()
 
 
 def test_teachers_are_checked_before_anything_is_written(tmp_path: Path) -> None:
