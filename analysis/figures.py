@@ -43,6 +43,7 @@ PAPER_CURVES = {
 """The y-limits of figures B.1 to B.3: of errors in percent, and of costs."""
 COMPARED = ("L2", 0.01)
 """The ensemble that figures B.1 to B.3 set against the plain one."""
+_RUNNING_AVERAGES = "running averages of training begin at 0 each epoch"
 
 
 def last_epochs(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axes: bool = False) -> Sequence[Axes]:
@@ -146,7 +147,9 @@ def _mark_handles(published: Mapping[tuple[str, float, str], float]) -> list[Lin
     return [Line2D([], [], marker="D", markersize=6.5, label="paper's final values", **look)] if published else []
 
 
-def training(runs: Sequence[Run], axes: Sequence[Axes], paper_axes: bool = False) -> Sequence[Axes]:
+def training(
+    runs: Sequence[Run], axes: Sequence[Axes], paper_axes: bool = False, epoch_means: bool = False
+) -> Sequence[Axes]:
     """Figures B.1 to B.3: the plain ensemble against that of L2 with weight 0.01, each member and `Ens`.
 
     Dashed lines are training statistics, solid ones test statistics. The former are running averages, as published,
@@ -158,6 +161,8 @@ def training(runs: Sequence[Run], axes: Sequence[Axes], paper_axes: bool = False
       runs: of one data set in one setting.
       axes: two panels for each output, for error and cost; outputs in the order of the runs, `Ens` last.
       paper_axes: use the paper's y-limits; otherwise limits that single bad epochs do not stretch.
+      epoch_means: draw the means over each epoch in place of the running averages, where the runs have them: the
+        author's files have not.
 
     Returns:
       The axes.
@@ -168,10 +173,11 @@ def training(runs: Sequence[Run], axes: Sequence[Axes], paper_axes: bool = False
     """
     limits = PAPER_CURVES[in_paper(runs)] if paper_axes else (None, None)
     pair = _pair(runs)
+    average = "Mean" if epoch_means and _has_means(pair) else ""
     for column, quantity, unit, limit in zip((0, 1), ("Error", "Cost"), (" in %", ""), limits, strict=True):
         panels: dict[Axes, dict[str, float]] = {}
         for panel, model in zip(axes[column::2], runs[0].statistics, strict=True):
-            panels[panel] = _curves(panel, pair, model, quantity)
+            panels[panel] = _curves(panel, pair, model, quantity, average)
             panel.set_title(f"{model}, {quantity.lower()}")
             style.epoch_axis(panel, f"{quantity.lower()}{unit}")
         style.set_limits(panels, limit or style.robust_limits(style.drawn(panels)), may_grow=limit is None)
@@ -182,11 +188,17 @@ def training(runs: Sequence[Run], axes: Sequence[Axes], paper_axes: bool = False
     return axes
 
 
-def _curves(panel: Axes, pair: Sequence[Run], model: str, quantity: str) -> dict[str, float]:
+def _has_means(runs: Sequence[Run]) -> bool:
+    return all("TrainErrorMean" in table for run in runs for table in run.statistics.values())
+
+
+def _curves(panel: Axes, pair: Sequence[Run], model: str, quantity: str, average: str) -> dict[str, float]:
     """Draws one output of both ensembles over all epochs; returns what stands at the last epoch, by name."""
     finals = {}
-    for data, name, dash in (("Test", "test", "-"), ("Train", "training (running average)", "--")):
-        for (method, weight), rows in style.series(pair, model, f"{data}{quantity}").items():
+    of_training = "training (mean of the epoch)" if average else "training (running average)"
+    kinds = ((f"Test{quantity}", "test", "-"), (f"Train{quantity}{average}", of_training, "--"))
+    for data, name, dash in kinds:
+        for (method, weight), rows in style.series(pair, model, data).items():
             label = f"{name_of(method, weight)}: {name}"
             look: dict[str, Any] = {"color": style.colour(method, weight), "linestyle": dash, "linewidth": 1.8}
             style.draw(panel, rows, label=label, **look)
@@ -204,7 +216,7 @@ def _pair(runs: Sequence[Run]) -> list[Run]:
     return [*plain, *compared]
 
 
-def drawings(runs: Sequence[Run], paper_axes: bool = False) -> Iterator[Drawing]:
+def drawings(runs: Sequence[Run], paper_axes: bool = False, epoch_means: bool = False) -> Iterator[Drawing]:
     """All figures of runs of one data set in one setting; see the functions above, and the modules of other systems."""
     if runs[0].config.system != "ensemble":
         of_system = (setting_curves, weight_distributions) if runs[0].config.system == "multihead" else (fdl_figures,)
@@ -223,11 +235,10 @@ def drawings(runs: Sequence[Run], paper_axes: bool = False) -> Iterator[Drawing]
             f"a{number}{end(f'_{model.lower()}')}", caption, functools.partial(drawing.figure, draw, 3, (11.5, 4.9))
         )
     number = "" if place is None else str(1 + place)
-    caption = (
-        f"{_numbered('B', number)}The plain ensemble and {name_of(*COMPARED)} over all epochs; running averages of "
-        "training begin at 0 each epoch."
-    )
-    yield Drawing(f"b{number}{end('')}", caption, functools.partial(_training_figure, runs, paper_axes))
+    caption = f"{_numbered('B', number)}The plain ensemble and {name_of(*COMPARED)} over all epochs"
+    means = epoch_means and _has_means(runs)
+    caption += f"; {'training: means over each epoch' if means else _RUNNING_AVERAGES}."
+    yield Drawing(f"b{number}{end('')}", caption, functools.partial(_training_figure, runs, paper_axes, means))
     caption = "Final test error as the weight of the collaboration cost varies."
     weights = functools.partial(weight_figures.alpha, runs)
     yield Drawing(f"alpha{end('')}", caption, functools.partial(drawing.figure, weights, 3, (11.5, 4.9)))
@@ -237,8 +248,11 @@ def drawings(runs: Sequence[Run], paper_axes: bool = False) -> Iterator[Drawing]
 
 
 def all_figures(runs: Sequence[Run]) -> Iterator[tuple[Figure, str]]:
-    """Those figures that can be drawn from runs of one data set in one setting, with their captions."""
-    for each in drawings(runs):
+    """Those figures that can be drawn from runs of one data set in one setting, with their captions.
+
+    Of training they show means over each epoch, not the running averages of the paper's figures.
+    """
+    for each in drawings(runs, epoch_means=True):
         with contextlib.suppress(DataError):
             yield each.draw(), each.caption
 
@@ -247,10 +261,11 @@ def _numbered(letter: str, number: str) -> str:
     return f"Figure {letter}.{number}. " if number else ""
 
 
-def _training_figure(runs: Sequence[Run], paper_axes: bool) -> Figure:
+def _training_figure(runs: Sequence[Run], paper_axes: bool, epoch_means: bool) -> Figure:
     outputs = len(runs[0].statistics)
     figure = Figure(figsize=(9.5, 3.2 * outputs + 1), layout="constrained")
-    training(runs, [figure.add_subplot(outputs, 2, place + 1) for place in range(2 * outputs)], paper_axes)
+    panels = [figure.add_subplot(outputs, 2, place + 1) for place in range(2 * outputs)]
+    training(runs, panels, paper_axes, epoch_means)
     return figure
 
 

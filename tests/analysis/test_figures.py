@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from analysis import figure_style, figures, weight_figures
 from analysis.figure_style import ALPHA
 from analysis.intervals import interval
+from analysis.recorded_run import PLAIN
 from collab_ensembles.errors import ConfigError, DataError
 
 
@@ -217,6 +218,36 @@ def test_training_curves_show_all_epochs_of_every_output_of_both_ensembles() -> 
                 np.testing.assert_array_equal(line.get_ydata(), values_of(runs, *key, model, f"{kind}{quantity}")[0])
     (legend,) = figure.legends
     assert {text.get_text() for text in legend.get_texts()} == labels
+
+
+@pytest.mark.parametrize(
+    ("epoch_means", "lacking", "drawn", "label"),
+    [
+        (False, False, "TrainError", "running average"),
+        (True, False, "TrainErrorMean", "mean of the epoch"),
+        (True, True, "TrainError", "running average"),
+    ],
+)
+def test_training_curves_are_running_averages_as_published_or_means(
+    epoch_means: bool, lacking: bool, drawn: str, label: str
+) -> None:
+    runs = [
+        dataclasses.replace(
+            run,
+            statistics={
+                name: table.assign(TrainErrorMean=table["TrainError"] + 1, TrainCostMean=table["TrainCost"] + 1)
+                for name, table in run.statistics.items()
+            },
+        )
+        for run in invented_runs()
+    ]
+    if lacking:  # as the author's files do
+        runs[0].statistics["ST"] = runs[0].statistics["ST"].drop(columns=["TrainErrorMean", "TrainCostMean"])
+    (plain,) = (run for run in runs if run.method == PLAIN)
+    lines = figures.training(runs, make_panels(6), epoch_means=epoch_means)[0].get_lines()
+    (line,) = (line for line in lines if "training" in str(line.get_label()) and "plain" in str(line.get_label()))
+    assert label in str(line.get_label())
+    np.testing.assert_array_equal(line.get_ydata(), plain.statistics["ST"][drawn])
 
 
 def test_training_curves_of_all_outputs_have_the_same_limits() -> None:
