@@ -134,11 +134,19 @@ def _rates(settings: dict[str, Any], epochs: tuple[int, ...]) -> dict[str, list[
 def test_the_learning_rates_are_the_published_ones() -> None:
     heads = _rates({"system": "multihead", "epochs": 200}, (0, 99, 100, 149, 150, 199))
     assert heads["optimizer"] == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
-    fdl = _rates({"system": "fdl", "dataset": "cifar100"}, (0, 100, 219, 220, 249))
-    falling = [1e-5 + 0.1 * math.exp(-0.03 * epoch) for epoch in (0, 100, 219)] + [2e-5, 2e-5]
+    # After one epoch of pre-training, at the rate of the first, epochs count from 0 again.
+    fdl = _rates({"system": "fdl", "dataset": "cifar100"}, (1, 101, 221, 222, 249))
+    falling = [1e-5 + 0.1 * math.exp(-0.03 * epoch) for epoch in (0, 100, 220)] + [2e-5, 2e-5]
     assert fdl["cross_entropy"] == fdl["similarity"] == pytest.approx(falling)
     assert fdl["feature_difference"] == [1e-5] * 5
     assert fdl["head"] == [0.1] * 5
+    assert _rates({"system": "fdl", "dataset": "cifar100"}, (0,))["pretraining"] == pytest.approx([0.10001])
+    first = _rates({"system": "fdl", "dataset": "cifar100", "recipe": "0.1.0"}, (0, 219, 220))
+    assert first["cross_entropy"] == pytest.approx([0.10001, 1e-5 + 0.1 * math.exp(-0.03 * 219), 2e-5])
+    mnist = _rates({"system": "fdl", "members": ("fdlnet2",) * 2, "dataset": "mnist"}, (0, 9, 10, 1008))
+    assert mnist["pretraining"][:2] == pytest.approx([1.0, 0.7**9])
+    assert mnist["cross_entropy"] == mnist["similarity"] == [0.1] * 4
+    assert (mnist["feature_difference"], mnist["head"]) == ([2e-4] * 4, [1e-3] * 4)
     snapshots = _rates({"system": "snapshot", "epochs": 10, "snapshots": 2}, (0, 4, 5, 9))
     last = 0.05 * (math.cos(math.pi * 4 / 5) + 1)
     assert snapshots["optimizer"] == pytest.approx([0.1, last, 0.1, last])

@@ -140,7 +140,7 @@ def test_an_incomplete_grid_is_trained_run_by_run(tmp_path: pathlib.Path) -> Non
 def test_claims_are_not_asked_of_other_systems(tmp_path: pathlib.Path) -> None:
     write(tmp_path, heads("single"), constant(6))
     result = command_runner.run("analysis.claims", f"--log_dir={tmp_path}")
-    assert (result.exit_status, result.output) == (1, "")
+    assert (result.exit_status, result.output) == (2, "")
     assert "holds no finished run of collaborative ensembles" in result.errors
 
 
