@@ -79,7 +79,7 @@ _BASES: dict[str, dict[str, Any]] = {
     "teacher": {**_HEADS, "graph": "single"},
     "pairing": {"method": "CE", "members": ("ST", "M", "M")},
     **dict.fromkeys(
-        ("phases", "bn_updates", "pretraining_epochs", "feature_learning_rate", "head_learning_rate"), _FDL
+        ("phases", "recipe", "bn_updates", "pretraining_epochs", "feature_learning_rate", "head_learning_rate"), _FDL
     ),
     **dict.fromkeys(("k", "k1", "k2"), _JOINT),
     **dict.fromkeys(("cycle", "snapshots", "averaging"), _SNAPSHOTS),

@@ -289,5 +289,5 @@ def test_the_command_judges_the_runs_of_a_directory_or_the_paper(tmp_path: pathl
 def test_a_directory_without_finished_runs_is_an_error(tmp_path: pathlib.Path) -> None:
     write_run(tmp_path, RunConfig(dataset="mnist", epochs=4), with_final((3, 2, 1), (1, 1, 1), 4), state="running")
     result = run("analysis.claims", f"--log_dir={tmp_path}")
-    assert (result.exit_status, result.output) == (1, "")
+    assert (result.exit_status, result.output) == (2, "")
     assert "holds no finished run" in result.errors

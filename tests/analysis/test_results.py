@@ -235,7 +235,7 @@ def test_the_command_writes_all_or_nothing(short: tuple[pathlib.Path, Directorie
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     set_status(next(iter(directories.values())), state="running")
     refused = run(*command, f"--out={out}")
-    assert (refused.exit_status, refused.output) == (1, "")
+    assert (refused.exit_status, refused.output) == (2, "")
     assert re.fullmatch(r"error: [^\n]*1 of the 13 runs[^\n]*\n", refused.errors)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 

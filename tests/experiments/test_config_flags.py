@@ -47,7 +47,9 @@ def test_without_flags_all_is_at_its_default() -> None:
 def test_each_flag_sets_its_field_and_no_other(argument: str, name: str, value: Any) -> None:
     config = parse(argument)
     assert getattr(config, name) == value
-    assert config == dataclasses.replace(RunConfig(), **{name: value, "epochs": value if name == "epochs" else None})
+    # Defaults that follow from others are found anew.
+    derived = {other: None for other in ("epochs", "decay_scope") if other != name}
+    assert config == dataclasses.replace(RunConfig(), **{name: value, **derived})
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def _distilled() -> Model:
 
 
 def _snapshots() -> Model:
-    model = SnapshotModel({"first": linear("first"), "second": linear("second")}, 2)
+    model = SnapshotModel({"first": linear("first"), "second": linear("second")}, starts=[0, 1])
     model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
     return model
 
