@@ -106,9 +106,9 @@ def check_can_make(path: str) -> None:
     while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
     if not os.path.isdir(existing):
-        raise unwritable(path, NotADirectoryError(errno.ENOTDIR, f"{existing} is no directory"))
+        raise unwritable(existing, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise unwritable(path, PermissionError(errno.EACCES, f"{existing} cannot be written"))
+        raise unwritable(existing, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def unwritable(path: str, error: OSError) -> CollabError:
