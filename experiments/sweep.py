@@ -8,6 +8,8 @@ On the machines of a Ray cluster (docs/SCALING.md):
   python -m experiments.sweep --grid=noel --dataset=mnist --executor=ray --address=10.0.0.1:6379
 """
 
+import contextlib
+import os
 import shlex
 import subprocess
 import sys
@@ -65,13 +67,21 @@ def main(arguments: list[str]) -> int:
             print(shlex.join(row.task.command) if row.task else f"# {row.name}: skipped, {row.note}")
         return 0
     files.check_can_make(_LOG_DIR.value)
+    if os.path.exists(os.path.join(_LOG_DIR.value, "lock")):
+        with _lock():
+            # Nobody else sweeps there: data that are refused then leave no new lock behind.
+            pass
     # All that is refused is refused before anything is written.
     if not executor_flags.on_ray() and any(row.task is not None for row in rows):
         _prepare_data(configs[0])
     _check_unchanged(configs, rows)
     files.make_directory(_LOG_DIR.value)
-    with run_directory.lock(_LOG_DIR.value, "running a sweep there"):
+    with _lock():
         return _sweep(configs, rows, workers, threads)
+
+
+def _lock() -> contextlib.AbstractContextManager[None]:
+    return run_directory.lock(_LOG_DIR.value, "running a sweep there")
 
 
 def _check_unchanged(configs: list[RunConfig], rows: list[Row]) -> None:
