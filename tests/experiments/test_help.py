@@ -26,6 +26,7 @@ _FIELDS = [field.name for field in dataclasses.fields(RunConfig)]
         ("analysis.claims", ["log_dir", "dataset", "paper"]),
         ("benchmarks.precision", ["log_dir", "data_dir", "out"]),
         ("benchmarks.fdl_phases", ["data_dir"]),
+        ("benchmarks.fdl_torch", ["filters", "train_limit", "joint_epochs", "seed", "data_dir"]),
         ("benchmarks.ray_overhead", ["runs", "dataset"]),
         ("experiments.prepare", ["dataset", "split", "data_dir"]),
         ("analysis.tables", ["log_dir", "dataset", "format"]),
