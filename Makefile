@@ -84,7 +84,7 @@ fdl-demo: install ## one network against two that learn to differ (MNIST, 6,000 
 
 MNIST_RUNS ?= $(LOG_DIR)/mnist-grid
 DIGITS_RUNS ?= $(LOG_DIR)/digits-grid
-FDL_RUNS ?= $(LOG_DIR)/fdl-mnist
+FDL_RUNS ?= $(LOG_DIR)/fdl-6000
 RUNS ?= $(MNIST_RUNS)
 
 results: mnist-results digits-results fdl-results ## write results/ again, from MNIST_RUNS, DIGITS_RUNS and FDL_RUNS; how to train them stands in results/*/README.md
@@ -103,7 +103,7 @@ digits-results: install
 	$(RUN) -m analysis.results --log_dir=$(DIGITS_RUNS) --dataset=digits --out=results/digits
 
 fdl-results: install
-	$(RUN) -m analysis.results --log_dir=$(FDL_RUNS) --dataset=mnist --grid=fdl-mnist --out=results/fdl
+	$(RUN) -m analysis.results --log_dir=$(FDL_RUNS) --dataset=mnist --grid=fdl-mnist --out=results/$(notdir $(FDL_RUNS))
 
 bench: install ## measure speed and memory (a quarter of an hour); PyTorch too, if it is there
 	$(RUN) -m benchmarks.bench

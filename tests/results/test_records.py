@@ -65,12 +65,17 @@ def test_what_the_readme_says_of_all_records() -> None:
         assert expected in readme
 
 
-def test_the_published_results_follow_from_the_records(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("records", "name", "grid"), [("mnist-grid", "mnist", "noel"), ("fdl-6000", "fdl-6000", "fdl-mnist")]
+)
+def test_the_published_results_follow_from_the_records(
+    records: str, name: str, grid: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "runs").mkdir()
-    (tmp_path / "runs" / "mnist-grid").symlink_to(_RUNS[0].parents[1])
+    (tmp_path / "runs" / records).symlink_to(REPOSITORY / "results" / "records" / records)
     monkeypatch.chdir(tmp_path)
-    directory = REPOSITORY / "results" / "mnist"
-    expected = results.contents("runs/mnist-grid", "mnist", "results/mnist")
+    directory = REPOSITORY / "results" / name
+    expected = results.contents(f"runs/{records}", "mnist", f"results/{name}", grid)
     assert {path.name for path in directory.iterdir()} == set(expected)
     for name, content in expected.items():
         # Pictures change with Matplotlib's version; what they show is in statistics.csv.
