@@ -30,14 +30,7 @@ _BY_SYSTEM: dict[str, dict[str, Any]] = {
     },
     "fdl": {"members": ("vgg16", "vgg16")},
     # Those of the feature-difference ensembles that they are compared with.
-    "snapshot": {
-        "members": ("vgg16",),
-        "batch_size": 128,
-        "learning_rate": 0.1,
-        "regularization_rate": 5e-4,
-        "shuffle": "permute",
-        "augment": True,
-    },
+    "snapshot": {"members": ("vgg16",), **feature_difference_recipes.CIFAR},
 }
 
 HEADS = {"single": 1, "instances": 2, "simple": 2, "hierarchical": 4}

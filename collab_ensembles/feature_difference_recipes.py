@@ -115,8 +115,20 @@ ADADELTA_RATE = 1.0
 ADADELTA_FACTOR = 0.7
 """In pre-training by Adadelta the rate is this factor lower after each epoch."""
 
-_CIFAR = {"batch_size": 128, "learning_rate": 0.1, "regularization_rate": 5e-4, "shuffle": "permute", "augment": True}
-_MNIST = {"batch_size": 256, "learning_rate": 0.1, "regularization_rate": 1e-4, "shuffle": "permute", "augment": False}
+CIFAR: Mapping[str, Any] = {
+    "batch_size": 128,
+    "learning_rate": 0.1,
+    "regularization_rate": 5e-4,
+    "shuffle": "permute",
+    "augment": True,
+}
+_MNIST: Mapping[str, Any] = {
+    "batch_size": 256,
+    "learning_rate": 0.1,
+    "regularization_rate": 1e-4,
+    "shuffle": "permute",
+    "augment": False,
+}
 
 _JOINT_EPOCHS = 999
 """Of one-layer networks on MNIST; in practice their training goes on without end."""
@@ -138,7 +150,7 @@ def default(name: str, config: Any) -> Any:
         return 1e-3 if config.recipe == "mnist" else _head_rate(config)
     if name == "epochs":
         return _epochs(config)
-    return (_MNIST if config.recipe == "mnist" else _CIFAR).get(name)
+    return (_MNIST if config.recipe == "mnist" else CIFAR).get(name)
 
 
 def _network(config: Any) -> Any:
