@@ -40,7 +40,7 @@ faults: install ## kill, damage and starve sweeps many times, and compare their 
 
 test-ray: install ## sweeps on a Ray cluster whose nodes are killed (some minutes; installs Ray)
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray]'
-	$(RUN) -m pytest -m ray tests/experiments
+	$(RUN) -m pytest -m ray tests/launch
 
 check: install ## formatting, lint and types
 	$(VENV)/bin/ruff format --check .

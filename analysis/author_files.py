@@ -17,11 +17,11 @@ import pandas as pd
 
 from analysis import recorded_run
 from analysis.recorded_run import Run
-from collab_ensembles.config import RunConfig
-from collab_ensembles.datasets import catalogue
+from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, DataError
-from collab_ensembles.run_directory import Status
-from collab_ensembles.unpickle import read_pickle
+from collab_ensembles.runs.run_directory import Status
+from collab_ensembles.runs.unpickle import read_pickle
+from collab_ensembles.settings.config import RunConfig
 
 DATASETS = ("mnist", "notmnist", "cifar10")
 """The data sets of the paper; the author's code knows no others."""

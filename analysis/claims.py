@@ -22,7 +22,7 @@ from analysis.claim import Claim, ClaimSet, Numbers
 from analysis.claim_definitions import CLAIMS
 from analysis.claim_grid import NOISE, Grid, Setting
 from analysis.recorded_run import Run
-from collab_ensembles.datasets import catalogue
+from collab_ensembles.data import catalogue
 from collab_ensembles.errors import DataError
 from experiments import command_line, path_flags
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from analysis.comparison import rows_of
 from analysis.recorded_run import Run
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.settings.config import RunConfig
 from experiments import config_flags
 from experiments.grids import GRIDS, plan
 

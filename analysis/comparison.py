@@ -16,10 +16,10 @@ import pandas as pd
 from analysis import frame, recorded_run, table_notes, table_text
 from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
-from collab_ensembles import naming
-from collab_ensembles.config import RunConfig
-from collab_ensembles.datasets import catalogue
-from collab_ensembles.feature_difference_options import PHASES
+from collab_ensembles.data import catalogue
+from collab_ensembles.methods.fdl.options import PHASES
+from collab_ensembles.runs import naming
+from collab_ensembles.settings.config import RunConfig
 
 MEMBER, ENSEMBLE = "first member", "ensemble"
 """The two outputs that are compared."""

@@ -4,10 +4,10 @@ import dataclasses
 import os
 
 from analysis import author_files
-from collab_ensembles import run_directory
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError, RunDirectoryError
-from collab_ensembles.run_directory import Status
+from collab_ensembles.runs import run_directory
+from collab_ensembles.runs.run_directory import Status
+from collab_ensembles.settings.config import RunConfig
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis import recorded_run
 from analysis.recorded_run import Run
-from collab_ensembles.datasets import catalogue
+from collab_ensembles.data import catalogue
 
 
 class Drawing(NamedTuple):

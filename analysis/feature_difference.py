@@ -12,8 +12,8 @@ from analysis import recorded_run, table_notes
 from analysis.comparison import by_network, cells_of, error, has_settings, mean_and_deviation
 from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
-from collab_ensembles.config import RunConfig
-from collab_ensembles.datasets import catalogue
+from collab_ensembles.data import catalogue
+from collab_ensembles.settings.config import RunConfig
 
 OF_MEMBERS: Mapping[str, Mapping[str, Any]] = {
     "RIE": {"phases": ("cross_entropy",)},

@@ -20,7 +20,7 @@ from analysis import recorded_run
 from analysis.intervals import band, describe
 from analysis.recorded_run import PLAIN, Run
 from collab_ensembles import files
-from collab_ensembles.datasets import catalogue
+from collab_ensembles.data import catalogue
 from collab_ensembles.errors import DataError
 
 Colour = tuple[float, float, float, float]

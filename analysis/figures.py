@@ -28,7 +28,7 @@ from analysis import figure_style as style
 from analysis.drawing import Drawing
 from analysis.recorded_run import PLAIN, Run
 from analysis.weight_figures import name_of
-from collab_ensembles.datasets import catalogue
+from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, DataError
 from experiments import command_line, path_flags
 

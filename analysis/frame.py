@@ -10,12 +10,12 @@ from absl import logging
 
 from analysis import author_files, recorded_run
 from analysis.recorded_run import Run
-from collab_ensembles import naming, run_directory
-from collab_ensembles.config import RunConfig
-from collab_ensembles.datasets import catalogue
+from collab_ensembles.data import catalogue
 from collab_ensembles.errors import DataError, RunDirectoryError
-from collab_ensembles.run_directory import Status
-from collab_ensembles.unpickle import read_pickle
+from collab_ensembles.runs import naming, run_directory
+from collab_ensembles.runs.run_directory import Status
+from collab_ensembles.runs.unpickle import read_pickle
+from collab_ensembles.settings.config import RunConfig
 
 COLUMNS = ("Model", "Method", "Weight", "Seed", "Digest", "Data")
 
@@ -127,7 +127,7 @@ def to_frame(runs: Sequence[Run]) -> pd.DataFrame:
     averages, as published), TrainErrorMean or TrainCostMean (means over the epoch), and for `Ens`
     Disagreement and LogitDistance (on the test set, see `collab_ensembles.models.model.DISAGREEMENT`);
     of feature-difference ensembles also SimilarityLoss and FeatureDifference (on the training set, see
-    `collab_ensembles.models.fdl.QUANTITIES`). Errors and disagreement are in percent.
+    `collab_ensembles.methods.fdl.model.QUANTITIES`). Errors and disagreement are in percent.
     """
     pieces = {}
     for run in runs:

@@ -8,7 +8,7 @@ import pandas as pd
 from analysis import comparison, feature_difference, setting_curves, song_chai, song_chai_top5
 from analysis.recorded_run import Run
 from analysis.table_text import Table
-from collab_ensembles.config import RunConfig
+from collab_ensembles.settings.config import RunConfig
 
 
 def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis import markdown_page
 from analysis.recorded_run import Run
-from collab_ensembles import naming
+from collab_ensembles.runs import naming
 
 Environment = dict[str, Any]
 

@@ -7,9 +7,9 @@ from analysis import comparison, feature_difference, frame, provenance, recorded
 from analysis.commands import grid_of
 from analysis.recorded_run import Run
 from analysis.table_text import Table
-from collab_ensembles import naming
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError
+from collab_ensembles.runs import naming
+from collab_ensembles.settings.config import RunConfig
 
 _MOST_NAMED = 3
 

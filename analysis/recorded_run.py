@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from collab_ensembles import naming
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError
-from collab_ensembles.run_directory import Status
+from collab_ensembles.runs import naming
+from collab_ensembles.runs.run_directory import Status
+from collab_ensembles.settings.config import RunConfig
 
 # Names of Data, and the keys of the pickles.
 DATA = {

@@ -30,9 +30,10 @@ from analysis import (
 from analysis.commands import training_commands
 from analysis.contents import Entry
 from analysis.recorded_run import PLAIN, Run
-from collab_ensembles import files, naming
-from collab_ensembles.datasets import catalogue
+from collab_ensembles import files
+from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, DataError
+from collab_ensembles.runs import naming
 from experiments import command_line, path_flags
 
 _VERDICT_CLASSES = dict.fromkeys(claims.VERDICTS, "undecided") | {claims.HOLDS: "holds", claims.FAILS: "not"}

@@ -23,7 +23,7 @@ from analysis.commands import training_commands
 from analysis.published_grid import PUBLISHED, PublishedGrid, finished_runs
 from analysis.recorded_run import Run
 from collab_ensembles import files
-from collab_ensembles.datasets import catalogue
+from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, DataError
 from experiments import command_line, path_flags
 

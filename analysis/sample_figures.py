@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
 from analysis import figure_style as style
-from collab_ensembles import datasets
-from collab_ensembles.datasets import Dataset, catalogue
+from collab_ensembles import data
+from collab_ensembles.data import Dataset, catalogue
 from collab_ensembles.errors import DataError
 from experiments import command_line, path_flags, runtime
 
@@ -241,7 +241,7 @@ def _main(arguments: list[str]) -> None:
     command_line.no_arguments(arguments)
     catalogue.check_name(flags.FLAGS.dataset)
     runtime.quiet_tensorflow()
-    dataset = datasets.load(flags.FLAGS.dataset, flags.FLAGS.data_dir)
+    dataset = data.load(flags.FLAGS.dataset, flags.FLAGS.data_dir)
     label = dataset.name.lower()
     drawn = {f"{_NUMBERS.get(dataset.name, '3')}_{label}_samples": _sample_figure(dataset)}
     drawn[f"3_4_{label}_components"] = _component_figure(dataset)

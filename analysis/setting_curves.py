@@ -19,11 +19,11 @@ from analysis import figure_style as style
 from analysis.drawing import Drawing
 from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
-from collab_ensembles import naming
-from collab_ensembles.config import RunConfig
-from collab_ensembles.datasets import catalogue
+from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, DataError
 from collab_ensembles.networks.sizes import parse_network
+from collab_ensembles.runs import naming
+from collab_ensembles.settings.config import RunConfig
 
 _MARK: dict[str, Any] = {"marker": "D", "markeredgecolor": "black", "markersize": 7, "zorder": 4, "linestyle": "none"}
 

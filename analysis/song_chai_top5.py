@@ -13,9 +13,9 @@ import pandas as pd
 from analysis import comparison, recorded_run, song_chai, table_notes
 from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table, number
-from collab_ensembles import top_errors
-from collab_ensembles.config import RunConfig
-from collab_ensembles.datasets import catalogue
+from collab_ensembles.data import catalogue
+from collab_ensembles.runs import top_errors
+from collab_ensembles.settings.config import RunConfig
 
 TOP = 5
 _NUMBER, _TEACHERS = 4, 2

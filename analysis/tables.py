@@ -19,8 +19,8 @@ from analysis import frame, other_systems, recorded_run, table_notes, table_text
 from analysis.intervals import FEWEST, describe, interval
 from analysis.recorded_run import PLAIN, Run
 from analysis.table_text import Cell, Table, number
-from collab_ensembles.config import RunConfig
-from collab_ensembles.datasets import catalogue
+from collab_ensembles.data import catalogue
+from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags
 
 METHODS = ("CE", "L1", "L2", PLAIN)

@@ -25,10 +25,10 @@ from analysis import figure_style as style
 from analysis.drawing import Drawing
 from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
-from collab_ensembles import checkpoint_file, naming, run_directory
-from collab_ensembles.datasets import catalogue
+from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, DataError, RunDirectoryError
-from collab_ensembles.fields import check_number
+from collab_ensembles.runs import checkpoint_file, naming, run_directory
+from collab_ensembles.settings.fields import check_number
 from experiments import command_line, path_flags
 
 Kernels = Mapping[str, np.ndarray]

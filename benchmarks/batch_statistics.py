@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from absl import flags
 
-from collab_ensembles import files, naming, run_directory
+from collab_ensembles import files
 from collab_ensembles.errors import DataError
+from collab_ensembles.runs import naming, run_directory
 from experiments import command_line, path_flags, runtime
 
 _BATCHES, _BATCH_SIZE = 40, 500
@@ -59,7 +60,7 @@ def compare(directory: str, data_dir: str | None) -> list[dict[str, Any]]:
 
 def evaluate_anew(directory: str, data_dir: str | None) -> dict[str, float]:
     """The test statistics of a run's newest checkpoint, see `run.evaluate`, with batch statistics taken anew."""
-    from collab_ensembles import run, run_data
+    from collab_ensembles.runs import run, run_data
 
     model, _ = run.restore(directory)
     data = run_data.load_again(directory, data_dir)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
+from collab_ensembles import data
 from experiments import command_line, runtime
 
 _BATCHES, _FILTERS = 100, 8
@@ -24,9 +25,9 @@ def main(arguments: list[str]) -> None:
 
     import keras
 
-    from collab_ensembles import datasets, layers
+    from collab_ensembles.networks import layers
 
-    images = datasets.load(flags.FLAGS.dataset).train_images
+    images = data.load(flags.FLAGS.dataset).train_images
     size, kinds = flags.FLAGS.batch_size, {"fused": layers.BatchNormalization, "Keras": keras.layers.BatchNormalization}
     convolve = keras.layers.Conv2D(_FILTERS, 3, kernel_initializer=keras.initializers.HeNormal(0))
     found: dict[tuple[str, str], list[np.ndarray]] = {}

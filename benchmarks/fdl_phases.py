@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from collab_ensembles.config import RunConfig
+from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags, runtime
 
 _DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
@@ -40,8 +40,8 @@ def main(arguments: list[str]) -> int:
 
 def measure() -> tuple[pd.DataFrame, list[str]]:
     """A row a phase, and a line for each phase that changed variables of other kinds than `_OWN` says."""
-    from collab_ensembles import run_data
-    from collab_ensembles.build import build_model, compile_for_training
+    from collab_ensembles.methods.build import build_model, compile_for_training
+    from collab_ensembles.runs import run_data
 
     config = RunConfig(system="fdl", dataset="cifar10", pretraining_epochs=0)
     data = run_data.load(config, _DATA_DIR.value)

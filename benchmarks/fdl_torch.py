@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from collab_ensembles import datasets
+from collab_ensembles import data
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.feature_difference_recipes import ADADELTA_FACTOR, ADADELTA_RATE, RECIPES
+from collab_ensembles.methods.fdl.recipes import ADADELTA_FACTOR, ADADELTA_RATE, RECIPES
 from experiments import command_line, path_flags
 
 _FILTERS = flags.DEFINE_integer("filters", 32, "filters of the network", lower_bound=1)
@@ -35,9 +35,9 @@ def main(arguments: list[str]) -> None:
         import torch
     except ImportError as missing:
         raise ConfigError("PyTorch is not installed; pip install -e '.[bench]'") from missing
-    data = datasets.load("mnist", _DATA_DIR.value, "standard", _TRAIN_LIMIT.value)
-    train = _tensors(data.train_images, data.train_labels)
-    test = _tensors(data.test_images, data.test_labels)
+    dataset = data.load("mnist", _DATA_DIR.value, "standard", _TRAIN_LIMIT.value)
+    train = _tensors(dataset.train_images, dataset.train_labels)
+    test = _tensors(dataset.test_images, dataset.test_labels)
     torch.manual_seed(_SEED.value)
     network = _network(_FILTERS.value)
     adadelta = torch.optim.Adadelta(network.parameters(), lr=ADADELTA_RATE)

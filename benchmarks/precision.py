@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.batch_statistics import evaluate_anew
-from collab_ensembles import files, naming
-from collab_ensembles.config import RunConfig
-from collab_ensembles.unpickle import read_pickle
+from collab_ensembles import files
+from collab_ensembles.runs import naming
+from collab_ensembles.runs.unpickle import read_pickle
+from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, config_flags, path_flags, runtime
 
 _LOG_DIR = path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)

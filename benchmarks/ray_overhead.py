@@ -15,11 +15,13 @@ import time
 
 from absl import flags
 
-from collab_ensembles import files, run_directory
+from collab_ensembles import files
 from collab_ensembles.errors import CollabError
 from collab_ensembles.machine import processor
-from experiments import command_line, path_flags, ray_cluster, returned_files, runtime
-from experiments.executors import Executor, LocalExecutor, Task
+from collab_ensembles.runs import run_directory
+from experiments import command_line, path_flags, runtime
+from experiments.launch import ray_cluster, returned_files
+from experiments.launch.executors import Executor, LocalExecutor, Task
 from experiments.progress import failure
 
 _RUNS = flags.DEFINE_integer("runs", 8, "how many runs to compute here, and on Ray")
@@ -66,7 +68,7 @@ def main(arguments: list[str]) -> None:
 def _on_ray(log_dir: str, prepare: list[str]) -> Executor:
     facts = ray_cluster.connect(ray_cluster.LOCAL, send_package=True)
 
-    from experiments.ray_executor import Plan, RayExecutor
+    from experiments.launch.ray_executor import Plan, RayExecutor
 
     return RayExecutor(Plan(log_dir, None, prepare, cpus=1, gpus=0, workers=1), facts)
 

@@ -100,11 +100,12 @@ def train_with_keras(workload: Workload, clock: Clock) -> None:
         runtime.start_tensorflow(workload.threads)
     import keras
 
-    from collab_ensembles import collaboration, run
-    from collab_ensembles.batch_manager import BatchManager
-    from collab_ensembles.config import RunConfig
-    from collab_ensembles.models import EnsembleModel
+    from collab_ensembles.data.batch_manager import BatchManager
+    from collab_ensembles.models import collaboration
+    from collab_ensembles.models.ensemble import EnsembleModel
     from collab_ensembles.networks.exported import with_stock_layers
+    from collab_ensembles.runs import run
+    from collab_ensembles.settings.config import RunConfig
 
     weight = 1.0 if workload.method == "None" else 0.01
     config = RunConfig(members=workload.members, method=workload.method, weight=weight, precision=workload.precision)

@@ -6,9 +6,9 @@ from collections.abc import Collection
 
 from absl import flags
 
-from collab_ensembles.config import RunConfig
-from collab_ensembles.datasets import catalogue
-from collab_ensembles.fields import field_types
+from collab_ensembles.data import catalogue
+from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.fields import field_types
 
 
 def define(without: Collection[str] = ()) -> None:

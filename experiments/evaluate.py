@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 
 from absl import flags, logging
 
-from collab_ensembles import datasets, run_data, run_directory, top_errors
-from collab_ensembles.datasets import catalogue, overlap
+from collab_ensembles import data
+from collab_ensembles.data import catalogue, overlap
 from collab_ensembles.errors import CollabError, ConfigError, UnavailableDataError
-from collab_ensembles.run_directory import DataFacts
-from collab_ensembles.snapshot_options import AVERAGES
+from collab_ensembles.methods.snapshot.options import AVERAGES
+from collab_ensembles.runs import run_data, run_directory, top_errors
+from collab_ensembles.runs.run_directory import DataFacts
 from experiments import command_line, path_flags, runtime
 
 if TYPE_CHECKING:
-    from collab_ensembles.models import Model
+    from collab_ensembles.models.model import Model
 
 _DATASET = flags.DEFINE_string("dataset", None, "score on the test part of this data set; default: the run's own")
 _SPLIT = flags.DEFINE_enum("split", None, list(catalogue.SPLITS), "of that data set; default: as the run's")
@@ -48,17 +49,17 @@ def main(arguments: list[str]) -> None:
     catalogue.check_name(dataset)
     is_own = (dataset, split) == (config.dataset, config.split)
 
-    def load(fetch: bool) -> datasets.Dataset:
+    def load(fetch: bool) -> data.Dataset:
         if is_own:
             return run_data.load_again(directory, _DATA_DIR.value, fetch)
-        return datasets.load(dataset, _DATA_DIR.value, split, fetch=fetch)
+        return data.load(dataset, _DATA_DIR.value, split, fetch=fetch)
 
     # What is at hand is refused, if it must be, before TensorFlow starts.
     with contextlib.suppress(UnavailableDataError):
         load(fetch=False)
     runtime.start_tensorflow(_THREADS.value)
 
-    from collab_ensembles import run
+    from collab_ensembles.runs import run
 
     model, status = run.restore(directory)
     if _TOP.value is not None and status.data is not None:
@@ -90,7 +91,7 @@ def _check_average(model: "Model") -> None:
         raise ConfigError(f"--averaging={_AVERAGING.value}: the run has {reason}; leave it out")
 
 
-def _warn_of_training_examples(directory: str, test: datasets.Dataset) -> None:
+def _warn_of_training_examples(directory: str, test: data.Dataset) -> None:
     try:
         own = run_data.load_again(directory, _DATA_DIR.value)
     except CollabError as error:
@@ -105,7 +106,7 @@ def _warn_of_training_examples(directory: str, test: datasets.Dataset) -> None:
         )
 
 
-def _check_fit(trained_on: DataFacts | None, test: datasets.Dataset) -> None:
+def _check_fit(trained_on: DataFacts | None, test: data.Dataset) -> None:
     assert trained_on is not None
     received, needed = (test.image_shape, test.num_classes), (trained_on.image_shape, trained_on.num_classes)
     if received != needed:

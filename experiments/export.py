@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from collab_ensembles import run_directory
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.runs import run_directory
 from experiments import command_line, path_flags, runtime
 
 _MEMBER = flags.DEFINE_string(
@@ -29,8 +29,8 @@ def main(arguments: list[str]) -> None:
         raise ConfigError(f"--out={_OUT.value}: the name must end in .keras")
     runtime.start_tensorflow(None)
 
-    from collab_ensembles import run
     from collab_ensembles.networks import exported
+    from collab_ensembles.runs import run
 
     model, status = run.restore(directory)
     names = model.inference_names()

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl import flags
 
-from collab_ensembles import canvas, files, naming, run_data, run_directory
-from collab_ensembles.config import RunConfig
+from collab_ensembles import canvas, files
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.runs import naming, run_data, run_directory
+from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags, runtime
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> None:
         raise ConfigError(f"--out={flags.FLAGS.out}: the name must end in .png")
     runtime.start_tensorflow(None)
 
-    from collab_ensembles import run
+    from collab_ensembles.runs import run
 
     models = [run.restore(directory) for directory in arguments]
     dataset, *_ = [run_data.load_again(directory, flags.FLAGS.data_dir) for directory in arguments]

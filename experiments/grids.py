@@ -6,10 +6,10 @@ A grid is a function of settings, fields of RunConfig, that all its runs have in
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.feature_difference_options import PHASES
+from collab_ensembles.methods.fdl.options import PHASES
 from collab_ensembles.networks.sizes import parse_network
+from collab_ensembles.settings.config import RunConfig
 
 Settings = Mapping[str, Any]
 Grid = Callable[[Settings], list[RunConfig]]

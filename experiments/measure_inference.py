@@ -15,10 +15,11 @@ import time
 
 from absl import flags
 
-from collab_ensembles import files, run_directory
-from collab_ensembles.config import RunConfig
-from collab_ensembles.datasets import catalogue
+from collab_ensembles import files
+from collab_ensembles.data import catalogue
 from collab_ensembles.errors import RunDirectoryError
+from collab_ensembles.runs import run_directory
+from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags, runtime
 
 _LOG_DIR = path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
@@ -39,8 +40,8 @@ def main(arguments: list[str]) -> None:
     import numpy as np
     import tensorflow as tf
 
-    from collab_ensembles import run
     from collab_ensembles.networks.exported import with_stock_layers
+    from collab_ensembles.runs import run
 
     model, status = run.restore(directory)
     assert status.data is not None

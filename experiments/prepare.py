@@ -6,8 +6,9 @@ Example:
 
 from absl import flags
 
-from collab_ensembles import datasets, run_data
-from collab_ensembles.datasets import catalogue
+from collab_ensembles import data
+from collab_ensembles.data import catalogue
+from collab_ensembles.runs import run_data
 from experiments import command_line, path_flags, runtime
 
 _DATASET = flags.DEFINE_string("dataset", "digits", f"data set: {', '.join(catalogue.CATALOGUE)}")
@@ -25,8 +26,8 @@ def main(arguments: list[str]) -> None:
     if _END_WITH_STDIN.value:
         runtime.end_with_stdin()
     runtime.quiet_tensorflow()
-    data_dir = _DATA_DIR.value or datasets.default_data_dir()
-    dataset = datasets.load(_DATASET.value, data_dir, _SPLIT.value, verify=True)
+    data_dir = _DATA_DIR.value or data.default_data_dir()
+    dataset = data.load(_DATASET.value, data_dir, _SPLIT.value, verify=True)
     run_data.announce(dataset, dataset.digest())
     if not catalogue.is_file(_DATASET.value):
         print(f"kept in {data_dir}")

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from collab_ensembles import run_directory
 from collab_ensembles.errors import RunDirectoryError
-from collab_ensembles.run_directory import Status
-from experiments.executors import Task
+from collab_ensembles.runs import run_directory
+from collab_ensembles.runs.run_directory import Status
+from experiments.launch.executors import Task
 
 _REFRESH_SECONDS = 1.0
 _LINES_AROUND = 7

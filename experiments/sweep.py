@@ -17,13 +17,15 @@ import sys
 from absl import flags, logging
 from rich.console import Console
 
-from collab_ensembles import files, naming, run_data, run_directory
-from collab_ensembles.config import RunConfig
+from collab_ensembles import files
 from collab_ensembles.errors import ConfigError, UnavailableDataError
-from collab_ensembles.run_options import Options
-from experiments import command_line, config_flags, executor_flags, path_flags, ray_cluster, runtime
-from experiments.executors import Executor, LocalExecutor, Task
+from collab_ensembles.runs import naming, run_data, run_directory
+from collab_ensembles.runs.run_options import Options
+from collab_ensembles.settings.config import RunConfig
+from experiments import command_line, config_flags, path_flags, runtime
 from experiments.grids import GRIDS, plan
+from experiments.launch import executor_flags, ray_cluster
+from experiments.launch.executors import Executor, LocalExecutor, Task
 from experiments.progress import Progress, Row, failure
 
 config_flags.define(without=("system", "method", "weight", "teacher", "seed"))

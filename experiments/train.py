@@ -8,9 +8,10 @@ import dataclasses
 
 from absl import flags
 
-from collab_ensembles import files, run_data, run_directory, teachers
+from collab_ensembles import files
 from collab_ensembles.errors import UnavailableDataError
-from collab_ensembles.run_options import Options
+from collab_ensembles.runs import run_data, run_directory, teachers
+from collab_ensembles.runs.run_options import Options
 from experiments import command_line, config_flags, path_flags, runtime
 
 config_flags.define()
@@ -55,7 +56,7 @@ def main(arguments: list[str]) -> None:
     runtime.warn_of_slow_bfloat16(config.precision)
     threads = runtime.start_tensorflow(_THREADS.value)
 
-    from collab_ensembles import run
+    from collab_ensembles.runs import run
 
     status = run.run(kept, directory, dataclasses.replace(options, threads=threads), dataset)
     errors = ", ".join(f"{output} {100 * error:.2f} %" for output, error in status.test_errors.items())

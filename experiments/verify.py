@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from collab_ensembles import naming, run_data, run_directory, teachers
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import RunDirectoryError, UnavailableDataError
-from collab_ensembles.unpickle import read_pickle
+from collab_ensembles.runs import naming, run_data, run_directory, teachers
+from collab_ensembles.runs.unpickle import read_pickle
+from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags, runtime
 
 _DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
         run_data.load_again(directory, _DATA_DIR.value, fetch=False)
     threads = runtime.start_tensorflow(status.environment.get("threads"))
 
-    from collab_ensembles import run
+    from collab_ensembles.runs import run
 
     dataset = run_data.load_again(directory, _DATA_DIR.value)
     with tempfile.TemporaryDirectory() as again:

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from collab_ensembles.build import build_model
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.models import SingleModel
+from collab_ensembles.methods.build import build_model
+from collab_ensembles.models.single import SingleModel
 from collab_ensembles.networks import exported
 from collab_ensembles.networks.build import build_network
 from collab_ensembles.networks.joined import joined
+from collab_ensembles.settings.config import RunConfig
 
 _MEMBERS = ("convnet4", "resnet8", "densenet7-2", "B2R1F2")
 

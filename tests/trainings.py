@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from collab_ensembles import naming, run
-from collab_ensembles.config import RunConfig
+from collab_ensembles.runs import naming, run
+from collab_ensembles.settings.config import RunConfig
 
 TINY = RunConfig(members=("B2R1F2", "B1R1F3"), train_limit=96, batch_size=32, epochs=2)
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import keras
 import tensorflow as tf
 
-from collab_ensembles import collaboration
+from collab_ensembles.models import collaboration
 from collab_ensembles.models.model import Model
 from collab_ensembles.tensor import Tensor
 
@@ -19,7 +19,7 @@ class EnsembleModel(Model):
     """Objective: the sum of the members' costs plus alpha times the collaboration cost.
 
     Noel (2017), equations 2.1 (without collaboration) and 2.2. It can be saved as a whole, with a collaboration cost
-    that is registered with Keras, as those of `collab_ensembles.collaboration` are.
+    that is registered with Keras, as those of `collab_ensembles.models.collaboration` are.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class EnsembleModel(Model):
         Args:
           members: built networks by name, at least two if there is a collaboration cost.
           collaboration_cost: a function of the members' logits and the pairs to compare, such as
-            those of `collab_ensembles.collaboration`; None for the plain ensemble.
+            those of `collab_ensembles.models.collaboration`; None for the plain ensemble.
           weight: alpha, the collaboration weight, at least 0. With the number 0 the cost is left out. A variable is
             not trained; what is assigned to it, by a callback say, holds from the next step on, and it may begin at 0.
             Saved as a whole, the model has its value as a number.

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from collab_ensembles import environment
-from collab_ensembles.datasets.arrays import checked_labels
+from collab_ensembles.data.arrays import checked_labels
 from collab_ensembles.errors import DataError
 from collab_ensembles.models.averaging import average
 from collab_ensembles.models.batch import unpacked

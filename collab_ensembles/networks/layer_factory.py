@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from collab_ensembles.layers import BatchNormalization
+from collab_ensembles.networks.layers import BatchNormalization
 from collab_ensembles.tensor import Tensor
 
 Initializer = Callable[..., keras.initializers.Initializer]

@@ -12,8 +12,8 @@ end in a reduction. The code is followed.
 import keras
 import numpy as np
 
-from collab_ensembles.layers import PatchConvolution
 from collab_ensembles.networks.layer_factory import LayerFactory
+from collab_ensembles.networks.layers import PatchConvolution
 from collab_ensembles.networks.sizes import ResNetSize, check_image_shape
 from collab_ensembles.tensor import Tensor
 

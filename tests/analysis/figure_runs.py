@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.recorded_run import Run
-from collab_ensembles.config import RunConfig
-from collab_ensembles.run_directory import Status
+from collab_ensembles.runs.run_directory import Status
+from collab_ensembles.settings.config import RunConfig
 
 WEIGHTS = (1.0, 0.1, 0.01, 0.0001)
 GRID = [("None", 1.0), *((method, weight) for method in ("CE", "L1", "L2") for weight in WEIGHTS)]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from synthetic_runs import KEYS, OUTPUTS, write_run
 
-from collab_ensembles import run_directory
-from collab_ensembles.config import RunConfig
+from collab_ensembles.runs import run_directory
+from collab_ensembles.settings.config import RunConfig
 
 DAY = 86_400.0
 HERE = {"revision": "abc", "threads": 1, "keras": "3.15", "devices": ["CPU"]}

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from collab_ensembles import naming, run_directory
-from collab_ensembles.config import RunConfig
-from collab_ensembles.run_directory import Status
+from collab_ensembles.runs import naming, run_directory
+from collab_ensembles.runs.run_directory import Status
+from collab_ensembles.settings.config import RunConfig
 
 KEYS = ("train_costs", "train_errors", "test_costs", "test_errors", "train_costs_mean", "train_errors_mean")
 OUTPUTS = ("000", "001", "Ensemble")

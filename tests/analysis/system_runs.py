@@ -8,8 +8,8 @@ import numpy as np
 from synthetic_runs import KEYS, series, write_run
 
 from analysis import frame, recorded_run
-from collab_ensembles import run_directory
-from collab_ensembles.config import RunConfig
+from collab_ensembles.runs import run_directory
+from collab_ensembles.settings.config import RunConfig
 
 EPOCHS = 3
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from synthetic_runs import with_final, write_run
 
 from analysis import frame, recorded_run
-from collab_ensembles.config import RunConfig
+from collab_ensembles.settings.config import RunConfig
 
 # The order of figures A.7 to A.12.
 ORDER = [*((method, weight) for method in ("CE", "L1", "L2") for weight in (1.0, 0.1, 0.01, 0.0001)), ("Single", 1.0)]

@@ -13,8 +13,8 @@ import synthetic_runs
 from make_author_files import ACTIVATION, ENDS, GRID, KEYS, invented, write
 
 from analysis import frame, recorded_run, tables
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError
+from collab_ensembles.settings.config import RunConfig
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 _WEIGHTS = {0: 1.0, 1: 0.1, 2: 0.01, 4: 0.0001}

@@ -12,8 +12,8 @@ import synthetic_runs
 from make_author_files import ENDS, invented, params, stem, write
 
 from analysis import frame
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError
+from collab_ensembles.settings.config import RunConfig
 
 
 @pytest.mark.parametrize("end", ENDS)

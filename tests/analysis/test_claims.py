@@ -13,7 +13,7 @@ from analysis import claims, frame
 from analysis.claim import Claim
 from analysis.claim_definitions import CLAIMS
 from analysis.claim_grid import Grid, Setting
-from collab_ensembles.config import RunConfig
+from collab_ensembles.settings.config import RunConfig
 from command_runner import run
 
 _WEIGHTS = (1.0, 0.1, 0.01, 0.0001)

@@ -13,8 +13,8 @@ from system_runs import constant, heads, networks, read, snapshots, write
 from table_runs import cells_of
 
 from analysis import comparison, frame, recorded_run, tables
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError
+from collab_ensembles.settings.config import RunConfig
 
 _MIB = 2**20
 

@@ -14,8 +14,8 @@ from table_runs import cells_of
 from analysis import feature_difference, figures, frame, table_text
 from analysis import feature_difference_figures as fdl_figures
 from analysis.intervals import interval
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError
+from collab_ensembles.settings.config import RunConfig
 from experiments import grids
 
 # The poster's two tables, read off once more.

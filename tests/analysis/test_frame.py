@@ -13,9 +13,9 @@ import pytest
 from synthetic_runs import KEYS, invented, series, write_run
 
 from analysis import frame, recorded_run
-from collab_ensembles import run_directory
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError, RunDirectoryError
+from collab_ensembles.runs import run_directory
+from collab_ensembles.settings.config import RunConfig
 
 _CONFIG = RunConfig(dataset="mnist", method="L2", weight=0.01, epochs=4, seed=2)
 _PLAIN = RunConfig(dataset="mnist", epochs=4)

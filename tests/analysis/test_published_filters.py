@@ -12,8 +12,8 @@ from system_runs import heads, networks, write
 
 import committed_filters
 from analysis import results
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError
+from collab_ensembles.settings.config import RunConfig
 from experiments import grids
 
 _EPOCHS = 15

@@ -11,9 +11,9 @@ import pytest
 from synthetic_runs import invented, write_run
 
 from analysis import contents, report
-from collab_ensembles import run_directory
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError
+from collab_ensembles.runs import run_directory
+from collab_ensembles.settings.config import RunConfig
 
 CONFIG = RunConfig(dataset="mnist", epochs=4)
 GRID = [

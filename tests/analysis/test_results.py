@@ -16,8 +16,8 @@ import committed_results
 from analysis import results
 from analysis.published_grid import PUBLISHED, finished_runs
 from analysis.recorded_run import Run
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError
+from collab_ensembles.settings.config import RunConfig
 from command_runner import run
 
 _MODELS = dict(zip(OUTPUTS, ("ST", "M", "Ens"), strict=True))

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 import command_runner
 from analysis import sample_figures
-from collab_ensembles.datasets import Dataset
+from collab_ensembles.data import Dataset
 from collab_ensembles.errors import DataError
 
 

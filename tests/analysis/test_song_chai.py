@@ -11,7 +11,7 @@ from system_runs import constant, heads, networks, read, write
 from table_runs import cells_of
 
 from analysis import song_chai, table_text, tables
-from collab_ensembles.config import RunConfig
+from collab_ensembles.settings.config import RunConfig
 from experiments import grids
 
 _ROWS_1 = [

@@ -7,8 +7,8 @@ from system_runs import constant, heads, read, write
 from table_runs import cells_of
 
 from analysis import other_systems, song_chai, song_chai_top5, table_text
-from collab_ensembles import top_errors
-from collab_ensembles.config import RunConfig
+from collab_ensembles.runs import top_errors
+from collab_ensembles.settings.config import RunConfig
 
 
 def _written(tmp_path: pathlib.Path, dataset: str, with_top5: bool = True) -> None:

@@ -9,7 +9,7 @@ from system_runs import constant, heads, networks, read, snapshots, write
 
 import command_runner
 from analysis import commands, figures, report
-from collab_ensembles.config import RunConfig
+from collab_ensembles.settings.config import RunConfig
 from experiments import grids
 
 

@@ -8,7 +8,7 @@ from synthetic_runs import invented, write_run
 from table_runs import grid, make_config, runs_with
 
 from analysis import frame, table_text, tables
-from collab_ensembles.config import RunConfig
+from collab_ensembles.settings.config import RunConfig
 
 
 def test_latex_is_a_tabular_with_a_cell_for_each_column(tmp_path: pathlib.Path) -> None:

@@ -18,11 +18,11 @@ from table_runs import cells_of
 
 import command_runner
 from analysis import figures, report, weight_distributions
-from collab_ensembles import checkpoint, checkpoint_file
-from collab_ensembles.build import build_model
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import DataError
-from collab_ensembles.logger import Record
+from collab_ensembles.methods.build import build_model
+from collab_ensembles.runs import checkpoint, checkpoint_file
+from collab_ensembles.runs.logger import Record
+from collab_ensembles.settings.config import RunConfig
 
 _SINGLE, _TREE = heads("single", members=("resnet8",)), heads("hierarchical", members=("resnet8",))
 

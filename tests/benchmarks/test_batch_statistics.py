@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from benchmarks import batch_statistics
-from collab_ensembles import run
-from collab_ensembles.config import RunConfig
-from collab_ensembles.models import EnsembleModel
+from collab_ensembles.models.ensemble import EnsembleModel
+from collab_ensembles.runs import run
+from collab_ensembles.settings.config import RunConfig
 from conftest import network
 
 

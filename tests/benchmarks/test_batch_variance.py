@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks.batch_variance import normalize
-from collab_ensembles.layers import BatchNormalization
+from collab_ensembles.networks.layers import BatchNormalization
 
 
 @pytest.mark.parametrize("kind", [BatchNormalization, keras.layers.BatchNormalization])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from absl import flags
 
-from collab_ensembles.config import RunConfig
+from collab_ensembles.settings.config import RunConfig
 from experiments import config_flags
 
 FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}

@@ -6,8 +6,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from collab_ensembles import run_directory
-from collab_ensembles.config import RunConfig
+from collab_ensembles.runs import run_directory
+from collab_ensembles.settings.config import RunConfig
 from command_runner import Result, run
 
 

@@ -10,8 +10,8 @@ import pytest
 from absl import flags
 from parsed_flags import defined, parse
 
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.settings.config import RunConfig
 from experiments import config_flags
 
 

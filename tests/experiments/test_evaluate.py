@@ -6,9 +6,10 @@ import re
 import numpy as np
 import pytest
 
-from collab_ensembles import datasets, run_directory, top_errors
+from collab_ensembles import data
 from collab_ensembles.errors import OtherDataError
-from collab_ensembles.run import restore
+from collab_ensembles.runs import run_directory, top_errors
+from collab_ensembles.runs.run import restore
 from command_runner import Result, run
 from reference import cross_entropy, log_mean_softmax
 
@@ -52,9 +53,9 @@ def test_as_many_best_answers_as_classes_are_refused_and_nothing_is_kept(digits:
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_examples_that_were_trained_on_are_counted(digits: str, tmp_path: pathlib.Path, count: int) -> None:
-    data = datasets.load("digits", str(pathlib.Path(digits).parents[2] / "data"))
-    images = np.concatenate([data.train_images[:count], data.test_images[:20]])
-    labels = np.concatenate([data.train_labels[:count], data.test_labels[:20]]).astype(np.uint8)
+    dataset = data.load("digits", str(pathlib.Path(digits).parents[2] / "data"))
+    images = np.concatenate([dataset.train_images[:count], dataset.test_images[:20]])
+    labels = np.concatenate([dataset.train_labels[:count], dataset.test_labels[:20]]).astype(np.uint8)
     labels[-1] = 9
     np.savez(tmp_path / "other.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     result = _evaluate(digits, f"--dataset={tmp_path / 'other.npz'}")
@@ -64,9 +65,9 @@ def test_examples_that_were_trained_on_are_counted(digits: str, tmp_path: pathli
 
 
 def test_other_data_in_place_of_its_own_are_refused(tmp_path: pathlib.Path) -> None:
-    data = datasets.load("digits", str(tmp_path / "data"))
-    path, parts = tmp_path / "own.npz", {"x_test": data.test_images, "y_test": data.test_labels.astype(np.uint8)}
-    images, labels = np.asarray(data.train_images[:96]), data.train_labels[:96].astype(np.uint8)
+    dataset = data.load("digits", str(tmp_path / "data"))
+    path, parts = tmp_path / "own.npz", {"x_test": dataset.test_images, "y_test": dataset.test_labels.astype(np.uint8)}
+    images, labels = np.asarray(dataset.train_images[:96]), dataset.train_labels[:96].astype(np.uint8)
     np.savez(path, x_train=images, y_train=labels, **parts)
     directory = _trained(tmp_path, str(path))
     np.savez(path, x_train=255 - images, y_train=labels, **parts)
@@ -86,7 +87,7 @@ def test_an_ensemble_is_scored_by_either_average(tmp_path: pathlib.Path) -> None
     assert run("experiments.train", *flags).exit_status == 0
     (directory,) = run_directory.find(str(tmp_path / "runs"))
     model, _ = restore(directory)
-    test = datasets.load("digits", str(tmp_path))
+    test = data.load("digits", str(tmp_path))
     logits = [np.asarray(each, float) for each in model.logits(test.test_images)]
     averages = {"logits": np.mean(logits, axis=0), "softmax": log_mean_softmax(logits)}
     for averaging, average in averages.items():

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from collab_ensembles import checkpoint, checkpoint_file, run_data, run_directory
-from collab_ensembles.build import build_model
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.logger import Record
-from collab_ensembles.run_directory import DataFacts, Status
+from collab_ensembles.methods.build import build_model
+from collab_ensembles.runs import checkpoint, checkpoint_file, run_data, run_directory
+from collab_ensembles.runs.logger import Record
+from collab_ensembles.runs.run_directory import DataFacts, Status
+from collab_ensembles.settings.config import RunConfig
 from command_runner import run as run_command
 from experiments import feature_maps
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from parsed_flags import FIELDS, defined, parse
 
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.settings.config import RunConfig
 from experiments import config_flags
 
 _fuzzed = settings(deadline=None, derandomize=True, database=None, max_examples=300)

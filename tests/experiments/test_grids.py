@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from collab_ensembles import naming
-from collab_ensembles.config import RunConfig
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.runs import naming
+from collab_ensembles.settings.config import RunConfig
 from experiments import grids
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from collab_ensembles.config import RunConfig
+from collab_ensembles.settings.config import RunConfig
 from command_runner import run
 
 _FIELDS = [field.name for field in dataclasses.fields(RunConfig)]

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from collab_ensembles import naming, run_directory
-from collab_ensembles.config import RunConfig
-from collab_ensembles.run_directory import Status
+from collab_ensembles.runs import naming, run_directory
+from collab_ensembles.runs.run_directory import Status
+from collab_ensembles.settings.config import RunConfig
 from command_runner import REPOSITORY, environment
 
 # In a process of its own: flags are there for good.

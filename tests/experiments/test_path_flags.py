@@ -5,8 +5,8 @@ import pathlib
 import pytest
 from absl import flags
 
-from collab_ensembles.config import RunConfig
-from collab_ensembles.datasets import catalogue
+from collab_ensembles.data import catalogue
+from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags
 
 

@@ -6,10 +6,11 @@ import pathlib
 import pytest
 from rich.console import Console
 
-from collab_ensembles import run_directory
-from collab_ensembles.run_directory import Status
-from experiments import executors, progress
-from experiments.executors import Task
+from collab_ensembles.runs import run_directory
+from collab_ensembles.runs.run_directory import Status
+from experiments import progress
+from experiments.launch import executors
+from experiments.launch.executors import Task
 from experiments.progress import Progress, Row
 
 

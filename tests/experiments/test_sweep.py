@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collab_ensembles.build import build_model
-from collab_ensembles.config import RunConfig
+from collab_ensembles.methods.build import build_model
+from collab_ensembles.settings.config import RunConfig
 from command_runner import Result, environment, run
 
 _FLAGS = ["--members=B1R1F2,B1R1F3", "--epochs=1", "--train_limit=64", "--batch_size=16", "--threads=1"]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from command_runner import REPOSITORY, environment, run
-from experiments.executors import LocalExecutor, Task
+from experiments.launch.executors import LocalExecutor, Task
 
 
 def test_they_do_not_end_with_an_input_that_is_closed_from_the_start(tmp_path: pathlib.Path) -> None:

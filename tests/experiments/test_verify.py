@@ -6,8 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
-from collab_ensembles import naming
-from collab_ensembles.config import RunConfig
+from collab_ensembles.runs import naming
+from collab_ensembles.settings.config import RunConfig
 from command_runner import run
 from experiments.verify import _statistics, compare
 

@@ -5,10 +5,10 @@ import types
 
 import pytest
 
-from collab_ensembles import run
-from collab_ensembles.config import RunConfig
 from collab_ensembles.networks import exported
 from collab_ensembles.networks.build import build_network
+from collab_ensembles.runs import run
+from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.streams import Stream, generator
 from experiments import runtime, verify
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from collab_ensembles import run_directory
+from collab_ensembles.runs import run_directory
 from command_runner import REPOSITORY, environment
 
 _SWEEP = """

@@ -10,7 +10,7 @@ import resource
 import shutil
 from collections.abc import Callable
 
-from collab_ensembles import run_directory
+from collab_ensembles.runs import run_directory
 from faults.sweeps import Scene, alter, checkpoints, kill_sweep, run_directories, trainings, wait_until
 
 Survived = Callable[..., None]

@@ -7,15 +7,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
+from collab_ensembles.data.batch_manager import BatchManager
+from collab_ensembles.errors import DataError
+from collab_ensembles.methods.distillation.model import DistillationModel
+from collab_ensembles.methods.snapshot.model import SnapshotModel
+from collab_ensembles.models import collaboration
+from collab_ensembles.models.batch import unpacked
+from collab_ensembles.models.ensemble import EnsembleModel
+from collab_ensembles.models.model import Model
+from collab_ensembles.models.single import SingleModel
+from conftest import network
 from feature_differences import feature_difference_model
 from heads import multihead
-
-from collab_ensembles import collaboration
-from collab_ensembles.batch_manager import BatchManager
-from collab_ensembles.errors import DataError
-from collab_ensembles.models import DistillationModel, EnsembleModel, Model, SingleModel, SnapshotModel
-from collab_ensembles.models.batch import unpacked
-from conftest import network
 from reference import softmax
 
 Batch = tuple[np.ndarray, np.ndarray]

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from collab_ensembles import collaboration
-from collab_ensembles.models import EnsembleModel, Model, SingleModel
+from collab_ensembles.models import collaboration
+from collab_ensembles.models.ensemble import EnsembleModel
+from collab_ensembles.models.model import Model
+from collab_ensembles.models.single import SingleModel
 from conftest import network
 from reference import cross_entropy
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from collab_ensembles import collaboration
-from collab_ensembles.models import EnsembleModel, SingleModel
-from collab_ensembles.optimizers import Adam
+from collab_ensembles.models import collaboration
+from collab_ensembles.models.ensemble import EnsembleModel
+from collab_ensembles.models.optimizers import Adam
+from collab_ensembles.models.single import SingleModel
 from conftest import network
 
 # Keras reads variables in a way that NumPy 2 warns of.

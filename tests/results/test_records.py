@@ -11,8 +11,8 @@ import pytest
 
 from analysis import claims, frame, results
 from analysis.commands import noel_grid
-from collab_ensembles import naming, run_directory
-from collab_ensembles.config import RunConfig
+from collab_ensembles.runs import naming, run_directory
+from collab_ensembles.settings.config import RunConfig
 from committed_results import MODELS, REPOSITORY, cells, prose, published
 
 _RUNS = sorted((REPOSITORY / "results" / "records" / "mnist-grid").glob("*/*"))

@@ -1,0 +1,110 @@
+"""Data sets as arrays: `load` finds, verifies and caches them."""
+
+import os
+from collections.abc import Callable
+
+from collab_ensembles.data import catalogue, npz, sources
+from collab_ensembles.data.cache import ArrayCache, Part, check_digest, in_digest_order
+from collab_ensembles.data.dataset import Dataset
+from collab_ensembles.errors import ConfigError, UnavailableDataError
+
+__all__ = ["Dataset", "default_data_dir", "load"]
+
+
+def default_data_dir() -> str:
+    """The user's cache directory, as the XDG base directory specification finds it."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "collab_ensembles")
+
+
+def load(
+    name: str,
+    data_dir: str | None = None,
+    split: str = "report",
+    train_limit: int | None = None,
+    verify: bool = False,
+    fetch: bool = True,
+) -> Dataset:
+    """Loads a data set, fetching it at first use.
+
+    Args:
+      name: a name of the catalogue, or the path of an .npz file of the user's own.
+      data_dir: where fetched files and decoded arrays are kept; default: the user's cache directory.
+      split: `report` (the split of the published tables), `standard` (the official one) or
+        `validation` (the last tenth of the report's training part serves as the test part).
+      train_limit: keep only so many of the training examples, the first ones.
+      verify: hold what the cache has to its digests first; what is damaged is made again.
+      fetch: fetch what is not in `data_dir`, which may start TensorFlow; otherwise that is an UnavailableDataError.
+
+    Raises:
+      ConfigError: an unknown name or split.
+      UnavailableDataError: there is no such file, or no source could deliver the data.
+      DataError: the data are not what they should be, or not what they were when they were first used.
+      CollabError: `data_dir` cannot be written.
+    """
+    catalogue.check_name(name)
+    catalogue.check_split(split)
+    if train_limit is not None and train_limit < 1:
+        raise ConfigError(f"train_limit={train_limit}: allowed: whole numbers from 1")
+    name = catalogue.resolve(name)
+    data_dir = os.path.expanduser(data_dir or default_data_dir())
+    if catalogue.is_file(name):
+        train, test = npz.read(name, data_dir)
+        label_names = tuple(str(label) for label in range(int(max(train.labels.max(), test.labels.max())) + 1))
+    else:
+        entry = catalogue.CATALOGUE[name]
+        cache = ArrayCache(data_dir, entry.name, verify, entry.digests)
+
+        def fetch_parts() -> None:
+            if not fetch:
+                raise UnavailableDataError(f"{name} is not in {data_dir}; experiments.prepare fetches it")
+            _fetch(entry, cache, data_dir)
+
+        train, test = _compose(entry.composition(split), cache, fetch_parts)
+        label_names = entry.label_names
+    held_out = catalogue.validation_size(split, len(train.labels))
+    if split == "validation":
+        if held_out == 0:
+            raise ConfigError(f"{name} has {len(train.labels)} training examples; split=validation takes at least 10")
+        test = Part(train.images[-held_out:], train.labels[-held_out:])
+        train = Part(train.images[:-held_out], train.labels[:-held_out])
+    dataset = Dataset(catalogue.label(name), *train, *test, label_names)
+    return dataset.first(train_limit) if train_limit else dataset
+
+
+def _compose(composition: catalogue.Composition, cache: ArrayCache, fetch: Callable[[], None]) -> tuple[Part, Part]:
+    train = _pool(composition.train, cache, fetch)
+    if composition.test:
+        return train, _pool(composition.test, cache, fetch)
+    cut = len(train.labels) - composition.cut
+    return Part(train.images[:cut], train.labels[:cut]), Part(train.images[cut:], train.labels[cut:])
+
+
+def _pool(parts: tuple[str, ...], cache: ArrayCache, fetch: Callable[[], None]) -> Part:
+    """One part, or several as one: kept in the cache too, so that it can be memory-mapped."""
+    name = "+".join(parts)
+    cached = cache.read(name)
+    if cached is not None:
+        return cached
+    if any(cache.read(part) is None for part in parts):
+        fetch()
+        if len(parts) == 1:
+            return _required(cache, name)
+    pooled, digest = in_digest_order([_required(cache, part) for part in parts])
+    return cache.write(name, pooled, digest, "the cache")
+
+
+def _fetch(entry: catalogue.Entry, cache: ArrayCache, data_dir: str) -> None:
+    source, parts = sources.fetch(entry, data_dir)
+    ordered = {part: in_digest_order([content]) for part, content in parts.items()}
+    # Every part is checked before the first one is kept.
+    for part, (_, digest) in ordered.items():
+        check_digest(f"{part} part of {entry.name}", digest, entry.digests.get(part), source)
+    for part, (content, digest) in ordered.items():
+        cache.write(part, content, digest, source)
+
+
+def _required(cache: ArrayCache, part: str) -> Part:
+    content = cache.read(part)
+    assert content is not None
+    return content

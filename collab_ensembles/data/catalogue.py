@@ -1,0 +1,258 @@
+"""What is known of each data set before any of it is read. Imports nothing heavy."""
+
+import dataclasses
+import os
+import zipfile
+from collections.abc import Mapping
+
+from collab_ensembles.errors import ConfigError, DataError
+
+SPLITS = ("report", "standard", "validation")
+
+
+@dataclasses.dataclass(frozen=True)
+class Composition:
+    """How a split is put together from the parts that a source delivers.
+
+    The parts named by `train` are pooled in digest order. The test examples are the pooled parts
+    named by `test`, or, where that is empty, the last `cut` of the training pool.
+    """
+
+    train: tuple[str, ...]
+    test: tuple[str, ...] = ()
+    cut: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One data set.
+
+    Attributes:
+      name: what `--dataset` takes.
+      label: the name in files and directories, as the reference code spells it.
+      image_shape: (height, width, channels).
+      label_names: what the labels 0, 1, ... stand for.
+      sizes: the examples of each part; approximate where `digests` has no value.
+      digests: the content digest of each part, and of parts pooled for a split, where it is known beforehand.
+      report: the split of the published tables.
+      standard: the official split.
+      epochs: the length of the published training; 30 for sets the report does not use.
+      mirrored: whether the author's augmentation flips the images too.
+      urls: official files whose host is asked for a sign of life before the rest is tried.
+    """
+
+    name: str
+    label: str
+    image_shape: tuple[int, int, int]
+    label_names: tuple[str, ...]
+    sizes: Mapping[str, int]
+    digests: Mapping[str, str]
+    report: Composition
+    standard: Composition
+    epochs: int = 30
+    mirrored: bool = False
+    urls: tuple[str, ...] = ()
+
+    def composition(self, split: str) -> Composition:
+        """The composition behind a split; `validation` is cut from the report's training part."""
+        return self.standard if split == "standard" else self.report
+
+
+_DIGITS = tuple("0123456789")
+_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+NOTMNIST_URL = "http://yaroslavvb.com/upload/notMNIST/"
+_TRAIN_TEST = Composition(("train",), ("test",))
+
+_ENTRIES = (
+    Entry(
+        name="digits",
+        label="digits",
+        image_shape=(8, 8, 1),
+        label_names=_DIGITS,
+        sizes={"all": 1797},
+        digests={"all": "42666115be1f854f45365500b5fd41cf4d634c0fbe4ef14d6acf584fd43d4246"},
+        report=Composition(("all",), cut=360),
+        standard=Composition(("all",), cut=360),
+    ),
+    Entry(
+        name="mnist",
+        label="MNIST",
+        image_shape=(28, 28, 1),
+        label_names=_DIGITS,
+        sizes={"train": 60_000, "test": 10_000},
+        digests={
+            "train": "3655811c0e1223700a4714a92a51f55bd215ed7dc1fa2baa4326a2b58042d82d",
+            "test": "634538fb34c5277fce98470b8b285d1e8419eb87f328da42ef1faf690d2c3911",
+            "train+test": "211c44732b21b49dcee3393c4c23e32fb3726964612715c16242f87231d975bd",
+        },
+        # The reference pools, permutes and cuts: not the official split.
+        report=Composition(("train", "test"), cut=10_000),
+        standard=_TRAIN_TEST,
+        urls=("https://storage.googleapis.com/cvdf-datasets/mnist/train-images-idx3-ubyte.gz",),
+    ),
+    Entry(
+        name="cifar10",
+        label="CIFAR10",
+        image_shape=(32, 32, 3),
+        label_names=_CIFAR10,
+        sizes={"train": 50_000, "test": 10_000},
+        digests={
+            "train": "d59acf989e068e709ce686cda292672c7b212c08d29d3d3e6d8c3aa99eba6a85",
+            "test": "899683d46c3a8c66fd56e1af12202e69fe5a4517be10b0f68e04c78fe585c57c",
+        },
+        report=_TRAIN_TEST,
+        standard=_TRAIN_TEST,
+        mirrored=True,
+        urls=("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
+    ),
+    Entry(
+        name="cifar100",
+        label="CIFAR100",
+        image_shape=(32, 32, 3),
+        label_names=tuple(str(label) for label in range(100)),
+        sizes={"train": 50_000, "test": 10_000},
+        digests={},
+        report=_TRAIN_TEST,
+        standard=_TRAIN_TEST,
+        mirrored=True,
+        urls=("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",),
+    ),
+    Entry(
+        name="notmnist",
+        label="notMNIST",
+        image_shape=(28, 28, 1),
+        label_names=tuple("ABCDEFGHIJ"),
+        sizes={"train": 500_000, "train_rest": 29_000, "test": 10_000, "test_rest": 8_724},
+        digests={},
+        report=_TRAIN_TEST,
+        standard=Composition(("train", "train_rest"), ("test", "test_rest")),
+        epochs=15,
+        urls=(NOTMNIST_URL + "notMNIST_small.tar.gz", NOTMNIST_URL + "notMNIST_large.tar.gz"),
+    ),
+    Entry(
+        name="notmnist/small",
+        label="notMNIST_small",
+        image_shape=(28, 28, 1),
+        label_names=tuple("ABCDEFGHIJ"),
+        sizes={"train": 14_581, "test": 3_649},
+        digests={
+            "train": "aa0964c993cb7149666df8b857b480542c7386c99e4f0c947b95a294c938339e",
+            "test": "bea57a21c02ef333999629b3e9e181be70dfd5d4a3c218e23b0409d96ef82308",
+        },
+        report=_TRAIN_TEST,
+        standard=_TRAIN_TEST,
+        epochs=15,
+        urls=(NOTMNIST_URL + "notMNIST_small.tar.gz",),
+    ),
+)
+
+CATALOGUE: Mapping[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+
+
+def is_file(name: str) -> bool:
+    """Whether `--dataset` names a file of the user's own instead of a data set of the catalogue."""
+    return name.endswith(".npz")
+
+
+def resolve(name: str) -> str:
+    """The value of `--dataset` that all spellings of a file's path stand for: absolute, `~` expanded."""
+    return os.path.abspath(os.path.expanduser(name)) if is_file(name) else name
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two values of `--dataset` name the same data, however the path of a file is spelled."""
+    return resolve(one) == resolve(other)
+
+
+def check_name(name: str) -> None:
+    """Raises ConfigError if `name` is neither in the catalogue nor an .npz file's name."""
+    if name not in CATALOGUE and not is_file(name):
+        meant = f"; did you mean {name.lower()}?" if name.lower() in CATALOGUE else ""
+        raise ConfigError(
+            f"unknown data set {name!r}; allowed: {', '.join(CATALOGUE)}, or the path of an .npz "
+            f"file with x_train, y_train, x_test and y_test{meant}"
+        )
+
+
+def check_split(split: str) -> None:
+    """Raises ConfigError if there is no such split."""
+    if split not in SPLITS:
+        raise ConfigError(f"unknown split {split!r}; allowed: {', '.join(SPLITS)}")
+
+
+def label(name: str) -> str:
+    """The name of a data set in files and directories."""
+    if is_file(name):
+        stem = os.path.splitext(os.path.basename(name))[0]
+        return "".join(c if c.isalnum() or c in "-." else "-" for c in stem)
+    return CATALOGUE[name].label
+
+
+def default_epochs(name: str) -> int:
+    """The epochs of the published training."""
+    return CATALOGUE[name].epochs if name in CATALOGUE else 30
+
+
+def is_mirrored(name: str) -> bool:
+    """Whether the author's augmentation flips the images of a data set left to right."""
+    return name in CATALOGUE and CATALOGUE[name].mirrored
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What a configuration can be checked against before the data are read.
+
+    Attributes:
+      image_shape: (height, width, channels).
+      num_train: training examples, before `--train_limit`.
+    """
+
+    image_shape: tuple[int, int, int]
+    num_train: int
+
+
+def describe(name: str, split: str) -> Description:
+    """Shape and size of a data set, from the catalogue or from the headers of the user's file.
+
+    Raises:
+      ConfigError: the user's file does not exist.
+      DataError: the user's file is not an archive of four arrays.
+    """
+    if is_file(name):
+        shape = _npz_image_shape(resolve(name))
+        num_train = shape[0]
+        height, width, channels = shape[1:]
+        image_shape = (height, width, channels)
+    else:
+        entry = CATALOGUE[name]
+        composition = entry.composition(split)
+        num_train = sum(entry.sizes[part] for part in composition.train) - composition.cut
+        image_shape = entry.image_shape
+    return Description(image_shape, num_train - validation_size(split, num_train))
+
+
+def validation_size(split: str, num_train: int) -> int:
+    """How many of the training examples serve as test examples: the last tenth, or none."""
+    return num_train // 10 if split == "validation" else 0
+
+
+def _npz_image_shape(path: str) -> tuple[int, ...]:
+    from collab_ensembles.data import npz
+
+    if not os.path.exists(path):
+        raise ConfigError(f"--dataset={path}: no such file; give an .npz file or one of {', '.join(CATALOGUE)}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in ("y_train", "x_test", "y_test"):
+                archive.getinfo(f"{name}.npy")
+            shape, _ = npz.header(archive, "x_train")
+    except Exception as error:  # what damaged bytes raise has no end
+        raise DataError(f"{path}: not an .npz file with x_train, y_train, x_test and y_test ({error})") from error
+    if len(shape) == 3:
+        shape = (*shape, 1)
+    if len(shape) != 4 or 0 in shape:
+        raise DataError(
+            f"{path}: x_train has the shape {shape}; allowed: (examples, height, width) or "
+            "(examples, height, width, channels), none of them 0"
+        )
+    return tuple(int(size) for size in shape)

@@ -1,0 +1,97 @@
+"""Arrays of the user's own, from an .npz file."""
+
+import hashlib
+import os
+import zipfile
+from typing import Any
+
+import numpy as np
+
+from collab_ensembles.data.arrays import checked
+from collab_ensembles.data.cache import ArrayCache, OtherContentError, Part, in_digest_order
+from collab_ensembles.errors import DataError, UnavailableDataError, one_line
+
+_KEYS = ("x_train", "y_train", "x_test", "y_test")
+
+_MOST_CLASSES = 1_000_000
+"""The largest label decides how many classes there are, and each has logits: more are identifiers, not classes."""
+
+
+def read(path: str, data_dir: str) -> tuple[Part, Part]:
+    """The training and test examples of a file, in digest order.
+
+    The content is recorded under `data_dir` when the file is first used, and held to from then on:
+    the results of a run stand for the data that its configuration names.
+
+    Args:
+      path: an .npz file with x_train, x_test (uint8 [examples, height, width] or
+        [examples, height, width, channels]) and y_train, y_test (class numbers from 0, or one-hot); see
+        `arrays.checked`.
+      data_dir: where the record is kept.
+
+    Raises:
+      DataError: the file is missing, lacks an array, holds other types or shapes, or has changed.
+    """
+    arrays = _arrays(path)
+    parts = []
+    for part in ("train", "test"):
+        names = f"x_{part}", f"y_{part}"
+        try:
+            parts.append(Part(*checked(arrays[names[0]], arrays[names[1]], names)))
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
+        if parts[-1].labels.max() >= _MOST_CLASSES:
+            raise DataError(
+                f"{path}: {names[1]} holds labels up to {parts[-1].labels.max()}, and would have as many classes; "
+                f"allowed: 0 to {_MOST_CLASSES - 1}; np.searchsorted(np.unique(y_train), y)"
+            )
+    if parts[0].images.shape[1:] != parts[1].images.shape[1:]:
+        raise DataError(
+            f"{path}: x_train has images of shape {parts[0].images.shape[1:]}, x_test of {parts[1].images.shape[1:]}; "
+            "both must be the same"
+        )
+    (train, train_digest), (test, test_digest) = (in_digest_order([part]) for part in parts)
+    location = os.path.abspath(path)
+    record = ArrayCache(data_dir, f"{os.path.basename(path)}-{hashlib.sha256(location.encode()).hexdigest()[:12]}")
+    try:
+        record.hold_to_record({"train": train_digest, "test": test_digest}, path)
+    except OtherContentError as error:
+        raise DataError(
+            f"{path}: changed since it was first used, and results under its name stand for what it held then: restore "
+            f"it, or give the changed file a new name (if no results matter, delete {record.record})"
+        ) from error
+    return train, test
+
+
+def _arrays(path: str) -> dict[str, np.ndarray]:
+    try:
+        # NumPy leaves a file that it opens itself open where it turns out to be damaged.
+        with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
+            missing = [key for key in _KEYS if key not in file]
+            if missing:
+                raise DataError(f"{path}: lacks {', '.join(missing)}; needed: {', '.join(_KEYS)}")
+            for key in _KEYS:
+                if header(file.zip, key)[1].hasobject:
+                    kind = "uint8" if key[0] == "x" else "int32"
+                    raise DataError(
+                        f'{path}: {key} holds Python objects, which are not read; {key[0]}.astype("{kind}")'
+                    )
+            return {key: file[key] for key in _KEYS}
+    except FileNotFoundError as error:
+        raise UnavailableDataError(f"{path}: no such file") from error
+    except DataError:
+        raise
+    except Exception as error:  # what damaged bytes raise has no end
+        raise DataError(f"{path}: not a readable .npz file ({one_line(error)})") from error
+
+
+def header(archive: zipfile.ZipFile, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of an array in an .npz file, which is not read for that."""
+    with archive.open(f"{key}.npy") as member:
+        version = np.lib.format.read_magic(member)
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, _, kind = read(member)
+    return shape, kind

@@ -1,0 +1,1 @@
+"""Collaborative ensembles (Noel 2017)."""

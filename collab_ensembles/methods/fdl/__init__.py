@@ -1,0 +1,1 @@
+"""Feature-difference ensembles (Das and Dutta Roy 2022)."""

@@ -1,0 +1,189 @@
+"""What the published scripts of feature-difference ensembles do, beyond what the options say. Imports nothing heavy.
+
+Facts read from the authors' scripts of July 2022; where script and poster differ, docs/SYSTEMS.md names both.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from collab_ensembles.data import catalogue
+from collab_ensembles.networks.sizes import (
+    CifarResNetSize,
+    ConvNetSize,
+    FDLNetSize,
+    ResNet50Size,
+    VGG16Size,
+    parse_network,
+)
+
+FIRST = "0.1.0"
+"""The recipe of the first release of this project, which had the poster alone to go by."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Momentum:
+    """How SGD makes the steps of a phase.
+
+    Attributes:
+      momentum: from 0 to below 1.
+      nesterov: whether it is Nesterov's.
+      decays: whether `--regularization_rate` is added to the gradient, coupled, of all variables of the phase.
+    """
+
+    momentum: float = 0.0
+    nesterov: bool = False
+    decays: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """One way to train a feature-difference ensemble. Joint epochs are those after pre-training, counted from 0.
+
+    Attributes:
+      pretraining: `sgd` or `adadelta`: pre-training has an optimizer of its own, and the head waits; `first_phase`:
+        it has that of the first phase, and the head learns too.
+      momenta: of each phase; the single objective has that of `cross_entropy`.
+      falls: whether the rates of phases 1 and 2 fall exponentially; otherwise they stay.
+      last_rate_from: the epoch from which on a falling rate is 2e-5.
+      first_similarity: the first joint epoch with the similarity phase.
+      head_pass: whether the head has a pass of its own over the training examples, after each joint epoch; otherwise
+        each minibatch is its minibatch too.
+      fresh_momentum: whether momentum starts at 0 in each joint epoch, because the optimizers are made anew.
+    """
+
+    pretraining: str
+    momenta: Mapping[str, Momentum]
+    falls: bool
+    last_rate_from: int = 221
+    first_similarity: int = 0
+    head_pass: bool = False
+    fresh_momentum: bool = False
+
+    def phases_of(self, epoch: int, phases: tuple[str, ...], pretraining_epochs: int) -> tuple[str, ...]:
+        """Which of a run's phases an epoch has, counted from 0; `pretraining` alone stands for plain training."""
+        if epoch >= pretraining_epochs:
+            waits = epoch - pretraining_epochs < self.first_similarity
+            return tuple(phase for phase in phases if not (waits and phase == "similarity"))
+        if self.pretraining == "first_phase":
+            return ("cross_entropy", *(phase for phase in phases if phase == "head"))
+        return ("pretraining",)
+
+
+_NESTEROV = Momentum(0.9, nesterov=True)
+
+RECIPES: Mapping[str, Recipe] = {
+    # VGG-16 and ResNets on CIFAR.
+    "cifar": Recipe(
+        pretraining="sgd",
+        momenta={
+            "cross_entropy": _NESTEROV,
+            "similarity": _NESTEROV,
+            "feature_difference": Momentum(0.85, nesterov=True),
+            "head": _NESTEROV,
+        },
+        falls=True,
+    ),
+    # One-layer networks on MNIST.
+    "mnist": Recipe(
+        pretraining="adadelta",
+        momenta={
+            "cross_entropy": Momentum(0.95),
+            "similarity": Momentum(0.9),
+            "feature_difference": Momentum(0.85),
+            "head": Momentum(0.9),
+        },
+        falls=False,
+        first_similarity=1,
+        head_pass=True,
+        fresh_momentum=True,
+    ),
+    FIRST: Recipe(
+        pretraining="first_phase",
+        momenta={
+            "cross_entropy": _NESTEROV,
+            "similarity": _NESTEROV,
+            "feature_difference": Momentum(0.85, decays=False),
+            "head": Momentum(decays=False),
+        },
+        falls=True,
+        last_rate_from=220,
+    ),
+}
+
+ADADELTA_RATE = 1.0
+ADADELTA_FACTOR = 0.7
+"""In pre-training by Adadelta the rate is this factor lower after each epoch."""
+
+CIFAR: Mapping[str, Any] = {
+    "batch_size": 128,
+    "learning_rate": 0.1,
+    "regularization_rate": 5e-4,
+    "shuffle": "permute",
+    "augment": True,
+}
+_MNIST: Mapping[str, Any] = {
+    "batch_size": 256,
+    "learning_rate": 0.1,
+    "regularization_rate": 1e-4,
+    "shuffle": "permute",
+    "augment": False,
+}
+
+_JOINT_EPOCHS = 999
+"""Of one-layer networks on MNIST; in practice their training goes on without end."""
+
+
+def default(name: str, config: Any) -> Any:
+    """The default of a field that depends on the recipe; see `collab_ensembles.settings.defaults.default`."""
+    if name == "recipe":
+        return "mnist" if isinstance(_network(config), FDLNetSize) else "cifar"
+    if name == "bn_updates":
+        # Of one phase alone both are the same.
+        repeats = {"similarity", "feature_difference"} & set(config.phases)
+        return "every_phase" if repeats and config.recipe != FIRST else "once"
+    if name == "pretraining_epochs":
+        return _pretraining_epochs(config)
+    if name == "feature_learning_rate":
+        return 2e-4 if config.recipe == "mnist" else _feature_rate(config)
+    if name == "head_learning_rate":
+        return 1e-3 if config.recipe == "mnist" else _head_rate(config)
+    if name == "epochs":
+        return _epochs(config)
+    return (_MNIST if config.recipe == "mnist" else CIFAR).get(name)
+
+
+def _network(config: Any) -> Any:
+    return parse_network(config.members[0])
+
+
+def _pretraining_epochs(config: Any) -> int:
+    if config.recipe == "mnist":
+        return 10
+    # A single network has no joint epochs to wait for.
+    return 0 if len(config.members) == 1 and config.recipe != FIRST else 1
+
+
+def _feature_rate(config: Any) -> float:
+    number, is_cifar100 = len(config.members), config.dataset == "cifar100"
+    if config.recipe != FIRST and isinstance(_network(config), VGG16Size):
+        if number <= 2:
+            return 1e-5
+        if number >= 4:
+            return 1e-4
+    return 1e-5 if is_cifar100 else 1e-4
+
+
+def _head_rate(config: Any) -> float:
+    network = _network(config)
+    is_slow = isinstance(network, (CifarResNetSize, ResNet50Size)) or len(config.members) >= 4
+    return 0.01 if is_slow and config.recipe != FIRST else 0.1
+
+
+def _epochs(config: Any) -> int:
+    network = _network(config)
+    if isinstance(network, FDLNetSize):
+        return 10 if len(config.members) == 1 else 10 + _JOINT_EPOCHS
+    if isinstance(network, ConvNetSize):
+        return catalogue.default_epochs(config.dataset)
+    return 250 if isinstance(network, VGG16Size) else 400

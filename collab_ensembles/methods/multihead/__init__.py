@@ -1,0 +1,1 @@
+"""Multi-head collaborative learning (Song and Chai 2018)."""

@@ -1,0 +1,167 @@
+"""Logger: a Keras callback that keeps the statistics of each epoch in pickles and graphs."""
+
+import dataclasses
+import os
+import pickle
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from absl import logging
+
+from collab_ensembles import files
+from collab_ensembles.models.model import DISAGREEMENT_SERIES
+from collab_ensembles.runs import epoch_graph
+
+_GRAPH_SECONDS = 30.0
+"""Graphs are drawn at the end, and before that at most this often."""
+
+# Keys of the pickles, and the entries of the epoch's logs that they collect. The reference's two
+# train keys hold its running average; the sample-weighted means stand beside them.
+_SERIES = {
+    "train_errors": "{}_running_error",
+    "train_costs": "{}_running_cost",
+    "train_errors_mean": "{}_error",
+    "train_costs_mean": "{}_cost",
+    "test_errors": "val_{}_error",
+    "test_costs": "val_{}_cost",
+}
+
+
+@dataclasses.dataclass
+class Record:
+    """The statistics of a training so far.
+
+    Attributes:
+      epochs_done: completed epochs.
+      seconds: time of training; pauses after a crash are left out.
+      series: for each output the arrays of its pickle, by name.
+    """
+
+    epochs_done: int
+    seconds: float
+    series: dict[str, dict[str, np.ndarray]]
+
+    @classmethod
+    def empty(cls, outputs: Iterable[str], epochs: int, further: Mapping[str, str] = DISAGREEMENT_SERIES) -> "Record":
+        """The record before the first of so many epochs; `further` as in `Logger`."""
+        return cls(0, 0.0, {output: {key: np.zeros(epochs) for key in _series(output, further)} for output in outputs})
+
+    def test_errors(self) -> dict[str, float]:
+        """The latest test error of each output, as a fraction."""
+        return {output: float(series["test_errors"][self.epochs_done - 1]) for output, series in self.series.items()}
+
+
+def _series(output: str, further: Mapping[str, str]) -> dict[str, str]:
+    """The keys of an output's pickle, and the entries of the epoch's logs that they collect."""
+    series = {key: template.format(output) for key, template in _SERIES.items()}
+    return {**series, **further} if output == "ensemble" else series
+
+
+Report = Callable[[Record], None]
+
+
+class Logger(keras.callbacks.Callback):
+    """Writes one pickle for each output, anew after each epoch, with a pair of graphs beside it.
+
+    A pickle is a dict of builtins and NumPy arrays: for each of `train_errors`, `train_costs`,
+    `test_errors`, `test_costs`, `train_errors_mean` and `train_costs_mean` a float64 array of one
+    value an epoch (zeros for epochs to come; errors as fractions), that of the ensemble also
+    `disagreement` and `logit_distance` (see `models.model.DISAGREEMENT`), or what else `further` names;
+    `start_time` and `end_time` in seconds since 1970 (their difference is the time of training, without
+    pauses), and `params`.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        stems: Mapping[str, str],
+        epochs: int,
+        params: Mapping[str, Any],
+        report: Report = lambda record: None,
+        record: Record | None = None,
+        further: Mapping[str, str] = DISAGREEMENT_SERIES,
+    ) -> None:
+        """Prepares a training of `epochs` epochs.
+
+        Args:
+          directory: where the files go; it exists.
+          stems: for each output (see `Model.statistics_names`) the name of its files without ending.
+          epochs: the length of the whole training.
+          params: what the pickles tell of the settings; builtins only.
+          report: called whenever the pickles have been written.
+          record: of a training that is resumed: the pickles are written anew from it at once.
+          further: what the ensemble's pickle has besides; see `Model.further_series`.
+        """
+        super().__init__()
+        self._directory, self._stems, self._epochs = directory, stems, epochs
+        self._params, self._report = params, report
+        self._record, self._further = record or Record.empty(stems, epochs, further), further
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        """Notes the time and says what the lines to come mean."""
+        # Durations by a clock that nobody sets back: a negative one would be taken for damage.
+        self._graphs_drawn = time.monotonic()
+        self._started = time.monotonic() - self._record.seconds
+        self._start_time = time.time() - self._record.seconds
+        logging.info(
+            "loss and error of each output, mean over the epoch's training examples, and on the test examples:"
+        )
+        if self._record.epochs_done:
+            self._write_pickles()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Takes in the statistics of an epoch, counted from 0, and writes all files."""
+        missing = {name for output in self._stems for name in _series(output, self._further).values()} - set(logs or {})
+        if logs is None or missing:
+            raise ValueError(
+                f"the epoch has no {', '.join(sorted(missing))}; pass validation_data to fit, and one stem for each "
+                "of the model's statistics_names"
+            )
+        for output, series in self._record.series.items():
+            for key, name in _series(output, self._further).items():
+                series[key][epoch] = logs[name]
+        self._record.epochs_done = epoch + 1
+        self._record.seconds = time.monotonic() - self._started
+        self._write_pickles()
+        if time.monotonic() - self._graphs_drawn >= _GRAPH_SECONDS:
+            self._draw()
+        logging.info("%s", self._line(epoch))
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        """Draws the final graphs."""
+        self._draw()
+
+    def _write_pickles(self) -> None:
+        for output, series in self._record.series.items():
+            content = {
+                **series,
+                "start_time": self._start_time,
+                "end_time": self._start_time + self._record.seconds,
+                "params": {**self._params, "filename": self._stems[output]},
+            }
+            path = os.path.join(self._directory, f"{self._stems[output]}.pkl")
+            files.write_bytes(path, pickle.dumps(content, protocol=4))
+        self._report(self._record)
+
+    def _draw(self) -> None:
+        epochs_done = self._record.epochs_done
+        for output, series in self._record.series.items():
+            for kind in ("error", "cost"):
+                # The mean over the epoch: the running average begins at 0 each epoch, far below where batches are few.
+                parts = {"train, mean of the epoch": f"train_{kind}s_mean", "test": f"test_{kind}s"}
+                curves = {part: series[key][:epochs_done] for part, key in parts.items()}
+                picture = epoch_graph.epoch_graph(f"{output}: {kind}", kind, curves)
+                files.write_bytes(os.path.join(self._directory, f"{self._stems[output]}_{kind}.png"), picture)
+        self._graphs_drawn = time.monotonic()
+
+    def _line(self, epoch: int) -> str:
+        columns = [
+            f"{output} train {series['train_costs_mean'][epoch]:.4f} {100 * series['train_errors_mean'][epoch]:5.2f} % "
+            f"test {series['test_costs'][epoch]:.4f} {100 * series['test_errors'][epoch]:5.2f} %"
+            for output, series in self._record.series.items()
+        ]
+        minutes = self._record.seconds / 60
+        return f"epoch {epoch + 1:3d}/{self._epochs}  {'   '.join(columns)}   {minutes:.1f} min"

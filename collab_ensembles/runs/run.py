@@ -1,0 +1,323 @@
+"""run: the one place that wires configuration, data, model, training and logging together."""
+
+import dataclasses
+import os
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from collab_ensembles import environment, files
+from collab_ensembles.data import Dataset, catalogue
+from collab_ensembles.data.batch_manager import BatchManager
+from collab_ensembles.data.label_noise import LabelNoise
+from collab_ensembles.errors import DivergenceError, RunDirectoryError, UnavailableDataError, one_line
+from collab_ensembles.methods.build import (
+    build_model,
+    compile_for_training,
+    learning_rates,
+    load_teachers,
+    rates_within_epochs,
+)
+from collab_ensembles.models.model import Model
+from collab_ensembles.networks.sizes import ResNetSize, parse_network
+from collab_ensembles.runs import checkpoint, checkpoint_file, naming, run_data, run_directory, teachers, tensorboard
+from collab_ensembles.runs.logger import Logger, Record
+from collab_ensembles.runs.run_directory import DataFacts, Status
+from collab_ensembles.runs.run_options import Options
+from collab_ensembles.settings.config import RunConfig
+
+_TEST_BATCH_SIZE = 500
+"""Test statistics are weighted by the sample: this decides speed and memory, and no result."""
+
+
+_LOCK_PATIENCE = 20.0
+"""Seconds to wait for a process that is ending: the training of a sweep that was killed, say."""
+
+
+def run(config: RunConfig, directory: str, options: Options | None = None, dataset: Dataset | None = None) -> Status:
+    """Trains one configuration and leaves its statistics and checkpoints in `directory`.
+
+    A run that is done already, or was stopped after as many epochs, is left as it is; one that was cut
+    off goes on from its newest good checkpoint. Either way the statistics are, bit for bit, those of a
+    run that was never interrupted, on the same machine and with as many threads. Data and teachers that are refused
+    leave everything as it was.
+
+    Args:
+      config: what to train.
+      directory: the run directory; created if missing.
+      options: how to do so; default: `Options()`.
+      dataset: the data, where they are loaded already; default: those that `config` names.
+
+    Returns:
+      The status at the end: `done`, or `stopped` if `stop_after` came first.
+
+    Raises:
+      DivergenceError: a cost became infinite or undefined.
+      OtherDataError: the directory holds results of other data.
+      CollabError: settings and data do not fit, data are missing, or the directory is unwritable or
+        another run's.
+    """
+    options = options or Options()
+    if dataset is None:
+        is_done = run_directory.is_done(directory, options.stop_after)
+        try:
+            dataset = run_data.load(_located(config, directory), options.data_dir, fetch=not is_done)
+        except UnavailableDataError as error:
+            if not is_done:
+                raise
+            run_data.warn_not_compared(directory, error)
+            return run_directory.read_status(directory)
+    data = run_data.facts(dataset)
+    if not run_directory.is_done(directory, options.stop_after):
+        # Refused here, teachers leave no run directory.
+        load_teachers(_with_kept_teachers(config, directory), data.image_shape, data.num_classes)
+    files.make_directory(directory)
+    with run_directory.lock(directory, patience=_LOCK_PATIENCE):
+        is_done = run_directory.is_done(directory, options.stop_after)
+        run_data.check_unchanged(directory, data.digest, is_done)
+        if is_done:
+            return run_directory.read_status(directory)
+        run_data.announce(dataset, data.digest)
+        _claim(directory, config)
+        status = _begun(directory)
+        try:
+            _train(config, directory, status, options, dataset, data)
+        except Exception as error:
+            _end(directory, status, "failed", f"{type(error).__name__}: {one_line(error)}"[:500])
+            raise
+        except BaseException:
+            _end(directory, status, "stopped", "interrupted")
+            raise
+        _end(directory, status, "done" if status.epochs_done == config.epochs else "stopped")
+        return status
+
+
+def _located(config: RunConfig, directory: str) -> RunConfig:
+    """The settings with the paths where the run's files lie now, if the directory is this run's or nobody's."""
+    if not os.path.exists(os.path.join(directory, "config.json")):
+        return config
+    if run_directory.read_config(directory) != config:
+        raise RunDirectoryError(f"{directory}: holds a run of other settings; choose another directory")
+    return run_directory.read_located(directory)
+
+
+def _claim(directory: str, config: RunConfig) -> None:
+    """Makes the directory this run's, and rids it of what a dying process left half-written."""
+    # Another process may have made it meanwhile.
+    _located(config, directory)
+    if not os.path.exists(os.path.join(directory, "config.json")):
+        run_directory.write_config(directory, config)
+    for name in ("", checkpoint_file.DIRECTORY, teachers.DIRECTORY):
+        files.remove_temporaries(os.path.join(directory, name))
+
+
+def _begun(directory: str) -> Status:
+    """Writes the status `running`; what is known of earlier attempts stays noted."""
+    try:
+        earlier = run_directory.read_status(directory)
+    except RunDirectoryError:
+        earlier = Status()
+    status = dataclasses.replace(earlier, state="running", reason="", started=time.time(), ended=0.0)
+    run_directory.write_status(directory, status)
+    return status
+
+
+def _note_attempt(directory: str, status: Status, facts: dict[str, Any], first_epoch: int) -> None:
+    """Notes in the status what the epochs to come are computed by, and after which one they follow."""
+    earlier = status.environment
+    changed = [f"{key} {earlier[key]}, now {value}" for key, value in facts.items() if earlier.get(key, value) != value]
+    if changed:
+        status.earlier_environments.append(earlier)
+        logging.warning("%s: begun with %s; the last bits of its numbers may differ", directory, "; ".join(changed))
+    status.environment = facts
+    if first_epoch:
+        status.resumed.append(first_epoch)
+
+
+def restore(directory: str) -> tuple[Model, Status]:
+    """The model of a run with the weights of its newest checkpoint, and the run's status at that epoch.
+
+    Raises:
+      RunDirectoryError: the directory holds no run, or none that has been trained for an epoch.
+    """
+    config, status = run_directory.read_config(directory), run_directory.read_status(directory)
+    if status.data is None:
+        raise RunDirectoryError(f"{directory}: nothing trained yet (state {status.state}); train the run first")
+    model = _built(config, directory, status.data)
+    record = checkpoint.restore(os.path.join(directory, checkpoint_file.DIRECTORY), model, config.digest())
+    if record is None:
+        advice = (
+            "it was not kept; train the run again in another --log_dir"
+            if status.state == "done"
+            else "train the run for at least one epoch"
+        )
+        raise RunDirectoryError(f"{directory}: no checkpoint to use; {advice}")
+    return model, dataclasses.replace(status, epochs_done=record.epochs_done, test_errors=record.test_errors())
+
+
+def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """The sample-weighted statistics of members and ensemble, batch normalisation in inference mode.
+
+    Args:
+      model: compiled or not.
+      images: uint8 [examples, height, width, channels].
+      labels: integers [examples], or what else `BatchManager` takes.
+
+    Returns:
+      `<output>_cost` and `<output>_error` (a fraction) for each of `model.statistics_names`.
+    """
+    if not model.compiled:
+        model.compile()
+    statistics: dict[str, float] = model.evaluate(_test_batches(images, labels), verbose=0, return_dict=True)
+    return {
+        f"{name}_{kind}": float(statistics[f"{name}_{kind}"])
+        for name in model.statistics_names
+        for kind in ("cost", "error")
+    }
+
+
+def _train(
+    config: RunConfig, directory: str, status: Status, options: Options, dataset: Dataset, data: DataFacts
+) -> None:
+    checkpoints, digest = os.path.join(directory, checkpoint_file.DIRECTORY), config.digest()
+    status.data = data
+    model = _built(config, directory, data)
+    teachers.keep(config.teacher, directory)
+    compile_for_training(model, config)
+    # With its file where that lies now.
+    description = catalogue.describe(run_directory.read_located(directory).dataset, config.split)
+    batches = _training_batches(config, dataset, description.num_train)
+    memory_before = environment.peak_memory()
+    restored = checkpoint.restore(checkpoints, model, digest)
+    first_epoch = restored.epochs_done if restored else 0
+    if restored is None:
+        # Nothing of earlier attempts is in what follows.
+        vars(status).update(vars(Status(state=status.state, started=status.started, data=data)))
+    last_epoch = min(config.epochs, options.stop_after or config.epochs)
+    stems = naming.statistics_names(config)
+
+    def report(record: Record) -> None:
+        epoch = record.epochs_done
+        if epoch > first_epoch and (epoch % options.checkpoint_every == 0 or epoch == last_epoch):
+            checkpoint.save(checkpoints, model, record, digest)
+        status.epochs_done, status.test_errors, status.ended = epoch, record.test_errors(), time.time()
+        status.seconds = record.seconds
+        status.training_memory = max(status.training_memory, environment.peak_memory() - memory_before)
+        pickles = [f"{stem}.pkl" for stem in stems.values()]
+        status.pickles = {name: run_directory.sha256(os.path.join(directory, name)) for name in pickles}
+        run_directory.write_status(directory, status)
+
+    if first_epoch < last_epoch:
+        # Otherwise files are made again, and what computed them was an earlier attempt.
+        _note_attempt(directory, status, environment.describe(config.precision, options.threads), first_epoch)
+    if restored:
+        logging.info("going on after epoch %d of %d, from the checkpoint", first_epoch, config.epochs)
+    training = batches.dataset()
+    model.fit(
+        training,
+        initial_epoch=first_epoch,
+        epochs=last_epoch,
+        shuffle=False,
+        verbose=0,
+        validation_data=_test_batches(dataset.test_images, dataset.test_labels),
+        callbacks=[
+            batches.epoch_clock(),
+            _clock(model, config, len(batches)),
+            *model.callbacks(training),
+            _divergence_guard(model, config, checkpoints),
+            Logger(directory, stems, config.epochs, reference_params(config), report, restored, model.further_series),
+            *([tensorboard.callback(directory, config)] if options.tensorboard else []),
+        ],
+    )
+
+
+def _built(config: RunConfig, directory: str, data: DataFacts) -> Model:
+    """The model of a run, with the teachers that its directory keeps."""
+    return build_model(_with_kept_teachers(config, directory), data.image_shape, data.num_classes)
+
+
+def _with_kept_teachers(config: RunConfig, directory: str) -> RunConfig:
+    return dataclasses.replace(config, teacher=teachers.located(config.teacher, directory))
+
+
+def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> keras.callbacks.Callback:
+    """Ends a training at the end of an epoch with a cost that is no finite number, before that is kept."""
+    other = " or --weight" if config.method != "None" else ""
+
+    def check(epoch: int, logs: Any) -> None:
+        for part, prefix in (("training", ""), ("test", "val_")):
+            for name in model.statistics_names:
+                cost = float(logs[f"{prefix}{name}_cost"])
+                if not np.isfinite(cost):
+                    saved = checkpoint_file.saved_epochs(checkpoints)
+                    kept = f"the checkpoint after epoch {saved[-1]} is kept; " if saved else ""
+                    raise DivergenceError(
+                        f"epoch {epoch + 1}: the {part} cost of {name} is {cost} ({naming.describe(config)}); "
+                        f"{kept}try a smaller --learning_rate{other}"
+                    )
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=check)
+
+
+def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callback:
+    """Tells a model and its optimizers which epoch begins, and optimizers which of its steps, where rates need that."""
+    rates, within = learning_rates(config), rates_within_epochs(config)
+    current = 0
+
+    def begin(epoch: int, logs: Any) -> None:
+        nonlocal current
+        current = epoch
+        model.begin_epoch(epoch)
+        for name, optimizer in model.optimizers().items():
+            optimizer.learning_rate.assign(rates[name](epoch))
+
+    def step(batch: int, logs: Any) -> None:
+        for name, rate in within.items():
+            model.optimizers()[name].learning_rate.assign(rate(current + batch / steps))
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_train_batch_begin=step if within else None)
+
+
+def _training_batches(config: RunConfig, dataset: Dataset, num_train: int) -> BatchManager:
+    """The batches of a run; `num_train` counts the training examples before `--train_limit`."""
+    labels, noise = dataset.train_labels, None
+    if config.label_noise > 0:
+        noise = LabelNoise(labels, dataset.num_classes, config.label_noise, dataset.name, config.seed, num_train)
+    return BatchManager(
+        dataset.train_images,
+        labels,
+        config.batch_size,
+        shuffle=config.shuffle,
+        augment=config.augment,
+        mirror=catalogue.is_mirrored(config.dataset),
+        black_border=config.system != "ensemble",
+        noise=noise,
+        seed=config.seed,
+    )
+
+
+def reference_params(config: RunConfig) -> dict[str, Any]:
+    """The settings under the names that the reference code's pickles give them."""
+    sizes = [size for size in map(parse_network, config.members) if isinstance(size, ResNetSize)]
+    return {
+        **config.to_json(),
+        "collab_method": "cross_ent" if config.method == "CE" else config.method,
+        "collab_weight": config.weight,
+        "list_of_params": [
+            {"start_filter": size.filters, "num_bricks": size.bricks, "num_times": size.repetitions} for size in sizes
+        ],
+    }
+
+
+def _test_batches(images: np.ndarray, labels: np.ndarray) -> tf.data.Dataset:
+    # Of no example at all, BatchManager says what is needed.
+    return BatchManager(images, labels, min(_TEST_BATCH_SIZE, len(labels) or 1)).dataset()
+
+
+def _end(directory: str, status: Status, state: str, reason: str = "") -> None:
+    status.state, status.reason, status.ended = state, reason, time.time()
+    run_directory.write_status(directory, status)

@@ -1,0 +1,116 @@
+"""The data of a run: loaded, and held against its settings and against what it began with.
+
+Imports nothing heavier than NumPy, so that commands can refuse data before TensorFlow starts.
+"""
+
+import os
+
+import numpy as np
+from absl import logging
+
+from collab_ensembles import data
+from collab_ensembles.data import Dataset, overlap
+from collab_ensembles.data.catalogue import Description
+from collab_ensembles.errors import OtherDataError, RunDirectoryError, UnavailableDataError
+from collab_ensembles.runs import checkpoint_file, run_directory
+from collab_ensembles.runs.run_directory import DataFacts, Status
+from collab_ensembles.settings.config import RunConfig
+
+_MOST_NAMED = 10
+
+
+def load(config: RunConfig, data_dir: str | None, fetch: bool = True) -> Dataset:
+    """The data of a configuration, checked against its settings; see `data.load`."""
+    dataset = data.load(config.dataset, data_dir, config.split, config.train_limit, fetch=fetch)
+    config.check_data(Description(dataset.image_shape, len(dataset.train_labels)))
+    return dataset
+
+
+def load_again(directory: str, data_dir: str | None, fetch: bool = True) -> Dataset:
+    """The data that the run in a directory was trained on, wherever they lie now.
+
+    Raises:
+      OtherDataError: what is there now has another digest.
+      CollabError: as `load`.
+    """
+    dataset = load(run_directory.read_located(directory), data_dir, fetch)
+    _check_same(directory, run_directory.read_status(directory), dataset.digest())
+    return dataset
+
+
+def check_unchanged(directory: str, digest: str, is_done: bool) -> None:
+    """Raises OtherDataError if a directory has results, or checkpoints to go on from, of data with another digest.
+
+    Args:
+      directory: of the run; it may be missing.
+      digest: of the data as they are now.
+      is_done: as `run_directory.is_done` says.
+    """
+    if not is_done and not checkpoint_file.saved_epochs(os.path.join(directory, checkpoint_file.DIRECTORY)):
+        return
+    try:
+        status = run_directory.read_status(directory)
+    except RunDirectoryError:
+        # Damaged: made anew by the training, from the checkpoint.
+        return
+    _check_same(directory, status, digest)
+
+
+def _check_same(directory: str, status: Status, digest: str) -> None:
+    if status.data is not None and status.data.digest not in ("", digest):
+        raise OtherDataError(
+            f"{directory}: received data of the digest {digest[:8]}, and the run began with {status.data.digest[:8]}; "
+            "give the data that it began with (restore the file, or give that --data_dir), or remove the directory to "
+            "train it on these from the start"
+        )
+
+
+def warn_not_compared(what: str, error: UnavailableDataError) -> None:
+    """Says that finished runs are left as they are, though their data are not at hand."""
+    logging.warning("%s: whether the data of finished runs are still the same is not known: %s", what, error)
+
+
+def facts(dataset: Dataset) -> DataFacts:
+    """What status.json tells of the data."""
+    return DataFacts(dataset.name, dataset.image_shape, dataset.num_classes, dataset.digest())
+
+
+def describe(dataset: Dataset, digest: str) -> str:
+    """What was read, in one line: examples, shape, classes, digest."""
+    train, test = len(dataset.train_labels), len(dataset.test_labels)
+    shape = " x ".join(map(str, dataset.image_shape))
+    occurring = dataset.num_classes - len(_missing_classes(dataset))
+    return (
+        f"{dataset.name}: {train:,} training and {test:,} test examples of {shape}, {occurring} of "
+        f"{dataset.num_classes} classes in training, digest {digest[:8]}"
+    )
+
+
+def announce(dataset: Dataset, digest: str) -> None:
+    """Says what was read, and warns of classes without training examples and of test examples that are trained on."""
+    logging.info("%s", describe(dataset, digest))
+    missing = _missing_classes(dataset)
+    if missing:
+        named = ", ".join([*map(str, missing[:_MOST_NAMED]), *(["..."] if len(missing) > _MOST_NAMED else [])])
+        logging.warning(
+            "%s: %d of %d classes have no training example: %s; number the labels from 0 without gaps, or train on "
+            "more examples",
+            dataset.name,
+            len(missing),
+            dataset.num_classes,
+            named,
+        )
+    train, test = (dataset.train_images, dataset.train_labels), (dataset.test_images, dataset.test_labels)
+    shared = overlap.count_shared(*train, *test)
+    if shared:
+        logging.warning(
+            "%s: %d of the %d test examples are training examples too; on those an error is no test error: take them "
+            "out of one part",
+            dataset.name,
+            shared,
+            len(dataset.test_labels),
+        )
+
+
+def _missing_classes(dataset: Dataset) -> list[int]:
+    return np.setdiff1d(np.arange(dataset.num_classes), dataset.train_labels).tolist()

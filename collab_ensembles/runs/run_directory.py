@@ -1,0 +1,300 @@
+"""What a run directory says of its run: config.json and status.json. Imports nothing heavy."""
+
+import contextlib
+import dataclasses
+import fcntl
+import glob
+import hashlib
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from typing import IO, Any
+
+from absl import logging
+
+from collab_ensembles import files
+from collab_ensembles.errors import ConfigError, RunDirectoryError, one_line
+from collab_ensembles.runs import naming, run_paths
+from collab_ensembles.settings.config import FORMAT_VERSION, RunConfig
+
+STATES = ("queued", "running", "stopped", "done", "failed")
+
+_LOCK_POLL_SECONDS = 0.2
+_TRAIN_AGAIN = "the command that trained the run makes it again"
+
+
+@dataclasses.dataclass(frozen=True)
+class DataFacts:
+    """What rebuilding a run's model takes to know of its data, and which they were.
+
+    Attributes:
+      name: of the data set, see `Dataset`.
+      image_shape: (height, width, channels).
+      num_classes: the number of classes.
+      digest: that of `Dataset`; empty where it was not recorded.
+    """
+
+    name: str
+    image_shape: tuple[int, int, int]
+    num_classes: int
+    digest: str = ""
+
+
+@dataclasses.dataclass
+class Status:
+    """How far a run has come; written atomically after every epoch.
+
+    Attributes:
+      state: one of STATES; `stopped` means that `--stop_after`, Ctrl-C or a signal ended it.
+      reason: why it failed, in one line.
+      epochs_done: completed epochs.
+      test_errors: by output, the latest test error as a fraction.
+      pickles: SHA-256 of each pickle, by file name.
+      started: seconds since 1970.
+      ended: likewise, at the latest change.
+      seconds: time of training, all attempts together, pauses and lost epochs left out.
+      training_memory: by how many bytes training has raised the peak of the process's resident memory; of
+        several attempts the most.
+      resumed: the numbers of completed epochs from which the training was taken up again.
+      data: facts on the data, once they are loaded.
+      environment: versions, threads and whatever else may explain a difference.
+      earlier_environments: those of earlier attempts, where they were others.
+    """
+
+    state: str = "queued"
+    reason: str = ""
+    epochs_done: int = 0
+    test_errors: dict[str, float] = dataclasses.field(default_factory=dict)
+    pickles: dict[str, str] = dataclasses.field(default_factory=dict)
+    started: float = 0.0
+    ended: float = 0.0
+    seconds: float = 0.0
+    training_memory: int = 0
+    resumed: list[int] = dataclasses.field(default_factory=list)
+    data: DataFacts | None = None
+    environment: dict[str, Any] = dataclasses.field(default_factory=dict)
+    earlier_environments: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+
+def write_config(directory: str, config: RunConfig) -> None:
+    """Creates the directory, with its config.json."""
+    files.make_directory(directory)
+    content = {"format_version": FORMAT_VERSION, "digest": config.digest(), "config": config.to_json()}
+    paths = run_paths.relative(config, directory)
+    if paths:
+        content["paths"] = paths
+    files.write_json(os.path.join(directory, "config.json"), content)
+
+
+def read_config(directory: str) -> RunConfig:
+    """The settings of the run in `directory`, with the paths of files as they were when it began.
+
+    Raises:
+      RunDirectoryError: there is no valid config.json of this format version.
+    """
+    return _config(directory, _read_json(os.path.join(directory, "config.json")))
+
+
+def read_located(directory: str) -> RunConfig:
+    """The settings of the run in `directory`, with the paths where its files lie now.
+
+    Of a run whose folder was moved they have another digest than those that it keeps; errors: see `read_config`.
+    """
+    content = _read_json(os.path.join(directory, "config.json"))
+    config = _config(directory, content)
+    try:
+        return run_paths.located(config, content.get("paths", {}), directory)
+    except (TypeError, ValueError) as error:
+        raise RunDirectoryError(
+            f"{directory}/config.json: its paths were altered ({one_line(error)}); delete it, and the command that "
+            "trained the run writes it again"
+        ) from error
+
+
+def find_run(log_dir: str, config: RunConfig) -> tuple[str, RunConfig]:
+    """Where a run keeps its files, or will, and the settings that it keeps there.
+
+    These are other settings than the given ones, by the path of a file, where the run began in a folder that was moved
+    since as a whole; its name then has the digest of those.
+    """
+    directory = naming.run_directory(log_dir, config)
+    if not os.path.exists(os.path.join(directory, "config.json")) and run_paths.relative(config, directory):
+        for other in sorted(glob.glob(f"{glob.escape(directory.removesuffix(config.digest()[:8]))}*")):
+            with contextlib.suppress(RunDirectoryError):
+                if read_located(other) == config:
+                    return other, read_config(other)
+    return directory, config
+
+
+def _config(directory: str, content: dict[str, Any]) -> RunConfig:
+    version = content.get("format_version")
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        raise RunDirectoryError(
+            f"{directory}: written in format version {version!r}, this release reads and writes {FORMAT_VERSION}; "
+            "use another log directory, or the release that wrote it"
+        )
+    try:
+        config = RunConfig.from_json(content["config"])
+        digest = config.digest()
+    except (AttributeError, KeyError, TypeError, ConfigError) as error:
+        raise RunDirectoryError(f"{directory}/config.json: {type(error).__name__}: {one_line(error)}") from error
+    if content.get("digest") != digest:
+        raise RunDirectoryError(
+            f"{directory}/config.json: its settings have the digest {digest[:8]}, not the one written beside them; it "
+            "was altered: delete it, and the command that trained the run writes it again"
+        )
+    return config
+
+
+def write_status(directory: str, status: Status) -> None:
+    """Replaces status.json."""
+    files.write_json(os.path.join(directory, "status.json"), dataclasses.asdict(status))
+
+
+def read_status(directory: str) -> Status:
+    """The status of the run in `directory`; `queued` where nothing has been written yet.
+
+    Raises:
+      RunDirectoryError: status.json is damaged, or has unknown fields or values.
+    """
+    path = os.path.join(directory, "status.json")
+    if not os.path.exists(path):
+        return Status()
+    content = _read_json(path)
+    unknown = sorted(set(content) - {field.name for field in dataclasses.fields(Status)})
+    if unknown:
+        raise RunDirectoryError(f"{path}: unknown fields: {', '.join(unknown)}; was this written by another version?")
+    try:
+        return _status(content)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise RunDirectoryError(
+            f"{path}: damaged ({type(error).__name__}: {one_line(error)}); {_TRAIN_AGAIN}"
+        ) from error
+
+
+def _status(content: dict[str, Any]) -> Status:
+    facts = content.get("data")
+    if facts is not None:
+        height, width, channels = map(int, facts["image_shape"])
+        shape, digest = (height, width, channels), str(facts.get("digest", ""))
+        facts = DataFacts(str(facts["name"]), shape, int(facts["num_classes"]), digest)
+    status = Status(**{**content, "data": facts})
+    times = [status.started, status.ended, status.seconds]
+    numbers = [*times, status.epochs_done, status.training_memory, *status.test_errors.values(), *status.resumed]
+    texts = [status.state, status.reason, *status.pickles.values()]
+    if not all(isinstance(number, int | float) and math.isfinite(number) and number >= 0 for number in numbers):
+        raise ValueError("something else where a number from 0 is needed")
+    if type(status.epochs_done) is not int:
+        raise ValueError(f"received {status.epochs_done!r} completed epochs")
+    if not all(isinstance(text, str) for text in texts) or not _are_environments(status):
+        raise ValueError("no text where text is needed")
+    if status.state not in STATES:
+        raise ValueError(f"unknown state {status.state!r}; known: {', '.join(STATES)}")
+    return status
+
+
+def _are_environments(status: Status) -> bool:
+    environments = [status.environment, *status.earlier_environments]
+    threads = [each.get("threads") for each in environments if isinstance(each, dict)]
+    return len(threads) == len(environments) and all(each is None or type(each) is int for each in threads)
+
+
+def is_done(directory: str, stop_after: int | None = None) -> bool:
+    """Whether a run has been trained there to its end, or for `stop_after` epochs, and is undamaged.
+
+    Damage is named in a warning: a training that is started there mends it from its checkpoint.
+    """
+    if not os.path.exists(os.path.join(directory, "config.json")):
+        return False
+    try:
+        config, status = read_config(directory), read_status(directory)
+    except RunDirectoryError as error:
+        logging.warning("%s", error)
+        return False
+    stopped = status.state == "stopped" and stop_after is not None and status.epochs_done >= stop_after
+    if status.state != "done" and not stopped:
+        return False
+    expected = {f"{stem}.pkl" for stem in naming.statistics_names(config).values()}
+    changed = sorted({*changed_pickles(directory, status), *(expected - set(status.pickles))})
+    for name in changed:
+        logging.warning("%s: missing, or changed since it was written; %s", os.path.join(directory, name), _TRAIN_AGAIN)
+    return not changed
+
+
+def changed_pickles(directory: str, status: Status) -> list[str]:
+    """The names of the pickles that are missing or differ from what the run wrote."""
+    paths = {name: os.path.join(directory, name) for name in status.pickles}
+    return [name for name, path in paths.items() if not os.path.isfile(path) or sha256(path) != status.pickles[name]]
+
+
+@contextlib.contextmanager
+def lock(directory: str, work: str = "training this run", patience: float = 0.0) -> Iterator[None]:
+    """Keeps other processes from the same work; released when this process ends, however it does.
+
+    Args:
+      directory: what is locked.
+      work: what only one process at a time may do there.
+      patience: for how many seconds to wait for another process to end.
+
+    Raises:
+      RunDirectoryError: another process holds the lock.
+      CollabError: the directory cannot be written.
+    """
+    path = os.path.join(directory, "lock")
+    deadline = time.monotonic() + patience
+    try:
+        file = open(path, "a", encoding="utf-8")  # noqa: SIM115  (closed below, once it has been locked)
+    except OSError as error:
+        raise files.unwritable(path, error) from error
+    with file:
+        while not _locked(file):
+            if time.monotonic() >= deadline:
+                raise RunDirectoryError(
+                    f"{directory}: another process is {work}; wait for it, or give another --log_dir"
+                )
+            time.sleep(_LOCK_POLL_SECONDS)
+        yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def find(log_dir: str) -> Iterator[str]:
+    """All run directories below a log directory, in alphabetical order."""
+    for parent, directories, names in os.walk(log_dir):
+        directories.sort()
+        if "config.json" in names:
+            directories.clear()
+            yield parent
+
+
+def check_format(log_dir: str) -> None:
+    """Raises RunDirectoryError if a run below `log_dir` was written in another format version."""
+    for directory in find(log_dir):
+        read_config(directory)
+
+
+def sha256(path: str) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_json(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except FileNotFoundError as error:
+        raise RunDirectoryError(f"{path}: no such file; give the directory of a run") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunDirectoryError(f"{path}: damaged ({error}); delete it: {_TRAIN_AGAIN}") from error
+    if not isinstance(content, dict):
+        raise RunDirectoryError(f"{path}: damaged (no JSON object); delete it: {_TRAIN_AGAIN}")
+    return content

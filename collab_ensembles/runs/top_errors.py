@@ -1,0 +1,102 @@
+"""Top-k errors of a trained run: what Song and Chai (2018), table 4, report for ImageNet beside the error.
+
+They are computed from a checkpoint after training, so that the statistics of an epoch stay as they are, and kept in a
+file of their own in the run directory.
+"""
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from collab_ensembles import files
+from collab_ensembles.errors import ConfigError, RunDirectoryError
+from collab_ensembles.settings.fields import check_whole
+
+if TYPE_CHECKING:
+    from collab_ensembles.models.model import Model
+
+FILE = "top_errors.json"
+_BATCH_SIZE = 500
+
+
+def check(top: int, num_classes: int | None = None) -> None:
+    """Raises ConfigError unless some, and not all, of so many classes are among the `top` best, and more than one."""
+    check_whole("top", top, 2)
+    if num_classes is not None and top >= num_classes:
+        raise ConfigError(
+            f"--top={top}: of {num_classes} classes the right one is always among so many; allowed: whole numbers "
+            f"from 2 to {num_classes - 1}"
+        )
+
+
+def compute(model: "Model", images: np.ndarray, labels: np.ndarray, top: int) -> dict[str, float]:
+    """The share of examples whose class is not among the `top` classes of the largest logits, for each output.
+
+    Args:
+      model: as it is after training.
+      images: uint8 [examples, height, width, channels].
+      labels: int32 [examples].
+      top: k, from 1; 1 gives the error.
+
+    Returns:
+      A fraction for each of `model.statistics_names`.
+    """
+    wrong = dict.fromkeys(model.statistics_names, 0)
+    for start in range(0, len(labels), _BATCH_SIZE):
+        rows = slice(start, start + _BATCH_SIZE)
+        outputs = [np.asarray(output) for output in model.predict_on_batch(images[rows])]
+        if len(outputs) > 1:
+            outputs.append(np.asarray(model.ensemble_logits(outputs)))
+        for name, logits in zip(wrong, outputs, strict=True):
+            wrong[name] += int(np.count_nonzero(~is_among_best(logits, labels[rows], top)))
+    return {name: count / len(labels) for name, count in wrong.items()}
+
+
+def is_among_best(logits: np.ndarray, labels: np.ndarray, top: int) -> np.ndarray:
+    """Whether each example's class has one of the `top` largest logits.
+
+    Of equal logits the first counts as larger, as in an argmax. Logits that are not numbers make an answer wrong.
+
+    Args:
+      logits: [examples, classes].
+      labels: integers [examples].
+      top: k, from 1.
+
+    Returns:
+      bool [examples].
+    """
+    own = np.take_along_axis(logits, labels[:, None], axis=1)
+    later = np.arange(logits.shape[1]) > labels[:, None]
+    beaten = np.count_nonzero((own > logits) | ((own == logits) & later), axis=1)
+    return beaten >= logits.shape[1] - top
+
+
+def write(directory: str, epochs_done: int, top: int, errors: dict[str, float]) -> None:
+    """Keeps the top-k errors on the run's own test examples in its directory, in place of earlier ones."""
+    files.write_json(os.path.join(directory, FILE), {"epochs_done": epochs_done, "top": top, "errors": errors})
+
+
+def read(directory: str, epochs_done: int, top: int) -> dict[str, float]:
+    """What `write` kept of a run at this epoch, as fractions; empty where there is nothing.
+
+    Raises:
+      RunDirectoryError: the file is damaged.
+    """
+    path = os.path.join(directory, FILE)
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+        if (content["epochs_done"], content["top"]) != (epochs_done, top):
+            return {}
+        errors = {str(name): float(error) for name, error in content["errors"].items()}
+        if not all(0 <= error <= 1 for error in errors.values()):
+            raise ValueError("an error is no fraction")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RunDirectoryError(
+            f"{path}: damaged ({type(error).__name__}); experiments.evaluate --top={top} writes it again"
+        ) from error
+    return errors

@@ -1,0 +1,93 @@
+"""How the settings of a run are declared, given their types and checked one by one."""
+
+import dataclasses
+import functools
+import math
+import operator
+import reprlib
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from collab_ensembles.errors import ConfigError
+
+MOST = 2**31 - 1
+
+
+def option(default: Any, description: str, choices: tuple[str, ...] = (), systems: tuple[str, ...] = ()) -> Any:
+    """A field of a configuration.
+
+    Args:
+      default: its default; None where that depends on other fields, see `collab_ensembles.settings.defaults`.
+      description: the help text of its flag.
+      choices: what is allowed, if only a few words are.
+      systems: the systems it belongs to; () for all.
+    """
+    return dataclasses.field(default=default, metadata={"help": description, "choices": choices, "systems": systems})
+
+
+@functools.cache
+def field_types(kind: type) -> dict[str, Any]:
+    """The types of a configuration's fields by name; kept, since finding those of many fields takes its time."""
+    return typing.get_type_hints(kind)
+
+
+def typed(name: str, kind: Any, value: Any) -> Any:
+    """The value in its field's type, so that equal settings have equal digests; JSON has lists only.
+
+    Raises:
+      ConfigError: it has another type.
+    """
+    try:
+        if kind is float:
+            # Adding 0 makes -0.0 the 0.0 that it equals.
+            return float(value) + 0.0
+        if kind is int or (kind == int | None and value is not None):
+            return operator.index(value)
+        if kind == tuple[str, ...] and not isinstance(value, str):
+            return tuple(_typed_as(str, member) for member in value)
+        return _typed_as(kind, value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"--{name}={reprlib.repr(value)}: needed: {getattr(kind, '__name__', kind)}") from error
+
+
+def _typed_as(kind: Any, value: Any) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is no {kind}")
+    return value
+
+
+def check_whole(name: str, value: int | None, least: int, most: int = MOST) -> None:
+    """Raises ConfigError unless the value is None or a whole number from `least` to `most`."""
+    if value is not None and not least <= value <= most:
+        raise ConfigError(f"--{name}={value}: allowed: whole numbers from {least} to {most:,}")
+
+
+def check_number(
+    name: str, value: float, least: float = 0.0, most: float = math.inf, *, above: bool = False, below: bool = False
+) -> None:
+    """Raises ConfigError unless the value is a finite number from `least` to `most`.
+
+    Args:
+      name: of the field.
+      value: its value.
+      least: the least value; not allowed itself if `above`.
+      most: the greatest value; not allowed itself if `below`.
+      above: see `least`.
+      below: see `most`.
+    """
+    excluded = (above and value == least) or (below and value == most)
+    if math.isfinite(value) and least <= value <= most and not excluded:
+        return
+    lower = f"{'above' if above else 'from'} {least:g}"
+    upper = "" if most == math.inf else f" {'to below' if below else 'to'} {most:g}"
+    raise ConfigError(f"--{name}={value}: allowed: finite numbers {lower}{upper}")
+
+
+def check_effects(config: Any, without_effect: Mapping[str, Any], given: str) -> None:
+    """Raises ConfigError if a setting that would change nothing beside those in `given` has another value."""
+    for name, only in without_effect.items():
+        value = getattr(config, name)
+        if value != only:
+            text = ",".join(value) if isinstance(value, tuple) else value
+            raise ConfigError(f"--{name}={text}: has no effect with {given}; leave it out")

@@ -1,0 +1,222 @@
+"""Sweeps on a real Ray cluster of several nodes on this machine; `make test-ray` runs these tests.
+
+Nodes are killed, sweeps interrupted: results are those of a sweep without Ray, bit for bit.
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from collab_ensembles.runs import run_directory
+from faults.sweeps import Scene, checkpoints, run_directories, statistics, trainings, wait_until
+
+pytest.importorskip("ray")
+
+from ray_nodes import SETTINGS, Nodes, nodes
+
+pytestmark = [pytest.mark.ray, pytest.mark.skipif(not os.path.isdir("/proc"), reason="reads /proc")]
+
+_PATIENCE = 300.0
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """Data, and a sweep without Ray; long enough to be disturbed."""
+    scene = Scene(tmp_path_factory.mktemp("ray"), runs=2, epochs=20)
+    scene.prepare()
+    return scene
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """A head that computes too; tests add other nodes."""
+    with nodes(tmp_path_factory.mktemp("nodes")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def log_dir(scene: Scene, request: pytest.FixtureRequest) -> pathlib.Path:
+    return scene.new_log_dir("".join(c if c.isalnum() else "_" for c in request.node.name))
+
+
+def _start(scene: Scene, log_dir: pathlib.Path, address: str, *flags: str) -> "subprocess.Popen[str]":
+    return scene.start(log_dir, "--executor=ray", f"--address={address}", "--workers=auto", *flags)
+
+
+def _output(process: "subprocess.Popen[str]", exit_status: int = 0) -> tuple[str, str]:
+    output, errors = process.communicate(timeout=_PATIENCE)
+    assert process.returncode == exit_status, output + errors
+    # Nothing of Ray's own.
+    assert "ray" not in output.replace(" of Ray with", "").lower()
+    return output, errors
+
+
+def _resumed(log_dir: pathlib.Path) -> list[list[int]]:
+    return [run_directory.read_status(str(directory)).resumed for directory in run_directories(log_dir)]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_node_is_killed_during_a_sweep(shared: bool, scene: Scene, cluster: Nodes, log_dir: pathlib.Path) -> None:
+    cluster.add("second")
+    checkpoint_dir = scene.new_log_dir("shared")
+    process = _start(scene, log_dir, cluster.address, *([f"--checkpoint_dir={checkpoint_dir}"] if shared else []))
+    at_work = [checkpoint_dir] if shared else [cluster.workplace("head"), cluster.workplace("second")]
+    wait_until(
+        lambda: sum(len({path.parent for path in checkpoints(place)}) for place in at_work) == 2,
+        "the first checkpoints of both runs",
+    )
+    assert len(trainings(log_dir)) == 2
+    cluster.kill("second")
+    output, errors = _output(process)
+    assert errors == ""
+    assert "2 of 2 runs to train, on 2 node(s) and 2 CPU(s) of Ray with 1 thread(s) each" in output
+    assert output.count("its process died once and was started again   on head") == 1
+    assert output.count("   on head") == 2
+    assert statistics(log_dir) == scene.expected
+    scene.assert_recovers(log_dir)  # finds all runs finished, and prints the same tables
+    assert [len(resumed) for resumed in sorted(_resumed(log_dir))] == ([0, 1] if shared else [0, 0])
+    # The newest checkpoint has come back too.
+    assert [path.name for path in checkpoints(log_dir)] == [f"epoch-{scene.epochs:05d}.npz"] * 2
+    assert not trainings(log_dir)
+
+
+def _processes(session: int) -> list[str]:
+    """The commands of the living processes of a session."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split() if entry.name.isdigit() else []
+            if fields and int(fields[3]) == session and fields[0] not in "ZX":
+                found.append((entry / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+def test_ctrl_c_ends_everything_and_a_second_call_finishes(
+    scene: Scene, log_dir: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    flags = ["local", f"--checkpoint_dir={scene.new_log_dir('shared')}"]
+    process = _start(scene, log_dir, *flags)
+    wait_until(lambda: checkpoints(scene.directory / "shared"), "a checkpoint")
+    os.killpg(process.pid, signal.SIGINT)
+    start = time.monotonic()
+    _, errors = _output(process, 130)
+    assert time.monotonic() - start < 30
+    assert errors == "interrupted; the same command goes on\n"
+    assert not trainings(log_dir)
+    wait_until(lambda: not _processes(process.pid), "the end of Ray's processes")
+    assert not run_directories(log_dir)
+    _output(_start(scene, log_dir, *flags))
+    assert statistics(log_dir) == scene.expected
+    assert max(map(len, _resumed(log_dir))) == 1
+
+
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)])
+def test_trainings_end_with_their_sweep(
+    number: int, expected: int, scene: Scene, cluster: Nodes, log_dir: pathlib.Path
+) -> None:
+    process = _start(scene, log_dir, cluster.address)
+    wait_until(lambda: trainings(log_dir), "a training")
+    process.send_signal(number)
+    start = time.monotonic()
+    _output(process, expected)
+    wait_until(lambda: not trainings(log_dir), "the end of the trainings")
+    assert time.monotonic() - start < 15
+
+
+def test_a_run_whose_process_dies_again_and_again_fails(scene: Scene, cluster: Nodes, log_dir: pathlib.Path) -> None:
+    process = _start(dataclasses.replace(scene, runs=1), log_dir, cluster.address)
+    killed: set[int] = set()
+    while process.poll() is None:
+        # Ray gives its processes the names of their tasks.
+        for entry in pathlib.Path("/proc").iterdir():
+            with contextlib.suppress(OSError, ValueError):
+                if (entry / "cmdline").read_text().startswith("ray::L2 0.0001, seed 0"):
+                    os.kill(int(entry.name), signal.SIGKILL)
+                    killed.add(int(entry.name))
+        time.sleep(0.2)
+    output, errors = _output(process, 1)
+    assert len(killed) == 4
+    assert errors.startswith("failed: L2 0.0001, seed 0: lost 4 times with its process or node: ")
+    assert errors.count("\n") == 1
+    assert "FAILED: lost 4 times" in output
+    assert not trainings(log_dir)
+
+
+def test_a_node_of_other_versions_gets_no_more_runs(
+    scene: Scene, cluster: Nodes, log_dir: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "numpy-0.1.dist-info").mkdir()
+    (tmp_path / "numpy-0.1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n")
+    cluster.add("old", variables={"PYTHONPATH": str(tmp_path)})
+    output, errors = _output(_start(scene, log_dir, cluster.address, "--nosend_package"))
+    cluster.kill("old")
+    assert errors.startswith("warning: old: numpy is 0.1, on the driver ")
+    assert errors.endswith("; install what the driver has; this node gets no more runs\n")
+    assert errors.count("\n") == 1
+    assert output.count("   on head") == 2
+    assert statistics(log_dir) == scene.expected
+
+
+def test_the_code_that_is_sent_counts_and_not_what_a_node_has(
+    scene: Scene, cluster: Nodes, log_dir: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    for package in ("collab_ensembles", "experiments"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("raise ImportError('the node has other code')\n")
+    cluster.add("other", variables={"PYTHONPATH": str(tmp_path)})
+    output, errors = _output(_start(scene, log_dir, cluster.address))
+    assert errors == ""
+    assert output.count("   on head") == output.count("   on other") == 1
+    assert statistics(log_dir) == scene.expected
+    installed = scene.new_log_dir("installed")
+    output, errors = _output(_start(scene, installed, cluster.address, "--nosend_package"))
+    cluster.kill("other")
+    assert errors.startswith("warning: other: collab-ensembles is ")
+    assert errors.endswith("; install what the driver has; this node gets no more runs\n")
+    assert output.count("   on head") == 2
+
+
+def test_when_no_node_can_get_the_data_each_run_says_so(
+    scene: Scene, tmp_path_factory: pytest.TempPathFactory, log_dir: pathlib.Path
+) -> None:
+    offline = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    directory = tmp_path_factory.mktemp("offline")
+    with nodes(directory, head_cpus=0) as cluster:
+        for name in ("one", "two"):
+            cluster.add(name, variables={**offline, "XDG_CACHE_HOME": str(directory)})
+        flags = ["--dataset=cifar100", f"--data_dir={directory / 'data'}"]
+        output, errors = _output(_start(scene, log_dir, cluster.address, *flags), 1)
+    assert "cannot fetch cifar100" in output
+    lines = errors.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["warning", "failed", "failed"]
+    for line in lines[1:]:
+        assert "cannot fetch cifar100: tensorflow-datasets: " in line
+        assert line.endswith("connect to a network and try again")
+    assert not run_directories(log_dir)
+
+
+def test_what_cannot_be_computed_by_any_node_or_without_its_token_is_one_line(
+    scene: Scene, cluster: Nodes, log_dir: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, errors = _output(_start(scene, log_dir, cluster.address, "--threads=64"), 2)
+    assert errors.startswith(
+        "error: --threads=64 --gpus=0: no node has so many; the cluster's 1 node(s) have at most 1 CPU(s) "
+    )
+    assert errors.count("\n") == 1
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "another")
+    start = time.monotonic()
+    _, errors = _output(_start(scene, log_dir, cluster.address), 1)
+    assert errors.startswith(f"error: --address={cluster.address}: the cluster asks for a token; set RAY_AUTH_MODE=")
+    assert errors.count("\n") == 1
+    assert time.monotonic() - start < 30
