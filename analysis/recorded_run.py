@@ -1,13 +1,11 @@
 """A run: its settings, its state, and its statistics."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from collab_ensembles.errors import DataError
-from collab_ensembles.runs import naming
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings.config import RunConfig
 
@@ -30,9 +28,6 @@ FURTHER_DATA = {
 PLAIN = "Single"
 """The paper's word for training without collaboration."""
 DEFAULT_SETTINGS = "default settings"
-_VARIED = ("method", "weight", "seed")
-# Snapshots are there to be compared with feature-difference ensembles, and share their defaults.
-_TOGETHER = {"fdl": "fdl or snapshot", "snapshot": "fdl or snapshot"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +52,8 @@ class Run:
         Of other systems than `ensemble` the description, such as `resnet32, 4 heads hierarchical`.
         """
         if self.config.system != "ensemble":
-            return naming.describe_ensemble(self.config)
-        return PLAIN if self.config.method == "None" else self.config.method
+            return self.config.description()
+        return PLAIN if self.config.method == "plain" else self.config.method
 
 
 def setting(config: RunConfig) -> str:
@@ -69,19 +64,14 @@ def setting(config: RunConfig) -> str:
 
     Runs of different settings must not stand in one table. Settings at their default are not named.
     """
-    parts = [] if config.system == "ensemble" else [f"system={_TOGETHER.get(config.system, config.system)}"]
-    for field in dataclasses.fields(config):
+    own = {field.name for field in config.own_fields()} if config.together else set()
+    varied = {"system", "dataset", "seed", *config.varied, *own}
+    parts = [f"system={config.together}"] if config.together else []
+    for field in config.in_order():
         value = getattr(config, field.name)
-        if not _is_varied(field, config.system) and value != config.default_of(field):
+        if field.name not in varied and value != config.default_of(field):
             parts.append(f"{field.name}={','.join(value) if isinstance(value, tuple) else value}")
     return ", ".join(parts) or DEFAULT_SETTINGS
-
-
-def _is_varied(field: "dataclasses.Field[Any]", system: str) -> bool:
-    if system == "ensemble":
-        return field.name in (*_VARIED, "dataset")
-    of_row = field.name in ("system", "dataset", "members", "label_noise", "seed")
-    return of_row or system in field.metadata["systems"]
 
 
 def statistics_of(path: str, content: object, epochs: int) -> pd.DataFrame:

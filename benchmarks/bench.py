@@ -56,11 +56,11 @@ def _comparisons(cores: int) -> dict[str, Measurement]:
         "stock": (Workload(kind="stock"), 1),
         "one process": (Workload(threads=cores), 1),
         "float32": (ours, cores),
-        "no collaboration": (dataclasses.replace(ours, method="None"), cores),
+        "no collaboration": (dataclasses.replace(ours, method="plain"), cores),
         "mixed_bfloat16": (dataclasses.replace(ours, precision="mixed_bfloat16"), cores),
     }
     for count in (1, 2, 4, 8):
-        members = dataclasses.replace(ours, members=("ST",) * count, method="None")
+        members = dataclasses.replace(ours, members=("ST",) * count, method="plain")
         measurements[f"{count} members"] = (members, cores)
     if _has_torch():
         for precision in ("float32", "mixed_bfloat16"):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.methods.fdl.options import FeatureDifferenceConfig
 from experiments import command_line, path_flags, runtime
 
 _DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
@@ -43,7 +43,7 @@ def measure() -> tuple[pd.DataFrame, list[str]]:
     from collab_ensembles.methods.build import build_model, compile_for_training
     from collab_ensembles.runs import run_data
 
-    config = RunConfig(system="fdl", dataset="cifar10", pretraining_epochs=0)
+    config = FeatureDifferenceConfig(system="fdl", dataset="cifar10", pretraining_epochs=0)
     data = run_data.load(config, _DATA_DIR.value)
     model: Any = build_model(config, data.image_shape, data.num_classes)
     compile_for_training(model, config)

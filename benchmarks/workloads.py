@@ -101,14 +101,16 @@ def train_with_keras(workload: Workload, clock: Clock) -> None:
     import keras
 
     from collab_ensembles.data.batch_manager import BatchManager
+    from collab_ensembles.methods.ensemble.options import EnsembleConfig
     from collab_ensembles.models import collaboration
     from collab_ensembles.models.ensemble import EnsembleModel
     from collab_ensembles.networks.exported import with_stock_layers
     from collab_ensembles.runs import run
-    from collab_ensembles.settings.config import RunConfig
 
-    weight = 1.0 if workload.method == "None" else 0.01
-    config = RunConfig(members=workload.members, method=workload.method, weight=weight, precision=workload.precision)
+    weight = 1.0 if workload.method == "plain" else 0.01
+    config = EnsembleConfig(
+        members=workload.members, method=workload.method, weight=weight, precision=workload.precision
+    )
     model = run.build_model(config, workload.image_shape, 10)
     images, labels = random_data(workload)
     options: dict[str, Any] = {"steps_per_epoch": workload.total_steps, "shuffle": False, "verbose": 0}

@@ -1,34 +1,108 @@
-"""The fields of RunConfig as absl flags, declared once: in RunConfig."""
+"""The settings of runs as absl flags, declared once: as the fields of RunConfig and of each system's own class."""
 
 import dataclasses
+import functools
 import typing
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 
 from absl import flags
 
+from collab_ensembles import methods
 from collab_ensembles.data import catalogue
-from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings import grid
+from collab_ensembles.settings.config import DEFAULT_SYSTEM, RunConfig
 from collab_ensembles.settings.fields import field_types
+from collab_ensembles.settings.method import Method
+from experiments.command_line import Flag, FurtherFlags, given
+
+DEFAULT_GRID = "noel"
+_kind: type[RunConfig] | None = None
+"""The class of the settings whose flags are defined: a process has those of one system."""
 
 
-def define(without: Collection[str] = ()) -> None:
-    """Defines a flag for each field of RunConfig but those in `without`."""
-    types = field_types(RunConfig)
-    for field in dataclasses.fields(RunConfig):
-        if field.name in without:
-            continue
-        text, choices = field.metadata["help"], field.metadata["choices"]
-        default: typing.Any = list(field.default) if isinstance(field.default, tuple) else field.default
-        if choices:
-            flags.DEFINE_enum(field.name, default, list(choices), text)
-        else:
-            _DEFINERS[types[field.name]](field.name, default, text)
+def of_system(arguments: Sequence[str]) -> FurtherFlags:
+    """Defines the flags of the shared settings, and of those of the `--system` among the arguments.
+
+    Raises:
+      ConfigError: there is no such system, or it cannot be used.
+    """
+    method = methods.method(given("system", arguments) or DEFAULT_SYSTEM)
+    heading = f"Settings of --system={method.name} (for those of another, name it beside --help)"
+    return FurtherFlags((), _define(method, heading), _of_others(method), functools.partial(_owner, method))
+
+
+def of_grid(arguments: Sequence[str]) -> FurtherFlags:
+    """The same for the system of the `--grid` among the arguments, but for what the grid or `--seeds` lays down.
+
+    Raises:
+      ConfigError: there is no such grid.
+    """
+    method, chosen = grid.find(given("grid", arguments) or DEFAULT_GRID)
+    grids = {name: each for name, (_, each) in methods.grids().items()}
+    texts = "; ".join(f"{name}: {each.summary.rstrip('.')}" for name, each in grids.items())
+    flags.DEFINE_enum("grid", DEFAULT_GRID, list(grids), f"what to train: {texts}")
+    sections = _define(
+        method, f"Settings of --system={method.name}, which this grid trains", without=("system", "seed")
+    )
+    shown = {heading: [name for name in names if name not in chosen.sets] for heading, names in sections.items()}
+    return FurtherFlags(chosen.sets, {"Grid": ["grid"], **shown}, _of_others(method), functools.partial(_owner, method))
+
+
+def _define(method: Method, heading: str, without: Collection[str] = ()) -> dict[str, list[str]]:
+    """Defines the flags of a system's settings; gives their names by heading."""
+    global _kind
+    _kind = method.config
+    types, own = field_types(_kind), {field.name for field in _kind.own_fields()}
+    sections: dict[str, list[str]] = {}
+    for field in _kind.in_order():
+        if field.name not in without:
+            _define_flag(field, types[field.name])
+            sections.setdefault(heading if field.name in own else field.metadata["heading"], []).append(field.name)
+    return sections
+
+
+def _define_flag(field: "dataclasses.Field[typing.Any]", kind: object) -> None:
+    text, choices = field.metadata["help"], field.metadata["choices"]
+    default: typing.Any = list(field.default) if isinstance(field.default, tuple) else field.default
+    if field.name == "system":
+        choices = tuple(methods.names())
+        text = "; ".join(f"{name}: {methods.method(name).summary}" for name in methods.usable())
+    if choices:
+        flags.DEFINE_enum(field.name, default, list(choices), text)
+    else:
+        _DEFINERS[kind](field.name, default, text)
+
+
+def _of_others(method: Method) -> list[tuple[str, list[Flag]]]:
+    """The settings of the other systems, by heading."""
+    others = (each for each in map(methods.method, methods.usable()) if each is not method)
+    return [
+        (
+            f"Settings of --system={each.name}",
+            [(field.name, field.metadata["help"], field.default) for field in each.config.own_fields()],
+        )
+        for each in others
+    ]
+
+
+def _owner(method: Method, flag: str) -> str:
+    """What to say of a flag that is not defined: whose it is, or nothing."""
+    for name in (flag, flag.removeprefix("no")):
+        owners = methods.owners(name)
+        if owners:
+            return f"--{name} belongs to --system={' or '.join(owners)}; received --system={method.name}"
+    return ""
 
 
 def settings() -> dict[str, typing.Any]:
-    """The fields of RunConfig that were given as flags; the others stay at their default."""
-    names = [field.name for field in dataclasses.fields(RunConfig)]
+    """The settings that were given as flags; the others stay at their default."""
+    names = [field.name for field in _fields()]
     return {name: flags.FLAGS[name].value for name in names if name in flags.FLAGS and flags.FLAGS[name].present}
+
+
+def _fields() -> list["dataclasses.Field[typing.Any]"]:
+    assert _kind is not None, "no flags are defined"
+    return _kind.in_order()
 
 
 def config() -> RunConfig:
@@ -37,15 +111,7 @@ def config() -> RunConfig:
     Raises:
       ConfigError: a value is not allowed by itself; `check_data` says whether it is for the data set.
     """
-    result = RunConfig(**settings())
-    check_belong(result)
-    return result
-
-
-def check_belong(config: RunConfig) -> None:
-    """Raises ConfigError for flags of other systems: at their default too, since who gives them means another one."""
-    for name in settings():
-        config.check_belongs(name)
+    return RunConfig(**settings())
 
 
 def check_data(config: RunConfig) -> None:
@@ -56,7 +122,7 @@ def check_data(config: RunConfig) -> None:
 def arguments(run: RunConfig) -> list[str]:
     """The flags that give `run`, without those at their default."""
     result = []
-    for field in dataclasses.fields(RunConfig):
+    for field in run.in_order():
         value = getattr(run, field.name)
         if value != run.default_of(field):
             text = ",".join(value) if isinstance(value, tuple) else str(value)
@@ -64,7 +130,7 @@ def arguments(run: RunConfig) -> list[str]:
     return result
 
 
-_DEFINERS: dict[object, typing.Callable[..., object]] = {
+_DEFINERS: dict[object, Callable[..., object]] = {
     str: flags.DEFINE_string,
     bool: flags.DEFINE_bool,
     int: flags.DEFINE_integer,

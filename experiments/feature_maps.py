@@ -94,10 +94,9 @@ def feature_maps(
       ConfigError: no member has such a convolution.
     """
     from collab_ensembles.networks.features import convolutions, with_features
+    from collab_ensembles.networks.segments import target_layer
 
-    names = {
-        member: [naming.target_layer(name) for name in convolutions(network)] for member, network in members.items()
-    }
+    names = {member: [target_layer(name) for name in convolutions(network)] for member, network in members.items()}
     known = list(dict.fromkeys(itertools.chain.from_iterable(names.values())))
     chosen = layer or known[0]
     if chosen not in known:

@@ -82,7 +82,7 @@ def finished_run(log_dir: str, dataset: str) -> str:
     found: dict[tuple[object, ...], str] = {}
     for directory in run_directory.find(log_dir):
         config = run_directory.read_located(directory)
-        plain = config.system == "ensemble" and config.method == "None" and len(config.members) > 1
+        plain = config.description() == "plain" and len(config.members) > 1
         finished = run_directory.read_status(directory).state == "done"
         if finished and plain and catalogue.is_same(config.dataset, dataset):
             found.setdefault(_networks(config), directory)

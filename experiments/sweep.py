@@ -22,14 +22,12 @@ from collab_ensembles.errors import ConfigError, UnavailableDataError
 from collab_ensembles.runs import naming, run_data, run_directory
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.grid import plan
 from experiments import command_line, config_flags, path_flags, runtime
-from experiments.grids import GRIDS, plan
 from experiments.launch import executor_flags, ray_cluster
 from experiments.launch.executors import Executor, LocalExecutor, Task
 from experiments.progress import Progress, Row, failure
 
-config_flags.define(without=("system", "method", "weight", "teacher", "seed"))
-_GRID = flags.DEFINE_enum("grid", "noel", list(GRIDS), "what to train")
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "the grid is trained once for each of these seeds")
 _LOG_DIR = path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
 _DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
@@ -45,8 +43,7 @@ _DRY_RUN = flags.DEFINE_bool("dry_run", False, "print the commands and train not
 def main(arguments: list[str]) -> int:
     """Plans, trains and reports; 1 if any run failed."""
     command_line.no_arguments(arguments)
-    configs = plan(_GRID.value, config_flags.settings(), _seeds())
-    config_flags.check_belong(configs[0])
+    configs = plan(flags.FLAGS.grid, config_flags.settings(), _seeds())
     runtime.check_threads(_THREADS.value)
     # What is not allowed is refused now, and not by each run.
     Options(checkpoint_every=_CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value)
@@ -193,4 +190,4 @@ def _workers() -> int:
 
 
 if __name__ == "__main__":
-    command_line.launch(main)
+    command_line.launch(main, config_flags.of_grid)

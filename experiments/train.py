@@ -10,11 +10,10 @@ from absl import flags
 
 from collab_ensembles import files
 from collab_ensembles.errors import UnavailableDataError
-from collab_ensembles.runs import run_data, run_directory, teachers
+from collab_ensembles.runs import kept_files, run_data, run_directory
 from collab_ensembles.runs.run_options import Options
 from experiments import command_line, config_flags, path_flags, runtime
 
-config_flags.define()
 # absl.logging has a flag of this name, for log files that nothing here writes.
 _LOG_DIR = path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
 _DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
@@ -37,7 +36,7 @@ def main(arguments: list[str]) -> None:
     runtime.check_threads(_THREADS.value)
     run_directory.check_format(_LOG_DIR.value)
     directory, kept = run_directory.find_run(_LOG_DIR.value, config)
-    teachers.check(config.teacher, directory)
+    kept_files.check(config, directory)
     is_done = run_directory.is_done(directory, options.stop_after)
     dataset = None
     try:
@@ -65,4 +64,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    command_line.launch(main)
+    command_line.launch(main, config_flags.of_system)

@@ -8,7 +8,6 @@ Example:
 """
 
 import contextlib
-import dataclasses
 import os
 import tempfile
 from typing import Any
@@ -17,7 +16,7 @@ import numpy as np
 from absl import logging
 
 from collab_ensembles.errors import RunDirectoryError, UnavailableDataError
-from collab_ensembles.runs import naming, run_data, run_directory, teachers
+from collab_ensembles.runs import kept_files, naming, run_data, run_directory
 from collab_ensembles.runs.unpickle import read_pickle
 from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags, runtime
@@ -38,8 +37,8 @@ def main(arguments: list[str]) -> int:
     for name in run_directory.changed_pickles(directory, status):
         logging.warning("%s: missing, or changed since it was written", os.path.join(directory, name))
     recorded = _statistics(directory, config, status.epochs_done)
-    # The teachers that the run began with, whatever has become of their files since.
-    config = dataclasses.replace(config, teacher=teachers.located(config.teacher, directory))
+    # The files that the run began with, whatever has become of their files since.
+    config = kept_files.located(config, directory)
     # What is at hand is refused, if it must be, before TensorFlow starts.
     with contextlib.suppress(UnavailableDataError):
         run_data.load_again(directory, _DATA_DIR.value, fetch=False)

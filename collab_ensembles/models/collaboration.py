@@ -73,7 +73,7 @@ def _mean_over_pairs(distance: Callable[[Tensor], Tensor], logits: Sequence[Tens
 def by_name(method: str, target_gradient: bool = False) -> CollaborationCost | None:
     """The cost that `--method` names, or None for the plain ensemble."""
     costs: dict[str, CollaborationCost | None] = {
-        "None": None,
+        "plain": None,
         "CE": functools.partial(cross_entropy, target_gradient=target_gradient),
         "L2": squared_distance,
         "L1": absolute_distance,

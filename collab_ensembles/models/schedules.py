@@ -1,9 +1,23 @@
-"""Learning rates by the epoch, or within it, as the papers let them fall."""
+"""Learning rates by the epoch, as the papers let them fall. Imports nothing heavy."""
 
-import math
+import dataclasses
+from collections.abc import Callable
 
 
-def learning_rate(initial: float, epoch: int, epochs: int) -> float:
+@dataclasses.dataclass(frozen=True)
+class Rate:
+    """A learning rate over a training.
+
+    Attributes:
+      of: the rate by the epochs that are over, from 0: 1.5 in the middle of the second.
+      by_step: whether it changes with each step; otherwise it is that of the epoch's beginning.
+    """
+
+    of: Callable[[float], float]
+    by_step: bool = False
+
+
+def halving(initial: float, epoch: float, epochs: int) -> float:
     """Halved after 50, 75 and 90 % of the epochs: Noel (2017), section 5.2.
 
     The comparisons are the reference code's: halved from epoch E/2 and 3E/4 on, and after 9E/10.
@@ -23,7 +37,7 @@ def learning_rate(initial: float, epoch: int, epochs: int) -> float:
     return initial
 
 
-def step(initial: float, epoch: int, epochs: int) -> float:
+def step(initial: float, epoch: float, epochs: int) -> float:
     """Divided by 10 at 50 % and again at 75 % of the epochs.
 
     Where exactly is our reading: from the first epoch on before which half, or three quarters, of the epochs are over.
@@ -38,70 +52,3 @@ def step(initial: float, epoch: int, epochs: int) -> float:
     if 2 * epoch >= epochs:
         return initial / 10
     return initial
-
-
-def exponential(initial: float, epoch: int, last_from: int) -> float:
-    """Das and Dutta Roy (2022): 1e-5 + initial exp(-0.03 epoch), and 2e-5 from `last_from` on; epochs from 0."""
-    return 2e-5 if epoch >= last_from else 1e-5 + initial * math.exp(-0.03 * epoch)
-
-
-def cosine_cycles(initial: float, epoch: int, epochs: int, cycles: int) -> float:
-    """Cosine annealing with restarts: Loshchilov and Hutter (2017), as in Huang et al. (2017), equation 2.
-
-    Each cycle of L epochs, see `cycle_length`, falls from `initial`, at its first epoch, along half a cosine that
-    would reach 0 an epoch after its last. The papers change the rate at each iteration, this function at each epoch.
-
-    Args:
-      initial: the rate at the beginning of each cycle.
-      epoch: counted from 0.
-      epochs: the length of the whole training.
-      cycles: how many there are, at most `epochs`.
-    """
-    length = cycle_length(epochs, cycles)
-    return initial / 2 * (math.cos(math.pi * (epoch % length) / length) + 1)
-
-
-def cycle_length(epochs: int, cycles: int) -> int:
-    """The epochs of each cycle, rounded up, so that the last may be shorter."""
-    return math.ceil(epochs / cycles)
-
-
-def triangular_cycles(
-    initial: float, highest: float, lowest: float, epoch: float, epochs: int, cycles: int, length: int
-) -> float:
-    """The rate of fast geometric ensembles: Garipov et al. (2018), section 5 and algorithm 1.
-
-    Until the cycles begin, see `first_triangle`, that of an ordinary training of all epochs, which they cut off:
-    `initial` for half of the epochs, then on a line to a hundredth of it at 90 % of them, by whole epochs. Then, by the
-    step, from `highest` on a line to `lowest` in the middle of each cycle, and back.
-
-    Args:
-      initial: the rate of the first epochs.
-      highest: that at the beginning and at the end of each cycle; alpha 1 of the paper.
-      lowest: that in the middle of each; alpha 2.
-      epoch: the epochs that are over, from 0: 10.5 in the middle of the eleventh.
-      epochs: the length of the whole training.
-      cycles: how many there are; of the last, the first half.
-      length: the epochs of each, an even number.
-    """
-    begun = epoch - first_triangle(epochs, cycles, length)
-    if begun < 0:
-        share = (math.floor(epoch) + 1) / epochs
-        return initial * (1 - 0.99 * min(max(share - 0.5, 0) / 0.4, 1))
-    from_middle = abs(1 - 2 * (begun % length) / length)
-    return highest * from_middle + lowest * (1 - from_middle)
-
-
-def first_triangle(epochs: int, cycles: int, length: int) -> int:
-    """The first epoch, from 0, of the triangular cycles: the last of them ends at its middle, with all epochs."""
-    return epochs - cycles * length + length // 2
-
-
-def triangular_starts(epochs: int, cycles: int, length: int) -> list[int]:
-    """The first epoch, from 0, of the training of each snapshot, which ends in the middle of its cycle."""
-    return [0, *(epochs - length * later for later in range(cycles - 1, 0, -1))]
-
-
-def cosine_starts(epochs: int, cycles: int) -> list[int]:
-    """The first epoch, from 0, of each cycle of `cosine_cycles`; fewer than `cycles` if the epochs end before."""
-    return list(range(0, epochs, cycle_length(epochs, cycles)))

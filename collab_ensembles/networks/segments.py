@@ -5,6 +5,7 @@ does not know whether it is part of the network itself or of one branch among se
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 
 import keras
@@ -35,3 +36,8 @@ def build(
     for segment in segments:
         x = segment.build(factory, x)
     return keras.Model(inputs, x, name=name)
+
+
+def target_layer(name: str) -> str:
+    """The name that a head's layer, such as `head1_block2_convolution1`, has in the target network."""
+    return re.sub(r"^head\d+_", "", name)

@@ -10,21 +10,14 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from collab_ensembles import environment, files
+from collab_ensembles import environment, files, methods
 from collab_ensembles.data import Dataset, catalogue
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.data.label_noise import LabelNoise
 from collab_ensembles.errors import DivergenceError, RunDirectoryError, UnavailableDataError, one_line
-from collab_ensembles.methods.build import (
-    build_model,
-    compile_for_training,
-    learning_rates,
-    load_teachers,
-    rates_within_epochs,
-)
+from collab_ensembles.methods.build import build_model, compile_for_training
 from collab_ensembles.models.model import Model
-from collab_ensembles.networks.sizes import ResNetSize, parse_network
-from collab_ensembles.runs import checkpoint, checkpoint_file, naming, run_data, run_directory, teachers, tensorboard
+from collab_ensembles.runs import checkpoint, checkpoint_file, kept_files, naming, run_data, run_directory, tensorboard
 from collab_ensembles.runs.logger import Logger, Record
 from collab_ensembles.runs.run_directory import DataFacts, Status
 from collab_ensembles.runs.run_options import Options
@@ -43,7 +36,7 @@ def run(config: RunConfig, directory: str, options: Options | None = None, datas
 
     A run that is done already, or was stopped after as many epochs, is left as it is; one that was cut
     off goes on from its newest good checkpoint. Either way the statistics are, bit for bit, those of a
-    run that was never interrupted, on the same machine and with as many threads. Data and teachers that are refused
+    run that was never interrupted, on the same machine and with as many threads. Data and files that are refused
     leave everything as it was.
 
     Args:
@@ -72,20 +65,20 @@ def run(config: RunConfig, directory: str, options: Options | None = None, datas
             run_data.warn_not_compared(directory, error)
             return run_directory.read_status(directory)
     data = run_data.facts(dataset)
-    if not run_directory.is_done(directory, options.stop_after):
-        # Refused here, teachers leave no run directory.
-        load_teachers(_with_kept_teachers(config, directory), data.image_shape, data.num_classes)
+    # Built here, so that files which are refused leave no run directory.
+    model = None if run_directory.is_done(directory, options.stop_after) else _built(config, directory, data)
     files.make_directory(directory)
     with run_directory.lock(directory, patience=_LOCK_PATIENCE):
         is_done = run_directory.is_done(directory, options.stop_after)
         run_data.check_unchanged(directory, data.digest, is_done)
         if is_done:
             return run_directory.read_status(directory)
+        model = model or _built(config, directory, data)
         run_data.announce(dataset, data.digest)
         _claim(directory, config)
         status = _begun(directory)
         try:
-            _train(config, directory, status, options, dataset, data)
+            _train(model, config, directory, status, options, dataset, data)
         except Exception as error:
             _end(directory, status, "failed", f"{type(error).__name__}: {one_line(error)}"[:500])
             raise
@@ -111,7 +104,7 @@ def _claim(directory: str, config: RunConfig) -> None:
     _located(config, directory)
     if not os.path.exists(os.path.join(directory, "config.json")):
         run_directory.write_config(directory, config)
-    for name in ("", checkpoint_file.DIRECTORY, teachers.DIRECTORY):
+    for name in ("", checkpoint_file.DIRECTORY, *config.kept_files().values()):
         files.remove_temporaries(os.path.join(directory, name))
 
 
@@ -181,12 +174,17 @@ def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, 
 
 
 def _train(
-    config: RunConfig, directory: str, status: Status, options: Options, dataset: Dataset, data: DataFacts
+    model: Model,
+    config: RunConfig,
+    directory: str,
+    status: Status,
+    options: Options,
+    dataset: Dataset,
+    data: DataFacts,
 ) -> None:
     checkpoints, digest = os.path.join(directory, checkpoint_file.DIRECTORY), config.digest()
     status.data = data
-    model = _built(config, directory, data)
-    teachers.keep(config.teacher, directory)
+    kept_files.keep(config, directory)
     compile_for_training(model, config)
     # With its file where that lies now.
     description = catalogue.describe(run_directory.read_located(directory).dataset, config.split)
@@ -229,24 +227,19 @@ def _train(
             _clock(model, config, len(batches)),
             *model.callbacks(training),
             _divergence_guard(model, config, checkpoints),
-            Logger(directory, stems, config.epochs, reference_params(config), report, restored, model.further_series),
+            Logger(directory, stems, config.epochs, config.reference_params(), report, restored, model.further_series),
             *([tensorboard.callback(directory, config)] if options.tensorboard else []),
         ],
     )
 
 
 def _built(config: RunConfig, directory: str, data: DataFacts) -> Model:
-    """The model of a run, with the teachers that its directory keeps."""
-    return build_model(_with_kept_teachers(config, directory), data.image_shape, data.num_classes)
-
-
-def _with_kept_teachers(config: RunConfig, directory: str) -> RunConfig:
-    return dataclasses.replace(config, teacher=teachers.located(config.teacher, directory))
+    """The model of a run, with the files that its directory keeps."""
+    return build_model(kept_files.located(config, directory), data.image_shape, data.num_classes)
 
 
 def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> keras.callbacks.Callback:
     """Ends a training at the end of an epoch with a cost that is no finite number, before that is kept."""
-    other = " or --weight" if config.method != "None" else ""
 
     def check(epoch: int, logs: Any) -> None:
         for part, prefix in (("training", ""), ("test", "val_")):
@@ -257,7 +250,7 @@ def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> kera
                     kept = f"the checkpoint after epoch {saved[-1]} is kept; " if saved else ""
                     raise DivergenceError(
                         f"epoch {epoch + 1}: the {part} cost of {name} is {cost} ({naming.describe(config)}); "
-                        f"{kept}try a smaller --learning_rate{other}"
+                        f"{kept}try a smaller {config.remedies()}"
                     )
 
     return keras.callbacks.LambdaCallback(on_epoch_end=check)
@@ -265,7 +258,8 @@ def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> kera
 
 def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callback:
     """Tells a model and its optimizers which epoch begins, and optimizers which of its steps, where rates need that."""
-    rates, within = learning_rates(config), rates_within_epochs(config)
+    rates = methods.training(config).learning_rates(config)
+    within = {name: rate for name, rate in rates.items() if rate.by_step}
     current = 0
 
     def begin(epoch: int, logs: Any) -> None:
@@ -273,11 +267,12 @@ def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callb
         current = epoch
         model.begin_epoch(epoch)
         for name, optimizer in model.optimizers().items():
-            optimizer.learning_rate.assign(rates[name](epoch))
+            if name not in within:
+                optimizer.learning_rate.assign(rates[name].of(epoch))
 
     def step(batch: int, logs: Any) -> None:
         for name, rate in within.items():
-            model.optimizers()[name].learning_rate.assign(rate(current + batch / steps))
+            model.optimizers()[name].learning_rate.assign(rate.of(current + batch / steps))
 
     return keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_train_batch_begin=step if within else None)
 
@@ -294,23 +289,10 @@ def _training_batches(config: RunConfig, dataset: Dataset, num_train: int) -> Ba
         shuffle=config.shuffle,
         augment=config.augment,
         mirror=catalogue.is_mirrored(config.dataset),
-        black_border=config.system != "ensemble",
+        black_border=config.black_border,
         noise=noise,
         seed=config.seed,
     )
-
-
-def reference_params(config: RunConfig) -> dict[str, Any]:
-    """The settings under the names that the reference code's pickles give them."""
-    sizes = [size for size in map(parse_network, config.members) if isinstance(size, ResNetSize)]
-    return {
-        **config.to_json(),
-        "collab_method": "cross_ent" if config.method == "CE" else config.method,
-        "collab_weight": config.weight,
-        "list_of_params": [
-            {"start_filter": size.filters, "num_bricks": size.bricks, "num_times": size.repetitions} for size in sizes
-        ],
-    }
 
 
 def _test_batches(images: np.ndarray, labels: np.ndarray) -> tf.data.Dataset:

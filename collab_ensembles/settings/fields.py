@@ -1,7 +1,6 @@
 """How the settings of a run are declared, given their types and checked one by one."""
 
 import dataclasses
-import functools
 import math
 import operator
 import reprlib
@@ -14,22 +13,32 @@ from collab_ensembles.errors import ConfigError
 MOST = 2**31 - 1
 
 
-def option(default: Any, description: str, choices: tuple[str, ...] = (), systems: tuple[str, ...] = ()) -> Any:
+def option(
+    default: Any, description: str, choices: tuple[str, ...] = (), *, heading: str = "", kept_in: str = ""
+) -> Any:
     """A field of a configuration.
 
     Args:
-      default: its default; None where that depends on other fields, see `collab_ensembles.settings.defaults`.
+      default: its default; None where that depends on other fields, see `RunConfig.default`.
       description: the help text of its flag.
       choices: what is allowed, if only a few words are.
-      systems: the systems it belongs to; () for all.
+      heading: what it stands under in the help; that of the system's own fields if there is none.
+      kept_in: the directory in a run directory where copies are kept, of a field that names Keras files.
     """
-    return dataclasses.field(default=default, metadata={"help": description, "choices": choices, "systems": systems})
+    return dataclasses.field(
+        default=default,
+        metadata={"help": description, "choices": choices, "heading": heading, "kept_in": kept_in},
+    )
 
 
-@functools.cache
+_types: dict[type, dict[str, Any]] = {}
+
+
 def field_types(kind: type) -> dict[str, Any]:
     """The types of a configuration's fields by name; kept, since finding those of many fields takes its time."""
-    return typing.get_type_hints(kind)
+    if kind not in _types:
+        _types[kind] = typing.get_type_hints(kind)
+    return _types[kind]
 
 
 def typed(name: str, kind: Any, value: Any) -> Any:

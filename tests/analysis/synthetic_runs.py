@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from collab_ensembles.runs import naming, run_directory
+from collab_ensembles.runs import run_directory
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings.config import RunConfig
 
@@ -44,7 +44,7 @@ def write_run(
     run_directory.write_config(str(directory), config)
     pickles = {}
     for end, content in contents.items():
-        path = directory / f"{naming.run_name(config)}_{end}.pkl"
+        path = directory / f"{config.run_name()}_{end}.pkl"
         with path.open("wb") as file:
             pickle.dump(content, file, protocol=4)
         pickles[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()

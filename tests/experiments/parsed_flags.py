@@ -1,31 +1,34 @@
-"""The flags of all fields of RunConfig, defined and parsed within a test process."""
+"""The flags of settings, defined and parsed within a test process."""
 
 import contextlib
-import dataclasses
 from collections.abc import Iterator
 
 from absl import flags
 
+from collab_ensembles import methods
 from collab_ensembles.settings.config import RunConfig
 from experiments import config_flags
 
-FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
+FIELDS = {field.name: field for name in methods.names() for field in methods.method(name).config.in_order()}
+"""Of all systems."""
 
 
 @contextlib.contextmanager
-def defined() -> Iterator[None]:
-    """Defines the flags for the block alone: absl keeps flags for the whole process."""
-    config_flags.define()
+def undefined() -> Iterator[None]:
+    """Leaves no flag behind: absl keeps flags for the whole process."""
     yield
-    for name in FIELDS:
-        delattr(flags.FLAGS, name)
+    _undefine()
+
+
+def _undefine() -> None:
     flags.FLAGS.unparse_flags()
+    for name in FIELDS.keys() & set(flags.FLAGS):
+        delattr(flags.FLAGS, name)
 
 
 def parse(*arguments: str) -> RunConfig:
     """The configuration that these arguments give, whatever was parsed before."""
-    flags.FLAGS.unparse_flags()
-    for name in FIELDS.keys() & set(flags.FLAGS):
-        flags.FLAGS[name].unparse()
+    _undefine()
+    config_flags.of_system(arguments)
     flags.FLAGS(["program", *arguments])
     return config_flags.config()

@@ -52,7 +52,7 @@ def _check(result: Result, exit_status: int, fragments: list[str], tmp_path: pat
         ("sweep", ["--members=M"], ["--members=M", "--grid=noel", "two or more"]),
         ("sweep", ["--grid=noel", "--graph=simple"], ["--graph belongs to --system=multihead"]),
         ("train", ["--graph=simple"], ["--graph belongs to --system=multihead"]),
-        ("train", ["--system=multihead", "--graph=single", "--teacher=no.keras"], ["no.keras: no such file"]),
+        ("train", ["--system=distillation", "--teacher=no.keras"], ["no.keras: no such file"]),
         ("train", ["--system=fdl"], ["vgg16", "multiples of 32", "8 x 8"]),
     ],
 )

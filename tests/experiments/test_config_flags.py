@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from absl import flags
-from parsed_flags import defined, parse
+from parsed_flags import parse, undefined
 
+from collab_ensembles import methods
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.settings.config import RunConfig
 from experiments import config_flags
@@ -17,7 +18,7 @@ from experiments import config_flags
 
 @pytest.fixture(autouse=True)
 def _flags() -> Iterator[None]:
-    with defined():
+    with undefined():
         yield
 
 
@@ -103,12 +104,6 @@ def test_the_settings_are_checked_against_the_data() -> None:
         config_flags.check_data(parse("--dataset=mnist", "--members=B4R1F2"))
 
 
-def test_a_field_without_a_flag_stays_at_its_default() -> None:
-    delattr(flags.FLAGS, "method")
-    assert parse("--seed=3") == RunConfig(seed=3)
-    flags.DEFINE_string("method", "None", "")
-
-
 def test_an_own_file_is_named_by_its_absolute_path(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez(
         tmp_path / "own.npz",
@@ -121,7 +116,22 @@ def test_an_own_file_is_named_by_its_absolute_path(tmp_path: pathlib.Path, monke
     assert config.digest() == RunConfig(dataset=f"{tmp_path}/own.npz").digest()
 
 
-def test_every_flag_carries_the_help_text_of_its_field() -> None:
-    for field in dataclasses.fields(RunConfig):
+@pytest.mark.parametrize("system", methods.names())
+def test_flags_are_those_of_the_system_with_the_help_text_of_their_fields(system: str) -> None:
+    further = config_flags.of_system([f"--system={system}"])
+    fields = methods.method(system).config.in_order()
+    assert [name for names in further.sections.values() for name in names] == [field.name for field in fields]
+    for field in fields:
         assert field.metadata["help"]
-        assert field.metadata["help"] in flags.FLAGS[field.name].help
+        assert field.name == "system" or field.metadata["help"] in flags.FLAGS[field.name].help
+
+
+@pytest.mark.parametrize("flag", ["--beta=0.3", "--nobeta", "--beta"])
+def test_a_flag_of_another_system_is_named_with_its_owners(flag: str) -> None:
+    further = config_flags.of_system([])
+    with pytest.raises(flags.UnrecognizedFlagError) as caught:
+        flags.FLAGS(["program", flag])
+    assert (
+        further.owner(caught.value.flagname)
+        == "--beta belongs to --system=distillation or multihead; received --system=ensemble"
+    )

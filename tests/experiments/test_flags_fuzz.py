@@ -6,7 +6,7 @@ import pytest
 from absl import flags
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from parsed_flags import FIELDS, defined, parse
+from parsed_flags import FIELDS, parse, undefined
 
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.settings.config import RunConfig
@@ -17,7 +17,7 @@ _fuzzed = settings(deadline=None, derandomize=True, database=None, max_examples=
 
 @pytest.fixture(autouse=True, scope="module")
 def _flags() -> Iterator[None]:
-    with defined():
+    with undefined():
         yield
 
 

@@ -29,5 +29,5 @@ def test_settings_are_expanded_and_equal_to_those_with_the_whole_path(tmp_path: 
     config = RunConfig(dataset="~/own.npz")
     assert config == RunConfig(dataset=str(tmp_path / "own.npz"))
     assert catalogue.is_same("~/own.npz", config.dataset)
-    distilled = {"system": "multihead", "members": ("densenet7-2",), "graph": "single"}
+    distilled = {"system": "distillation", "members": ("densenet7-2",)}
     assert RunConfig(**distilled, teacher=("~/t.keras",)).teacher == (f"{tmp_path}/t.keras",)  # type: ignore[arg-type]

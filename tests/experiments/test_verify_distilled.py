@@ -17,9 +17,8 @@ def test_it_takes_the_teacher_that_the_run_keeps(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = RunConfig(
-        system="multihead",
+        system="distillation",
         members=("convnet2",),
-        graph="single",
         teacher=(str(tmp_path / "teacher.keras"),),
         train_limit=64,
         batch_size=32,

@@ -17,10 +17,12 @@ from collab_ensembles.runs import run_directory
 from command_runner import REPOSITORY, environment
 
 _SWEEP = """
-from experiments import command_line, grids, sweep
-noel = grids.GRIDS["noel"]
-grids.GRIDS["noel"] = lambda base: noel(base)[-{runs}:]
-command_line.launch(sweep.main)
+import dataclasses
+from collab_ensembles.methods.ensemble import METHOD
+from experiments import command_line, config_flags, sweep
+noel = METHOD.grids["noel"]
+METHOD.grids["noel"] = dataclasses.replace(noel, plan=lambda settings: noel.plan(settings)[-{runs}:])
+command_line.launch(sweep.main, config_flags.of_grid)
 """
 """The last runs of the grid alone, so that it can be disturbed often; all else is the sweep that people use."""
 

@@ -7,6 +7,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
+from collab_ensembles.methods.fdl.model import FeatureDifferenceModel, feature_difference, similarity_loss
+from collab_ensembles.methods.fdl.options import PHASES
+from collab_ensembles.methods.fdl.training import optimizer
+from collab_ensembles.settings.config import RunConfig
 from feature_differences import (
     BEFORE_THE_LAST_CONVOLUTION,
     CLASSES,
@@ -24,11 +29,6 @@ from feature_differences import (
     trainable_values,
     values_of,
 )
-
-from collab_ensembles.methods.build import feature_difference_optimizers
-from collab_ensembles.methods.fdl.model import FeatureDifferenceModel, feature_difference, similarity_loss
-from collab_ensembles.methods.fdl.options import PHASES
-from collab_ensembles.settings.config import RunConfig
 from reference import cross_entropy, softmax
 
 Batch = tuple[np.ndarray, np.ndarray]
@@ -175,7 +175,7 @@ def test_the_optimizers_of_a_run() -> None:
     config = RunConfig(system="fdl", dataset="cifar10", members=("vgg16", "vgg16"), head_learning_rate=0.05)
     settings = {
         phase: (float(each.learning_rate), each.momentum, each.nesterov, each.decay)
-        for phase, each in feature_difference_optimizers(config).items()
+        for phase, each in optimizer(config).items()
     }
     assert list(settings) == ["pretraining", *PHASES]
     assert settings["pretraining"] == pytest.approx((0.10001, 0.9, True, 5e-4))
@@ -185,16 +185,16 @@ def test_the_optimizers_of_a_run() -> None:
     config = dataclasses.replace(config, recipe="0.1.0", feature_learning_rate=1e-4)
     first = {
         phase: (float(each.learning_rate), each.momentum, each.nesterov, each.decay)
-        for phase, each in feature_difference_optimizers(config).items()
+        for phase, each in optimizer(config).items()
     }
     assert list(first) == list(PHASES)
     assert first["feature_difference"] == pytest.approx((1e-4, 0.85, False, 0.0))
     assert first["head"] == pytest.approx((0.05, 0.0, False, 0.0))
     config = RunConfig(system="fdl", members=("vgg16", "vgg16"), dataset="cifar10", phases=("joint",))
-    _, joint = feature_difference_optimizers(config).items()
+    _, joint = optimizer(config).items()
     assert (joint[0], joint[1].momentum, joint[1].nesterov, joint[1].decay) == ("joint", 0.9, True, 5e-4)
     config = RunConfig(system="fdl", members=("fdlnet8",) * 2, dataset="mnist")
-    one_layer = feature_difference_optimizers(config)
+    one_layer = optimizer(config)
     pretraining = one_layer.pop("pretraining")
     assert isinstance(pretraining, keras.optimizers.Adadelta)
     assert (float(pretraining.learning_rate), pretraining.rho) == (1.0, 0.9)

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
+from collab_ensembles.methods.snapshot.cycles import cosine_starts, triangular_starts
 from collab_ensembles.methods.snapshot.model import SnapshotModel
 from collab_ensembles.models.optimizers import SGD
-from collab_ensembles.models.schedules import cosine_starts, triangular_starts
 from collab_ensembles.models.single import SingleModel
 from collab_ensembles.runs import checkpoint
 from collab_ensembles.runs.logger import Record

@@ -16,7 +16,7 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 
 def _ensemble(
-    method: str = "None", weight: float = 0.3, sizes: tuple[str, ...] = ("B2R1F2", "B2R2F3"), **options: str
+    method: str = "plain", weight: float = 0.3, sizes: tuple[str, ...] = ("B2R1F2", "B2R2F3"), **options: str
 ) -> EnsembleModel:
     members = {f"member{index}": network(size, index, regularization_rate=0.02) for index, size in enumerate(sizes)}
     model = EnsembleModel(members, collaboration.by_name(method), weight, **options)
@@ -42,7 +42,7 @@ def _decay(member: keras.Model) -> float:
     return sum(0.02 * float(np.sum(np.square(kernel, dtype=float))) / 2 for kernel in kernels)
 
 
-@pytest.mark.parametrize("method", ["None", "CE", "L2", "L1"])
+@pytest.mark.parametrize("method", ["plain", "CE", "L2", "L1"])
 def test_the_objective_is_the_sum_of_member_costs_plus_alpha_times_collab(method: str, batch: Batch) -> None:
     model = _ensemble(method)
     logits = [each.numpy().astype(float) for each in model.logits(batch[0])]
@@ -56,7 +56,7 @@ def test_the_objective_is_the_sum_of_member_costs_plus_alpha_times_collab(method
     np.testing.assert_allclose(float(total), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("method", ["None", "CE", "L2"])
+@pytest.mark.parametrize("method", ["plain", "CE", "L2"])
 def test_gradients_equal_finite_differences(method: str, batch: Batch) -> None:
     """Along a random direction for each member, in float64; targets of CE stay where they are."""
     model = _double_precision_ensemble(method)
@@ -110,7 +110,7 @@ def _slope(
 
 
 def _collab(method: str, logits: list[np.ndarray], targets: list[np.ndarray]) -> float:
-    if method == "None":
+    if method == "plain":
         return 0.0
     if method == "L2":
         return float(np.mean(np.sum((logits[0] - logits[1]) ** 2, axis=1)))
@@ -121,7 +121,7 @@ def _collab(method: str, logits: list[np.ndarray], targets: list[np.ndarray]) ->
     return float(sum(np.mean(loss) for loss in losses))
 
 
-@pytest.mark.parametrize("method", ["None", "CE", "L2", "L1"])
+@pytest.mark.parametrize("method", ["plain", "CE", "L2", "L1"])
 def test_one_step_changes_every_trainable_variable_of_every_member(method: str, batch: Batch) -> None:
     model = _ensemble(method, sizes=("B2R1F2", "B1R1F4", "B2R2F3"))
     before = [variable.numpy() for variable in model.trainable_variables]
@@ -140,13 +140,13 @@ def _fit(model: Model, batch: Batch) -> list[np.ndarray]:
 @pytest.mark.parametrize("method", ["CE", "L2", "L1"])
 def test_weight_zero_is_the_plain_ensemble_bit_for_bit(method: str, batch: Batch) -> None:
     plain, zero, collaborating = (
-        _fit(_ensemble(*options), batch) for options in (("None",), (method, 0.0), (method, 0.3))
+        _fit(_ensemble(*options), batch) for options in (("plain",), (method, 0.0), (method, 0.3))
     )
     assert all(np.array_equal(a, b) for a, b in zip(plain, zero, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(plain, collaborating, strict=True))
 
 
-@pytest.mark.parametrize(("method", "depends"), [("None", False), ("CE", True), ("L2", True), ("L1", True)])
+@pytest.mark.parametrize(("method", "depends"), [("plain", False), ("CE", True), ("L2", True), ("L1", True)])
 def test_a_members_gradient_depends_on_the_other_only_in_collaboration(
     method: str, depends: bool, batch: Batch
 ) -> None:
@@ -175,7 +175,7 @@ def test_all_pairs_differ_from_the_chain_with_three_members(batch: Batch) -> Non
     totals = [
         float(
             _ensemble("CE", 0.3, sizes, pairing=pairing).objective(
-                batch[1], _ensemble("None", sizes=sizes).logits(batch[0])
+                batch[1], _ensemble("plain", sizes=sizes).logits(batch[0])
             )[0]
         )
         for pairing in ("chain", "all")

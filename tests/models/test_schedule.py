@@ -4,13 +4,15 @@ import math
 
 import pytest
 
-from collab_ensembles.models import schedules
-from collab_ensembles.models.schedules import cosine_cycles, exponential, learning_rate, step
+from collab_ensembles.methods.fdl.recipes import exponential
+from collab_ensembles.methods.snapshot import cycles as schedules
+from collab_ensembles.methods.snapshot.cycles import cosine_cycles
+from collab_ensembles.models.schedules import halving, step
 
 
 @pytest.mark.parametrize(("epochs", "drops"), [(30, [15, 23, 28]), (15, [8, 12, 14]), (20, [10, 15, 19])])
 def test_drops_come_where_the_reference_has_them(epochs: int, drops: list[int]) -> None:
-    rates = [learning_rate(2.0**-10, epoch, epochs) for epoch in range(1, epochs + 1)]
+    rates = [halving(2.0**-10, epoch, epochs) for epoch in range(1, epochs + 1)]
     changes = [epoch for epoch in range(2, epochs + 1) if rates[epoch - 1] != rates[epoch - 2]]
     assert changes == drops
     assert [rates[0], *(rates[drop - 1] for drop in drops)] == [2.0**-10, 2.0**-11, 2.0**-12, 2.0**-13]

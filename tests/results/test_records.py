@@ -100,7 +100,7 @@ def test_what_the_readme_says_of_the_claims_and_of_distances() -> None:
     )
     distances = [
         _curves(directory, "logit_distance")["ensemble"][-1]
-        for method, weight in (("L1", 0.0001), ("L2", 0.0001), ("None", 1.0), ("CE", 0.0001))
+        for method, weight in (("L1", 0.0001), ("L2", 0.0001), ("plain", 1.0), ("CE", 0.0001))
         for directory, config in _CONFIGS.items()
         if (config.method, config.weight) == (method, weight)
     ]
@@ -137,14 +137,14 @@ def _beside_the_paper(key: str) -> Iterator[tuple[str, list[float], list[float]]
     """Of each record its name in README.md, and of its outputs what it ended with and what the paper prints."""
     paper = published("MNIST")[_COLUMNS[key]]
     for directory, config in _CONFIGS.items():
-        method, weight = "Single" if config.method == "None" else config.method, f"{config.weight:g}"
+        method, weight = "Single" if config.method == "plain" else config.method, f"{config.weight:g}"
         ours = [curve[-1] for curve in _curves(directory, key).values()]
         yield _name(config), ours, [paper[method, weight, model] for model in MODELS]
 
 
 def _name(config: RunConfig) -> str:
     """What README.md calls an ensemble."""
-    return "plain" if config.method == "None" else f"{config.method}, weight {config.weight:g}"
+    return "plain" if config.method == "plain" else f"{config.method}, weight {config.weight:g}"
 
 
 def _curves(directory: pathlib.Path, key: str) -> dict[str, list[float]]:

@@ -105,9 +105,7 @@ def test_it_goes_on_where_it_was(moved: pathlib.Path) -> None:
 
 def test_teachers_move_along(tmp_path: pathlib.Path) -> None:
     def config(folder: pathlib.Path) -> RunConfig:
-        return RunConfig(
-            system="multihead", members=("densenet7-2",), graph="single", teacher=(str(folder / "teacher.keras"),)
-        )
+        return RunConfig(system="distillation", members=("densenet7-2",), teacher=(str(folder / "teacher.keras"),))
 
     before, after = tmp_path / "before", tmp_path / "after"
     before.mkdir()

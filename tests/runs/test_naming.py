@@ -4,9 +4,9 @@ import os
 
 import pytest
 
+from collab_ensembles.methods.ensemble import grids
 from collab_ensembles.runs import naming
 from collab_ensembles.settings.config import RunConfig
-from experiments import grids
 
 _STEM = "MNIST_collab_shallow_and_thin_and_medium"
 
@@ -18,18 +18,18 @@ _THIRTEEN = [f"{_STEM}_ensemble"] + [
 
 def test_the_13_ensembles_have_the_names_of_the_reference() -> None:
     configs = grids.noel({"dataset": "mnist"})
-    assert [naming.run_name(config) for config in configs] == _THIRTEEN
+    assert [config.run_name() for config in configs] == _THIRTEEN
 
 
 def test_of_a_long_list_of_members_names_have_the_number() -> None:
     """Names of files have 255 bytes at most, and graphs and temporary files are named after the run."""
     few, many = (RunConfig(members=("ST",) * count, method="CE", weight=0.5) for count in (8, 60))
-    assert naming.run_name(few) == "digits_collab_" + "_and_".join(["shallow_and_thin"] * 8) + "_CE_0.5"
+    assert few.run_name() == "digits_collab_" + "_and_".join(["shallow_and_thin"] * 8) + "_CE_0.5"
     for count in range(2, 40):
         config = RunConfig(dataset="notmnist/small", members=("B1R1F2",) * count, method="CE", weight=0.1**7 * 3)
         temporary = "12345678.tmp"
         assert all(len(f"{stem}_error.png{temporary}") <= 255 for stem in naming.statistics_names(config).values())
-    assert naming.run_name(many) == "digits_collab_60_members_CE_0.5"
+    assert many.run_name() == "digits_collab_60_members_CE_0.5"
     assert naming.run_directory("runs", many).endswith(f"digits_collab_60_members_CE_0.5-seed0-{many.digest()[:8]}")
 
 
@@ -45,14 +45,14 @@ def test_the_statistics_of_st_m_and_the_ensemble_end_on_000_001_and_ensemble() -
 @pytest.mark.parametrize(("dataset", "label"), [("mnist", "MNIST"), ("notmnist", "notMNIST"), ("cifar10", "CIFAR10")])
 def test_data_sets_are_spelled_as_in_the_reference(dataset: str, label: str) -> None:
     config = RunConfig(dataset=dataset, method="L2", weight=0.01)
-    assert naming.run_name(config) == f"{label}_collab_shallow_and_thin_and_medium_L2_0.1x2"
+    assert config.run_name() == f"{label}_collab_shallow_and_thin_and_medium_L2_0.1x2"
     assert naming.run_directory("runs", config).split(os.sep)[:2] == ["runs", label]
 
 
 @pytest.mark.parametrize("weight", [0.01, 0.1 * 0.1, 0.1**2])
 def test_the_rounding_of_a_power_does_not_change_the_name(weight: float) -> None:
     config = RunConfig(dataset="mnist", method="L2", weight=weight)
-    assert naming.run_name(config) == f"{_STEM}_L2_0.1x2"
+    assert config.run_name() == f"{_STEM}_L2_0.1x2"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_rounding_of_a_power_does_not_change_the_name(weight: float) -> None
 def test_ensembles_that_the_report_does_not_have_write_their_weight_as_a_decimal(
     members: tuple[str, ...], weight: float, name: str
 ) -> None:
-    assert naming.run_name(RunConfig(members=members, method="L2", weight=weight)) == name
+    assert RunConfig(members=members, method="L2", weight=weight).run_name() == name
 
 
 def test_repeated_members_have_files_of_their_own() -> None:
@@ -79,7 +79,7 @@ def test_repeated_members_have_files_of_their_own() -> None:
 
 def test_a_member_alone_has_no_ensemble() -> None:
     config = RunConfig(members=("M",))
-    assert naming.run_name(config) == "digits_single_medium"
+    assert config.run_name() == "digits_single_medium"
     assert naming.statistics_names(config) == {"M": "digits_single_medium_000"}
 
 
@@ -92,4 +92,4 @@ def test_a_run_directory_shows_seed_and_digest() -> None:
 def test_settings_that_the_name_does_not_show_still_have_directories_of_their_own() -> None:
     configs = [RunConfig(), RunConfig(resnet="fixed"), RunConfig(epochs=2), RunConfig(seed=1), RunConfig(augment=True)]
     assert len({naming.run_directory("runs", config) for config in configs}) == len(configs)
-    assert len({naming.run_name(config) for config in configs}) == 1
+    assert len({config.run_name() for config in configs}) == 1

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from collab_ensembles.errors import ConfigError, DivergenceError, RunDirectoryError
-from collab_ensembles.methods import build
+from collab_ensembles.methods.ensemble import training
+from collab_ensembles.models.ensemble import EnsembleModel
 from collab_ensembles.models.optimizers import Adam
 from collab_ensembles.runs import run, run_directory
 from collab_ensembles.settings.config import RunConfig
@@ -80,9 +81,7 @@ def test_every_setting_changes_the_statistics(
 def test_all_settings_that_reach_a_run_are_tried_above() -> None:
     tried = {name for _, change in CHANGES for name in change}
     # epochs: the schedule below; precision: tests/networks; dataset: tests/data; other systems: test_run_systems.
-    fields = [
-        field for field in dataclasses.fields(RunConfig) if "ensemble" in (field.metadata["systems"] or "ensemble")
-    ]
+    fields = dataclasses.fields(RunConfig())
     elsewhere = {"epochs", "precision", "dataset", "system", "label_noise"}
     assert tried | elsewhere == {field.name for field in fields}
 
@@ -91,7 +90,7 @@ def test_the_optimizer_is_the_references_and_its_rate_follows_the_schedule(
     tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[type, float, float, float]] = []
-    train_step = build.EnsembleModel.fit
+    train_step = EnsembleModel.fit
 
     def fit(self: Any, *arguments: Any, **options: Any) -> Any:
         def note(epoch: int, logs: Any) -> None:
@@ -101,7 +100,7 @@ def test_the_optimizer_is_the_references_and_its_rate_follows_the_schedule(
         options["callbacks"].append(keras.callbacks.LambdaCallback(on_epoch_end=note))
         return train_step(self, *arguments, **options)
 
-    monkeypatch.setattr(build.EnsembleModel, "fit", fit)
+    monkeypatch.setattr(EnsembleModel, "fit", fit)
     status = run.run(dataclasses.replace(TINY, epochs=4), str(tmp_path), run.Options(data_dir, stop_after=3))
     rates = [2.0**-10, 2.0**-11, 2.0**-12]
     assert seen == [(Adam, 1e-8, 0.999, rate) for rate in rates]
@@ -120,7 +119,7 @@ def test_equal_members_start_from_different_values_that_depend_on_the_seed() -> 
 
 
 def test_params_have_the_references_names() -> None:
-    params = run.reference_params(RunConfig(dataset="mnist", method="CE", weight=0.1, batch_size=32))
+    params = RunConfig(dataset="mnist", method="CE", weight=0.1, batch_size=32).reference_params()
     assert params["collab_method"] == "cross_ent"
     assert params["collab_weight"] == 0.1
     assert (params["epochs"], params["batch_size"], params["learning_rate"]) == (30, 32, 2.0**-10)
@@ -129,7 +128,7 @@ def test_params_have_the_references_names() -> None:
         {"start_filter": 8, "num_bricks": 3, "num_times": 1},
         {"start_filter": 16, "num_bricks": 3, "num_times": 2},
     ]
-    methods = [run.reference_params(RunConfig(method=method))["collab_method"] for method in ("None", "L1", "L2")]
+    methods = [RunConfig(method=method).reference_params()["collab_method"] for method in ("plain", "L1", "L2")]
     assert methods == ["None", "L1", "L2"]
 
 
@@ -146,7 +145,7 @@ def test_a_cost_that_is_no_number_ends_the_run_and_keeps_the_epoch_before(
 ) -> None:
     config = dataclasses.replace(TINY, epochs=4)
     rates = [2.0**-10, float("nan")]
-    monkeypatch.setattr(build.schedule, "learning_rate", lambda initial, epoch, epochs: rates[min(epoch, 2) - 1])
+    monkeypatch.setattr(training, "halving", lambda initial, epoch, epochs: rates[min(epoch, 2) - 1])
     with pytest.raises(
         DivergenceError, match=r"^epoch 2: the training cost of B\dR1F\d is nan \(plain, seed 0\)"
     ) as caught:

@@ -1,6 +1,5 @@
 """run with the systems beside Noel's: each setting has an effect, schedules are the published ones, resume is exact."""
 
-import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +9,11 @@ import keras
 import numpy as np
 import pytest
 
+from collab_ensembles import methods
 from collab_ensembles.methods import build
+from collab_ensembles.methods.snapshot import training
 from collab_ensembles.models.optimizers import SGD
+from collab_ensembles.models.schedules import Rate
 from collab_ensembles.networks import exported
 from collab_ensembles.runs import checkpoint_file, run, run_data, run_directory
 from collab_ensembles.settings.config import RunConfig
@@ -83,11 +85,8 @@ def trained(tmp_path: Path, data_dir: str) -> Callable[..., dict[str, bytes]]:
 
 def test_all_settings_that_reach_a_run_are_tried_above() -> None:
     tried = {name for _, change in _CHANGES for name in change}
-    own = {
-        field.name
-        for field in dataclasses.fields(RunConfig)
-        if {"multihead", "fdl", "snapshot"} & set(field.metadata["systems"])
-    }
+    systems = [methods.method(name).config for name in methods.names() if name != "ensemble"]
+    own = {field.name for config in systems for field in config.own_fields()}
     # A teacher: test_run_teachers.py.
     assert own - tried == {"teacher"}
 
@@ -128,8 +127,9 @@ def test_a_run_goes_on_bit_for_bit(settings: dict[str, Any], pause: int, tmp_pat
 
 
 def _rates(settings: dict[str, Any], epochs: tuple[int, ...]) -> dict[str, list[float]]:
-    rates = build.learning_rates(RunConfig(**settings))
-    return {name: [rate(epoch) for epoch in epochs] for name, rate in rates.items()}
+    config = RunConfig(**settings)
+    rates = methods.training(config).learning_rates(config)
+    return {name: [rate.of(epoch) for epoch in epochs] for name, rate in rates.items()}
 
 
 def test_the_learning_rates_are_the_published_ones() -> None:
@@ -167,7 +167,7 @@ def test_rates_that_change_within_an_epoch_reach_each_step(
         times.append(epoch)
         return 0.0 if epoch >= 2 else 0.01
 
-    monkeypatch.setattr(run, "rates_within_epochs", lambda config: {"optimizer": rate})
+    monkeypatch.setattr(training, "learning_rates", lambda config: {"optimizer": Rate(rate, by_step=True)})
     series = train(RunConfig(**{**_TRIANGULAR, "epochs": 4}), tmp_path, data_dir)["snapshot2"]
     assert times == pytest.approx([step / 3 for step in range(4 * 3)])
     assert len(set(series["train_costs_mean"][:3])) == 3

@@ -10,7 +10,7 @@ import pytest
 
 from collab_ensembles.errors import ConfigError, RunDirectoryError
 from collab_ensembles.networks import exported
-from collab_ensembles.runs import run, run_data, run_directory, teachers
+from collab_ensembles.runs import kept_files, run, run_data, run_directory
 from collab_ensembles.settings.config import RunConfig
 from trainings import TREE, series, train
 
@@ -34,7 +34,7 @@ def test_a_head_is_exported_and_teaches_another_network(tmp_path: Path, data_dir
     images = data.test_images[:50].astype(np.float32)
     np.testing.assert_allclose(plain(images), model.logits(images)[1], rtol=1e-4, atol=1e-5)
     teacher = (str(tmp_path / "head2.keras"),)
-    student = RunConfig(**{**TREE, "graph": "single", "teacher": teacher, "beta": 0.2})
+    student = RunConfig(**{**TREE, "system": "distillation", "teacher": teacher, "beta": 0.2})
     taught = _series(student, tmp_path / "student", data_dir)
     scores = run.evaluate(model, data.test_images, data.test_labels)
     errors = run_directory.read_status(str(tmp_path / "student")).test_errors
@@ -53,7 +53,7 @@ def test_a_teacher_that_does_not_fit_is_refused(tmp_path: Path, data_dir: str) -
         ("damaged", "not a Keras file that can be loaded"),
         ("none", r"none\.keras: no such file"),
     ):
-        config = RunConfig(**{**TREE, "graph": "single", "teacher": (str(tmp_path / f"{name}.keras"),)})
+        config = RunConfig(**{**TREE, "system": "distillation", "teacher": (str(tmp_path / f"{name}.keras"),)})
         for _ in range(2):
             # A file that does not serve is not kept: mended, it is taken.
             with pytest.raises(ConfigError, match=message):
@@ -61,25 +61,29 @@ def test_a_teacher_that_does_not_fit_is_refused(tmp_path: Path, data_dir: str) -
         assert not (tmp_path / name).exists()
 
 
+def _taught(paths: tuple[str, ...]) -> RunConfig:
+    return RunConfig(system="distillation", teacher=paths)
+
+
 def test_teachers_are_checked_before_anything_is_written(tmp_path: Path) -> None:
     for name in ("one", "two"):
         exported.save(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), str(tmp_path / f"{name}.keras"))
     paths = tuple(str(tmp_path / f"{name}.keras") for name in ("one", "two"))
     directory = str(tmp_path / "run")
-    teachers.check(paths, directory)
+    kept_files.check(_taught(paths), directory)
     assert not os.path.exists(directory)
-    teachers.keep(paths, directory)
-    teachers.check(paths, directory)
+    kept_files.keep(_taught(paths), directory)
+    kept_files.check(_taught(paths), directory)
     shutil.copy(paths[0], paths[1])
     with pytest.raises(ConfigError, match=r"two\.keras: another file than .*run began with"):
-        teachers.check(paths, directory)
+        kept_files.check(_taught(paths), directory)
     os.remove(paths[1])
-    teachers.check(paths, directory)
+    kept_files.check(_taught(paths), directory)
     with pytest.raises(ConfigError, match=r"two\.keras: no such file"):
-        teachers.check(paths, str(tmp_path / "another"))
+        kept_files.check(_taught(paths), str(tmp_path / "another"))
     (tmp_path / "two.keras").write_bytes(b"no archive")
     with pytest.raises(ConfigError, match=r"two\.keras: not a Keras file"):
-        teachers.check(paths, str(tmp_path / "another"))
+        kept_files.check(_taught(paths), str(tmp_path / "another"))
 
 
 def test_a_run_keeps_the_teachers_that_it_began_with(tmp_path: Path, data_dir: str) -> None:
@@ -89,7 +93,7 @@ def test_a_run_keeps_the_teachers_that_it_began_with(tmp_path: Path, data_dir: s
     paths = [tmp_path / "head1.keras", tmp_path / "head2.keras"]
 
     def config() -> RunConfig:
-        return RunConfig(**{**TREE, "graph": "single", "teacher": [str(path) for path in paths], "epochs": 3})
+        return RunConfig(**{**TREE, "system": "distillation", "teacher": [str(path) for path in paths], "epochs": 3})
 
     for path in paths:
         exported.save(model.inference_network(path.stem), str(path))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from collab_ensembles import methods
 from collab_ensembles.data.catalogue import Description
 from collab_ensembles.errors import CollabError, ConfigError
 from collab_ensembles.settings.config import RunConfig
@@ -76,7 +77,7 @@ _BASES: dict[str, dict[str, Any]] = {
         _HEADS,
     ),
     "optimization": {**_HEADS, "graph": "instances"},
-    "teacher": {**_HEADS, "graph": "single"},
+    "teacher": {"system": "distillation", "teacher": ("other.keras",)},
     "pairing": {"method": "CE", "members": ("ST", "M", "M")},
     **dict.fromkeys(
         ("phases", "recipe", "bn_updates", "pretraining_epochs", "feature_learning_rate", "head_learning_rate"), _FDL
@@ -102,7 +103,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: pathlib.Path, monkeypatch: py
         ({"dataset": "imagenet"}, ["'imagenet'", "digits, mnist, cifar10, cifar100, notmnist, notmnist/small", ".npz"]),
         ({"split": "dev"}, ["--split=dev", "report, standard, validation"]),
         ({"resnet": "pre2016"}, ["--resnet=pre2016", "report, fixed, post2018"]),
-        ({"method": "KL"}, ["--method=KL", "None, CE, L1, L2"]),
+        ({"method": "KL"}, ["--method=KL", "plain, CE, L1, L2"]),
         ({"pairing": "ring"}, ["--pairing=ring", "chain, all"]),
         ({"decay_scope": "some"}, ["--decay_scope=some", "report, all"]),
         ({"shuffle": "yes"}, ["--shuffle=yes", "none, permute, bootstrap"]),
@@ -122,9 +123,9 @@ def pair(request: pytest.FixtureRequest, tmp_path: pathlib.Path, monkeypatch: py
         ({"learning_rate": 0.0}, ["--learning_rate=0.0", "above 0"]),
         ({"learning_rate": math.inf}, ["--learning_rate=inf", "above 0"]),
         ({"weight": 0.1}, ["--weight=0.1", "no effect", "--method=CE, L1 or L2"]),
-        ({"method": "L1", "members": ("ST",)}, ["--method=L1", "--members=ST", "only one", "--method=None"]),
+        ({"method": "L1", "members": ("ST",)}, ["--method=L1", "--members=ST", "only one", "--method=plain"]),
         ({"method": "L1", "pairing": "all"}, ["--pairing=all", "no effect", "--members=ST,M"]),
-        ({"target_gradient": True}, ["--target_gradient", "--method=CE", "--method=None"]),
+        ({"target_gradient": True}, ["--target_gradient", "--method=CE", "--method=plain"]),
         ({"target_gradient": True, "method": "L2"}, ["--target_gradient", "--method=CE", "--method=L2"]),
     ],
 )
@@ -206,7 +207,7 @@ def test_no_epochs_and_the_usual_epochs_are_the_same_run() -> None:
 
 
 def test_every_field_is_covered_below() -> None:
-    assert set(_OTHER) == {field.name for field in dataclasses.fields(RunConfig)}
+    assert set(_OTHER) == {field.name for name in methods.names() for field in methods.method(name).config.in_order()}
 
 
 @pytest.mark.parametrize("pair", _OTHER, indirect=True)

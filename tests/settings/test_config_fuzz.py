@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collab_ensembles import methods
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, RunDirectoryError
 from collab_ensembles.runs import run_directory
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings.config import RunConfig
 
-_FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
+_FIELDS = {field.name: field for name in methods.names() for field in methods.method(name).config.in_order()}
 _fuzzed = settings(deadline=None, derandomize=True, database=None, max_examples=300)
 
 # Larger numbers have tests of their own below.

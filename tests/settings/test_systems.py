@@ -10,6 +10,7 @@ from collab_ensembles.runs import naming
 from collab_ensembles.settings.config import RunConfig
 
 _HEADS = {"system": "multihead"}
+_DISTILLED = {"system": "distillation"}
 _FDL = {"system": "fdl"}
 _FGE = {"system": "snapshot", "cycle": "triangular"}
 
@@ -74,7 +75,6 @@ _FGE = {"system": "snapshot", "cycle": "triangular"}
         (_FGE, {"cycle_learning_rate": 0.01, "lowest_learning_rate": 5e-4, "epochs": 250, "snapshots": 25}),
         ({**_FGE, "members": ("resnet8",)}, {"cycle_epochs": 4, "cycle_learning_rate": 0.05, "learning_rate": 0.1}),
         ({**_FGE, "epochs": 7}, {"snapshots": 2}),
-        (_FDL, {"averaging": "logits"}),
     ],
 )
 def test_each_system_has_the_defaults_of_its_paper(settings: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -87,7 +87,7 @@ def test_each_system_has_the_defaults_of_its_paper(settings: dict[str, Any], exp
 @pytest.mark.parametrize(
     ("settings", "fragments"),
     [
-        ({"beta": 0.3}, ["--beta belongs to --system=multihead", "--system=ensemble"]),
+        ({"beta": 0.3}, ["--beta belongs to --system=distillation or multihead", "--system=ensemble"]),
         ({**_FDL, "heads": 3}, ["--heads belongs to --system=multihead", "--system=fdl"]),
         ({**_HEADS, "method": "CE"}, ["--method belongs to --system=ensemble"]),
         ({**_HEADS, "snapshots": 3}, ["--snapshots belongs to --system=snapshot"]),
@@ -117,11 +117,7 @@ def test_each_system_has_the_defaults_of_its_paper(settings: dict[str, Any], exp
         ({**_HEADS, "graph": "instances", "rescaling": "none"}, ["--rescaling=none: the same as backprop"]),
         ({**_HEADS, "graph": "single", "target_gradient": True}, ["--target_gradient=True", "--graph=single"]),
         ({**_HEADS, "optimization": "alternating"}, ["--optimization=alternating: has no effect with --graph=simple"]),
-        (
-            {**_HEADS, "graph": "single", "teacher": ("a.keras",), "label_smoothing": 0.1},
-            ["--label_smoothing=0.1", "with --teacher"],
-        ),
-        ({**_HEADS, "graph": "single", "teacher": ("no.h5",)}, ["no.h5", "experiments.export"]),
+        ({**_DISTILLED, "teacher": ("no.h5",)}, ["no.h5", "experiments.export"]),
         ({**_HEADS, "label_noise": -0.1}, ["--label_noise=-0.1", "from 0 to 1"]),
         ({"label_noise": 1.1}, ["--label_noise=1.1", "from 0 to 1"]),
         ({**_FDL, "members": ("vgg16", "resnet20")}, ["--members=vgg16,resnet20", "identical networks"]),
@@ -199,7 +195,7 @@ def test_the_limits_themselves_are_allowed(settings: dict[str, Any]) -> None:
 def test_a_teacher_is_named_by_its_absolute_path(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "head1.keras").write_bytes(b"")
-    config = RunConfig(system="multihead", graph="single", teacher=("./head1.keras",), beta=0.2)
+    config = RunConfig(system="distillation", teacher=("./head1.keras",), beta=0.2)
     assert config.teacher == (str(tmp_path / "head1.keras"),)
     assert config.member_names() == ("student", "teacher")
 
@@ -219,7 +215,7 @@ def test_the_split_points_are_the_published_ones_unless_others_are_named() -> No
     other = RunConfig(
         system="multihead", graph="hierarchical", members=("resnet50",), split_points=("conv2_x", "conv3_x")
     )
-    assert naming.describe_ensemble(other) == "resnet50, 4 heads hierarchical, split_points conv2_x,conv3_x"
+    assert other.description() == "resnet50, 4 heads hierarchical, split_points conv2_x,conv3_x"
 
 
 @pytest.mark.parametrize(
@@ -280,8 +276,8 @@ def test_names_for_files_and_for_people(
     settings: dict[str, Any], name: str, description: str, members: tuple[str, ...]
 ) -> None:
     config = RunConfig(**settings)
-    assert naming.run_name(config) == name
-    assert naming.describe_ensemble(config) == description
+    assert config.run_name() == name
+    assert config.description() == description
     assert config.member_names() == members
     ensemble = {"ensemble": f"{name}_Ensemble"} if len(members) > 1 else {}
     assert naming.statistics_names(config) == {

@@ -1,1 +1,11 @@
-"""Distillation: a network that learns from finished teachers (Song and Chai 2018, table 4)."""
+"""A network that learns from finished teachers (Song and Chai 2018, table 4)."""
+
+from collab_ensembles.methods.distillation.options import DistillationConfig
+from collab_ensembles.settings.method import Method
+
+METHOD = Method(
+    "distillation",
+    "a network that learns from finished teachers (Song and Chai 2018, table 4)",
+    DistillationConfig,
+    "collab_ensembles.methods.distillation.training",
+)

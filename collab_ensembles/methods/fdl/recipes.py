@@ -4,6 +4,7 @@ Facts read from the authors' scripts of July 2022; where script and poster diffe
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -134,8 +135,13 @@ _JOINT_EPOCHS = 999
 """Of one-layer networks on MNIST; in practice their training goes on without end."""
 
 
+def exponential(initial: float, epoch: float, last_from: int) -> float:
+    """Das and Dutta Roy (2022): 1e-5 + initial exp(-0.03 epoch), and 2e-5 from `last_from` on; epochs from 0."""
+    return 2e-5 if epoch >= last_from else 1e-5 + initial * math.exp(-0.03 * epoch)
+
+
 def default(name: str, config: Any) -> Any:
-    """The default of a field that depends on the recipe; see `collab_ensembles.settings.defaults.default`."""
+    """The default of a field that depends on the recipe; see `RunConfig.default`."""
     if name == "recipe":
         return "mnist" if isinstance(_network(config), FDLNetSize) else "cifar"
     if name == "bn_updates":

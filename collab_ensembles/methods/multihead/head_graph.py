@@ -7,8 +7,7 @@ import keras
 
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.layers import GradientScale
-from collab_ensembles.networks.segments import Segment
-from collab_ensembles.runs import naming
+from collab_ensembles.networks.segments import Segment, target_layer
 
 Groups = Sequence[Sequence[int]]
 """Which heads share a segment: each head in one group; a group's first head gives it its name."""
@@ -60,7 +59,7 @@ class HeadGraph:
     def export(self, head: int = 0) -> keras.Model:
         """One head as the target network, with its weights and nothing of the training graph; counted from 0."""
         path = list(self.heads.values())[head]
-        layers = {naming.target_layer(layer.name): layer for layer in path.layers}
+        layers = {target_layer(layer.name): layer for layer in path.layers}
         target = self.target()
         for layer in target.layers:
             layer.set_weights(layers[layer.name].get_weights())

@@ -1,66 +1,90 @@
-"""The settings of multi-head collaborative learning (Song and Chai 2018) and their checks."""
+"""The settings of multi-head collaborative learning (Song and Chai 2018).
+
+The paper's supplement is not available: lengths and rates are declared here.
+"""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
+from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.networks.sizes import ResNetSize, parse_network
-from collab_ensembles.settings.defaults import SPLIT_POINTS
+from collab_ensembles.networks.sizes import DenseNetSize, ResNetSize, parse_network
+from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.fields import check_effects, check_number, option
 
-_SYSTEMS = ("multihead",)
+GRAPHS = ("single", "instances", "simple", "hierarchical")
+
+_HEADS = {"single": 1, "instances": 2, "simple": 2, "hierarchical": 4}
+_BRANCHINGS = {"single": 0, "instances": 0, "simple": 1, "hierarchical": 2}
+"""After how many segments of the network a training graph branches."""
+
+_DEFAULTS = {
+    "members": ("resnet32",),
+    "batch_size": 128,
+    "learning_rate": 0.1,
+    "regularization_rate": 1e-4,
+    "shuffle": "permute",
+    "augment": True,
+}
 
 
-@dataclasses.dataclass(frozen=True)
-class MultiheadOptions:
-    """Fields of `RunConfig`; those without a default of their own find it in `collab_ensembles.settings.defaults`."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MultiheadConfig(RunConfig):
+    """Heads of one network that learn from the labels and from the consensus of the others."""
+
+    together: ClassVar[str] = "multihead"
 
     graph: str = option(
         "simple",
         "training graph: single: one network (the baselines); instances: separate networks; simple: heads that share "
         "the layers up to a split point; hierarchical: four heads in a binary tree with two split points",
-        tuple(SPLIT_POINTS),
-        _SYSTEMS,
+        GRAPHS,
     )
-    heads: int = option(None, "number of heads; default: 4 where the graph is hierarchical, otherwise 2", (), _SYSTEMS)
+    heads: int = option(None, "number of heads; default: 4 where the graph is hierarchical, otherwise 2")
     split_points: tuple[str, ...] = option(
-        None, "where the graph branches; default: after the network's first block, and the second", (), _SYSTEMS
+        None, "where the graph branches; default: after the network's first block, and the second"
     )
-    temperature: float = option(2.0, "temperature T of the soft labels", (), _SYSTEMS)
-    beta: float = option(0.5, "share of the labels in a head's loss; the rest is the soft labels'", (), _SYSTEMS)
+    temperature: float = option(2.0, "temperature T of the soft labels")
+    beta: float = option(0.5, "share of the labels in a head's loss; the rest is the soft labels'")
     rescaling: str = option(
         "backprop",
         "backprop: the gradient is divided by the number of branches at each branching; loss: each head's loss is "
         "divided by the number of heads; none: neither",
         ("backprop", "loss", "none"),
-        _SYSTEMS,
     )
     optimization: str = option(
         "simultaneous",
         "simultaneous: one step on the sum of the heads' losses; alternating: one instance after the other",
         ("simultaneous", "alternating"),
-        _SYSTEMS,
     )
-    label_smoothing: float = option(0.0, "share of the labels that is spread over all classes", (), _SYSTEMS)
-    teacher: tuple[str, ...] = option(
-        (), "Keras files (see experiments.export) whose mean logits a single network learns from", (), _SYSTEMS
-    )
+    label_smoothing: float = option(0.0, "share of the labels that is spread over all classes")
+    target_gradient: bool = option(False, "let the gradient flow into the soft labels, of which the paper says nothing")
 
-    def check_multihead(self, members: tuple[str, ...]) -> None:
+    def default(self, name: str) -> Any:
+        """Those of the paper, as far as they are known."""
+        if name == "epochs":
+            return 300 if isinstance(parse_network(self.members[0]), DenseNetSize) else 200
+        if name == "heads":
+            return _HEADS[self.graph]
+        if name == "split_points":
+            return parse_network(self.members[0]).default_split_points[: _BRANCHINGS[self.graph]]
+        return _DEFAULTS[name] if name in _DEFAULTS else super().default(name)
+
+    def check(self) -> None:
         """Raises ConfigError if settings are not allowed, by themselves or together."""
-        if len(members) != 1:
+        if len(self.members) != 1:
             raise ConfigError(
-                f"--members={','.join(members)}: --system=multihead takes one network; --heads says how many heads "
-                "or instances of it there are"
+                f"--members={','.join(self.members)}: --system=multihead takes one network; --heads says how many "
+                "heads or instances of it there are"
             )
         check_number("temperature", self.temperature, above=True)
         check_number("beta", self.beta, 0, 1, above=True)
         check_number("label_smoothing", self.label_smoothing, 0, 1, below=True)
+        # Heads are not of ST, M and their like.
+        check_effects(self, {"decay_scope": "report"}, "--system=multihead")
         self._check_heads()
-        self._check_split_points(members[0])
-        self._check_teacher()
-        given = f"--graph={self.graph}" + (" with --teacher" if self.teacher else "")
-        check_effects(self, self.multihead_without_effect(), given)
+        self._check_split_points()
+        check_effects(self, self.without_effect(), f"--graph={self.graph}")
         if (self.graph, self.rescaling) == ("instances", "none"):
             raise ConfigError("--rescaling=none: the same as backprop for --graph=instances, which share no layer")
 
@@ -74,14 +98,15 @@ class MultiheadOptions:
                 f"--heads={self.heads}: allowed for --graph={self.graph}: 2 to 64; one head alone is --graph=single"
             )
 
-    def _check_split_points(self, member: str) -> None:
+    def _check_split_points(self) -> None:
+        (member,) = self.members
         network = parse_network(member)
         if isinstance(network, ResNetSize):
             raise ConfigError(
                 f"--members={member}: --system=multihead takes networks that can be cut, such as resnet32; separate "
                 "networks of this kind are --system=ensemble"
             )
-        allowed, needed = network.split_points, SPLIT_POINTS[self.graph]
+        allowed, needed = network.split_points, _BRANCHINGS[self.graph]
         if needed > len(allowed):
             raise ConfigError(
                 f"--members={member}: this network names {len(allowed)} split points and --graph={self.graph} needs "
@@ -100,26 +125,29 @@ class MultiheadOptions:
                 )
             )
 
-    def _check_teacher(self) -> None:
-        if self.teacher and self.graph != "single":
-            raise ConfigError(f"--teacher belongs to --graph=single; received --graph={self.graph}")
-        for path in self.teacher:
-            if not path.endswith(".keras"):
-                raise ConfigError(
-                    f"--teacher={path}: not the path of a Keras file; needed: .keras files such as experiments.export "
-                    "writes"
-                )
-
-    def multihead_without_effect(self) -> dict[str, Any]:
-        """The only values of settings that would change nothing beside the others, or that nobody has defined."""
-        is_single, learns_alone = self.graph == "single", self.graph == "single" and not self.teacher
+    def without_effect(self) -> dict[str, Any]:
+        """The only values of settings that would change nothing beside the others."""
+        is_single = self.graph == "single"
         only = {
             "optimization": ("simultaneous", self.graph != "instances"),
             "rescaling": ("backprop", is_single),
-            "split_points": ((), SPLIT_POINTS[self.graph] == 0),
-            "temperature": (2.0, learns_alone),
-            "beta": (0.5, learns_alone),
-            "label_smoothing": (0.0, bool(self.teacher)),
+            "split_points": ((), _BRANCHINGS[self.graph] == 0),
+            "temperature": (2.0, is_single),
+            "beta": (0.5, is_single),
             "target_gradient": (False, is_single),
         }
         return {name: value for name, (value, applies) in only.items() if applies}
+
+    def member_names(self) -> tuple[str, ...]:
+        """Heads by number: head1, head2."""
+        return tuple(f"head{number + 1}" for number in range(self.heads))
+
+    def run_name(self) -> str:
+        """Such as `CIFAR10_multihead_resnet32_simple2`."""
+        return f"{catalogue.label(self.dataset)}_multihead_{self.members_name()}_{self.graph}{self.heads}"
+
+    def description(self) -> str:
+        """Such as `resnet32, 4 heads hierarchical`."""
+        arrangements = {"single": "single", "instances": f"{self.heads} instances"}
+        arrangement = arrangements.get(self.graph, f"{self.heads} heads {self.graph}")
+        return ", ".join([self.members[0], arrangement, *self.particulars(named=("graph", "heads"))])

@@ -1,20 +1,38 @@
 """The settings of snapshot and fast geometric ensembles (Huang et al. 2017, Garipov et al. 2018), and their checks."""
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
+from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.models import schedules
-from collab_ensembles.settings.defaults import default
+from collab_ensembles.methods.snapshot import cycles
+from collab_ensembles.networks.sizes import ConvNetSize, VGG16Size, parse_network
+from collab_ensembles.settings.config import AVERAGES, RunConfig
 from collab_ensembles.settings.fields import check_effects, check_number, check_whole, option
 
-AVERAGES = ("logits", "softmax")
-_SYSTEMS = ("snapshot",)
+# Those of the feature-difference ensembles on CIFAR that they are compared with.
+_DEFAULTS = {
+    "members": ("vgg16",),
+    "batch_size": 128,
+    "learning_rate": 0.1,
+    "regularization_rate": 5e-4,
+    "shuffle": "permute",
+    "augment": True,
+    "averaging": "softmax",
+}
+
+# Garipov et al. (2018), section 5, and the commands of the authors' code: VGG-16, and the ResNets for all others.
+_FAST_GEOMETRIC_VGG = {"cycle_epochs": 2, "cycle_learning_rate": 0.01, "learning_rate": 0.05}
+_FAST_GEOMETRIC = {"cycle_epochs": 4, "cycle_learning_rate": 0.05, "learning_rate": 0.1}
 
 
-@dataclasses.dataclass(frozen=True)
-class SnapshotOptions:
-    """Fields of `RunConfig`; those without a default of their own find it in `collab_ensembles.settings.defaults`."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SnapshotConfig(RunConfig):
+    """One network at several moments of its training, as an ensemble."""
+
+    together: ClassVar[str] = "fdl or snapshot"
+    younger: ClassVar[Mapping[str, Any]] = {"averaging": "logits"}
 
     cycle: str = option(
         "cosine",
@@ -22,26 +40,18 @@ class SnapshotOptions:
         "ensembles, Huang et al. 2017); triangular: in short cycles after ordinary training (fast geometric ensembles, "
         "Garipov et al. 2018)",
         ("cosine", "triangular"),
-        _SYSTEMS,
     )
-    cycle_epochs: int = option(
-        None, "epochs of each triangular cycle, an even number; default: 2 for VGG, otherwise 4", (), _SYSTEMS
-    )
+    cycle_epochs: int = option(None, "epochs of each triangular cycle, an even number; default: 2 for VGG, otherwise 4")
     cycle_learning_rate: float = option(
-        None,
-        "learning rate where triangular cycles begin and end (alpha 1); default: 0.01 for VGG, otherwise 0.05",
-        (),
-        _SYSTEMS,
+        None, "learning rate where triangular cycles begin and end (alpha 1); default: 0.01 for VGG, otherwise 0.05"
     )
     lowest_learning_rate: float = option(
-        5e-4, "learning rate in the middle of triangular cycles (alpha 2), where snapshots are taken", (), _SYSTEMS
+        5e-4, "learning rate in the middle of triangular cycles (alpha 2), where snapshots are taken"
     )
     snapshots: int = option(
         None,
         "number of snapshots, one a cycle; default: 5, for triangular cycles as many as the last fifth of the epochs "
         "holds, two at least",
-        (),
-        _SYSTEMS,
     )
 
     averaging: str = option(
@@ -49,14 +59,30 @@ class SnapshotOptions:
         "what the ensemble's prediction is the mean of: softmax: the snapshots' probabilities (default, as in the "
         "papers); logits: their logits, as the other systems' ensembles have it",
         AVERAGES,
-        _SYSTEMS,
     )
 
-    def check_snapshots(self, members: tuple[str, ...], epochs: int) -> None:
+    def default(self, name: str) -> Any:
+        """Those of the papers, and of the feature-difference ensembles that snapshots are compared with."""
+        network = parse_network(self.members[0]) if self.members else None
+        if name == "epochs" and not isinstance(network, ConvNetSize):
+            return 250 if isinstance(network, VGG16Size) else 400
+        if name == "snapshots":
+            # With triangles as many as the last fifth of the epochs holds.
+            epochs = self.epochs or self.default("epochs")
+            return max(2, epochs // (5 * max(1, self.cycle_epochs))) if self.cycle == "triangular" else 5
+        fast_geometric = _FAST_GEOMETRIC_VGG if isinstance(network, VGG16Size) else _FAST_GEOMETRIC
+        if name in fast_geometric and (self.cycle == "triangular" or name != "learning_rate"):
+            return fast_geometric[name]
+        return _DEFAULTS[name] if name in _DEFAULTS else super().default(name)
+
+    def check(self) -> None:
         """Raises ConfigError if settings are not allowed, by themselves or together."""
-        if len(members) != 1:
-            raise ConfigError(f"--members={','.join(members)}: --system=snapshot takes one network")
-        check_effects(self, self.snapshot_without_effect(), f"--cycle={self.cycle}")
+        epochs = self.epochs
+        if len(self.members) != 1:
+            raise ConfigError(f"--members={','.join(self.members)}: --system=snapshot takes one network")
+        # All variables decay, in the optimizer.
+        check_effects(self, {"decay_scope": "report"}, "--system=snapshot")
+        check_effects(self, self.without_effect(), f"--cycle={self.cycle}")
         check_whole("cycle_epochs", self.cycle_epochs, 2)
         if self.cycle_epochs % 2:
             raise ConfigError(f"--cycle_epochs={self.cycle_epochs}: allowed: even numbers, such as 2")
@@ -64,26 +90,41 @@ class SnapshotOptions:
         check_number("lowest_learning_rate", self.lowest_learning_rate, 0, self.cycle_learning_rate, above=True)
         check_whole("snapshots", self.snapshots, 2, 1000)
         if self.cycle == "triangular":
-            if schedules.first_triangle(epochs, self.snapshots, self.cycle_epochs) < 1:
+            if cycles.first_triangle(epochs, self.snapshots, self.cycle_epochs) < 1:
                 raise ConfigError(
                     f"--snapshots={self.snapshots}: with --cycle_epochs={self.cycle_epochs}, their cycles leave none "
                     f"of {epochs} epoch(s) for the training before; lower one of these, or raise --epochs"
                 )
-        elif len(schedules.cosine_starts(epochs, self.snapshots)) < self.snapshots:
+        elif len(cycles.cosine_starts(epochs, self.snapshots)) < self.snapshots:
             raise ConfigError(
                 f"--snapshots={self.snapshots}: {epochs} epochs have fewer cycles of whole epochs; choose a divisor of "
                 "--epochs"
             )
 
-    def snapshot_starts(self, epochs: int) -> list[int]:
+    def starts(self) -> list[int]:
         """The first epoch, from 0, of each snapshot's training."""
         if self.cycle == "triangular":
-            return schedules.triangular_starts(epochs, self.snapshots, self.cycle_epochs)
-        return schedules.cosine_starts(epochs, self.snapshots)
+            return cycles.triangular_starts(self.epochs, self.snapshots, self.cycle_epochs)
+        return cycles.cosine_starts(self.epochs, self.snapshots)
 
-    def snapshot_without_effect(self) -> dict[str, Any]:
+    def without_effect(self) -> dict[str, Any]:
         """The only values of settings that would change nothing, given the cycle."""
         if self.cycle == "triangular":
             return {}
-        defaults = {name: default(name, self) for name in ("cycle_epochs", "cycle_learning_rate")}
+        defaults = {name: self.default(name) for name in ("cycle_epochs", "cycle_learning_rate")}
         return {**defaults, "lowest_learning_rate": 5e-4}
+
+    def member_names(self) -> tuple[str, ...]:
+        """Snapshots by number, from the first that was taken."""
+        return tuple(f"snapshot{number + 1}" for number in range(self.snapshots))
+
+    def run_name(self) -> str:
+        """Such as `CIFAR10_snapshot_vgg16_5`."""
+        kind = "FGE" if self.cycle == "triangular" else "snapshot"
+        return f"{catalogue.label(self.dataset)}_{kind}_{self.members_name()}_{self.snapshots}"
+
+    def description(self) -> str:
+        """Such as `vgg16, 5 snapshots`."""
+        kind = "FGE snapshots" if self.cycle == "triangular" else "snapshots"
+        particulars = self.particulars(named=("cycle", "snapshots"))
+        return ", ".join([self.members[0], f"{self.snapshots} {kind}", *particulars])

@@ -5,17 +5,18 @@ from typing import Any
 
 import pytest
 
+from collab_ensembles import methods
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.runs import naming
+from collab_ensembles.methods.ensemble.grids import noel
+from collab_ensembles.settings import grid
 from collab_ensembles.settings.config import RunConfig
-from experiments import grids
 
 
 def test_the_paper_has_thirteen_ensembles() -> None:
     """Section 5.2: three methods with four weights each, and the plain ensemble."""
-    configs = grids.noel({"dataset": "mnist"})
+    configs = noel({"dataset": "mnist"})
     assert [(config.method, config.weight) for config in configs] == [
-        ("None", 1.0),
+        ("plain", 1.0),
         *((method, weight) for method in ("CE", "L1", "L2") for weight in (1.0, 0.1, 0.01, 0.0001)),
     ]
     assert len({config.digest() for config in configs}) == len(configs) == 13
@@ -24,8 +25,8 @@ def test_the_paper_has_thirteen_ensembles() -> None:
 def test_a_grid_keeps_all_other_settings() -> None:
     settings: dict[str, Any] = {"dataset": "mnist", "members": ("ST", "ST", "M"), "resnet": "fixed", "augment": True}
     base = RunConfig(**settings, seed=3)
-    for config in grids.plan("noel", settings, [3]):
-        same = {**config.to_json(), "method": "None", "weight": 1.0}
+    for config in grid.plan("noel", settings, [3]):
+        same = {**config.to_json(), "method": "plain", "weight": 1.0}
         assert same == base.to_json()
 
 
@@ -39,30 +40,30 @@ def test_a_grid_keeps_all_other_settings() -> None:
 )
 def test_what_would_change_no_run_or_not_all_is_refused(name: str, settings: dict[str, Any], reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
-        grids.plan(name, settings, [0])
+        grid.plan(name, settings, [0])
 
 
 def test_a_grid_is_repeated_for_each_seed_one_after_the_other() -> None:
-    configs = grids.plan("noel", {}, [5, 0])
+    configs = grid.plan("noel", {}, [5, 0])
     assert [config.seed for config in configs] == [5] * 13 + [0] * 13
     assert len({config.digest() for config in configs}) == 26
     assert [config.method for config in configs[:13]] == [config.method for config in configs[13:]]
 
 
-@pytest.mark.parametrize("name", grids.GRIDS)
+@pytest.mark.parametrize("name", methods.grids())
 def test_every_named_grid_has_distinct_configurations(name: str) -> None:
-    configs = grids.plan(name, {}, [0, 1])
+    configs = grid.plan(name, {}, [0, 1])
     assert configs
     assert len(set(configs)) == len(configs)
     # In tables rows are told apart by their names, and seeds share a row.
-    assert len({naming.describe_ensemble(config) for config in configs}) == len(configs) / 2
+    assert len({config.description() for config in configs}) == len(configs) / 2
 
 
 def test_table_1_has_its_six_rows() -> None:
     """Song and Chai (2018): single, label smoothing 0.05, 2 and 4 instances, 2 heads simple, 4 heads hierarchical."""
     rows = [
         (config.graph, config.heads, config.label_smoothing, config.members)
-        for config in grids.plan("song-chai-table1", {"members": ["densenet40-12"]}, [0])
+        for config in grid.plan("song-chai-table1", {"members": ["densenet40-12"]}, [0])
     ]
     assert rows == [
         ("single", 1, 0.0, ("densenet40-12",)),
@@ -76,7 +77,7 @@ def test_table_1_has_its_six_rows() -> None:
 
 def test_table_2_has_one_network_and_two_instances_in_three_ways() -> None:
     """Song and Chai (2018): Zhang et al.'s steps in turn with T = 1, and steps at once with T = 1 and T = 2."""
-    configs = grids.plan("song-chai-table2", {"dataset": "cifar100"}, [0])
+    configs = grid.plan("song-chai-table2", {"dataset": "cifar100"}, [0])
     assert {(config.members, config.dataset, config.beta) for config in configs} == {(("resnet32",), "cifar100", 0.5)}
     assert [(config.graph, config.heads) for config in configs] == [("single", 1)] + [("instances", 2)] * 3
     assert [(config.optimization, config.temperature) for config in configs[1:]] == [
@@ -89,16 +90,16 @@ def test_table_2_has_one_network_and_two_instances_in_three_ways() -> None:
 @pytest.mark.parametrize(("name", "usual"), [("temperature", 2.0), ("beta", 0.5)])
 def test_sweeps_vary_one_setting_alone_on_both_sides_of_the_papers_value(name: str, usual: float) -> None:
     settings: dict[str, Any] = {"dataset": "cifar10", "graph": "hierarchical", "rescaling": "loss", "epochs": 4}
-    configs = grids.plan(f"song-chai-{name}", settings, [3])
+    configs = grid.plan(f"song-chai-{name}", settings, [3])
     usual_run = RunConfig(**settings, system="multihead", seed=3)
     values = [getattr(config, name) for config in configs]
     assert min(values) < usual < max(values)
     assert [dataclasses.replace(usual_run, **{name: value}) for value in values] == configs
-    assert {config.graph for config in grids.plan(f"song-chai-{name}", {}, [0])} == {"simple"}
+    assert {config.graph for config in grid.plan(f"song-chai-{name}", {}, [0])} == {"simple"}
 
 
 def test_every_split_point_is_tried_and_sharing_nothing() -> None:
-    configs = grids.plan("song-chai-split-points", {"members": ["resnet50"], "heads": 3, "beta": 0.7}, [0])
+    configs = grid.plan("song-chai-split-points", {"members": ["resnet50"], "heads": 3, "beta": 0.7}, [0])
     assert {(config.heads, config.beta, config.members) for config in configs} == {(3, 0.7, ("resnet50",))}
     assert [(config.graph, config.split_points) for config in configs] == [
         ("instances", ()),
@@ -106,20 +107,20 @@ def test_every_split_point_is_tried_and_sharing_nothing() -> None:
         ("simple", ("conv3_x",)),
         ("simple", ("conv4_x",)),
     ]
-    usual = grids.plan("song-chai-split-points", {}, [0])
+    usual = grid.plan("song-chai-split-points", {}, [0])
     assert [config.split_points for config in usual] == [(), ("stage1",), ("stage2",)]
     with pytest.raises(ConfigError, match="convnet8: this network names 0 split points"):
-        grids.plan("song-chai-split-points", {"members": ["convnet8"]}, [0])
+        grid.plan("song-chai-split-points", {"members": ["convnet8"]}, [0])
 
 
 def test_table_3_has_four_heads_on_one_trunk_and_three_rescalings() -> None:
-    configs = grids.plan("song-chai-table3", {}, [0])
+    configs = grid.plan("song-chai-table3", {}, [0])
     assert {(config.graph, config.heads, config.members) for config in configs} == {("simple", 4, ("resnet32",))}
     assert [config.rescaling for config in configs] == ["none", "loss", "backprop"]
 
 
 def test_figure_3_takes_its_noise_level_from_the_settings() -> None:
-    configs = grids.plan("song-chai-figure3", {"label_noise": 0.4}, [0])
+    configs = grid.plan("song-chai-figure3", {"label_noise": 0.4}, [0])
     assert [(config.graph, config.heads, config.label_noise) for config in configs] == [
         ("single", 1, 0.4),
         ("instances", 2, 0.4),
@@ -129,7 +130,7 @@ def test_figure_3_takes_its_noise_level_from_the_settings() -> None:
 
 
 def test_the_mnist_experiment_compares_m_filters_with_twice_half_of_them() -> None:
-    configs = grids.plan("fdl-mnist", {"dataset": "mnist"}, [0])
+    configs = grid.plan("fdl-mnist", {"dataset": "mnist"}, [0])
     assert [(config.members, config.phases[1:]) for config in configs[:3]] == [
         (("fdlnet2",), ()),
         (("fdlnet1", "fdlnet1"), ()),
@@ -137,22 +138,22 @@ def test_the_mnist_experiment_compares_m_filters_with_twice_half_of_them() -> No
     ]
     assert [config.members[0] for config in configs[::3]] == [f"fdlnet{m}" for m in (2, 4, 8, 16, 32, 64, 128, 256)]
     assert {(config.recipe, config.epochs, config.pretraining_epochs) for config in configs} == {("mnist", 20, 10)}
-    longer = grids.plan("fdl-mnist", {"epochs": 1009}, [0])
+    longer = grid.plan("fdl-mnist", {"epochs": 1009}, [0])
     assert {config.epochs for config in longer} == {1009}
 
 
 def test_rows_that_a_setting_does_not_concern_are_trained_without_it() -> None:
     settings = {"temperature": 3.0, "split_points": ["stage2"], "target_gradient": True, "epochs": 4}
-    figure = {config.graph: config for config in grids.plan("song-chai-figure3", {"temperature": 3.0}, [0])}
+    figure = {config.graph: config for config in grid.plan("song-chai-figure3", {"temperature": 3.0}, [0])}
     assert {graph: config.temperature for graph, config in figure.items()} == {
         "single": 2.0,
         "instances": 3.0,
         "simple": 3.0,
         "hierarchical": 3.0,
     }
-    rescalings = grids.plan("song-chai-table3", settings, [0])
+    rescalings = grid.plan("song-chai-table3", settings, [0])
     assert all(config.split_points == ("stage2",) and config.target_gradient for config in rescalings)
-    phases = grids.plan("fdl-mnist", {"head_learning_rate": 0.5, "feature_learning_rate": 0.1}, [0])[:3]
+    phases = grid.plan("fdl-mnist", {"head_learning_rate": 0.5, "feature_learning_rate": 0.1}, [0])[:3]
     assert [config.head_learning_rate for config in phases] == [1e-3, 1e-3, 0.5]
     assert [config.feature_learning_rate for config in phases] == [2e-4, 2e-4, 0.1]
 
@@ -171,4 +172,4 @@ def test_rows_that_a_setting_does_not_concern_are_trained_without_it() -> None:
 )
 def test_what_a_grid_sets_itself_cannot_be_set(name: str, settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"--grid={name} sets this itself; leave it out"):
-        grids.plan(name, settings, [0])
+        grid.plan(name, settings, [0])

@@ -1,0 +1,89 @@
+"""Keras files that settings name, such as teachers, kept in the run directory.
+
+A run that is taken up again, or evaluated later, has the files that it began with, even if they have been moved or
+written anew since.
+"""
+
+import dataclasses
+import glob
+import hashlib
+import os
+import zipfile
+from typing import Any
+
+from collab_ensembles import files
+from collab_ensembles.errors import ConfigError, RunDirectoryError
+from collab_ensembles.settings.config import RunConfig
+
+_NEEDED = ".keras files such as experiments.export writes"
+
+
+def check(config: RunConfig, directory: str) -> None:
+    """Raises ConfigError for a file that is missing, is no Keras file, or not the one that a run began with."""
+    for field, folder in config.kept_files().items():
+        for number, path in enumerate(getattr(config, field), start=1):
+            copy = _copy(directory, folder, number, field)
+            if copy is not None and not os.path.exists(path):
+                continue
+            content = _read(path, field)
+            if copy is not None and os.path.basename(copy) != _name(number, content):
+                raise ConfigError(
+                    f"--{field}={path}: another file than {directory} began with; give it a name of its own"
+                )
+            if not zipfile.is_zipfile(path):
+                raise ConfigError(f"--{field}={path}: not a Keras file; needed: {_NEEDED}")
+
+
+def keep(config: RunConfig, directory: str) -> None:
+    """Copies the files into a run directory, but for those whose copies are there.
+
+    Raises:
+      CollabError: the copy cannot be written.
+      ConfigError: there is no such file.
+    """
+    for field, folder in config.kept_files().items():
+        for number, path in enumerate(getattr(config, field), start=1):
+            if _copy(directory, folder, number, field) is None:
+                content = _read(path, field)
+                files.make_directory(os.path.join(directory, folder))
+                files.write_bytes(os.path.join(directory, folder, _name(number, content)), content)
+
+
+def located(config: RunConfig, directory: str) -> RunConfig:
+    """The settings with the copies in a run directory, verified, in place of those files that have one.
+
+    Raises:
+      RunDirectoryError: a copy is damaged.
+    """
+    changes: dict[str, Any] = {
+        field: tuple(
+            _copy(directory, folder, number, field) or path
+            for number, path in enumerate(getattr(config, field), start=1)
+        )
+        for field, folder in config.kept_files().items()
+    }
+    return dataclasses.replace(config, **changes)
+
+
+def _copy(directory: str, folder: str, number: int, field: str) -> str | None:
+    """The path of a copy, whose name has the SHA-256 of what it holds."""
+    for path in glob.glob(os.path.join(glob.escape(directory), folder, f"{number}-*.keras")):
+        if os.path.basename(path) != _name(number, _read(path, field)):
+            raise RunDirectoryError(
+                f"{path}: altered, its name is not the SHA-256 of what it holds; remove it, and the run takes the "
+                f"--{field} file again"
+            )
+        return path
+    return None
+
+
+def _name(number: int, content: bytes) -> str:
+    return f"{number}-{hashlib.sha256(content).hexdigest()}.keras"
+
+
+def _read(path: str, field: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise ConfigError(f"--{field}={path}: {(error.strerror or str(error)).lower()}; needed: {_NEEDED}") from error
