@@ -64,12 +64,10 @@ def setting(config: RunConfig) -> str:
 
     Runs of different settings must not stand in one table. Settings at their default are not named.
     """
-    own = {field.name for field in config.own_fields()} if config.together else set()
-    varied = {"system", "dataset", "seed", *config.varied, *own}
     parts = [f"system={config.together}"] if config.together else []
     for field in config.in_order():
         value = getattr(config, field.name)
-        if field.name not in varied and value != config.default_of(field):
+        if field.name not in (*config.varied, "system") and value != config.default_of(field):
             parts.append(f"{field.name}={','.join(value) if isinstance(value, tuple) else value}")
     return ", ".join(parts) or DEFAULT_SETTINGS
 

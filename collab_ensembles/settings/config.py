@@ -40,9 +40,6 @@ class RunConfig:
     `experiments.train`, with this help text. A system without a word of its own has the defaults of Noel (2017).
 
     Attributes:
-      together: the systems whose runs stand in the same tables, for people; empty for collaborative ensembles.
-      varied: the shared settings in which runs of one table may differ, besides `system`, `dataset` and `seed`; the
-        system's own may too.
       decisive: the fields that defaults of others depend on, in order.
       younger: fields that earlier releases did not have, and the values that describe what those did.
       black_border: whether images that are shifted at random have a black border; otherwise theirs is repeated.
@@ -51,8 +48,6 @@ class RunConfig:
       ConfigError: a value is not allowed; the message names the flag, the value and what is allowed.
     """
 
-    together: ClassVar[str]
-    varied: ClassVar[tuple[str, ...]] = ("members", "label_noise")
     decisive: ClassVar[tuple[str, ...]] = ("members",)
     younger: ClassVar[Mapping[str, Any]] = {}
     black_border: ClassVar[bool] = True
@@ -198,6 +193,16 @@ class RunConfig:
             raise ConfigError(
                 f"--batch_size={self.batch_size} exceeds the {examples} training examples; allowed: 1 to {examples}"
             )
+
+    @property
+    def together(self) -> str:
+        """The systems whose runs stand in the same tables, for people: this one, unless it is compared with others."""
+        return self.system
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The settings in which runs of one table may differ: a row's description says which they have."""
+        return ("system", "dataset", "members", "label_noise", "seed", *(field.name for field in self.own_fields()))
 
     def default(self, name: str) -> Any:
         """The default of a field that has none of its own; None where there is nothing to decide.

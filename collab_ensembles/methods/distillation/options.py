@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
@@ -27,9 +27,6 @@ _FORMERLY = {"system": "multihead", "graph": "single"}
 class DistillationConfig(RunConfig):
     """A student that learns from the labels and from the mean logits of finished teachers."""
 
-    # With the heads that it is compared with.
-    together: ClassVar[str] = "multihead"
-
     teacher: tuple[str, ...] = option(
         (),
         "Keras files (see experiments.export) whose mean logits the student learns from",
@@ -37,6 +34,11 @@ class DistillationConfig(RunConfig):
     )
     temperature: float = option(2.0, "temperature T of the soft labels")
     beta: float = option(0.5, "share of the labels in the loss; the rest is the soft labels'")
+
+    @property
+    def together(self) -> str:
+        """With the heads that students are compared with."""
+        return "multihead"
 
     def default(self, name: str) -> Any:
         """Those of multi-head learning, which it is compared with."""

@@ -25,8 +25,6 @@ _REFERENCE = {PLAIN: "None", "CE": "cross_ent"}
 class EnsembleConfig(RunConfig):
     """Members that learn from the labels and, by a collaboration cost, from each other."""
 
-    together: ClassVar[str] = ""
-    varied: ClassVar[tuple[str, ...]] = ("method", "weight")
     black_border: ClassVar[bool] = False
 
     method: str = option(
@@ -44,6 +42,16 @@ class EnsembleConfig(RunConfig):
     target_gradient: bool = option(
         False, "let the gradient flow into the softmax targets of CE, as the text says and the reference code does not"
     )
+
+    @property
+    def together(self) -> str:
+        """Empty: the tables of the paper have no other system."""
+        return ""
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """What the tables of the paper vary."""
+        return ("dataset", "method", "weight", "seed")
 
     def default(self, name: str) -> Any:
         """Those of the paper; in the revision of May 2018 no scoping accident spares any kernel from decay."""

@@ -25,8 +25,6 @@ def are_allowed(phases: tuple[str, ...]) -> bool:
 class FeatureDifferenceConfig(RunConfig):
     """Identical networks that are pushed apart in what their convolutions give out."""
 
-    # With the snapshots that they are compared with.
-    together: ClassVar[str] = "fdl or snapshot"
     decisive: ClassVar[tuple[str, ...]] = ("members", "recipe")
     younger: ClassVar[Mapping[str, Any]] = {"recipe": FIRST}
 
@@ -64,6 +62,11 @@ class FeatureDifferenceConfig(RunConfig):
         "learning rate of the ensemble head; default: as published for recipe, network and number of networks (0.001 "
         "to 0.1)",
     )
+
+    @property
+    def together(self) -> str:
+        """With the snapshots that these are compared with."""
+        return "fdl or snapshot"
 
     def default(self, name: str) -> Any:
         """Those of the recipe."""

@@ -4,7 +4,7 @@ The paper's supplement is not available: lengths and rates are declared here.
 """
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Any
 
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
@@ -31,8 +31,6 @@ _DEFAULTS = {
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MultiheadConfig(RunConfig):
     """Heads of one network that learn from the labels and from the consensus of the others."""
-
-    together: ClassVar[str] = "multihead"
 
     graph: str = option(
         "simple",

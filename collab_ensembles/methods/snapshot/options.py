@@ -31,7 +31,6 @@ _FAST_GEOMETRIC = {"cycle_epochs": 4, "cycle_learning_rate": 0.05, "learning_rat
 class SnapshotConfig(RunConfig):
     """One network at several moments of its training, as an ensemble."""
 
-    together: ClassVar[str] = "fdl or snapshot"
     younger: ClassVar[Mapping[str, Any]] = {"averaging": "logits"}
 
     cycle: str = option(
@@ -60,6 +59,11 @@ class SnapshotConfig(RunConfig):
         "papers); logits: their logits, as the other systems' ensembles have it",
         AVERAGES,
     )
+
+    @property
+    def together(self) -> str:
+        """With the feature-difference ensembles that snapshots are compared with."""
+        return "fdl or snapshot"
 
     def default(self, name: str) -> Any:
         """Those of the papers, and of the feature-difference ensembles that snapshots are compared with."""

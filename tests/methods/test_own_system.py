@@ -1,0 +1,185 @@
+"""A system of somebody else's, in one file, which no line of this project names."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from collab_ensembles.runs import run_directory
+from collab_ensembles.runs.unpickle import read_pickle
+from command_runner import REPOSITORY, environment, run
+from own_package import CONSENSUS, install, install_consensus
+
+_SMALL = ("--dataset=digits", "--members=B1R1F2,B2R1F2", "--train_limit=200", "--batch_size=50", "--epochs=4")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    return tmp_path_factory.mktemp("own")
+
+
+@pytest.fixture(scope="module")
+def package(place: pathlib.Path) -> dict[str, str]:
+    return install_consensus(place / "site")
+
+
+@pytest.fixture(scope="module")
+def log_dir(place: pathlib.Path, package: dict[str, str]) -> str:
+    """The runs of the system's own grid."""
+    flags = (f"--log_dir={place}/runs", f"--data_dir={place}/data", "--threads=1", "--workers=2")
+    result = run("experiments.sweep", "--grid=consensus-shares", *_SMALL, *flags, **package)
+    assert (result.exit_status, result.errors) == (0, "")
+    return f"{place}/runs"
+
+
+def _run_of(log_dir: str, share: float) -> str:
+    for directory in run_directory.find(log_dir):
+        content = json.loads(pathlib.Path(directory, "config.json").read_text())["config"]
+        if content["share"] == share:
+            return directory
+    raise AssertionError(f"no run of share {share}")
+
+
+def _statistics(directory: str) -> dict[str, bytes]:
+    contents = {path.name: read_pickle(str(path)) for path in pathlib.Path(directory).glob("*.pkl")}
+    return {
+        f"{name}/{key}": value.tobytes()
+        for name, content in contents.items()
+        if isinstance(content, dict)
+        for key, value in content.items()
+        if isinstance(value, np.ndarray)
+    }
+
+
+def test_the_file_is_short_enough_to_be_read() -> None:
+    assert len(CONSENSUS.read_text().splitlines()) <= 100
+
+
+def test_a_sweep_trains_its_grid_and_its_option_has_an_effect(log_dir: str) -> None:
+    runs = list(run_directory.find(log_dir))
+    assert len(runs) == 3
+    assert _statistics(_run_of(log_dir, 0.0)) != _statistics(_run_of(log_dir, 0.9))
+    config = json.loads(pathlib.Path(_run_of(log_dir, 0.9), "config.json").read_text())["config"]
+    assert config["system"] == "consensus"
+    assert not {"method", "beta", "k1"} & set(config)
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(log_dir: str, place: pathlib.Path, package: dict[str, str]) -> None:
+    flags = ["--system=consensus", "--share=0.9", *_SMALL, f"--log_dir={place}/killed", f"--data_dir={place}/data"]
+    command = [sys.executable, "-m", "experiments.train", *flags, "--threads=1"]
+    training = subprocess.Popen(command, cwd=REPOSITORY, env=environment(**package), stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and training.poll() is None:
+        done = [run_directory.read_status(directory).epochs_done for directory in _started(place / "killed")]
+        if done and done[0] >= 1:
+            training.send_signal(signal.SIGKILL)
+            break
+        time.sleep(0.02)
+    training.wait()
+    result = run("experiments.train", *flags, "--threads=1", **package)
+    assert result.exit_status == 0, result.errors
+    (directory,) = run_directory.find(str(place / "killed"))
+    assert _statistics(directory) == _statistics(_run_of(log_dir, 0.9))
+
+
+def _started(log_dir: pathlib.Path) -> list[str]:
+    return [os.path.dirname(path) for path in map(str, log_dir.glob("*/*/status.json"))]
+
+
+def test_a_run_is_verified_evaluated_and_exported(log_dir: str, place: pathlib.Path, package: dict[str, str]) -> None:
+    directory, data = _run_of(log_dir, 0.5), f"--data_dir={place}/data"
+    verified = run("experiments.verify", directory, data, **package)
+    assert (verified.exit_status, verified.errors) == (0, "")
+    assert "differs" not in verified.output
+    scored = run("experiments.evaluate", directory, data, "--threads=1", **package)
+    assert scored.exit_status == 0, scored.errors
+    error = run_directory.read_status(directory).test_errors["ensemble"]
+    (line,) = (line for line in scored.output.splitlines() if line.startswith("ensemble"))
+    assert f"error {100 * error:6.2f} %" in line
+    out = place / "member.keras"
+    assert run("experiments.export", directory, "--member=B1R1F2", f"--out={out}", **package).exit_status == 0
+    assert out.exists()
+
+
+def test_its_runs_stand_in_the_tables_and_in_the_report(
+    log_dir: str, place: pathlib.Path, package: dict[str, str]
+) -> None:
+    table = run("analysis.tables", f"--log_dir={log_dir}", "--dataset=digits", "--format=csv", **package)
+    assert (table.exit_status, table.errors) == (0, "")
+    page = place / "report.html"
+    report = run("analysis.report", f"--log_dir={log_dir}", f"--out={page}", **package)
+    assert (report.exit_status, report.errors) == (0, "")
+    for share in ("0", "0.5", "0.9"):
+        assert f"2 members, share {share}" in table.output
+        assert f"2 members, share {share}" in page.read_text()
+
+
+def test_help_shows_its_settings(package: dict[str, str]) -> None:
+    result = run("experiments.train", "--system=consensus", "--help", **package)
+    assert "--share: share of the consensus" in result.output
+    assert "--method:" not in result.output
+    assert "consensus-shares: Independent members" in run("experiments.sweep", "--help", **package).output
+
+
+_OTHER = """
+import dataclasses
+from consensus import METHOD
+METHOD = dataclasses.replace(METHOD, name="other")
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "point", "fragments"),
+    [
+        ("import no_such_module", "own:METHOD", ["own", "ModuleNotFoundError", "no_such_module"]),
+        ("raise RuntimeError('two\\nlines')", "own:METHOD", ["RuntimeError: two lines"]),
+        ("", "own:METHOD", ["own", "AttributeError", "METHOD"]),
+        ("METHOD = 3", "own:METHOD", ["own:METHOD", "no collab_ensembles.settings.method.Method"]),
+        (_OTHER, "own:METHOD", ["named other", "entry point own"]),
+        (_OTHER.replace('name="other"', 'name="own", config=int'), "own:METHOD", ["no subclass of RunConfig"]),
+    ],
+)
+def test_a_package_that_cannot_be_used_is_named_in_one_line_and_takes_nothing_else_away(
+    tmp_path: pathlib.Path, source: str, point: str, fragments: list[str]
+) -> None:
+    install_consensus(tmp_path / "site")
+    package = install(tmp_path / "site", {"own": source}, {"own": point})
+    flags = (f"--log_dir={tmp_path}/runs", f"--data_dir={tmp_path}/data")
+    refused = run("experiments.train", "--system=own", *flags, **package)
+    assert (refused.exit_status, refused.output) == (2, "")
+    assert refused.errors.count("\n") == 1
+    for fragment in ("--system=own", *fragments):
+        assert fragment in refused.errors
+    assert not (tmp_path / "runs").exists()
+    planned = run("experiments.sweep", "--dataset=digits", "--dry_run", *flags, **package)
+    assert (planned.exit_status, planned.errors) == (0, "")
+    assert planned.output.count("experiments.train") == 13
+
+
+@pytest.mark.parametrize(
+    ("points", "flags", "fragments"),
+    [
+        (
+            {"consensus": "consensus:METHOD"},
+            ["--system=consensus"],
+            ["--system=consensus", "consensus and own", "uninstall"],
+        ),
+        ({"ensemble": "consensus:METHOD"}, ["--epochs=0"], ["brings a system ensemble", "left out"]),
+    ],
+)
+def test_a_name_that_is_taken_is_said(
+    tmp_path: pathlib.Path, points: dict[str, str], flags: list[str], fragments: list[str]
+) -> None:
+    install_consensus(tmp_path / "site")
+    package = install(tmp_path / "site", {}, points)
+    refused = run("experiments.train", *flags, f"--log_dir={tmp_path}/runs", **package)
+    assert refused.exit_status == 2
+    for fragment in fragments:
+        assert fragment in refused.errors
+    assert not (tmp_path / "runs").exists()
