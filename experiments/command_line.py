@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
@@ -31,12 +31,14 @@ class FurtherFlags:
     Attributes:
       hidden: defined flags that the help leaves out.
       sections: the names of defined flags by the heading that they stand under in the help, in order.
+      defaults: those of defined flags that depend on other settings, as texts.
       others: what `--helpfull` shows besides, of flags that are not defined.
       owner: takes the name of an unknown flag; gives a message that says whose it is, or nothing.
     """
 
     hidden: Sequence[str] = ()
     sections: Mapping[str, list[str]] = dataclasses.field(default_factory=dict)
+    defaults: Mapping[str, str] = dataclasses.field(default_factory=dict)
     others: Sequence[tuple[str, list[Flag]]] = ()
     owner: Callable[[str], str] = lambda flag: ""
 
@@ -169,13 +171,17 @@ def _help(further: FurtherFlags, in_full: bool) -> str:
         defined = [flags.FLAGS[name] for name in names]
         lines += _help_section(
             heading,
-            [(flag.name, flag.help, flag.default_as_str and flag.default_as_str.strip("'")) for flag in defined],
+            [(flag.name, flag.help, _default(flag) or further.defaults.get(flag.name)) for flag in defined],
         )
     for heading, described in further.others if in_full else ():
         lines += _help_section(heading, described)
     if further.others and not in_full:
         lines += ["", "--helpfull shows the settings of all systems."]
     return "\n".join(lines)
+
+
+def _default(flag: "flags.Flag[Any]") -> str | None:
+    return None if flag.default is None else str(flag.default_as_str).strip("'")
 
 
 def _help_section(heading: str, described: Iterable[Flag]) -> list[str]:

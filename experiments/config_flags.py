@@ -9,6 +9,7 @@ from absl import flags
 
 from collab_ensembles import methods
 from collab_ensembles.data import catalogue
+from collab_ensembles.errors import ConfigError
 from collab_ensembles.settings import grid
 from collab_ensembles.settings.config import DEFAULT_SYSTEM, RunConfig
 from collab_ensembles.settings.fields import field_types
@@ -28,7 +29,10 @@ def of_system(arguments: Sequence[str]) -> FurtherFlags:
     """
     method = methods.method(given("system", arguments) or DEFAULT_SYSTEM)
     heading = f"Settings of --system={method.name} (for those of another, name it beside --help)"
-    return FurtherFlags((), _define(method, heading), _of_others(method), functools.partial(_owner, method))
+    sections = _define(method, heading)
+    return FurtherFlags(
+        (), sections, _defaults(method, arguments), _of_others(method), functools.partial(_owner, method)
+    )
 
 
 def of_grid(arguments: Sequence[str]) -> FurtherFlags:
@@ -45,7 +49,9 @@ def of_grid(arguments: Sequence[str]) -> FurtherFlags:
         method, f"Settings of --system={method.name}, which this grid trains", without=("system", "seed")
     )
     shown = {heading: [name for name in names if name not in chosen.sets] for heading, names in sections.items()}
-    return FurtherFlags(chosen.sets, {"Grid": ["grid"], **shown}, _of_others(method), functools.partial(_owner, method))
+    return FurtherFlags(
+        chosen.sets, {"Grid": ["grid"], **shown}, {}, _of_others(method), functools.partial(_owner, method)
+    )
 
 
 def _define(method: Method, heading: str, without: Collection[str] = ()) -> dict[str, list[str]]:
@@ -71,6 +77,24 @@ def _define_flag(field: "dataclasses.Field[typing.Any]", kind: object) -> None:
         flags.DEFINE_enum(field.name, default, list(choices), text)
     else:
         _DEFINERS[kind](field.name, default, text)
+
+
+def _defaults(method: Method, arguments: Sequence[str]) -> dict[str, str]:
+    """The defaults that depend on data and networks, with those among the arguments; nothing if these are refused."""
+    named = {name: given(name, arguments) for name in ("dataset", "members")}
+    settings: dict[str, typing.Any] = {"system": method.name}
+    settings |= {name: value.split(",") if name == "members" else value for name, value in named.items() if value}
+    try:
+        typical = RunConfig(**settings)
+    except ConfigError:
+        return {}
+    derived = (field.name for field in typical.in_order() if field.default is None)
+    values = {name: getattr(typical, name) for name in derived}
+    return {name: _text(value) for name, value in values.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _of_others(method: Method) -> list[tuple[str, list[Flag]]]:
@@ -125,8 +149,7 @@ def arguments(run: RunConfig) -> list[str]:
     for field in run.in_order():
         value = getattr(run, field.name)
         if value != run.default_of(field):
-            text = ",".join(value) if isinstance(value, tuple) else str(value)
-            result.append(f"--{field.name}={text}")
+            result.append(f"--{field.name}={_text(value)}")
     return result
 
 

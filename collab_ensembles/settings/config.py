@@ -64,7 +64,7 @@ class RunConfig:
         heading=WHAT,
     )
     train_limit: int | None = option(None, "use only the first so many training examples", heading=WHAT)
-    members: tuple[str, ...] = option(None, f"the networks: {FORMS}; default: as in the system's paper", heading=WHAT)
+    members: tuple[str, ...] = option(None, f"the networks: {FORMS}", heading=WHAT)
     resnet: str = option(
         "report",
         "revision of the residual block of ST, M and their like: report is the one behind the published tables, fixed "
@@ -74,7 +74,7 @@ class RunConfig:
     )
     regularization_rate: float = option(
         None,
-        "weight decay s: each decayed variable adds s * sum(w^2) / 2; default: as in the system's paper",
+        "weight decay s: each decayed variable adds s * sum(w^2) / 2",
         heading=TRAINING,
     )
     decay_scope: str = option(
@@ -84,15 +84,13 @@ class RunConfig:
         ("report", "all"),
         heading=TRAINING,
     )
-    epochs: int = option(None, "length of training; default: as in the system's paper", heading=TRAINING)
-    batch_size: int = option(None, "examples a step; default: as in the system's paper", heading=TRAINING)
-    learning_rate: float = option(
-        None, "learning rate before it is lowered; default: as in the system's paper", heading=TRAINING
-    )
+    epochs: int = option(None, "length of training", heading=TRAINING)
+    batch_size: int = option(None, "examples a step", heading=TRAINING)
+    learning_rate: float = option(None, "learning rate before it is lowered", heading=TRAINING)
     shuffle: str = option(
         None,
         "order of the training examples: none: the same each epoch; permute: a new permutation each epoch; bootstrap: "
-        "drawn with replacement; default: as in the system's paper",
+        "drawn with replacement",
         ("none", "permute", "bootstrap"),
         heading=TRAINING,
     )
@@ -104,7 +102,7 @@ class RunConfig:
     )
     augment: bool = option(
         None,
-        "shift images by up to 12.5 % and, on CIFAR, flip them, anew each epoch; default: as in the system's paper",
+        "shift images by up to 12.5 % and, on CIFAR, flip them, anew each epoch",
         heading=TRAINING,
     )
     label_noise: float = option(
