@@ -17,7 +17,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray faults check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo results records mnist-results digits-results fdl-results bench clean
+.PHONY: help install test test-ray faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo results records mnist-results digits-results fdl-results bench clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -37,6 +37,9 @@ test: install ## run the tests (some minutes)
 
 faults: install ## kill, damage and starve sweeps many times, and compare their results (half an hour)
 	$(RUN) -m pytest tests/faults --all-faults
+
+fuzz: install ## read many thousand odd or damaged settings, flags and pickles (some minutes)
+	$(RUN) -m pytest --all-fuzz --numprocesses=2 tests/settings/test_config_fuzz.py tests/experiments/test_flags_fuzz.py tests/runs/test_unpickle_fuzz.py
 
 test-ray: install ## sweeps on a Ray cluster whose nodes are killed (some minutes; installs Ray)
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray]'

@@ -11,6 +11,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
+import hypothesis
 import keras
 import matplotlib
 import numpy as np
@@ -87,6 +88,16 @@ def no_tensorflow(tmp_path: Path) -> Iterator[dict[str, str]]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of this suite."""
     parser.addoption("--all-faults", action="store_true", help="disturb sweeps many times, not a few (tests/faults)")
+    parser.addoption("--all-fuzz", action="store_true", help="try many damaged and odd inputs, not a few (*_fuzz.py)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Decides how much is tried where inputs are drawn; always the same ones."""
+    for name, examples in (("few", 40), ("many", 2000)):
+        hypothesis.settings.register_profile(
+            name, max_examples=examples, deadline=None, derandomize=True, database=None
+        )
+    hypothesis.settings.load_profile("many" if config.getoption("--all-fuzz") else "few")
 
 
 @pytest.fixture

@@ -4,15 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 from absl import flags
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from parsed_flags import FIELDS, parse, undefined
 
+from collab_ensembles import methods
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.settings.config import RunConfig
 from experiments import config_flags
-
-_fuzzed = settings(deadline=None, derandomize=True, database=None, max_examples=300)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -41,8 +40,10 @@ def _likely(name: str) -> st.SearchStrategy[str]:
 
 @st.composite
 def _arguments(draw: st.DrawFn) -> list[str]:
-    result = []
-    for name in draw(st.lists(st.sampled_from(list(FIELDS)), min_size=1, max_size=4)):
+    system = draw(st.sampled_from(methods.names()))
+    fields = [field.name for field in methods.method(system).config.in_order()]
+    result = [f"--system={system}"]
+    for name in draw(st.lists(st.sampled_from(fields), min_size=1, max_size=4)):
         value = draw(st.one_of(_likely(name), _likely(name), st.text(max_size=12)))
         spelling = draw(st.sampled_from(["--{0}={1}", "--{0}={1}", "-{0}={1}", "--{0}", "--no{0}"]))
         result.append(spelling.format(name, value))
@@ -50,7 +51,6 @@ def _arguments(draw: st.DrawFn) -> list[str]:
 
 
 @given(arguments=_arguments())
-@_fuzzed
 def test_any_values_of_flags_give_a_configuration_that_comes_back_or_an_error_of_its_kind(arguments: list[str]) -> None:
     try:
         config = parse(*arguments)
@@ -63,11 +63,10 @@ def test_any_values_of_flags_give_a_configuration_that_comes_back_or_an_error_of
 
 @pytest.mark.parametrize("name", FIELDS)
 @given(data=st.data())
-@settings(_fuzzed, max_examples=30)
 def test_each_flag_alone_refuses_what_it_does_not_allow(name: str, data: st.DataObject) -> None:
     value = data.draw(st.one_of(_likely(name), st.text(max_size=12)))
     try:
-        config = parse("--method=CE", f"--{name}={value}")
+        config = parse(f"--system={(methods.owners(name) or ['ensemble'])[0]}", f"--{name}={value}")
     except (ConfigError, flags.Error):
         return
     assert RunConfig.from_json(config.to_json()) == config

@@ -19,8 +19,6 @@ from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings.config import RunConfig
 
 _FIELDS = {field.name: field for name in methods.names() for field in methods.method(name).config.in_order()}
-_fuzzed = settings(deadline=None, derandomize=True, database=None, max_examples=300)
-
 # Larger numbers have tests of their own below.
 _NUMBERS = st.one_of(st.booleans(), st.integers(-(2**70), 2**70), st.integers(-2, 100), st.floats())
 _SCALARS = st.one_of(st.none(), _NUMBERS, st.text(max_size=8))
@@ -63,7 +61,6 @@ _METHODS = st.builds(
 
 
 @given(values=st.one_of(_LIKELY, _ARBITRARY, _ONE_OFF, _METHODS))
-@_fuzzed
 def test_any_json_is_a_configuration_that_comes_back_or_a_config_error(values: dict[str, Any]) -> None:
     try:
         config = RunConfig.from_json(values)
@@ -82,7 +79,6 @@ def test_any_json_is_a_configuration_that_comes_back_or_a_config_error(values: d
 
 
 @given(values=_METHODS)
-@_fuzzed
 def test_many_of_the_likely_settings_are_allowed(values: dict[str, Any]) -> None:
     """What the tests here draw is not refused always: other errors than of the value drawn have no place."""
     allowed = {
@@ -140,7 +136,6 @@ def _read(directory: pathlib.Path, name: str, content: bytes) -> object:
 
 @pytest.mark.parametrize("name", _READERS)
 @given(content=st.one_of(st.binary(max_size=60), st.text(alphabet='{}[]",:0123456789.-+eENaInfty \\u', max_size=60)))
-@_fuzzed
 def test_any_bytes_in_a_file_are_an_error_of_the_run_directory(
     directory: pathlib.Path, name: str, content: bytes | str
 ) -> None:
@@ -154,7 +149,6 @@ def test_any_bytes_in_a_file_are_an_error_of_the_run_directory(
     version=st.one_of(st.just(1), _JSON),
     digest=st.one_of(st.just("right"), _JSON),
 )
-@_fuzzed
 def test_any_json_in_a_config_file_is_the_configuration_or_an_error_of_the_run_directory(
     directory: pathlib.Path, config: Any, version: Any, digest: Any
 ) -> None:
@@ -198,7 +192,7 @@ _STATUS = st.fixed_dictionaries({}, optional={field.name: _status_value(field) f
 
 
 @given(content=st.one_of(_STATUS, _JSON))
-@settings(_fuzzed, report_multiple_bugs=False)
+@settings(report_multiple_bugs=False)
 def test_any_json_in_a_status_file_is_a_status_or_an_error_of_the_run_directory(
     directory: pathlib.Path, content: Any
 ) -> None:
