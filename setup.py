@@ -16,6 +16,7 @@ setup(
     package_data={"analysis": ["reference/*.csv"]},
     install_requires=[
         "absl-py>=2.1,<3",
+        "filelock>=4,<5",
         # Needed by tensorflow-datasets, which does not declare it.
         "importlib_resources>=6",
         "keras>=3.12,<3.16",

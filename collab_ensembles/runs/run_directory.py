@@ -2,16 +2,15 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import glob
 import hashlib
 import json
 import math
 import os
-import time
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
+import filelock
 from absl import logging
 
 from collab_ensembles import files
@@ -233,6 +232,8 @@ def changed_pickles(directory: str, status: Status) -> list[str]:
 def lock(directory: str, work: str = "training this run", patience: float = 0.0) -> Iterator[None]:
     """Keeps other processes from the same work; released when this process ends, however it does.
 
+    The file `lock` in the directory stays: removing it would let a third process lock another file of that name.
+
     Args:
       directory: what is locked.
       work: what only one process at a time may do there.
@@ -243,27 +244,18 @@ def lock(directory: str, work: str = "training this run", patience: float = 0.0)
       CollabError: the directory cannot be written.
     """
     path = os.path.join(directory, "lock")
-    deadline = time.monotonic() + patience
+    # A soft lock would outlive a killed process. And the thread that releases need not be the one that acquired.
+    lock = filelock.FileLock(path, thread_local=False, fallback_to_soft=False)
     try:
-        file = open(path, "a", encoding="utf-8")  # noqa: SIM115  (closed below, once it has been locked)
+        acquired = lock.acquire(timeout=patience, poll_interval=_LOCK_POLL_SECONDS)
+    except filelock.Timeout as error:
+        raise RunDirectoryError(
+            f"{directory}: another process is {work}; wait for it, or give another --log_dir"
+        ) from error
     except OSError as error:
         raise files.unwritable(path, error) from error
-    with file:
-        while not _locked(file):
-            if time.monotonic() >= deadline:
-                raise RunDirectoryError(
-                    f"{directory}: another process is {work}; wait for it, or give another --log_dir"
-                )
-            time.sleep(_LOCK_POLL_SECONDS)
+    with acquired:
         yield
-
-
-def _locked(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def find(log_dir: str) -> Iterator[str]:

@@ -58,7 +58,7 @@ def test_a_lock_is_had_as_soon_as_the_process_that_holds_it_has_ended_however_it
     tmp_path: pathlib.Path, killed: bool
 ) -> None:
     script = (
-        "import sys; from collab_ensembles import run_directory\n"
+        "import sys; from collab_ensembles.runs import run_directory\n"
         f"with run_directory.lock({str(tmp_path)!r}):\n"
         "    print('locked', flush=True); sys.stdin.read()"
     )
