@@ -24,6 +24,7 @@ setup(
         "numpy>=2.0,<3",
         "pandas>=2.2,<4",
         "pillow>=10",
+        "platformdirs>=4,<5",
         "rich>=13,<16",
         "scikit-learn>=1.5,<2",
         "scipy>=1.15,<2",

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Callable
 
+import platformdirs
+
 from collab_ensembles.data import catalogue, npz, sources
 from collab_ensembles.data.cache import ArrayCache, Part, check_digest, in_digest_order
 from collab_ensembles.data.dataset import Dataset
@@ -12,9 +14,8 @@ __all__ = ["Dataset", "default_data_dir", "load"]
 
 
 def default_data_dir() -> str:
-    """The user's cache directory, as the XDG base directory specification finds it."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(base, "collab_ensembles")
+    """The user's cache directory: on Linux `$XDG_CACHE_HOME/collab_ensembles`, or `~/.cache/collab_ensembles`."""
+    return platformdirs.user_cache_dir("collab_ensembles", appauthor=False)
 
 
 def load(
