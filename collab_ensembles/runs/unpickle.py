@@ -1,7 +1,14 @@
 """Reading pickles without trusting them: builtins and NumPy arrays only, nothing is imported.
 
-Whatever else a pickle names becomes an inert placeholder; one that asks to call or build it is
-refused. Arrays are rebuilt by the functions below, from the bytes in the file.
+`find_class` knows a list of names, as the documentation of `pickle` advises. A name that is not on the list becomes an
+inert placeholder; a file that asks to call or build it is refused. The list alone is not enough. Against the tests with
+hostile files it was tried with `pickle.Unpickler`, which is written in C, and they fail:
+
+- NumPy's own functions build arrays of objects and of any other type. Here functions of this module stand in for them,
+  and arrays are made from the bytes in the file.
+- BUILD sets attributes of functions on the list, and so changes how later files are read. Here it is checked.
+- BYTEARRAY8, BINBYTES, BINBYTES8, FRAME and LONG_BINPUT reserve as much memory as a file claims to need. Here the
+  implementation in Python reads the file: it takes what is there, and BYTEARRAY8 is mended.
 """
 
 import io
@@ -137,7 +144,6 @@ for _package in ("numpy.core", "numpy._core"):
     _KNOWN[f"{_package}.numeric", "_frombuffer"] = _BufferState
 
 
-# The implementation in Python: the one in C reserves memory for whatever index a file claims.
 _PythonUnpickler: Any = pickle._Unpickler
 
 
