@@ -8,9 +8,11 @@ import dataclasses
 import math
 import os
 import re
+import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis import frame, recorded_run, table_notes, table_text
@@ -107,10 +109,8 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
     """The mean, and the standard deviation with n - 1 in the denominator: NaN for fewer than two values."""
     if not values:
         return math.nan, math.nan
-    mean = math.fsum(values) / len(values)
-    if len(values) < 2:
-        return mean, math.nan
-    return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    # Not `statistics.stdev`, which takes no NaN: that stands for what was not recorded.
+    return statistics.fmean(values), float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
 
 
 def compare(runs: Sequence[Run]) -> pd.DataFrame:

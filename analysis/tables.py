@@ -9,6 +9,7 @@ Example:
 import dataclasses
 import importlib.resources
 import math
+import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -88,7 +89,7 @@ def final_table(runs: Sequence[Run], quantity: str) -> pd.DataFrame:
     table = pd.DataFrame(index=index)
     values = {model: [[what.of(run, model) for run in row] for row in rows.values()] for model in models}
     for model in models:
-        table[model] = [math.fsum(seeds) / len(seeds) for seeds in values[model]]
+        table[model] = [statistics.fmean(seeds) for seeds in values[model]]
     table["Seeds"] = [len(row) for row in rows.values()]
     for model in models:
         intervals = [interval(seeds) or (math.nan, math.nan) for seeds in values[model]]
