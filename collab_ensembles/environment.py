@@ -13,7 +13,7 @@ import tensorflow as tf
 from collab_ensembles import __version__
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.machine import processor
-from collab_ensembles.runs.revision import revision
+from collab_ensembles.revision import revision
 
 
 def describe(precision: str, threads: int | None) -> dict[str, Any]:

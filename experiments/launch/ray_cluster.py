@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from collab_ensembles.errors import CollabError, ConfigError, one_line
-from collab_ensembles.runs.revision import VARIABLE, revision
+from collab_ensembles.revision import VARIABLE, revision
 from experiments import runtime
 from experiments.launch import ray_worker
 

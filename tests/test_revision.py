@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from collab_ensembles.runs import revision
+from collab_ensembles import revision
 
 
 def test_it_is_what_git_says(monkeypatch: pytest.MonkeyPatch) -> None:
