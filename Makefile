@@ -45,10 +45,11 @@ test-ray: install ## sweeps on a Ray cluster whose nodes are killed (some minute
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray]'
 	$(RUN) -m pytest -m ray tests/launch
 
-check: install ## formatting, lint and types
+check: install ## formatting, lint, types, and which rooms import which
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 
 format: install ## put the code into form
 	$(VENV)/bin/ruff format .

@@ -41,6 +41,7 @@ setup(
             # dill: needed by tensorflow_datasets.testing, which does not declare it.
             "dill",
             "hypothesis",
+            "import-linter>=2.16,<3",
             "mypy",
             "pandas-stubs",
             "pytest",
