@@ -16,9 +16,9 @@ from absl import flags, logging
 from collab_ensembles import data
 from collab_ensembles.data import catalogue, overlap
 from collab_ensembles.errors import CollabError, ConfigError, UnavailableDataError
-from collab_ensembles.methods.snapshot.options import AVERAGES
 from collab_ensembles.runs import run_data, run_directory, top_errors
 from collab_ensembles.runs.run_directory import DataFacts
+from collab_ensembles.settings.config import AVERAGES
 from experiments import command_line, path_flags, runtime
 
 if TYPE_CHECKING:
