@@ -1,16 +1,24 @@
 """Collaboration costs: how far the outputs of the members of an ensemble are apart.
 
-Each is a pure function of a list of logits, one tensor [batch, classes] a member, and of the pairs
-of members to compare; each gives a scalar. Noel (2017), section 5.2, and for more than two members
-and the gradients the reference code.
+Each is a pure function of a list of logits, one tensor [batch, classes] a member, and of the pairs of members to
+compare; each gives a scalar, and is made of links. Noel (2017), section 5.2, and for more than two members and the
+gradients the reference code.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
 import keras
 
+from collab_ensembles.models.links import (
+    Link,
+    Weight,
+    absolute_difference,
+    soft_cross_entropy,
+    squared_difference,
+    sum_of_costs,
+)
 from collab_ensembles.tensor import Tensor
 
 Pairs = Sequence[tuple[int, int]]
@@ -43,31 +51,52 @@ def cross_entropy(logits: Sequence[Tensor], pairs: Pairs, *, target_gradient: bo
       pairs: the members to compare.
       target_gradient: let the gradient flow into the targets, as section 6.1 of the text has it.
     """
-
-    def directed(target: Tensor, prediction: Tensor) -> Tensor:
-        probabilities = keras.ops.softmax(target)
-        if not target_gradient:
-            probabilities = keras.ops.stop_gradient(probabilities)
-        return -keras.ops.mean(keras.ops.sum(probabilities * keras.ops.log_softmax(prediction), axis=-1))
-
-    return sum(directed(logits[j], logits[i]) + directed(logits[i], logits[j]) for i, j in pairs)
+    return _cost(functools.partial(cross_entropy, target_gradient=target_gradient), logits, pairs)
 
 
 @keras.saving.register_keras_serializable("collab_ensembles")
 def squared_distance(logits: Sequence[Tensor], pairs: Pairs) -> Tensor:
     """L2: the sum over classes of squared differences of logits, mean over the batch and the pairs."""
-    return _mean_over_pairs(keras.ops.square, logits, pairs)
+    return _cost(squared_distance, logits, pairs)
 
 
 @keras.saving.register_keras_serializable("collab_ensembles")
 def absolute_distance(logits: Sequence[Tensor], pairs: Pairs) -> Tensor:
     """L1: the sum over classes of absolute differences of logits, mean over the batch and the pairs."""
-    return _mean_over_pairs(keras.ops.abs, logits, pairs)
+    return _cost(absolute_distance, logits, pairs)
 
 
-def _mean_over_pairs(distance: Callable[[Tensor], Tensor], logits: Sequence[Tensor], pairs: Pairs) -> Tensor:
-    costs = [keras.ops.mean(keras.ops.sum(distance(logits[i] - logits[j]), axis=-1)) for i, j in pairs]
-    return sum(costs) / len(costs)
+def links(cost: CollaborationCost, named_pairs: Iterable[tuple[str, str]], weight: Weight = 1.0) -> list[Link] | None:
+    """The links that one of the costs of this module is made of; None for any other function.
+
+    Of the cross-entropy, two for each pair: each member learns from the other's probabilities. Of a distance one for
+    each pair, with the gradient into both members.
+
+    Args:
+      cost: such as `squared_distance`.
+      named_pairs: the names of the members to compare.
+      weight: that of each link.
+    """
+    named_pairs = list(named_pairs)
+    function, options = (cost.func, cost.keywords) if isinstance(cost, functools.partial) else (cost, {})
+    if function is cross_entropy and set(options) <= {"target_gradient"}:
+        is_stopped = not options.get("target_gradient", False)
+        both = [each for first, second in named_pairs for each in ((second, first), (first, second))]
+        return [Link(source, target, soft_cross_entropy, weight, is_stopped) for source, target in both]
+    for distance, difference in _DISTANCES:
+        if function is distance and not options:
+            return [Link(*each, difference, weight, False, len(named_pairs)) for each in named_pairs]
+    return None
+
+
+_DISTANCES = [(squared_distance, squared_difference), (absolute_distance, absolute_difference)]
+
+
+def _cost(cost: CollaborationCost, logits: Sequence[Tensor], pairs: Pairs) -> Tensor:
+    """The cost of links between members that have numbers for names."""
+    made_of = links(cost, [(str(i), str(j)) for i, j in pairs])
+    assert made_of is not None
+    return sum_of_costs(made_of, {str(index): each for index, each in enumerate(logits)})
 
 
 def by_name(method: str, target_gradient: bool = False) -> CollaborationCost | None:

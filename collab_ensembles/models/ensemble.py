@@ -1,25 +1,22 @@
-"""EnsembleModel: members that learn from the labels and, weighted by alpha, from each other."""
+"""EnsembleModel: members that learn from the labels and, along weighted links, from each other."""
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
-import tensorflow as tf
 
-from collab_ensembles.models import collaboration
+from collab_ensembles.models import collaboration, functions
+from collab_ensembles.models.links import Link, Weight, WeightedCosts, check_weight, grouped, weight_config, weight_of
 from collab_ensembles.models.model import Model
 from collab_ensembles.tensor import Tensor
-
-Weight: TypeAlias = float | keras.Variable | tf.Variable
 
 
 @keras.saving.register_keras_serializable("collab_ensembles")
 class EnsembleModel(Model):
-    """Objective: the sum of the members' costs plus alpha times the collaboration cost.
+    """Objective: the sum of the members' costs plus the weighted costs of the links between them.
 
-    Noel (2017), equations 2.1 (without collaboration) and 2.2. It can be saved as a whole, with a collaboration cost
-    that is registered with Keras, as those of `collab_ensembles.models.collaboration` are.
+    With alpha for the weight of all links it is that of Noel (2017), equations 2.1 (without collaboration) and 2.2. The
+    model can be saved as a whole, with functions that are registered with Keras, as those of this package are.
     """
 
     def __init__(
@@ -28,6 +25,8 @@ class EnsembleModel(Model):
         collaboration_cost: collaboration.CollaborationCost | None = None,
         weight: Weight = 1.0,
         pairing: str = "chain",
+        *,
+        links: Sequence[Link] = (),
     ) -> None:
         """Puts members together.
 
@@ -35,47 +34,78 @@ class EnsembleModel(Model):
           members: built networks by name, at least two if there is a collaboration cost.
           collaboration_cost: a function of the members' logits and the pairs to compare, such as
             those of `collab_ensembles.models.collaboration`; None for the plain ensemble.
-          weight: alpha, the collaboration weight, at least 0. With the number 0 the cost is left out. A variable is
-            not trained; what is assigned to it, by a callback say, holds from the next step on, and it may begin at 0.
-            Saved as a whole, the model has its value as a number.
+          weight: alpha, the collaboration weight, at least 0. With the number 0 the cost is left out. A function gives
+            the weight of each epoch, counted from 0. A variable is not trained; what is assigned to it, by a callback
+            say, holds from the next step on, and it may begin at 0. Saved as a whole, the model has its value as a
+            number.
           pairing: `chain` or `all`; see `collaboration.pairs`.
+          links: who learns from whom, in place of the three arguments before.
 
         Raises:
-          ValueError: a single member is to collaborate, or the weight is negative.
+          ValueError: a single member is to collaborate, a weight is negative, a link names no member, or there are both
+            a collaboration cost and links.
         """
         super().__init__(members)
-        if not float(weight) >= 0:
-            raise ValueError(f"received the collaboration weight {float(weight)}; allowed: numbers from 0")
+        check_weight(weight)
+        # In a function, since Keras would train a variable that is in an attribute.
+        self._arguments = lambda: (collaboration_cost, weight, pairing, tuple(links))
         if collaboration_cost is not None and len(members) < 2:
             raise ValueError(f"received one member, {list(members)}; collaboration needs two or more")
-        # With weight 0 the cost is left out, so that even an overflow in it changes nothing.
-        is_variable = isinstance(weight, keras.Variable | tf.Variable)
-        self._collaboration_cost = collaboration_cost if is_variable or weight > 0 else None
-        # In a function, since Keras would train a variable that is an attribute.
-        self._weight: Callable[[], Weight] = lambda: weight
-        self._pairing, self._pairs = pairing, collaboration.pairs(len(members), pairing)
+        if collaboration_cost is not None and links:
+            raise ValueError("received a collaboration cost and links; needed: one of them")
+        unknown = sorted({name for link in links for name in (link.source, link.target)} - set(members))
+        if unknown:
+            raise ValueError(f"received links of {', '.join(unknown)}; allowed: members, {', '.join(members)}")
+        pairs = collaboration.pairs(len(members), pairing)
+        made_of: Sequence[Link] | None = links
+        if collaboration_cost is not None:
+            names = list(members)
+            made_of = collaboration.links(collaboration_cost, [(names[i], names[j]) for i, j in pairs], weight)
+        if made_of is not None:
+            terms = grouped(made_of)
+        else:
+            terms = [(weight, lambda logits: collaboration_cost(list(logits.values()), pairs))]
+        self._collaboration = WeightedCosts(terms)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Sets the weights that are functions of the epoch; see `Model.begin_epoch`."""
+        self._collaboration.begin_epoch(epoch)
+
+    def collaboration_cost(self, logits: Sequence[Tensor]) -> Tensor:
+        """What the members' collaboration adds to the objective: the weighted costs of all links, a scalar.
+
+        It needs no labels. Without links, and where all weights are the number 0, it is 0.
+
+        Args:
+          logits: float32 [batch, classes], one a member, such as `self.logits(images)`.
+        """
+        if not self._collaboration:
+            return keras.ops.zeros(())
+        return self._collaboration(dict(zip(self.members, logits, strict=True)))
 
     def objective(
         self, labels: Tensor, logits: Sequence[Tensor], sample_weight: Tensor | None = None
     ) -> tuple[Tensor, list[Tensor]]:
-        """The base objective plus alpha times the collaboration cost, which has no sample weights."""
+        """The base objective plus the collaboration cost, which has no sample weights."""
         total, costs = super().objective(labels, logits, sample_weight)
-        if self._collaboration_cost is not None:
-            total = total + self._weight() * self._collaboration_cost(logits, self._pairs)
+        if self._collaboration:
+            total = total + self.collaboration_cost(logits)
         return total, costs
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, serialised.
 
         Raises:
-          ValueError: the collaboration cost is not registered with Keras.
+          ValueError: a cost or a schedule is not registered with Keras.
         """
-        cost = self._collaboration_cost
+        cost, weight, pairing, links = self._arguments()
+        is_left_out = cost is None or not self._collaboration
         return {
             "members": [[name, keras.saving.serialize_keras_object(each)] for name, each in self.members.items()],
-            "collaboration_cost": None if cost is None else _cost_config(cost),
-            "weight": float(self._weight()),
-            "pairing": self._pairing,
+            "collaboration_cost": None if is_left_out else functions.to_config(cost, "collaboration cost"),
+            "weight": weight_config(weight),
+            "pairing": pairing,
+            "links": [link.get_config() for link in links],
         }
 
     @classmethod
@@ -84,23 +114,12 @@ class EnsembleModel(Model):
         members = {
             name: keras.saving.deserialize_keras_object(each, custom_objects) for name, each in config["members"]
         }
-        cost = config["collaboration_cost"] and _cost(config["collaboration_cost"], custom_objects)
-        return cls(members, cost, config["weight"], config["pairing"])
-
-
-def _cost_config(cost: collaboration.CollaborationCost) -> dict[str, Any]:
-    function, options = (cost.func, cost.keywords) if isinstance(cost, functools.partial) else (cost, {})
-    name = keras.saving.get_registered_name(function) if hasattr(function, "__name__") else repr(function)
-    if keras.saving.get_registered_object(name) is not function:
-        raise ValueError(
-            f"the collaboration cost {name} is not registered, and a saved model could not be loaded; put "
-            "@keras.saving.register_keras_serializable() before it, or save the weights alone (save_weights_only=True)"
+        cost = config["collaboration_cost"]
+        return cls(
+            members,
+            cost and functions.from_config(cost, "collaboration cost", custom_objects),
+            weight_of(config["weight"], custom_objects),
+            config["pairing"],
+            # Files of version 0.1.0 have none.
+            links=[Link.from_config(each, custom_objects) for each in config.get("links", [])],
         )
-    return {"function": name, "options": options}
-
-
-def _cost(config: Mapping[str, Any], custom_objects: Any) -> collaboration.CollaborationCost:
-    function = keras.saving.get_registered_object(config["function"], custom_objects)
-    if function is None:
-        raise ValueError(f"the collaboration cost {config['function']} is not registered; import its module first")
-    return functools.partial(function, **config["options"])

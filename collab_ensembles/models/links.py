@@ -1,0 +1,210 @@
+"""Links: who learns from whom, by which cost and with which weight.
+
+A link is directed: its target learns from its source. Its cost is a function of the outputs of these two members alone
+and needs no labels, so that it can be computed on any batch.
+"""
+
+import dataclasses
+import functools
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import keras
+import tensorflow as tf
+
+from collab_ensembles.models import functions
+from collab_ensembles.tensor import Tensor
+
+LinkCost: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""From the logits of source and target, float32 [batch, classes] each, to a scalar."""
+
+Schedule: TypeAlias = Callable[[int], float]
+"""A weight by the epoch, counted from 0."""
+
+Weight: TypeAlias = float | keras.Variable | tf.Variable | Schedule
+"""A number from 0, a schedule, or a variable that somebody else assigns to."""
+
+Logits: TypeAlias = Mapping[str, Tensor]
+"""The logits of each member by its name, float32 [batch, classes]."""
+
+
+@keras.saving.register_keras_serializable("collab_ensembles")
+def soft_cross_entropy(source: Tensor, target: Tensor) -> Tensor:
+    """The cross-entropy of the target's probabilities, with those of the source as soft labels; mean over the batch."""
+    return -keras.ops.mean(keras.ops.sum(keras.ops.softmax(source) * keras.ops.log_softmax(target), axis=-1))
+
+
+@keras.saving.register_keras_serializable("collab_ensembles")
+def squared_difference(source: Tensor, target: Tensor) -> Tensor:
+    """The squared differences of the logits, summed over the classes; mean over the batch."""
+    return keras.ops.mean(keras.ops.sum(keras.ops.square(source - target), axis=-1))
+
+
+@keras.saving.register_keras_serializable("collab_ensembles")
+def absolute_difference(source: Tensor, target: Tensor) -> Tensor:
+    """The absolute differences of the logits, summed over the classes; mean over the batch."""
+    return keras.ops.mean(keras.ops.sum(keras.ops.abs(source - target), axis=-1))
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """One member that learns from another.
+
+    Attributes:
+      source: the name of the member that is learned from.
+      target: the name of the member that learns.
+      cost: a function of the logits of source and target, such as `soft_cross_entropy`; it gives a scalar.
+      weight: what the cost is multiplied by: a number from 0, a function of the epoch (from 0), or a variable. With the
+        number 0 the link is left out.
+      stop_gradient: no gradient of this link flows into the source; it learns nothing from the target.
+      mean_of: the cost is divided by this whole number, after the costs of the links of the same weight are added up:
+        of so many links, the mean counts.
+
+    Raises:
+      ValueError: a link from a member to itself, a negative weight, or a `mean_of` below 1.
+    """
+
+    source: str
+    target: str
+    cost: LinkCost
+    weight: Weight = 1.0
+    stop_gradient: bool = True
+    mean_of: int = 1
+
+    def __post_init__(self) -> None:
+        """Checks what it was given."""
+        if self.source == self.target:
+            raise ValueError(f"received a link from {self.source!r} to itself; needed: two members")
+        if self.mean_of < 1:
+            raise ValueError(f"received mean_of={self.mean_of}; allowed: whole numbers from 1")
+        check_weight(self.weight)
+
+    def value(self, logits: Logits) -> Tensor:
+        """The cost of a batch, a scalar, without weight."""
+        source = logits[self.source]
+        return self.cost(keras.ops.stop_gradient(source) if self.stop_gradient else source, logits[self.target])
+
+    def get_config(self) -> dict[str, Any]:
+        """The attributes as JSON values; functions have to be registered with Keras (ValueError)."""
+        return {
+            **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)},
+            "cost": functions.to_config(self.cost, "cost of a link"),
+            "weight": weight_config(self.weight),
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> "Link":
+        """The link of a configuration."""
+        cost = functions.from_config(config["cost"], "cost of a link", custom_objects)
+        return cls(**{**config, "cost": cost, "weight": weight_of(config["weight"], custom_objects)})
+
+
+def sum_of_costs(links: Sequence[Link], logits: Logits) -> Tensor:
+    """The costs of links, without weights, summed; a scalar.
+
+    The links of each pair are added up first, then the pairs, then the sum is divided by `mean_of`, which all links
+    share: the order of the reference code, on which the last bits depend.
+    """
+    pairs: dict[frozenset[str], list[Tensor]] = {}
+    for link in links:
+        pairs.setdefault(frozenset((link.source, link.target)), []).append(link.value(logits))
+    # From 0: without it TensorFlow adds up the gradients of several pairs in another order.
+    total = sum(add(costs) for costs in pairs.values())
+    return total if links[0].mean_of == 1 else total / links[0].mean_of
+
+
+def add(costs: Sequence[Tensor]) -> Tensor:
+    """The sum, from the first to the last."""
+    return functools.reduce(operator.add, costs)
+
+
+def grouped(links: Iterable[Link]) -> list[tuple[Weight, Callable[[Logits], Tensor]]]:
+    """Links as terms of `WeightedCosts`: those of one weight and one `mean_of` are one term."""
+    groups: dict[tuple[bool, float, int], list[Link]] = {}
+    for link in links:
+        is_number = _is_number(link.weight)
+        groups.setdefault((is_number, link.weight if is_number else id(link.weight), link.mean_of), []).append(link)
+    return [(group[0].weight, functools.partial(sum_of_costs, group)) for group in groups.values()]
+
+
+class WeightedCosts:
+    """A sum of costs of the logits, each times a weight that the epoch sets.
+
+    The weight of a schedule is a variable, so that a step is traced once, whatever the schedule says. It is not trained,
+    and no variable of the model: it is a function of the epoch and needs no memory. A number stays a number: TensorFlow
+    folds it with other constants, and the last bits of published runs depend on that.
+    """
+
+    def __init__(self, terms: Iterable[tuple[Weight, Callable[[Logits], Tensor]]]) -> None:
+        """Takes weights and costs; where the weight is the number 0, so that even an overflow in a cost changes nothing.
+
+        Raises:
+          ValueError: a weight is negative.
+        """
+        self._terms: list[tuple[Any, Callable[[Logits], Tensor]]] = []
+        self._schedules: list[tuple[keras.Variable, Schedule]] = []
+        for weight, cost in terms:
+            check_weight(weight)
+            if not (_is_number(weight) and weight == 0):
+                self._terms.append((self._variable(weight), cost))
+
+    def _variable(self, weight: Weight) -> Any:
+        """What a cost is multiplied by: of a schedule, a variable."""
+        if _is_variable(weight) or not callable(weight):
+            return weight
+        variable = keras.Variable(_scheduled(weight, 0), dtype="float32", trainable=False, name="weight")
+        self._schedules.append((variable, weight))
+        return variable
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Sets the weights to what their schedules say of an epoch, counted from 0.
+
+        Raises:
+          ValueError: a schedule gives a negative number, or none.
+        """
+        for variable, schedule in self._schedules:
+            variable.assign(_scheduled(schedule, epoch))
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to add up."""
+        return bool(self._terms)
+
+    def __call__(self, logits: Logits) -> Tensor:
+        """The weighted sum, a scalar; there is at least one term."""
+        return add([weight * cost(logits) for weight, cost in self._terms])
+
+
+def check_weight(weight: Weight) -> None:
+    """Raises ValueError unless a weight is a schedule, or a number or variable of at least 0."""
+    if (_is_variable(weight) or not callable(weight)) and not float(weight) >= 0:
+        raise ValueError(f"received the collaboration weight {float(weight)}; allowed: numbers from 0")
+
+
+def weight_config(weight: Weight) -> Any:
+    """A weight as a JSON value: a variable as its number, a schedule by the name it is registered under."""
+    if callable(weight) and not _is_variable(weight):
+        return functions.to_config(weight, "schedule of a weight")
+    return float(weight)
+
+
+def weight_of(config: Any, custom_objects: Any = None) -> Weight:
+    """The weight of a configuration."""
+    if isinstance(config, Mapping):
+        return functions.from_config(config, "schedule of a weight", custom_objects)
+    return float(config)
+
+
+def _scheduled(schedule: Schedule, epoch: int) -> float:
+    value = float(schedule(epoch))
+    if not value >= 0:
+        raise ValueError(f"the schedule of a weight gives {value} for epoch {epoch}; allowed: numbers from 0")
+    return value
+
+
+def _is_variable(weight: Weight) -> bool:
+    return isinstance(weight, keras.Variable | tf.Variable)
+
+
+def _is_number(weight: Weight) -> bool:
+    return not _is_variable(weight) and not callable(weight)
