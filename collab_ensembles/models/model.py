@@ -11,8 +11,10 @@ import tensorflow as tf
 from collab_ensembles import environment
 from collab_ensembles.data.arrays import checked_labels
 from collab_ensembles.errors import DataError
+from collab_ensembles.models import compiled_metrics
 from collab_ensembles.models.averaging import average
 from collab_ensembles.models.batch import unpacked
+from collab_ensembles.models.members import check as check_members
 from collab_ensembles.models.statistics import EpochStatistics
 from collab_ensembles.networks.joined import joined
 from collab_ensembles.tensor import Tensor
@@ -29,11 +31,12 @@ class Model(keras.Model):
     """Named members trained at once on one objective.
 
     A subclass says what the objective is; members, optimizer step, statistics and evaluation are
-    common to all. Train it with `compile(optimizer)` and `fit(..., shuffle=False)`.
+    common to all. Train it with `compile(optimizer)` and `fit`. `model(images)` and `predict` give the logits of all
+    members together, [batch, classes], see `ensemble_logits`; `logits` gives those of each.
 
     Attributes:
-      members: the networks by name, in order; each maps float32 [batch, height, width, channels],
-        raw pixels from 0 to 255, to logits [batch, classes].
+      members: the networks by name, in order; each maps float32 examples, such as images [batch, height, width,
+        channels], to logits [batch, classes].
       statistics_names: whose statistics are kept: the members, then, if there are several, `ensemble`.
       averaging: what the ensemble's prediction is the mean of: the members' `logits` or, as `softmax`, probabilities.
       head: a layer that makes the ensemble's logits from those of all members, in place of an average; or None.
@@ -49,13 +52,13 @@ class Model(keras.Model):
 
         Raises:
           ConfigError: Keras' own settings would have it compute with other numbers.
-          ValueError: there are none, or one is named `ensemble`.
+          ValueError: there are none, one is named `ensemble`, or one is no built classifier with one input; see
+            `models.members`.
         """
         environment.check_keras_numbers()
         super().__init__()
         self.averaging, self.head = "logits", None
-        if not members or "ensemble" in members:
-            raise ValueError(f"received members {list(members)}; needed: at least one, none of them named 'ensemble'")
+        check_members(members)
         self.members = dict(members)
         self.statistics_names = [*members, "ensemble"] if len(members) > 1 else list(members)
         disagreement = DISAGREEMENT_SERIES if len(members) > 1 else {}
@@ -66,30 +69,49 @@ class Model(keras.Model):
     def compile(self, optimizer: Any = None, **options: Any) -> None:
         """Gives the model its optimizer, built on all variables that are trained; None: it evaluates alone.
 
-        See `keras.Model.compile` for the options.
+        See `keras.Model.compile` for the options. `metrics` are computed on labels int32 [batch] and the logits of all
+        members together, [batch, classes]; `weighted_metrics` also on the weights of the examples.
 
         Raises:
-          ValueError: a loss or metrics are given; the objective is the model's own, and so are the statistics.
+          ValueError: a loss is given, the objective is the model's own; or a metric is, that has the name of a
+            statistic or takes one-hot labels.
         """
-        refused = [name for name in ("loss", "loss_weights", "metrics", "weighted_metrics") if options.get(name)]
+        refused = [name for name in ("loss", "loss_weights") if options.get(name)]
         if refused:
             raise ValueError(
                 f"received {', '.join(refused)}; the objective is the model's own, and the history has <output>_cost "
                 f"and <output>_error of {', '.join(self.statistics_names)}; leave out {', '.join(refused)}"
             )
         super().compile(optimizer=optimizer, **options)
+        if self._compile_metrics is not None:
+            compiled_metrics.build(self._compile_metrics, self.statistics.names)
         if self.optimizer is not None:
             # Steps may be on parts of the variables, and the first would be taken for all; and variables that appear
             # while the training step is traced have it traced twice.
             self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x: Any = None, y: Any = None, *arguments: Any, validation_data: Any = None, **options: Any) -> Any:
-        """Trains on arrays or on batches of them; see `keras.Model.fit`.
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        *arguments: Any,
+        validation_data: Any = None,
+        **options: Any,
+    ) -> Any:
+        """Trains on arrays or on batches of them; see `keras.Model.fit`. `begin_epoch` is called before each epoch.
 
         Args:
           x: images as the members take them, or what gives batches (images, labels), such as a `tf.data.Dataset`.
-          y: of images in an array, the labels; see `datasets.arrays.checked_labels`. In batches labels are integers,
+          y: of images in an array, the labels; see `data.arrays.checked_labels`. In batches labels are integers,
             [batch] or [batch, 1].
+          batch_size: examples a batch, of arrays.
+          epochs: how many there are.
+          verbose: as of `keras.Model.fit`.
+          callbacks: as of `keras.Model.fit`.
           arguments: further ones of `keras.Model.fit`, by position.
           validation_data: (images, labels), perhaps with weights, or what gives batches of them.
           options: further ones, by name. A `sample_weight` or `class_weight` concerns the members' cross-entropies, see
@@ -97,13 +119,19 @@ class Model(keras.Model):
 
         Raises:
           DataError: labels are of another form, not as many as images, or beyond the classes.
-          ValueError: what Keras or a step refuses.
+          ValueError: the model was compiled without an optimizer; or what Keras or a step refuses.
         """
+        if self.compiled and not self.optimizers():
+            raise ValueError("the model was compiled without an optimizer; call model.compile(optimizer) first")
         if isinstance(validation_data, tuple | list):
             images, labels, *weights = validation_data
             validation_data = images, self._checked(images, labels, "labels of the validation data"), *weights
         y = self._checked(x, y, "y")
-        return super().fit(x, y, *arguments, validation_data=validation_data, **options)
+        clock = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: self.begin_epoch(epoch))
+        callbacks = [clock, *keras.tree.flatten(callbacks or [])]
+        return super().fit(
+            x, y, batch_size, epochs, verbose, callbacks, *arguments, validation_data=validation_data, **options
+        )
 
     def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
         """The statistics of arrays or batches; labels and errors as of `fit`, the rest as of `keras.Model.evaluate`."""
@@ -124,19 +152,22 @@ class Model(keras.Model):
         return labels
 
     def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
-        """The logits of every member: float32 [batch, classes] each, for images [batch, h, w, c]."""
+        """The logits of every member, float32 [batch, classes] each, for a batch of images."""
         images = keras.ops.cast(images, "float32")
         return [keras.ops.cast(member(images, training=training), "float32") for member in self.members.values()]
 
-    def call(self, images: Tensor, training: bool = False) -> list[Tensor]:
-        """The same as `logits`."""
-        return self.logits(images, training=training)
+    def call(self, images: Tensor, training: bool = False) -> Tensor:
+        """The logits of all members together, float32 [batch, classes]; of one member, its logits."""
+        return self._together(self.logits(images, training=training))
 
     def ensemble_logits(self, logits: Sequence[Tensor]) -> Tensor:
         """What the members predict together, [batch, classes]: the head's logits, or an average of the members'."""
         if self.head is None:
             return average(logits, self.averaging)
         return self.head(keras.ops.concatenate(logits, axis=-1))
+
+    def _together(self, logits: Sequence[Tensor]) -> Tensor:
+        return self.ensemble_logits(logits) if len(logits) > 1 else logits[0]
 
     def optimizers(self) -> dict[str, keras.Optimizer]:
         """The optimizers by name, of a compiled model: one here."""
@@ -183,7 +214,7 @@ class Model(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def begin_epoch(self, epoch: int) -> None:
-        """Called before each epoch, counted from 0, for models whose epochs differ."""
+        """Called by `fit` before each epoch, counted from 0, for models whose epochs differ."""
 
     def callbacks(self, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
         """What `fit` on these batches needs besides, with `validation_data`: nothing here."""
@@ -240,13 +271,15 @@ class Model(keras.Model):
         cross-entropy of their softmax, without decay or collaboration. Sample weights are in costs, not in errors.
         """
         batch_size = keras.ops.shape(labels)[0]
+        together = self._together(logits)
         if len(logits) > 1:
             further = [*_disagreement(logits), *further]
-            together = self.ensemble_logits(logits)
             logits = [*logits, together]
             costs = [*costs, mean_cross_entropy(labels, together, sample_weight)]
         errors = [_error(labels, output) for output in logits]
         self.statistics.update_state(total, costs, errors, batch_size, further)
+        if self._compile_metrics is not None:
+            self._compile_metrics.update_state(labels, together, sample_weight)
         return self.get_metrics_result()
 
 

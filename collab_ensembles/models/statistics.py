@@ -32,6 +32,11 @@ class EpochStatistics(keras.metrics.Metric):
         self._running = self.add_weight(shape=(len(self._keys),), initializer="zeros", name="running")
         self._count = self.add_weight(shape=(), initializer="zeros", name="count")
 
+    @property
+    def names(self) -> list[str]:
+        """What `result` has."""
+        return [*self._keys, *self._running_keys]
+
     def update_state(
         self,
         loss: Tensor,

@@ -206,10 +206,10 @@ def test_the_loss_is_the_objective_weighted_by_the_sample(batch: Batch) -> None:
     assert received == pytest.approx(sum(totals) / 12, rel=1e-5)
 
 
-def test_call_passes_on_whether_it_trains(batch: Batch) -> None:
+def test_logits_pass_on_whether_it_trains(batch: Batch) -> None:
     model = _ensemble()
     for training in (True, False):
-        received = model(batch[0], training=training)
+        received = model.logits(batch[0], training=training)
         expected = [member(batch[0].astype(np.float32), training=training) for member in model.members.values()]
         for one, other in zip(received, expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5)

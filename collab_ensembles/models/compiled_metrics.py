@@ -1,0 +1,38 @@
+"""Keras' metrics, given to `compile`, beside a model's own statistics."""
+
+from collections.abc import Collection
+from typing import Any
+
+import keras
+
+_OF_ONE_HOT_LABELS = (
+    keras.metrics.CategoricalAccuracy,
+    keras.metrics.CategoricalCrossentropy,
+    keras.metrics.CategoricalHinge,
+    keras.metrics.FBetaScore,
+    keras.metrics.OneHotIoU,
+    keras.metrics.OneHotMeanIoU,
+    keras.metrics.TopKCategoricalAccuracy,
+)
+
+
+def build(metrics: Any, taken: Collection[str]) -> None:
+    """Builds the metrics of a compiled model, so that no variable appears while a step is traced.
+
+    Args:
+      metrics: `keras.Model.compile` has made it; they are given labels int32 [batch] and logits [batch, classes].
+      taken: names that they must not have.
+
+    Raises:
+      ValueError: a metric of that name or of one-hot labels.
+    """
+    # Keras resolves names such as "accuracy" by shapes: of labels as class numbers, always to the sparse kind.
+    metrics.build(keras.KerasTensor((None,), "int32"), keras.KerasTensor((None, None)))
+    for metric in metrics.metrics:
+        if metric.name in taken:
+            raise ValueError(f"received a metric named {metric.name}; the model has one of this name; choose another")
+        if isinstance(metric, _OF_ONE_HOT_LABELS):
+            raise ValueError(
+                f"received the metric {metric.name}, of one-hot labels; needed: one of labels as class numbers, such "
+                "as SparseCategoricalAccuracy"
+            )
