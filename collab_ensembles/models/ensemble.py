@@ -6,7 +6,16 @@ from typing import Any
 import keras
 
 from collab_ensembles.models import collaboration, functions
-from collab_ensembles.models.links import Link, Weight, WeightedCosts, check_weight, grouped, weight_config, weight_of
+from collab_ensembles.models.links import (
+    Link,
+    Term,
+    Weight,
+    WeightedCosts,
+    check_weight,
+    grouped,
+    weight_config,
+    weight_of,
+)
 from collab_ensembles.models.model import Model
 from collab_ensembles.tensor import Tensor
 
@@ -57,15 +66,9 @@ class EnsembleModel(Model):
         if unknown:
             raise ValueError(f"received links of {', '.join(unknown)}; allowed: members, {', '.join(members)}")
         pairs = collaboration.pairs(len(members), pairing)
-        made_of: Sequence[Link] | None = links
-        if collaboration_cost is not None:
-            names = list(members)
-            made_of = collaboration.links(collaboration_cost, [(names[i], names[j]) for i, j in pairs], weight)
-        if made_of is not None:
-            terms = grouped(made_of)
-        else:
-            terms = [(weight, lambda logits: collaboration_cost(list(logits.values()), pairs))]
-        self._collaboration = WeightedCosts(terms)
+        self._collaboration = WeightedCosts(
+            grouped(links) if collaboration_cost is None else _terms(collaboration_cost, list(members), pairs, weight)
+        )
 
     def begin_epoch(self, epoch: int) -> None:
         """Sets the weights that are functions of the epoch; see `Model.begin_epoch`."""
@@ -99,10 +102,11 @@ class EnsembleModel(Model):
           ValueError: a cost or a schedule is not registered with Keras.
         """
         cost, weight, pairing, links = self._arguments()
-        is_left_out = cost is None or not self._collaboration
         return {
             "members": [[name, keras.saving.serialize_keras_object(each)] for name, each in self.members.items()],
-            "collaboration_cost": None if is_left_out else functions.to_config(cost, "collaboration cost"),
+            "collaboration_cost": (
+                functions.to_config(cost, "collaboration cost") if cost is not None and self._collaboration else None
+            ),
             "weight": weight_config(weight),
             "pairing": pairing,
             "links": [link.get_config() for link in links],
@@ -123,3 +127,13 @@ class EnsembleModel(Model):
             # Files of version 0.1.0 have none.
             links=[Link.from_config(each, custom_objects) for each in config.get("links", [])],
         )
+
+
+def _terms(
+    cost: collaboration.CollaborationCost, names: Sequence[str], pairs: collaboration.Pairs, weight: Weight
+) -> list[Term]:
+    """A collaboration cost as links, or, of the user's own, as one cost of all members."""
+    made_of = collaboration.links(cost, [(names[i], names[j]) for i, j in pairs], weight)
+    if made_of is not None:
+        return grouped(made_of)
+    return [(weight, lambda logits: cost(list(logits.values()), pairs))]

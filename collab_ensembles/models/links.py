@@ -28,6 +28,9 @@ Weight: TypeAlias = float | keras.Variable | tf.Variable | Schedule
 Logits: TypeAlias = Mapping[str, Tensor]
 """The logits of each member by its name, float32 [batch, classes]."""
 
+Term: TypeAlias = tuple[Weight, Callable[[Logits], Tensor]]
+"""A cost of the logits, a scalar, and its weight."""
+
 
 @keras.saving.register_keras_serializable("collab_ensembles")
 def soft_cross_entropy(source: Tensor, target: Tensor) -> Tensor:
@@ -119,9 +122,9 @@ def add(costs: Sequence[Tensor]) -> Tensor:
     return functools.reduce(operator.add, costs)
 
 
-def grouped(links: Iterable[Link]) -> list[tuple[Weight, Callable[[Logits], Tensor]]]:
+def grouped(links: Iterable[Link]) -> list[Term]:
     """Links as terms of `WeightedCosts`: those of one weight and one `mean_of` are one term."""
-    groups: dict[tuple[bool, float, int], list[Link]] = {}
+    groups: dict[tuple[bool, Any, int], list[Link]] = {}
     for link in links:
         is_number = _is_number(link.weight)
         groups.setdefault((is_number, link.weight if is_number else id(link.weight), link.mean_of), []).append(link)
@@ -131,13 +134,13 @@ def grouped(links: Iterable[Link]) -> list[tuple[Weight, Callable[[Logits], Tens
 class WeightedCosts:
     """A sum of costs of the logits, each times a weight that the epoch sets.
 
-    The weight of a schedule is a variable, so that a step is traced once, whatever the schedule says. It is not trained,
-    and no variable of the model: it is a function of the epoch and needs no memory. A number stays a number: TensorFlow
+    The weight of a schedule is a variable, so that a step is traced once, whatever the schedule says. It is not trained
+    and no variable of the model: it is a function of the epoch and needs no memory. A number stays one: TensorFlow
     folds it with other constants, and the last bits of published runs depend on that.
     """
 
-    def __init__(self, terms: Iterable[tuple[Weight, Callable[[Logits], Tensor]]]) -> None:
-        """Takes weights and costs; where the weight is the number 0, so that even an overflow in a cost changes nothing.
+    def __init__(self, terms: Iterable[Term]) -> None:
+        """Takes weights and costs, and leaves out those of the number 0: even an overflow in them changes nothing.
 
         Raises:
           ValueError: a weight is negative.
@@ -147,9 +150,9 @@ class WeightedCosts:
         for weight, cost in terms:
             check_weight(weight)
             if not (_is_number(weight) and weight == 0):
-                self._terms.append((self._variable(weight), cost))
+                self._terms.append((self._factor(weight), cost))
 
-    def _variable(self, weight: Weight) -> Any:
+    def _factor(self, weight: Weight) -> Any:
         """What a cost is multiplied by: of a schedule, a variable."""
         if _is_variable(weight) or not callable(weight):
             return weight
@@ -175,13 +178,13 @@ class WeightedCosts:
         return add([weight * cost(logits) for weight, cost in self._terms])
 
 
-def check_weight(weight: Weight) -> None:
+def check_weight(weight: Any) -> None:
     """Raises ValueError unless a weight is a schedule, or a number or variable of at least 0."""
     if (_is_variable(weight) or not callable(weight)) and not float(weight) >= 0:
         raise ValueError(f"received the collaboration weight {float(weight)}; allowed: numbers from 0")
 
 
-def weight_config(weight: Weight) -> Any:
+def weight_config(weight: Any) -> Any:
     """A weight as a JSON value: a variable as its number, a schedule by the name it is registered under."""
     if callable(weight) and not _is_variable(weight):
         return functions.to_config(weight, "schedule of a weight")
