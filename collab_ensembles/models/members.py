@@ -28,9 +28,7 @@ def _output_shape(name: str, member: Any) -> tuple[int | None, ...] | None:
     if not isinstance(member, keras.Model):
         raise ValueError(f"member {name} is a {type(member).__name__}; needed: a keras.Model")
     if not member.built:
-        raise ValueError(
-            f"member {name} is not built; begin it with keras.Input(shape), or call member.build((None, *shape)) first"
-        )
+        raise ValueError(f"member {name} is not built; begin it with keras.Input(shape), or call it on a batch first")
     inputs = getattr(member, "inputs", None) or [None]
     if len(inputs) > 1:
         raise ValueError(f"member {name} has {len(inputs)} inputs; needed: one")
