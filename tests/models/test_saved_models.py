@@ -1,5 +1,6 @@
 """Models saved as a whole and loaded again, and collaboration weights that a callback moves."""
 
+import copy
 import functools
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from collab_ensembles.models import collaboration
 from collab_ensembles.models.ensemble import EnsembleModel
+from collab_ensembles.models.links import Link, soft_cross_entropy, squared_difference
 from collab_ensembles.models.optimizers import Adam
 from collab_ensembles.models.single import SingleModel
 from conftest import network
@@ -34,10 +36,29 @@ def _single() -> SingleModel:
     return model
 
 
+@keras.saving.register_keras_serializable("tests")
+def rising(epoch: int, by: float = 1.0) -> float:
+    return by * epoch
+
+
+def _linked() -> EnsembleModel:
+    links = [
+        Link("z", "a", soft_cross_entropy, functools.partial(rising, by=0.5)),
+        Link("a", "z", squared_difference, keras.Variable(0.1), stop_gradient=False, mean_of=2),
+    ]
+    return _ensemble(None, 1.0, links=links)
+
+
+def _scheduled() -> EnsembleModel:
+    return _ensemble(collaboration.squared_distance, rising)
+
+
 COSTS = [None, collaboration.squared_distance, collaboration.absolute_distance, collaboration.by_name("CE", True)]
 
 
-@pytest.mark.parametrize("build", [_single, *(functools.partial(_ensemble, cost, pairing="all") for cost in COSTS)])
+@pytest.mark.parametrize(
+    "build", [_single, _linked, _scheduled, *(functools.partial(_ensemble, cost, pairing="all") for cost in COSTS)]
+)
 def test_a_checkpoint_of_the_whole_goes_on_as_if_it_had_never_been_saved(
     build: Any, tmp_path: Path, batch: Batch
 ) -> None:
@@ -47,8 +68,19 @@ def test_a_checkpoint_of_the_whole_goes_on_as_if_it_had_never_been_saved(
     assert type(loaded) is type(model)
     assert list(loaded.members) == list(model.members)
     assert loaded.evaluate(*batch, verbose=0) == model.evaluate(*batch, verbose=0)
-    histories = [each.fit(*batch, batch_size=6, shuffle=False, verbose=0).history for each in (model, loaded)]
+    options: dict[str, Any] = {"batch_size": 6, "initial_epoch": 1, "epochs": 2, "shuffle": False, "verbose": 0}
+    histories = [each.fit(*batch, **options).history for each in (model, loaded)]
     assert histories[0] == histories[1]
+
+
+def test_files_of_the_first_release_are_read() -> None:
+    """Their configurations have no links."""
+    expected = _ensemble(collaboration.squared_distance).get_config()
+    # A copy, since Keras takes a configuration apart when it reads it.
+    config = copy.deepcopy(expected)
+    del config["links"]
+    assert config["collaboration_cost"] == {"function": "collab_ensembles>squared_distance", "options": {}}
+    assert EnsembleModel.from_config(config).get_config() == expected
 
 
 def test_weights_alone_can_be_saved(tmp_path: Path, batch: Batch) -> None:
@@ -69,6 +101,9 @@ def test_a_cost_that_could_not_be_found_again_is_refused_at_saving(tmp_path: Pat
     for cost in (_unregistered, lambda logits, pairs: 0.0, functools.partial(_unregistered)):
         with pytest.raises(ValueError, match=r"is not registered[^\n]*register_keras_serializable[^\n]*$"):
             _ensemble(cost).save(path)
+    for link in (Link("a", "z", lambda s, t: 0.0), Link("a", "z", squared_difference, lambda epoch: 1.0)):
+        with pytest.raises(ValueError, match=r"(cost of a link|schedule of a weight) <lambda> is not registered"):
+            _ensemble(links=[link]).save(path)
     model = _ensemble(_unregistered)
     with keras.saving.custom_object_scope({"_unregistered": _unregistered}):
         model.save(path)
