@@ -257,7 +257,7 @@ def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> kera
 
 
 def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callback:
-    """Tells a model and its optimizers which epoch begins, and optimizers which of its steps, where rates need that."""
+    """Gives optimizers the learning rates of each epoch, or of each of its steps, where rates need that."""
     rates = methods.training(config).learning_rates(config)
     within = {name: rate for name, rate in rates.items() if rate.by_step}
     current = 0
@@ -265,7 +265,6 @@ def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callb
     def begin(epoch: int, logs: Any) -> None:
         nonlocal current
         current = epoch
-        model.begin_epoch(epoch)
         for name, optimizer in model.optimizers().items():
             if name not in within:
                 optimizer.learning_rate.assign(rates[name].of(epoch))
