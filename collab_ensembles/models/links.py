@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import keras
-import tensorflow as tf
 
 from collab_ensembles.models import functions
 from collab_ensembles.tensor import Tensor
@@ -22,8 +21,8 @@ LinkCost: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 Schedule: TypeAlias = Callable[[int], float]
 """A weight by the epoch, counted from 0."""
 
-Weight: TypeAlias = float | keras.Variable | tf.Variable | Schedule
-"""A number from 0, a schedule, or a variable that somebody else assigns to."""
+Weight: TypeAlias = float | keras.Variable | Schedule
+"""A number from 0, a schedule, or a variable, of Keras or TensorFlow, that somebody else assigns to."""
 
 Logits: TypeAlias = Mapping[str, Tensor]
 """The logits of each member by its name, float32 [batch, classes]."""
@@ -206,7 +205,8 @@ def _scheduled(schedule: Schedule, epoch: int) -> float:
 
 
 def _is_variable(weight: Weight) -> bool:
-    return isinstance(weight, keras.Variable | tf.Variable)
+    # By what it can do, since costs and links do not import TensorFlow.
+    return hasattr(weight, "assign")
 
 
 def _is_number(weight: Weight) -> bool:

@@ -4,12 +4,12 @@ from typing import Any
 
 import keras
 
-from collab_ensembles.models.model import Model
+from collab_ensembles.models.ensemble import EnsembleModel
 
 
 @keras.saving.register_keras_serializable("collab_ensembles")
-class SingleModel(Model):
-    """One member with its cross-entropy and weight decay."""
+class SingleModel(EnsembleModel):
+    """One member with its cross-entropy and weight decay, under the name that it has itself."""
 
     def __init__(self, member: keras.Model) -> None:
         super().__init__({member.name: member})
