@@ -35,16 +35,11 @@ class DistillationModel(Model):
           beta: the share of the labels, above 0 and at most 1.
 
         Raises:
-          ValueError: a number is not allowed, or the teacher has other classes.
+          ValueError: a number is not allowed, or the teacher has other classes; see `Model`.
         """
         super().__init__({"student": student, "teacher": teacher})
         if not 0 < beta <= 1:
             raise ValueError(f"received beta {beta}; allowed: above 0 to 1")
-        if student.output_shape != teacher.output_shape:
-            raise ValueError(
-                f"the teacher gives {teacher.output_shape[1:]} logits and the student {student.output_shape[1:]}; "
-                "needed: the same classes"
-            )
         teacher.trainable = False
         self._beta = beta
         # Keras 3.15 compares bare logits, without a softmax, if the loss is its default, the string "kl_divergence".
