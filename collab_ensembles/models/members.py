@@ -5,8 +5,7 @@ from typing import Any
 
 import keras
 
-_GIVE_PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")
-_PASS_THROUGH = (keras.layers.Activation, keras.layers.Flatten, keras.layers.Reshape, keras.layers.Identity)
+from collab_ensembles.networks.last_activation import probability_activation
 
 
 def check(members: Mapping[str, keras.Model]) -> None:
@@ -35,26 +34,10 @@ def _output_shape(name: str, member: Any) -> tuple[int | None, ...] | None:
     shape = getattr(member, "output_shape", None)
     if shape is not None and not (isinstance(shape, tuple) and len(shape) == 2):
         raise ValueError(f"member {name} gives outputs of shape {shape}; needed: one of shape (batch, classes)")
-    activation = _last_activation(member)
-    if activation in _GIVE_PROBABILITIES:
+    activation = probability_activation(member)
+    if activation is not None:
         raise ValueError(
             f"member {name} ends in a {activation}, and gives probabilities; needed: logits; leave out the activation "
             "of its last layer"
         )
     return shape
-
-
-def _last_activation(network: Any) -> str | None:
-    """The name of the activation that a network ends in; of a network of the user's own class None."""
-    outputs = getattr(network, "outputs", None)
-    while outputs:
-        operation, node, _ = outputs[0]._keras_history
-        if getattr(operation, "outputs", None) and isinstance(operation, keras.Model):
-            outputs = operation.outputs
-            continue
-        activation = getattr(operation, "activation", operation)
-        name = getattr(activation, "__name__", type(activation).__name__.lower())
-        if name in _GIVE_PROBABILITIES or not isinstance(operation, _PASS_THROUGH):
-            return str(name)
-        outputs = operation._inbound_nodes[node].input_tensors
-    return None

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from collab_ensembles.errors import ConfigError, one_line
+from collab_ensembles.networks.last_activation import probability_activation
 
 _IMAGES = 16
 _ROUNDING = 0.01
@@ -76,4 +77,4 @@ def _gives_probabilities(network: keras.Model, image_shape: tuple[int, int, int]
     outputs = np.asarray(keras.ops.cast(network(pixels, training=False), "float32"))
     add_up = np.allclose(outputs.sum(axis=-1), 1, rtol=0, atol=_ROUNDING)
     in_range = bool(np.all((outputs >= 0) & (outputs <= 1)))
-    return in_range and (add_up or getattr(network.layers[-1], "activation", None) is keras.activations.sigmoid)
+    return in_range and (add_up or probability_activation(network) is not None)

@@ -46,6 +46,7 @@ def _nested_softmax() -> keras.Model:
         (keras.Sequential([_dense(), layers.Softmax()]), "gives probabilities; needed: logits"),
         (_nested_softmax(), "gives probabilities; needed: logits"),
         (_dense(activation="sigmoid"), "gives probabilities; needed: logits"),
+        (keras.Sequential([keras.Input(_SHAPE), _dense(activation="sigmoid")]), "gives probabilities; needed: logits"),
         (_dense(units=3), r"to \(3,\); needed for digits: from images \(8, 8, 1\) to 4 logits"),
         (_dense((8, 8, 3)), r"from \(8, 8, 3\) to \(4,\); needed for digits"),
         (_dense((64,)), r"from \(64,\) to \(4,\); needed for digits"),
