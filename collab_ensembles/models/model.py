@@ -1,7 +1,7 @@
 """Model: the base of all groups of networks, with the one training step they share."""
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -155,6 +155,13 @@ class Model(keras.Model):
         """The logits of every member, float32 [batch, classes] each, for a batch of images."""
         images = keras.ops.cast(images, "float32")
         return [keras.ops.cast(member(images, training=training), "float32") for member in self.members.values()]
+
+    def traced_logits(self) -> Callable[[Any], list[Tensor]]:
+        """`logits`, for many batches: traced, and compiled by XLA where training steps are."""
+        traced: Callable[[Any], list[Tensor]] = tf.function(
+            self.logits, reduce_retracing=True, jit_compile=self.jit_compile or None
+        )
+        return traced
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
         """The logits of all members together, float32 [batch, classes]; of one member, its logits."""

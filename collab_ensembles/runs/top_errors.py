@@ -43,10 +43,8 @@ def compute(model: "Model", images: np.ndarray, labels: np.ndarray, top: int) ->
     Returns:
       A fraction for each of `model.statistics_names`.
     """
-    import tensorflow as tf
-
     wrong = dict.fromkeys(model.statistics_names, 0)
-    member_logits = tf.function(model.logits, reduce_retracing=True, jit_compile=model.jit_compile or None)
+    member_logits = model.traced_logits()
     for start in range(0, len(labels), _BATCH_SIZE):
         rows = slice(start, start + _BATCH_SIZE)
         outputs = [np.asarray(output) for output in member_logits(images[rows])]
