@@ -17,7 +17,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo results records mnist-results digits-results fdl-results bench clean
+.PHONY: help install test test-ray faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo results documents records mnist-results digits-results fdl-results bench clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -79,8 +79,8 @@ heads-demo: install ## one network, and heads that teach each other, without and
 	$(END_OF_DRY_RUN) \
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/heads-demo --out=$(LOG_DIR)/heads-demo/report.html
 
-fdl-demo: install ## one network against two that learn to differ (MNIST, 6,000 images, a quarter of an hour)
-	$(RUN) -m experiments.sweep --grid=fdl-mnist --dataset=mnist --train_limit=6000 --epochs=15 \
+fdl-demo: install ## one network against two that learn to differ (MNIST, 6,000 images, half an hour)
+	$(RUN) -m experiments.sweep --grid=fdl-mnist --dataset=mnist --split=standard --train_limit=6000 --epochs=20 \
 		--log_dir=$(LOG_DIR)/fdl-demo $(SWEEP_FLAGS)
 	$(END_OF_DRY_RUN) \
 	$(RUN) -m benchmarks.fdl_phases && \
@@ -92,6 +92,10 @@ FDL_RUNS ?= $(LOG_DIR)/fdl-6000
 RUNS ?= $(MNIST_RUNS)
 
 results: mnist-results digits-results fdl-results ## write results/ again, from MNIST_RUNS, DIGITS_RUNS and FDL_RUNS; how to train them stands in results/*/README.md
+
+documents: install ## write the tables and numbers in README.md and docs/ again, from results/
+	$(RUN) -m analysis.documents
+	$(RUN) -m analysis.documents.overview_figure
 
 records: ## keep what the finished runs in RUNS=runs/mnist-grid wrote, but for checkpoints, in results/records/mnist-grid
 	mkdir -p results/records/$(notdir $(RUNS))
