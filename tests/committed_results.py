@@ -70,11 +70,6 @@ def cells(document: str, first: str, columns: int) -> list[list[str]]:
     return [[" ".join(cell.split()) for cell in row] for row in rows if len(row) == columns]
 
 
-def prose(document: str) -> str:
-    """The text of a document on one line, so that sentences are found wherever their lines break."""
-    return " ".join((REPOSITORY / document).read_text(encoding="utf-8").split())
-
-
 def _read(path: pathlib.Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

@@ -1,7 +1,6 @@
 """The committed results agree with themselves; tests/analysis/test_results.py shows that the check finds errors."""
 
 import pathlib
-import re
 
 import pytest
 
@@ -23,14 +22,7 @@ def test_the_tables_follow_from_the_statistics_of_every_epoch(directory: pathlib
 
 def test_nothing_is_published_that_is_not_checked() -> None:
     files = [path for path in _RESULTS.rglob("*") if path.is_file()]
-    # Those of demos/ are held against what is written about them, in test_documents.py; records/ in test_records.py.
+    # What is written about demos/ is written from them, see test_documents.py; records/ has test_records.py.
     published = [path for path in files if _RECORDS not in path.parents]
     assert {path.parent for path in published} <= {*_PUBLISHED, _RESULTS / "demos"}
     assert {path.name for path in (_RESULTS / "demos").iterdir()} == {"fdl.csv", "heads.csv"}
-
-
-def test_results_that_the_readme_speaks_of_are_there() -> None:
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"(?<![\w/-])results/([\w-]+)", text))
-    assert named <= {*(path.name for path in _PUBLISHED), _RECORDS.name}
-    assert any(_RECORDS.iterdir())

@@ -1,85 +1,60 @@
-"""The numbers in README.md and docs/SYSTEMS.md are those of the committed results."""
+"""The numbers in README.md and docs/ are those of the results: the command that writes them changes nothing."""
 
-import csv
-import re
+import pathlib
+import shutil
 
 import pytest
 
-from committed_results import REPOSITORY, cells, prose
-
-_RESULTS = REPOSITORY / "results"
-
-
-def _demo(name: str) -> dict[tuple[str, str], dict[str, str]]:
-    with (_RESULTS / "demos" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return {(row["arrangement"], row["model"]): row for row in csv.DictReader(file)}
+from analysis.documents import generated
+from collab_ensembles.errors import DataError
+from committed_results import REPOSITORY
 
 
-@pytest.mark.parametrize("filters", [4, 8, 16, 32])
-def test_the_demonstration_of_feature_differences(filters: int) -> None:
-    rows = _demo("fdl")
-    half = f"convnet{filters // 2}, 2 x"
-    keys = [
-        (f"convnet{filters}, single", f"convnet{filters}"),
-        *((f"{half} {name}", "Ens") for name in ("RIE", "cross_entropy head", "FDL")),
-    ]
-    (received,) = cells("docs/SYSTEMS.md", str(filters), 5)
-    errors = [(float(rows[key]["test_error_percent"]), float(rows[key]["test_error_percent_sd"])) for key in keys]
-    assert received[1:] == [f"{mean:.2f} ± {deviation:.2f}" for mean, deviation in errors]
-    assert {rows[key]["seeds"] for key in keys} == {"3"}
+def test_the_documents_are_up_to_date() -> None:
+    assert generated.update(write=False) == []
+
+
+def test_each_block_stands_in_a_document() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in _documents())
+    assert [name for name in generated.BLOCKS if f"<!-- generated: {name} -->" not in text] == []
+
+
+def test_a_wrong_number_is_named_and_mended_and_nothing_else_changes(tmp_path: pathlib.Path) -> None:
+    for path in _documents():
+        copy = tmp_path / path.relative_to(REPOSITORY)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(path, copy)
+    right = (REPOSITORY / "docs" / "RESULTS.md").read_text(encoding="utf-8")
+    wrong = tmp_path / "docs" / "RESULTS.md"
+    wrong.write_text(right.replace("| plain | 0.81 |", "| plain | 0.18 |"), encoding="utf-8")
+    assert wrong.read_text(encoding="utf-8") != right
+    assert generated.update(tmp_path, write=False) == ["docs/RESULTS.md"]
+    assert wrong.read_text(encoding="utf-8") != right
+    assert generated.update(tmp_path) == ["docs/RESULTS.md"]
+    assert wrong.read_text(encoding="utf-8") == right
+    assert {path.name for path in wrong.parent.iterdir()} == {path.name for path in (REPOSITORY / "docs").glob("*.md")}
+
+
+def test_only_the_text_between_the_marks_is_written() -> None:
+    text = "before\n<!-- generated: a -->\nold\n<!-- end -->\nbetween\n<!-- generated: b -->\n<!-- end -->\nafter\n"
+    expected = text.replace("old\n", "1\n2\n").replace("b -->\n", "b -->\n3\n")
+    assert generated.renewed(text, "README.md", {"a": lambda: "1\n2", "b": lambda: "3"}) == expected
 
 
 @pytest.mark.parametrize(
-    ("name", "arrangement"),
+    ("text", "named"),
     [
-        ("single", "single"),
-        ("2 instances", "2 instances"),
-        ("2 heads, simple", "2 heads simple"),
-        ("4 heads, hierarchical", "4 heads hierarchical"),
+        ("<!-- generated: c -->\n<!-- end -->\n", "unknown block 'c'"),
+        ("<!-- generated: a -->\n", "1 marks '<!-- generated: NAME -->' and 0 '<!-- end -->'"),
+        ("<!-- generated: a -->\n<!-- generated: a -->\n<!-- end -->\n", "2 marks"),
+        ("text <!-- end -->\n", "0 marks"),
     ],
 )
-def test_the_demonstration_of_heads(name: str, arrangement: str) -> None:
-    rows = _demo("heads")
-    (received,) = cells("docs/SYSTEMS.md", name, 7)
-    keys = [
-        (f"resnet20, {arrangement}{noise}", model) for noise in ("", ", label_noise 0.4") for model in ("head1", "Ens")
-    ]
-    assert received[1:5] == [f"{float(rows[key]['test_error_percent']):.2f}" if key in rows else "" for key in keys]
+def test_marks_that_cannot_be_right_are_refused(text: str, named: str) -> None:
+    with pytest.raises(DataError, match=r"^README.md: ") as error:
+        generated.renewed(text, "README.md", {"a": lambda: ""})
+    assert named in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("name", "method", "weight"),
-    [("plain", "Single", "1"), ("L2, weight 0.01", "L2", "0.01"), ("L2, weight 1", "L2", "1")],
-)
-def test_the_digits_in_the_readme(name: str, method: str, weight: str) -> None:
-    (received,) = cells("README.md", name, 4)
-    rows = cells("results/digits/README.md", method, 6)
-    (expected,) = [row for row in rows if row[1] == weight]
-    assert received[1:] == expected[2:5]
-
-
-def test_the_claims_on_digits_in_the_readme() -> None:
-    verdicts = r'Verdicts on (\d+) claims: "holds" (\d+), "does not hold" (\d+), "not enough data" (\d+)'
-    found = re.search(verdicts, (_RESULTS / "digits" / "README.md").read_text(encoding="utf-8"))
-    assert found
-    claims, hold, fail, undecided = found.groups()
-    readme = prose("README.md")
-    assert f"are {claims} claims here. {hold} hold:" in readme
-    assert fail == "1"
-    assert "One does not hold:" in readme
-    assert f"For {undecided} an interval includes zero effect" in readme
-
-
-def test_what_the_readme_says_of_batch_statistics_taken_anew() -> None:
-    path = REPOSITORY / "benchmarks" / "results" / "batch_statistics.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        table = list(csv.DictReader(file))
-    rows = [row for row in table if row["output"] == "ST"]
-    gains = [float(row["moving_averages_percent"]) - float(row["taken_anew_percent"]) for row in rows]
-    readme = prose("README.md")
-    every = [float(row["moving_averages_percent"]) - float(row["taken_anew_percent"]) for row in table]
-    assert f"would take off {sum(every) / len(every):.2f} of that." in readme
-    assert (
-        f"of {len(rows)} MNIST runs, fresh statistics have {sum(gains) / len(gains):.2f} points less error on average "
-        f"for ST, at most {max(gains):.2f}" in readme
-    )
+def _documents() -> list[pathlib.Path]:
+    return [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]

@@ -1,6 +1,5 @@
-"""The committed records of single runs are whole, of one grid, and what README.md says of them."""
+"""The committed records of single runs are whole, of one grid, and what docs/RESULTS.md says of them."""
 
-import dataclasses
 import math
 import pathlib
 import pickle
@@ -9,11 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from analysis import claims, frame, results
+from analysis import results
 from analysis.commands import noel_grid
+from analysis.documents import noel_blocks
 from collab_ensembles.runs import naming, run_directory
 from collab_ensembles.settings.config import RunConfig
-from committed_results import MODELS, REPOSITORY, cells, prose, published
+from committed_results import MODELS, REPOSITORY, cells, published
 
 _RUNS = sorted((REPOSITORY / "results" / "records" / "mnist-grid").glob("*/*"))
 _CONFIGS = {directory: run_directory.read_config(str(directory)) for directory in _RUNS}
@@ -34,35 +34,32 @@ def test_a_record_is_a_finished_run_of_the_grid_without_its_checkpoints(director
         assert errors[-1] == status.test_errors[output]
 
 
-def test_the_readme_shows_errors_and_costs_of_every_record_beside_the_papers() -> None:
+def test_the_results_show_errors_and_costs_of_every_record_beside_the_papers() -> None:
     expected = []
     for key, scale, digits in (("test_errors", 100, 2), ("test_costs", 1, 4)):
         for name, ours, paper in _beside_the_paper(key):
             numbers = [*(scale * number for number in ours), *paper]
             expected.append([name, *(f"{number:.{digits}f}" for number in numbers)])
-    assert sorted(cells("README.md", r"(?:plain|\w+, weight [\d.]+)", 7)) == sorted(expected)
+    assert sorted(cells("docs/RESULTS.md", r"(?:plain|\w+, weight [\d.]+)", 7)) == sorted(expected)
 
 
-def test_what_the_readme_says_of_all_records() -> None:
+def test_the_numbers_in_sentences_follow_from_the_records() -> None:
     errors, costs = (list(_beside_the_paper(key)) for key in _COLUMNS)
     ratios = [own / printed for _, ours, paper in costs for own, printed in zip(ours, paper, strict=True)]
-    percent = math.ceil(100 * max(abs(ratio - 1) for ratio in ratios))
     gaps = [
         round(100 * own - printed, 2) for _, ours, paper in errors for own, printed in zip(ours, paper, strict=True)
     ]
+    percent = math.ceil(100 * max(abs(ratio - 1) for ratio in ratios))
+    assert _numbers(noel_blocks.mnist_nearness()) == [percent, max(map(abs, gaps))]
     ends = {name: ours for name, ours, _ in errors}
     apart = [100 * abs(weak - plain) for weak, plain in zip(ends["CE, weight 0.0001"], ends["plain"], strict=True)]
+    stated = _numbers(noel_blocks.mnist_gaps())
+    assert stated[2:5] == [sum(gap > 0 for gap in gaps), len(gaps), round(sum(gaps) / len(gaps), 2)]
+    assert stated[-3:] == [round(gap, 2) for gap in apart]
     minutes = [run_directory.read_status(str(directory)).seconds / 60 for directory in _RUNS]
-    readme = prose("README.md")
-    for expected in (
-        f"The costs lie within {percent} % of the paper's, the errors within {max(map(abs, gaps)):.2f} points, "
-        f"{sum(gap > 0 for gap in gaps)} of {len(gaps)} above it. "
-        f"On average errors are {sum(gaps) / len(gaps):.2f} points higher than the paper's.",
-        f"ends {apart[0]:.2f}, {apart[1]:.2f} and {apart[2]:.2f} points from it (ST, M, ensemble).",
-        f"A run took {min(minutes):.0f} to {max(minutes):.0f} minutes on one core, and two cores train two at a time: "
-        f"{sum(minutes) / len(minutes) / 2:.0f} minutes an ensemble",
-    ):
-        assert expected in readme
+    hours = round(sum(minutes) / 120, 1)
+    expected = [round(min(minutes)), round(max(minutes)), round(sum(minutes) / len(minutes) / 2), len(minutes), hours]
+    assert _numbers(noel_blocks.mnist_time())[:5] == expected
 
 
 @pytest.mark.parametrize(
@@ -83,58 +80,42 @@ def test_the_published_results_follow_from_the_records(
             assert (directory / name).read_bytes() == content, name
 
 
-def test_what_the_readme_says_of_the_claims_and_of_distances() -> None:
-    text = (REPOSITORY / "results" / "mnist" / "claims.md").read_text(encoding="utf-8")
-    rows = [[cell.strip() for cell in line.split("|")[2:4]] for line in text.splitlines() if line.startswith("| ")][1:]
-    ours, papers = ([row[column] for row in rows] for column in (0, 1))
-    assert ours == ["seen in one seed"] * 16
-    shown = papers.count("seen in one seed")
-    decided = shown + papers.count("not seen in one seed")
-    members = re.search(r"of 24 collaborating members better (\d+); worse (\d+)", text)
-    assert members
-    readme = prose("README.md")
-    assert "all 16 are seen in this seed" in readme
-    assert f"own final numbers can decide {decided} of them, and show {shown}," in readme
-    assert (
-        f"{members[1]} of 24 collaborating members are better than their plain counterparts, and {members[2]}" in readme
-    )
+def test_the_members_that_gain_and_their_distances_follow_from_the_records() -> None:
+    errors = {_name(config): _curves(directory, "test_errors") for directory, config in _CONFIGS.items()}
+    jumped = ("plain", "CE, weight 0.1", "CE, weight 0.01", "CE, weight 0.0001")
+    falls = {
+        late: [
+            100 * (one[-1] - one[-3])
+            for name, own in errors.items()
+            if (name in jumped) == late
+            for one in own.values()
+        ]
+        for late in (True, False)
+    }
+    counts = []
+    for epoch in (-1, -3):
+        members = [
+            (own[model][epoch], errors["plain"][model][epoch]) for own in errors.values() for model in ("ST", "M")
+        ]
+        counts.append([sum(own < plain for own, plain in members), sum(own > plain for own, plain in members)])
+    means = [round(sum(falls[True]) / 12, 2), round(-sum(falls[False]) / 27, 2)]
+    assert _numbers(noel_blocks.mnist_members()) == [counts[0][0], 24, counts[0][1], 1, *means, *counts[1]]
     distances = [
-        _curves(directory, "logit_distance")["ensemble"][-1]
+        round(_curves(directory, "logit_distance")["ensemble"][-1], 1)
         for method, weight in (("L1", 0.0001), ("L2", 0.0001), ("plain", 1.0), ("CE", 0.0001))
         for directory, config in _CONFIGS.items()
         if (config.method, config.weight) == (method, weight)
     ]
-    assert (
-        "distance of {:.1f} and {:.1f} in the end (plain {:.1f}), while with CE the distance is {:.1f}.".format(
-            *distances
-        )
-        in readme
-    )
+    assert _numbers(noel_blocks.mnist_distances())[1:] == distances
 
 
-def test_what_the_readme_says_of_another_last_epoch() -> None:
-    jumped = {"plain", "CE, weight 0.1", "CE, weight 0.01", "CE, weight 0.0001"}
-    rises: dict[bool, list[float]] = {True: [], False: []}
-    for directory, config in _CONFIGS.items():
-        rises[_name(config) in jumped] += [
-            100 * (curve[-1] - curve[-3]) for curve in _curves(directory, "test_errors").values()
-        ]
-    cut = [
-        dataclasses.replace(run, statistics={model: curves.iloc[:-2] for model, curves in run.statistics.items()})
-        for run in frame.read_runs(str(_RUNS[0].parents[1]), "mnist")
-    ]
-    findings = claims.findings(claims.grids_of(cut))
-    seen = [finding.verdict for finding in findings].count(claims.SEEN)
-    better, worse = findings[0].numbers.values()
-    assert (
-        f"the errors of these four were {sum(rises[True]) / 12:.2f} points lower, those of the others "
-        f"{-sum(rises[False]) / 27:.2f} higher, and with epoch 28 as the last one {seen} of the 16 claims are seen, "
-        f"and {better:.0f} of the 24 members are better and {worse:.0f} worse."
-    ) in prose("README.md")
+def _numbers(text: str) -> list[float]:
+    """The numbers in a text, without those that are part of a name, such as L2."""
+    return [float(number) for number in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)", text)]
 
 
 def _beside_the_paper(key: str) -> Iterator[tuple[str, list[float], list[float]]]:
-    """Of each record its name in README.md, and of its outputs what it ended with and what the paper prints."""
+    """Of each record its name in docs/RESULTS.md, and of its outputs what it ended with and what the paper prints."""
     paper = published("MNIST")[_COLUMNS[key]]
     for directory, config in _CONFIGS.items():
         method, weight = "Single" if config.method == "plain" else config.method, f"{config.weight:g}"
@@ -143,7 +124,7 @@ def _beside_the_paper(key: str) -> Iterator[tuple[str, list[float], list[float]]
 
 
 def _name(config: RunConfig) -> str:
-    """What README.md calls an ensemble."""
+    """What docs/RESULTS.md calls an ensemble."""
     return "plain" if config.method == "plain" else f"{config.method}, weight {config.weight:g}"
 
 

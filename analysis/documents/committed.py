@@ -1,0 +1,62 @@
+"""Reads the committed results, and writes Markdown from them."""
+
+import csv
+import functools
+import json
+import pathlib
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+_WIDTH = 120
+"""Characters of a line of text, as everywhere in this project."""
+
+
+@functools.cache
+def rows(path: str) -> list[dict[str, str]]:
+    """The rows of a CSV file; `path` is seen from the repository."""
+    with (_ROOT / path).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def row(path: str, **values: str) -> dict[str, str]:
+    """The only row of a CSV file with these values; ValueError if there is none, or several."""
+    (found,) = [row for row in rows(path) if all(row[name] == value for name, value in values.items())]
+    return found
+
+
+def markdown_rows(path: str, header: str) -> list[list[str]]:
+    """The cells of the Markdown table in a file whose first column has this header, without the header."""
+    lines = [line for line in (_ROOT / path).read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    first = [row[0] for row in cells].index(header)
+    width = len(cells[first])
+    last = next((index for index in range(first + 2, len(cells)) if len(cells[index]) != width), len(cells))
+    return cells[first + 2 : last]
+
+
+def search(path: str, pattern: str) -> str:
+    """What the only group of a pattern matches first in a file; ValueError if it does not match."""
+    found = re.search(pattern, (_ROOT / path).read_text(encoding="utf-8"))
+    if found is None:
+        raise ValueError(f"{path}: nothing matches {pattern!r}")
+    return found[1]
+
+
+@functools.cache
+def benchmark() -> Any:
+    """What `make bench` measured."""
+    return json.loads((_ROOT / "benchmarks" / "results" / "latest.json").read_text(encoding="utf-8"))
+
+
+def table(header: Sequence[str], lines: Iterable[Sequence[str]], words: int = 1) -> str:
+    """A Markdown table; the first columns, `words` of them, hold words, the others numbers."""
+    rule = ["---" if index < words else "---:" for index in range(len(header))]
+    return "\n".join(f"| {' | '.join(cells)} |".replace("|  |", "| |") for cells in [header, rule, *lines])
+
+
+def paragraph(*sentences: str) -> str:
+    """Sentences as lines of text."""
+    return textwrap.fill(" ".join(sentences), _WIDTH, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,221 @@
+"""What the documents say of the 13 ensembles of Noel (2017) on digits and MNIST."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from statistics import fmean
+
+from analysis.documents.committed import markdown_rows, paragraph, row, rows, search, table
+
+MODELS = ("ST", "M", "Ens")
+_WEIGHTS = ("1", "0.1", "0.01", "0.0001")
+SETTINGS = (("Single", "1"), *((method, weight) for method in ("CE", "L1", "L2") for weight in _WEIGHTS))
+"""Method and weight of each ensemble as the tables have them, the plain one first."""
+_MEMBERS = [(*setting, model) for setting in SETTINGS[1:] for model in ("ST", "M")]
+
+_ERROR, _COST = "test_error_percent", "test_cost"
+
+Curves = Mapping[tuple[str, str, str], list[float]]
+
+
+def name(method: str, weight: str) -> str:
+    """What a reader calls an ensemble."""
+    return "plain" if method == "Single" else f"{method}, weight {weight}"
+
+
+def digits_errors() -> str:
+    """Errors on digits, means over the seeds with their intervals."""
+    lines = [
+        [name(*setting), *(_with_interval("results/digits/tables.csv", *setting, model) for model in MODELS)]
+        for setting in SETTINGS
+    ]
+    return table(["ensemble", "ST", "M", "both together"], lines)
+
+
+def _with_interval(path: str, method: str, weight: str, model: str) -> str:
+    found = row(path, method=method, weight=weight, model=model)
+    mean, low, high = (float(found[_ERROR + end]) for end in ("", "_low", "_high"))
+    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def digits_claims() -> str:
+    """The verdict on each observation of the paper."""
+    lines = [cells[:2] for cells in markdown_rows("results/digits/claims.md", "claim")]
+    return table(["observation of the paper", "on digits"], lines, words=2)
+
+
+def tally(path: str) -> str:
+    """How many observations have which verdict, in words such as `6: "holds"`."""
+    verdicts = [cells[1] for cells in markdown_rows(path, "claim")]
+    return ", ".join(f'{verdicts.count(verdict)} "{verdict}"' for verdict in sorted(set(verdicts)))
+
+
+def digits_members() -> str:
+    """How many members gain."""
+    better, worse = (
+        float(search("results/digits/claims.md", rf"of 24 collaborating members.*?{word} ([\d.]+)"))
+        for word in ("better", "worse")
+    )
+    return paragraph(
+        f"In each seed 24 members collaborate. On average {better:.0f} of them end with a lower error than the same "
+        f"member of the plain ensemble, and {worse:.0f} with a higher one."
+    )
+
+
+def mnist_errors() -> str:
+    """Errors on MNIST beside those of the paper."""
+    return _beside_the_paper(_ERROR, 2)
+
+
+def mnist_costs() -> str:
+    """Costs on MNIST beside those of the paper."""
+    return _beside_the_paper(_COST, 4)
+
+
+def _beside_the_paper(column: str, digits: int) -> str:
+    lines = []
+    for method, weight in SETTINGS:
+        found = [row("results/mnist/tables.csv", method=method, weight=weight, model=model) for model in MODELS]
+        numbers = [float(one[key]) for key in (column, f"paper_{column}") for one in found]
+        lines.append([name(method, weight), *(f"{number:.{digits}f}" for number in numbers)])
+    return table(["ensemble", "ST", "M", "both together", "paper: ST", "M", "both together"], lines)
+
+
+def _gaps() -> list[float]:
+    """Our errors on MNIST less the paper's, in points."""
+    return [round(float(one[f"{_ERROR}_minus_paper"]), 2) for one in rows("results/mnist/tables.csv")]
+
+
+def mnist_nearness() -> str:
+    """How far errors and costs on MNIST lie from the paper's, for the first page."""
+    costs = rows("results/mnist/tables.csv")
+    apart = max(abs(float(one[_COST]) / float(one[f"paper_{_COST}"]) - 1) for one in costs)
+    return (
+        f"costs lie within {math.ceil(100 * apart)} % of the paper's, and errors within "
+        f"{max(map(abs, _gaps())):.2f} percentage points"
+    )
+
+
+def mnist_gaps() -> str:
+    """The same with the direction of the gaps, and what may explain them."""
+    gaps, anew = _gaps(), _gains()
+    weak, plain = ("CE", "0.0001"), ("Single", "1")
+    ends = {key: curve[-1] for key, curve in _curves(_ERROR).items()}
+    apart = ", ".join(f"{abs(ends[(*weak, model)] - ends[(*plain, model)]):.2f}" for model in MODELS)
+    return paragraph(
+        f"The {mnist_nearness()}.",
+        f"{sum(gap > 0 for gap in gaps)} of {len(gaps)} errors are above the paper's. On average errors are "
+        f"{fmean(gaps):.2f} points higher. Statistics of batch normalisation taken anew (see below) would take off "
+        f"{fmean(anew['all']):.2f} of these points.",
+        f"CE with weight 0.0001 begins with the weights of the plain ensemble, sees the same batches, and has nearly "
+        f"the same cost. Yet the two end {apart} points apart (ST, M, both together). So much is chance.",
+    )
+
+
+def mnist_claims() -> str:
+    """The verdict on each observation of the paper, by our runs and by the paper's own numbers."""
+    lines = [cells[:3] for cells in markdown_rows("results/mnist/claims.md", "claim")]
+    return table(["observation of the paper", "our runs", "the paper's final numbers"], lines, words=3)
+
+
+def mnist_members() -> str:
+    """How many members gain, and what another last epoch would change."""
+    errors = _curves(_ERROR)
+    jumped = {("Single", "1"), ("CE", "0.1"), ("CE", "0.01"), ("CE", "0.0001")}
+    rises: dict[bool, list[float]] = {True: [], False: []}
+    for key, curve in errors.items():
+        rises[key[:2] in jumped].append(curve[-1] - curve[-3])
+    last, earlier = _gain(errors, -1), _gain(errors, -3)
+    return paragraph(
+        f"{last[0]} of the 24 collaborating members have a lower error than the same member of the plain ensemble, and "
+        f"{last[1]} a higher one.",
+        "Most of this is chance: even the choice of the last epoch changes the count. Four runs, the plain one and CE "
+        "with weights below 1, end just after a jump of M's training cost.",
+        f"Two epochs earlier their errors are {fmean(rises[True]):.2f} points lower, and those of the other runs "
+        f"{-fmean(rises[False]):.2f} higher. Then {earlier[0]} members are better and {earlier[1]} are worse.",
+    )
+
+
+def _gain(errors: Curves, epoch: int) -> tuple[int, int]:
+    """How many collaborating members have a lower and how many a higher error than their plain counterpart."""
+    gaps = [
+        round(errors[method, weight, model][epoch] - errors["Single", "1", model][epoch], 5)
+        for method, weight, model in _MEMBERS
+    ]
+    return sum(gap < 0 for gap in gaps), sum(gap > 0 for gap in gaps)
+
+
+def mnist_distances() -> str:
+    """What the statistics of every epoch show and the tables do not."""
+    distances = {key[:2]: curve[-1] for key, curve in _curves("logit_distance").items()}
+    return paragraph(
+        f"L1 and L2 hold the members' logits together even with a weight of 0.0001: their mean distance is "
+        f"{distances['L1', '0.0001']:.1f} and {distances['L2', '0.0001']:.1f} at the end. In the plain ensemble it is "
+        f"{distances['Single', '1']:.1f}, and with CE at that weight {distances['CE', '0.0001']:.1f}."
+    )
+
+
+def mnist_time() -> str:
+    """How long the runs took."""
+    runs, mean, least, most, _ = _minutes()
+    return paragraph(
+        f"A run took {least:.0f} to {most:.0f} minutes on one core. Two cores train two runs at a time, so that an "
+        f"ensemble took {mean / 2:.0f} minutes and all {runs:.0f} took {mnist_hours()} hours. "
+        "The paper says 38 minutes an ensemble, on a K80 GPU."
+    )
+
+
+def mnist_hours() -> str:
+    """Hours of the whole grid on two cores."""
+    return f"{_minutes()[-1] / 2 / 60:.1f}"
+
+
+def _minutes() -> list[float]:
+    (found,) = [cells for cells in markdown_rows("results/mnist/environment.md", "ensemble") if cells[0] == "all"]
+    return [float(cell) for cell in found[1:]]
+
+
+def batch_statistics() -> str:
+    """What statistics of batch normalisation taken anew change at the end of training."""
+    gains = _gains()["ST"]
+    return paragraph(
+        f"At the end of training the lag costs little. Of {len(gains)} MNIST runs, statistics taken anew have "
+        f"{fmean(gains):.2f} points less error on average for ST, and at most {max(gains):.2f}."
+    )
+
+
+def _gains() -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {"all": []}
+    for one in rows("benchmarks/results/batch_statistics.csv"):
+        gain = float(one["moving_averages_percent"]) - float(one["taken_anew_percent"])
+        found["all"].append(gain)
+        found.setdefault(one["output"], []).append(gain)
+    return found
+
+
+def _curves(column: str) -> Curves:
+    """A statistic of the MNIST runs after each epoch, by method, weight and model."""
+    found: dict[tuple[str, str, str], list[float]] = {}
+    for key, value in _values(column):
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _values(column: str) -> Iterator[tuple[tuple[str, str, str], float]]:
+    for one in rows("results/mnist/statistics.csv"):
+        if one[column]:
+            yield (one["method"], one["weight"], one["model"]), float(one[column])
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "digits errors": digits_errors,
+    "digits claims": digits_claims,
+    "digits members": digits_members,
+    "MNIST errors": mnist_errors,
+    "MNIST costs": mnist_costs,
+    "MNIST gaps": mnist_gaps,
+    "MNIST claims": mnist_claims,
+    "MNIST members": mnist_members,
+    "MNIST distances": mnist_distances,
+    "MNIST time": mnist_time,
+    "batch statistics": batch_statistics,
+}

@@ -1,0 +1,189 @@
+"""What the documents say of heads, distillation, feature differences and snapshots, and of speed."""
+
+from collections.abc import Callable, Iterable
+from statistics import fmean, median
+
+from analysis.documents.committed import benchmark, paragraph, row, rows, table
+
+_HEADS, _FDL, _FIRST_FDL = "results/demos/heads.csv", "results/fdl-6000/tables.csv", "results/demos/fdl.csv"
+_SONG_CHAI = "analysis/reference/song_chai_2018.csv"
+_DAS = "analysis/reference/das_2022.csv"
+_NOISE = ", label_noise 0.4"
+_ARRANGEMENTS = ("single", "2 instances", "2 heads simple", "4 heads hierarchical")
+
+
+def heads_error(arrangement: str, model: str = "head1", noise: str = "") -> str:
+    """Error in the demonstration of heads; empty where there is no such output."""
+    found = [one for one in rows(_HEADS) if _is(one, f"resnet20, {arrangement}{noise}", model)]
+    return _number(found[0]["test_error_percent"]) if found else ""
+
+
+def heads_hours() -> str:
+    """Training time of the demonstration of heads on two cores."""
+    return _hours(rows(_HEADS))
+
+
+def fdl_hours() -> str:
+    """Training time of the one-layer networks on 6,000 images on two cores."""
+    return _hours(rows(_FDL))
+
+
+def _hours(lines: Iterable[dict[str, str]]) -> str:
+    seconds = {one["arrangement"]: float(one["training_seconds"]) for one in lines}
+    return f"{sum(seconds.values()) / 2 / 3600:.1f}"
+
+
+def fdl_error(filters: int, networks: int, best: bool = False) -> str:
+    """Error of one network of `filters` filters, or of `networks` of half as many trained with FDL."""
+    return _fdl_error(f"fdlnet{filters}, single" if networks == 1 else f"fdlnet{filters // 2}, 2 x FDL", best)
+
+
+def _fdl_error(arrangement: str, best: bool) -> str:
+    models = [one for one in rows(_FDL) if one["arrangement"] == arrangement]
+    return _number(models[-1]["best_test_error_percent" if best else "test_error_percent"])
+
+
+def paper_error(row_name: str, network: str, dataset: str = "CIFAR10") -> str:
+    """What Song and Chai (2018) print of the first head."""
+    return _number(
+        row(_SONG_CHAI, dataset=dataset, network=network, row=row_name, output="head1")["test_error_percent"]
+    )
+
+
+def poster_error(row_name: str, dataset: str = "CIFAR10") -> str:
+    """What the poster of Das and Dutta Roy (2022) prints of VGG-16, as an error."""
+    return f"{100 - float(row(_DAS, dataset=dataset, network='vgg16', row=row_name)['accuracy_percent']):.2f}"
+
+
+def heads() -> str:
+    """The demonstration of heads."""
+    lines = []
+    for arrangement in _ARRANGEMENTS:
+        errors = [heads_error(arrangement, model, noise) for noise in ("", _NOISE) for model in ("head1", "Ens")]
+        times, memory = (_over_single(arrangement, column) for column in ("training_seconds", "training_memory_bytes"))
+        time = f"{min(times):.1f} to {max(times):.1f}" if arrangement != "single" else "1"
+        lines.append([arrangement, *errors, time, f"{fmean(memory):.2f}"])
+    header = ["heads", "clean labels: head 1", "all heads", "40 % noisy: head 1", "all heads"]
+    return table([*header, "time / single", "memory / single"], lines)
+
+
+def _over_single(arrangement: str, column: str) -> list[float]:
+    return [
+        float(row(_HEADS, arrangement=f"resnet20, {arrangement}{noise}", model="head1")[column])
+        / float(row(_HEADS, arrangement=f"resnet20, single{noise}", model="head1")[column])
+        for noise in ("", _NOISE)
+    ]
+
+
+def song_chai() -> str:
+    """Table 1 of Song and Chai (2018)."""
+    found: dict[str, dict[str, str]] = {}
+    for one in rows(_SONG_CHAI):
+        if one["table"] == "1":
+            found.setdefault(one["row"], {})[one["network"]] = f"{_number(one['test_error_percent'])} ± {one['sd']}"
+    networks = ["resnet32", "resnet110", "densenet40-12"]
+    return table(["training", *networks], [[name, *(own[one] for one in networks)] for name, own in found.items()])
+
+
+def poster() -> str:
+    """The poster's table of VGG-16."""
+    names = ["single", "RIE (2x)", "SSE", "FGE", "AE Full", "FDL (2x)"]
+    lines = [[name, *(poster_error(name, dataset) for dataset in ("CIFAR10", "CIFAR100"))] for name in names]
+    return table(["training of VGG-16", "CIFAR-10", "CIFAR-100"], lines)
+
+
+def heads_summary() -> str:
+    """The demonstration of heads in one sentence."""
+    return paragraph(
+        f"In the short demonstration a single network ends at {heads_error('single')} % test error, and the first of "
+        f"four heads at {heads_error('4 heads hierarchical')} %. The paper, with full training of ResNet-32, has "
+        f"{paper_error('single instance', 'resnet32')} and {paper_error('4 heads hierarchical', 'resnet32')} %."
+    )
+
+
+def distillation_paper() -> str:
+    """What Song and Chai (2018) have of distillation."""
+    errors = [paper_error(name, "resnet50", "ImageNet") for name in ("single instance", "distilled from 2")]
+    return paragraph(
+        f"The paper has one such row, ResNet-50 on ImageNet: {errors[1]} % test error from two teachers, and "
+        f"{errors[0]} % for a network alone. This project has not measured it."
+    )
+
+
+def fdl() -> str:
+    """One-layer networks on 6,000 images by the number of filters: last epoch, and best epoch in brackets."""
+    lines = []
+    for filters in (2**power for power in range(1, 9)):
+        names = [f"fdlnet{filters}, single", *(f"fdlnet{filters // 2}, 2 x {kind}" for kind in ("RIE", "FDL"))]
+        lines.append([str(filters), *(f"{_fdl_error(name, False)} ({_fdl_error(name, True)})" for name in names)])
+    return table(["M", "one network of M", "2 x M/2, independent (RIE)", "2 x M/2 with FDL"], lines, words=0)
+
+
+def fdl_summary() -> str:
+    """The one-layer networks in one sentence."""
+    gains = [float(fdl_error(2**power, 1, True)) - float(fdl_error(2**power, 2, True)) for power in range(1, 9)]
+    return paragraph(
+        f"With one seed on 6,000 images, the best epoch of two networks with FDL has a lower error than that of one "
+        f"network of as many filters for {sum(gain > 0 for gain in gains)} of {len(gains)} numbers of filters."
+    )
+
+
+def first_fdl() -> str:
+    """The demonstration of version 0.1.0."""
+    lines = []
+    for filters in (4, 8, 16, 32):
+        cells = [_with_deviation(f"convnet{filters}, single", f"convnet{filters}")]
+        for kind in ("RIE", "cross_entropy head", "FDL"):
+            cells.append(_with_deviation(f"convnet{filters // 2}, 2 x {kind}", "Ens"))
+        lines.append([str(filters), *cells])
+    header = ["M", "one network of M", "2 x M/2, independent (RIE)", "RIE with a trained head", "2 x M/2 with FDL"]
+    return table(header, lines, words=0)
+
+
+def _with_deviation(arrangement: str, model: str) -> str:
+    found = row(_FIRST_FDL, arrangement=arrangement, model=model)
+    return f"{_number(found['test_error_percent'])} ± {_number(found['test_error_percent_sd'])}"
+
+
+def _is(one: dict[str, str], arrangement: str, model: str) -> bool:
+    return one["arrangement"] == arrangement and one["model"] == model
+
+
+def _number(text: str) -> str:
+    return f"{float(text):.2f}"
+
+
+_WAYS = {
+    "stock": "stock Keras layers and optimizer, `fit` on arrays, default threads",
+    "one process": "this project, one process of two threads",
+    "float32": "this project, one single-threaded process a core (as sweeps run)",
+    "mixed_bfloat16": "the same with `--precision=mixed_bfloat16`",
+}
+
+
+def speed() -> str:
+    """Training speed of this project, of stock Keras and of the best way in PyTorch."""
+    rates = benchmark()["images_per_second"]
+    best = max((name for name in rates if name.startswith("torch")), key=lambda name: median(rates[name]))
+    ways = _WAYS | {best: f"PyTorch, the best of four ways ({best.removeprefix('torch ').replace(' ', ', ')})"}
+    lines = [[words, f"{median(rates[name]):,.0f}", f"{over_stock(name):.2f}"] for name, words in ways.items()]
+    return table(["training", "images a second", "over stock Keras"], lines)
+
+
+def over_stock(name: str) -> float:
+    """The median of a way's ratios to stock Keras, each within one round."""
+    rates = benchmark()["images_per_second"]
+    return median(own / stock for own, stock in zip(rates[name], rates["stock"], strict=True))
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "heads": heads,
+    "heads summary": heads_summary,
+    "Song and Chai, table 1": song_chai,
+    "distillation in the paper": distillation_paper,
+    "FDL": fdl,
+    "FDL summary": fdl_summary,
+    "FDL of version 0.1.0": first_fdl,
+    "poster": poster,
+    "speed": speed,
+}

@@ -1,0 +1,93 @@
+"""The numbers on the first page."""
+
+from collections.abc import Callable
+from statistics import median
+
+from analysis.documents import noel_blocks, other_blocks
+from analysis.documents.committed import benchmark, paragraph, row, table
+
+
+def systems() -> str:
+    """Each system: paper, command, training time on two cores, our number and the paper's."""
+    ours, paper = (_mnist(column) for column in ("test_error_percent", "paper_test_error_percent"))
+    heads = other_blocks.heads_error
+    single, distilled = (
+        other_blocks.paper_error(name, "resnet50", "ImageNet") for name in ("single instance", "distilled from 2")
+    )
+    one, two = (other_blocks.fdl_error(16, networks) for networks in (1, 2))
+    alone, apart, snapshots, geometric = (
+        other_blocks.poster_error(name) for name in ("single", "FDL (2x)", "SSE", "FGE")
+    )
+    lines = [
+        [
+            "`ensemble`: networks that pull their outputs together",
+            "Noel 2017",
+            "`make mnist-sweep`",
+            f"{noel_blocks.mnist_hours()} h",
+            f"MNIST, two networks: {ours[1]} (without collaboration {ours[0]})",
+            f"{paper[1]} ({paper[0]})",
+        ],
+        [
+            "`multihead`: heads on one trunk teach each other",
+            "Song and Chai 2018",
+            "`make heads-demo`",
+            f"{other_blocks.heads_hours()} h",
+            f"8 epochs of 10,000 CIFAR-10 images: {heads('4 heads hierarchical')} (one head {heads('single')})",
+            f"all images, 200 epochs: {other_blocks.paper_error('4 heads hierarchical', 'resnet32')} "
+            f"({other_blocks.paper_error('single instance', 'resnet32')})",
+        ],
+        [
+            "`distillation`: a student learns from finished teachers",
+            "the same",
+            "`--system=distillation`",
+            "",
+            "not measured",
+            f"ImageNet: {distilled} (without teacher {single})",
+        ],
+        [
+            "`fdl`: networks learn to differ",
+            "Das and Dutta Roy 2022",
+            "`make fdl-demo`",
+            f"{other_blocks.fdl_hours()} h",
+            f"6,000 MNIST images, 16 filters: {two} (one network {one})",
+            f"CIFAR-10, VGG-16: {apart} ({alone})",
+        ],
+        [
+            "`snapshot`: one network, kept at several moments",
+            "Huang et al. 2017, Garipov et al. 2018",
+            "`--system=snapshot`",
+            "",
+            "not measured",
+            f"CIFAR-10, VGG-16: {snapshots}, {geometric} ({alone})",
+        ],
+    ]
+    return table(["`--system`", "paper", "command", "time", "our test error in %", "the paper's"], lines, words=6)
+
+
+def _mnist(column: str) -> list[str]:
+    """Of the plain ensemble and of L2 with weight 0.01 on MNIST."""
+    settings = (("Single", "1"), ("L2", "0.01"))
+    found = [row("results/mnist/tables.csv", method=key[0], weight=key[1], model="Ens") for key in settings]
+    return [f"{float(one[column]):.2f}" for one in found]
+
+
+def findings() -> str:
+    """What was found, in some lines."""
+    return paragraph(
+        f"On MNIST (one seed) {noel_blocks.mnist_nearness()}.",
+        f"On digits (20 seeds) the verdicts on the paper's 16 observations are: "
+        f"{noel_blocks.tally('results/digits/claims.md')}.",
+    )
+
+
+def speed() -> str:
+    """Speed in a line."""
+    rates = benchmark()["images_per_second"]
+    return paragraph(
+        f"Two cores train on {median(rates['float32']):,.0f} images a second, {other_blocks.over_stock('float32'):.2f} "
+        f"times as many as stock Keras, and on {median(rates['mixed_bfloat16']):,.0f} with "
+        "`--precision=mixed_bfloat16`."
+    )
+
+
+BLOCKS: dict[str, Callable[[], str]] = {"systems": systems, "findings": findings, "speed in a line": speed}
