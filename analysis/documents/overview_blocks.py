@@ -32,7 +32,7 @@ def systems() -> str:
             "Song and Chai 2018",
             "`make heads-demo`",
             f"{other_blocks.heads_hours()} h",
-            f"8 epochs of 10,000 CIFAR-10 images: {heads('4 heads hierarchical')} (one head {heads('single')})",
+            f"8 epochs of 10,000 CIFAR-10 images: {heads('4 heads hierarchical')} (one network {heads('single')})",
             f"all images, 200 epochs: {other_blocks.paper_error('4 heads hierarchical', 'resnet32')} "
             f"({other_blocks.paper_error('single instance', 'resnet32')})",
         ],
