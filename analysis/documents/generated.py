@@ -13,7 +13,18 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 Blocks = Mapping[str, Callable[[], str]]
 
-BLOCKS: Blocks = overview_blocks.BLOCKS | noel_blocks.BLOCKS | other_blocks.BLOCKS
+
+def _example() -> str:
+    """The system of the tests that is in one file, as Markdown."""
+    return f"```python\n{(ROOT / 'tests/methods/consensus.py').read_text(encoding='utf-8').rstrip()}\n```"
+
+
+BLOCKS: Blocks = {
+    **overview_blocks.BLOCKS,
+    **noel_blocks.BLOCKS,
+    **other_blocks.BLOCKS,
+    "a system in one file": _example,
+}
 """By name: what writes the Markdown between the marks."""
 
 _BLOCK = re.compile(r"(<!-- generated: (.*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
