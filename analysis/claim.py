@@ -8,6 +8,9 @@ from analysis.recorded_run import Run
 
 Numbers = dict[str, float]
 
+NOISE = 1e-5
+"""What counts as 0: errors are counts in single precision, so that what is equal differs by up to a millionth point."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Claim:

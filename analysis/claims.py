@@ -1,9 +1,9 @@
-"""Which observations of Noel (2017), section 6.1, and of the poster of Das and Dutta Roy (2022) hold in given runs.
+"""Which observations of a publication hold in given runs.
 
-The claims are defined in analysis/claim_definitions.py and analysis/feature_difference_claims.py. With one seed a claim
-is seen in it, or not, by the signs of its margins. With eight or more, of the poster five, it holds if the 95 %
-bootstrap interval of each mean margin lies above 0, does not hold if one lies below or is 0 for all seeds, and
-otherwise, as with fewer seeds, the data are not enough.
+The claims are those of the runs' system (`methods.Analysis.claim_set`). With one seed a claim is seen in it, or not, by
+the signs of its margins. With as many seeds as the claim set asks for it holds if the 95 % bootstrap interval of each
+mean margin lies above 0, does not hold if one lies below or is 0 for all seeds, and otherwise, as with fewer seeds, the
+data are not enough.
 
 Example:
   python -m analysis.claims --log_dir=runs
@@ -17,10 +17,8 @@ import numpy as np
 import pandas as pd
 from absl import flags
 
-from analysis import contents, feature_difference_claims, frame, intervals, tables
-from analysis.claim import Claim, ClaimSet, Numbers
-from analysis.claim_definitions import CLAIMS
-from analysis.claim_grid import NOISE, Grid, Setting
+from analysis import contents, frame, intervals, methods
+from analysis.claim import NOISE, Claim, ClaimSet, Numbers
 from analysis.recorded_run import Run
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import DataError
@@ -32,10 +30,9 @@ _MOST_SHOWN = 3
 """margins in one cell of a table."""
 VERDICTS = (HOLDS, FAILS, SEEN, UNSEEN, UNDECIDED)
 
-PAPER_DATASETS = ("MNIST", "notMNIST", "CIFAR10")
-LEAST_SEEDS = 8
-"""Of Noel's claims. From so many on the interval misses a mean of 0 in about 5 % of cases; of 6 normal margins in
-7.5 %, of 4 in 12 %."""
+_WIDE_ENOUGH = 8
+"""From so many seeds on the interval misses a mean of 0 in about 5 % of cases; of 6 normal margins in 7.5 %, of 4 in
+12 %."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +81,7 @@ def rule(claim_set: ClaimSet) -> str:
     )
     level = (
         ""
-        if least >= LEAST_SEEDS
+        if least >= _WIDE_ENOUGH
         else f"Intervals of {least} seeds are a little narrow: they miss a mean of 0 in about 8 % of cases. "
     )
     return (
@@ -97,53 +94,12 @@ def rule(claim_set: ClaimSet) -> str:
     )
 
 
-def grids_of(runs: Sequence[Run]) -> list[Grid]:
-    """One grid a seed, from runs of one data set in one setting."""
-    seeds = sorted({run.config.seed for run in runs})
-    grids = []
-    for seed in seeds:
-        chosen = {(run.method, run.config.weight): run.statistics for run in runs if run.config.seed == seed}
-        errors = {
-            setting: {model: float(curve["TestError"].iloc[-1]) for model, curve in statistics.items()}
-            for setting, statistics in chosen.items()
-        }
-        grids.append(Grid(errors, chosen))
-    return grids
-
-
-def paper_grid(label: str) -> Grid:
-    """The published final numbers of a data set: MNIST, notMNIST or CIFAR10."""
-    results = tables.paper_results()
-    errors: dict[Setting, dict[str, float]] = {}
-    for row in results[results["dataset"] == label].to_dict("records"):
-        errors.setdefault((row["method"], row["weight"]), {})[row["model"]] = row["test_error_percent"]
-    return Grid(errors)
-
-
-NOEL = ClaimSet(
-    "Noel (2017)",
-    "which observations of Noel (2017), section 6.1, hold",
-    CLAIMS,
-    grids_of,
-    paper_grid,
-    PAPER_DATASETS,
-    LEAST_SEEDS,
-)
-
-_SETS = {
-    "ensemble": NOEL,
-    "fdl": feature_difference_claims.CLAIM_SET,
-    # Snapshots are there to be compared with feature-difference ensembles.
-    "snapshot": feature_difference_claims.CLAIM_SET,
-}
-
-
 def set_of(runs: Sequence[Run]) -> ClaimSet | None:
     """The claims that runs of one data set in one setting are held against; None where there are none."""
-    return _SETS.get(runs[0].config.system)
+    return methods.of(runs[0].config).claim_set
 
 
-def judge(claim: Claim, grids: Sequence[Any], least_seeds: int = LEAST_SEEDS) -> Finding:
+def judge(claim: Claim, grids: Sequence[Any], least_seeds: int) -> Finding:
     """Holds a claim against the seeds, see `ClaimSet.grids_of`, that have all the runs it needs."""
     complete = [grid for grid in grids if _has_all(claim, grid)]
     if not complete:
@@ -191,7 +147,7 @@ def _without_noise(value: float) -> float:
     return 0.0 if abs(value) < NOISE else value
 
 
-def findings(grids: Sequence[Any], claim_set: ClaimSet = NOEL) -> list[Finding]:
+def findings(grids: Sequence[Any], claim_set: ClaimSet) -> list[Finding]:
     """All claims, held against the same grids."""
     return [judge(claim, grids, claim_set.least_seeds) for claim in claim_set.claims]
 
@@ -240,7 +196,7 @@ def _margins_counted(finding: Finding) -> str:
     )
 
 
-def table_beside_paper(results: Sequence[Finding], label: str, claim_set: ClaimSet = NOEL) -> pd.DataFrame:
+def table_beside_paper(results: Sequence[Finding], label: str, claim_set: ClaimSet) -> pd.DataFrame:
     """Findings as `table` has them; for data sets of the paper with the verdicts on its own final numbers."""
     rows = table(results, label)
     if label in claim_set.datasets:
@@ -259,13 +215,18 @@ def text(results: Sequence[Finding], heading: str, label: str) -> str:
     return "\n".join(lines)
 
 
+def _all_sets() -> list[ClaimSet]:
+    """Each once, of systems that share one."""
+    return list(dict.fromkeys(analysis.claim_set for analysis in methods.every() if analysis.claim_set))
+
+
 def main(arguments: list[str]) -> None:
     """Prints the verdicts on the runs of a log directory, or on the paper's own numbers."""
     command_line.no_arguments(arguments)
     if flags.FLAGS.paper:
         texts = [
             text(findings([each.published(label)], each), f"{label}: the own numbers of {each.source}", label)
-            for each in dict.fromkeys(_SETS.values())
+            for each in _all_sets()
             for label in each.datasets
         ]
     else:
@@ -277,8 +238,8 @@ def main(arguments: list[str]) -> None:
                     texts.append(text(findings_of(runs, claim_set), f"{label} ({setting})", label))
     if not texts:
         raise DataError(
-            f"{flags.FLAGS.log_dir}: holds no finished run of collaborative ensembles, feature-difference ensembles or "
-            "snapshots; give the --log_dir of a sweep"
+            f"{flags.FLAGS.log_dir}: holds no finished run that there are claims on (there are claims of "
+            f"{' and '.join(each.source for each in _all_sets())}); give the --log_dir of a sweep"
         )
     print("\n\n".join(texts))
 

@@ -1,10 +1,9 @@
-"""Arrangements of networks compared with each other: multi-head, feature-difference and snapshot runs.
+"""Arrangements of networks compared with each other: runs of any system whose tables have a row for each.
 
 A row is an arrangement such as `resnet32, 4 heads hierarchical`. Errors, time and memory as in table 4 of Song and
 Chai (2018), which evaluates the first head alone, and of the whole ensemble besides.
 """
 
-import dataclasses
 import math
 import os
 import re
@@ -15,19 +14,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import frame, recorded_run, table_notes, table_text
+from analysis import frame, methods, recorded_run, table_notes, table_text
 from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
 from collab_ensembles.data import catalogue
-from collab_ensembles.methods.fdl.options import PHASES
-from collab_ensembles.runs import naming
 from collab_ensembles.settings.config import RunConfig
 
 MEMBER, ENSEMBLE = "first member", "ensemble"
 """The two outputs that are compared."""
 BEST = "best epoch, "
 
-_GRAPHS = ("single", "instances", "simple", "hierarchical")
+_PAPER_COLUMNS = ("paper_test_error_percent", "paper_test_error_percent_sd", "paper_best_test_error_percent")
 _MIB = 2**20
 _SECONDS = {"seconds": 1, "minutes": 60}
 _LONG = 120
@@ -38,31 +35,35 @@ _COST_NOTE = (
     "Time and memory of training as measured: wall-clock time, and by how much training raised the peak of the "
     "process's memory (a GPU's own is not counted); beside them in multiples of the same network trained alone."
 )
-_TEACHERS_NOTE = "The time of a distilled network is its own training's; that of its teachers comes on top."
 _BEST_NOTE = (
     "Of each run the lowest error of any epoch. Here the test set itself chooses the epoch, which is flattering."
 )
-_PUBLISHED_BEST_NOTE = "The published accuracies of feature-difference ensembles are of this kind."
 
 
 def rows_of(runs: Iterable[Run]) -> dict[str, list[Run]]:
-    """Runs by arrangement: networks by size, then label noise, then from the single network to the most heads.
+    """Runs by arrangement: networks by size, then label noise, then as their systems have it.
 
-    The runs of a row differ in their seeds, and of distilled networks in their teachers. Where that gives two runs of
-    a seed, the rows also name the teachers.
+    The runs of a row differ in their seeds, and in the runs that they learn from (`Analysis.sources`). Where that gives
+    two runs of a seed, the rows also name the sources.
     """
     rows: dict[str, list[Run]] = {}
     for run in sorted(runs, key=lambda run: _place(run.config)):
-        rows.setdefault(naming.describe_ensemble(run.config), []).append(run)
+        rows.setdefault(run.config.description(), []).append(run)
     result: dict[str, list[Run]] = {}
     for name, row in rows.items():
         ambiguous = len({run.config.seed for run in row}) < len(row)
-        names = {", ".join(map(os.path.basename, run.config.teacher)) for run in row}
-        of_one_name = len(names) < len({run.config.teacher for run in row})
-        for run in row:
-            teachers = ", ".join(run.config.teacher if of_one_name else map(os.path.basename, run.config.teacher))
-            result.setdefault(f"{name} from {teachers}" if ambiguous else name, []).append(run)
+        sources = [methods.of(run.config).sources(run.config) for run in row]
+        names = [tuple(map(os.path.basename, each)) for each in sources]
+        # Whole paths where their last parts do not tell them apart.
+        shown = names if len(set(names)) == len(set(sources)) else sources
+        for run, own in zip(row, shown, strict=True):
+            result.setdefault(f"{name} from {', '.join(own)}" if ambiguous else name, []).append(run)
     return result
+
+
+def named_rows(runs: Iterable[Run]) -> dict[tuple[str, ...], list[Run]]:
+    """The rows as `Analysis.rows_of` has them."""
+    return {(name,): row for name, row in rows_of(runs).items()}
 
 
 def by_network(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -75,26 +76,35 @@ def by_network(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 def _place(config: RunConfig) -> tuple[Any, ...]:
     network = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", config.members[0])]
-    arrangement = (config.system == "snapshot", bool(config.teacher), _GRAPHS.index(config.graph), config.heads)
-    phases = (len(config.members), config.phases == PHASES, len(config.phases), config.snapshots)
-    name = naming.describe_ensemble(config)
-    return (network, config.label_noise, arrangement, phases, name, config.seed, config.teacher)
+    own = methods.of(config)
+    return (
+        network,
+        config.label_noise,
+        own.place(config),
+        config.description(),
+        config.seed,
+        own.sources(config),
+    )
 
 
 def has_settings(config: RunConfig, **settings: Any) -> bool:
     """Whether these are the settings of its system that are not at their default, and no label is noise."""
-    own = [field for field in dataclasses.fields(config) if config.system in field.metadata["systems"]]
+    own = config.own_fields()
+    if not settings.keys() <= {field.name for field in own}:
+        return False
     expected = [settings.get(field.name, config.default_of(field)) for field in own]
     return not config.label_noise and [getattr(config, field.name) for field in own] == expected
 
 
 def member_output(run: Run) -> str:
-    """The output that stands for a network of the group alone.
+    """The output that stands for a network of the group alone."""
+    return methods.of(run.config).member(run.config)
 
-    Head 1, without selection among the heads, as in Song and Chai (2018), section 4. Of snapshots the last one: it is
-    the network as the whole training leaves it.
-    """
-    return run.config.member_names()[-1 if run.config.system == "snapshot" else 0]
+
+def error_curve(run: Run) -> np.ndarray:
+    """The test errors [epochs] in percent of the ensemble, or of the network that stands for it."""
+    whole = methods.of(run.config).whole
+    return run.statistics[whole if whole in run.statistics else member_output(run)]["TestError"].to_numpy()
 
 
 def error(run: Run, output: str, best_epoch: bool = False) -> float:
@@ -117,7 +127,7 @@ def compare(runs: Sequence[Run]) -> pd.DataFrame:
     """Errors and costs of each arrangement; means over seeds.
 
     Args:
-      runs: finished runs of one data set in one setting, of other systems than `ensemble`.
+      runs: finished runs of one data set in one setting.
 
     Returns:
       A row for each arrangement, see `rows_of`. Columns: `runs`; test errors in percent after the last epoch, `first
@@ -147,10 +157,7 @@ def compare(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def _output(run: Run, name: str) -> str:
-    if name == ENSEMBLE and run.config.teacher:
-        # Statistics of student and teacher together, which nobody would use together.
-        return ""
-    return member_output(run) if name == MEMBER else "Ens"
+    return member_output(run) if name == MEMBER else methods.of(run.config).whole
 
 
 def _single(config: RunConfig) -> str:
@@ -187,14 +194,20 @@ def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
         "": f"final test error in % after {epochs} epochs, time and memory of training",
         BEST: f"best test error over {epochs} epochs in %",
     }
-    of_teachers = [_TEACHERS_NOTE] if any(run.config.teacher for run in runs) else []
-    of_poster = [_PUBLISHED_BEST_NOTE] if any(run.config.system == "fdl" for run in runs) else []
-    own_notes = {"": [_OUTPUTS_NOTE, _COST_NOTE, *of_teachers], BEST: [_BEST_NOTE, *of_poster]}
+    of_systems = [methods.of(run.config) for run in runs]
+    own_notes = {
+        "": [_OUTPUTS_NOTE, _COST_NOTE, *_distinct(each.cost_notes for each in of_systems)],
+        BEST: [_BEST_NOTE, *_distinct(each.best_notes for each in of_systems)],
+    }
     label, setting = catalogue.label(config.dataset), recorded_run.setting(config)
     return [
         _text_table(f"{label}, {titles[kind]} ({setting})", table, columns[kind], own_notes[kind] + notes)
         for kind in ("", BEST)
     ]
+
+
+def _distinct(notes: Iterable[Sequence[str]]) -> list[str]:
+    return list(dict.fromkeys(note for each in notes for note in each))
 
 
 def _text_table(heading: str, table: pd.DataFrame, columns: dict[str, list[Cell]], notes: Sequence[str]) -> Table:
@@ -223,7 +236,9 @@ def long_table(runs: Sequence[Run]) -> pd.DataFrame:
 
     Columns: setting, arrangement, model, seeds (how many runs); test_error_percent (last epoch),
     best_test_error_percent (lowest of any epoch) and test_cost (last epoch), means over seeds, each followed by its
-    standard deviation, `<column>_sd`; training_seconds and training_memory_bytes, means over seeds.
+    standard deviation, `<column>_sd`; training_seconds and training_memory_bytes, means over seeds; and what papers
+    have, paper_test_error_percent, paper_test_error_percent_sd and paper_best_test_error_percent, empty where there is
+    nothing to compare.
 
     Raises:
       DataError: the runs differ in data set or setting, or a run is there twice.
@@ -243,5 +258,7 @@ def long_table(runs: Sequence[Run]) -> pd.DataFrame:
                 cells[name], cells[f"{name}_sd"] = mean_and_deviation(values)
             cells["training_seconds"] = costs.loc[arrangement, "seconds"]
             cells["training_memory_bytes"] = costs.loc[arrangement, "memory"]
+            paper = methods.of(row[0].config).published_error(row[0].config, output)
+            cells |= zip(_PAPER_COLUMNS, paper, strict=True)
             result.append(cells)
     return pd.DataFrame(result)

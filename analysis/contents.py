@@ -3,7 +3,7 @@
 import dataclasses
 import os
 
-from analysis import author_files
+from analysis import frame
 from collab_ensembles.errors import DataError, RunDirectoryError
 from collab_ensembles.runs import run_directory
 from collab_ensembles.runs.run_directory import Status
@@ -26,7 +26,7 @@ class Entry:
 
 
 def entries(log_dir: str) -> list[Entry]:
-    """All run directories below a log directory, and the runs of the author's files there.
+    """All run directories below a log directory, and the runs of other code there (`frame.foreign_files`).
 
     Raises:
       DataError: there is no such directory.
@@ -41,8 +41,8 @@ def entries(log_dir: str) -> list[Entry]:
         except RunDirectoryError as error:
             status = Status(state="failed", reason=str(error))
         found.append(Entry(directory, config, status))
-    authors = map(author_files.read, author_files.find_all(log_dir))
-    return found + [Entry(run.directory, run.config, run.status) for run in authors]
+    foreign = (files.read() for files in frame.foreign_files(log_dir))
+    return found + [Entry(run.directory, run.config, run.status) for run in foreign]
 
 
 def datasets(log_dir: str) -> list[str]:

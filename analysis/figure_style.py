@@ -6,6 +6,7 @@ Figures are matplotlib `Figure`s without pyplot, so that drawing one leaves no s
 import math
 import os
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,90 +19,16 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis import recorded_run
 from analysis.intervals import band, describe
-from analysis.recorded_run import PLAIN, Run
+from analysis.recorded_run import Run
 from collab_ensembles import files
 from collab_ensembles.data import catalogue
-from collab_ensembles.errors import DataError
 
-Colour = tuple[float, float, float, float]
-
-METHODS = ("CE", "L2", "L1")
-"""The collaborating methods, in the order of the paper's panels."""
 MARKERS = ("v", "s", "D", "^", "P", "X")
 """One an output."""
-ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
-"""The paper's letter for the weight of the collaboration cost."""
-
-_FAMILIES = {"CE": "Blues", "L2": "Purples", "L1": "Greens", PLAIN: "Greys"}
-_DASHES = (":", "--", "-.")
 _BAND_OPACITY = 0.13
 _NOTE_WIDTH = 44
 _HARD_SPACE = "\N{NO-BREAK SPACE}"
 _NOTE_LINE = 0.06
-_MOST_TICKS = 6
-
-
-def colour(method: str, weight: float) -> Colour:
-    """The colour of a method with a weight: darker for larger weights; the plain ensemble's is one grey."""
-    return _shade(method, 0.7 if method == PLAIN else 1.0 - 0.65 * _smallness(weight))
-
-
-def width(weight: float) -> float:
-    """The line width of a weight in points: wider for smaller ones, so that lines close together all show."""
-    return 1.0 + 3.5 * _smallness(weight)
-
-
-def look(method: str, weight: float) -> dict[str, Any]:
-    """Colour, width and order of a line: narrow lines lie on wide ones, and the plain ensemble's on all."""
-    if method == PLAIN:
-        return {"color": colour(method, weight), "linewidth": 1.6, "zorder": 2.95}
-    return {"color": colour(method, weight), "linewidth": width(weight), "zorder": 2.9 - width(weight) / 10}
-
-
-def _smallness(weight: float) -> float:
-    """From 0 for weights from 10 up to 1 for weights of 0.00001 and less."""
-    return min(max((1 - math.log10(max(weight, 1e-5))) / 6, 0.0), 1.0)
-
-
-def output_look(method: str, outputs: Sequence[str], output: str) -> dict[str, Any]:
-    """How one output of an ensemble looks among the others: the last, `Ens`, is dark and solid."""
-    index, last = outputs.index(output), len(outputs) - 1
-    dash = "-" if index == last else _DASHES[index % len(_DASHES)]
-    return {"color": _shade(method, 0.95 - 0.45 * (last - index) / max(last, 1)), "linestyle": dash}
-
-
-def _shade(method: str, darkness: float) -> Colour:
-    red, green, blue, opacity = matplotlib.colormaps[_FAMILIES[method]](darkness)
-    return red, green, blue, opacity
-
-
-def series(runs: Sequence[Run], output: str, data: str) -> dict[tuple[str, float], np.ndarray]:
-    """The statistics of one output, apart for each method and weight.
-
-    Args:
-      runs: of one data set in one setting.
-      output: a member's name, or `Ens`.
-      data: a kind of data, as in `frame.to_frame`.
-
-    Returns:
-      By (method, weight), methods in the order of the paper's panels and the plain ensemble last,
-      weights falling: float64 [seeds, epochs].
-
-    Raises:
-      DataError: the runs have no such output, or did not record such data.
-    """
-    found: dict[tuple[str, float], list[np.ndarray]] = {}
-    for run in sorted(runs, key=_place):
-        if output not in run.statistics:
-            raise DataError(f"{run.directory}: has no output {output!r}; there are {', '.join(run.statistics)}")
-        if data not in run.statistics[output]:
-            raise DataError(f"{run.directory}: {data} of {output} was not recorded")
-        found.setdefault((run.method, run.config.weight), []).append(run.statistics[output][data].to_numpy())
-    return {key: np.stack(values) for key, values in found.items()}
-
-
-def _place(run: Run) -> tuple[int, float, int]:
-    return (*METHODS, PLAIN).index(run.method), -run.config.weight, run.config.seed
 
 
 def draw(axes: Axes, values: np.ndarray, first_epoch: int = 1, opacity: float = _BAND_OPACITY, **style: Any) -> Line2D:
@@ -155,18 +82,6 @@ def draw_level(axes: Axes, values: np.ndarray, **style: Any) -> None:
             "alpha": _BAND_OPACITY,
         }
         axes.fill_between([0, 1], *ends, linewidth=0, **across)
-
-
-def weight_axis(axes: Axes, weights: Iterable[float]) -> None:
-    """A logarithmic axis that holds these weights, with ticks at them where there is room, and a grid."""
-    axes.set_xlabel(f"weight {ALPHA} of the collaboration cost")
-    axes.grid(alpha=0.3)
-    places = sorted({weight for weight in weights if weight > 0})
-    if places:
-        axes.set(xscale="log", xlim=(places[0] / 2, places[-1] * 2))
-    if 0 < len(places) <= _MOST_TICKS:
-        axes.set_xticks(places, [f"{place:g}" for place in places])
-        axes.set_xticks([], minor=True)
 
 
 def epoch_axis(axes: Axes, quantity: str) -> None:
@@ -278,9 +193,7 @@ _TITLE_WIDTH = 72
 
 def title(runs: Sequence[Run], what: str) -> str:
     """Data set, what is shown, number of seeds, and the setting where it is not the default one."""
-    counts: dict[tuple[str, float], int] = {}
-    for run in runs:
-        counts[run.method, run.config.weight] = counts.get((run.method, run.config.weight), 0) + 1
+    counts = Counter(run.config.description() for run in runs)
     bands = describe(counts.values())
     fewest, most = min(counts.values()), max(counts.values())
     seeds = ("1 seed" if most == 1 else f"{most} seeds") if fewest == most else f"{fewest} to {most} seeds"

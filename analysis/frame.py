@@ -3,12 +3,12 @@
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 from absl import logging
 
-from analysis import author_files, recorded_run
+from analysis import methods, recorded_run
 from analysis.recorded_run import Run
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import DataError, RunDirectoryError
@@ -23,7 +23,8 @@ COLUMNS = ("Model", "Method", "Weight", "Seed", "Digest", "Data")
 def read_runs(log_dir: str, dataset: str) -> list[Run]:
     """All runs of one data set that are done.
 
-    Besides our run directories, the author's own result files are read (see `analysis.author_files`).
+    Besides our run directories, result files of other code are read, such as those of the author's (see
+    `methods.Analysis.foreign`).
 
     Args:
       log_dir: the log directory.
@@ -54,8 +55,8 @@ def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[RunConfig]]:
                 runs.append(Run(directory, config, status, _statistics(directory, config, status)))
             else:
                 unfinished.append(config)
-    for files in author_files.find(log_dir, dataset):
-        run = author_files.read(files)
+    for files in foreign_files(log_dir, dataset):
+        run = files.read()
         if run.status.state == "done":
             runs.append(run)
         else:
@@ -69,6 +70,17 @@ def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[RunConfig]]:
     return runs, unfinished
 
 
+def foreign_files(log_dir: str, dataset: str | None = None) -> Iterator[methods.Foreign]:
+    """Result files of other code below a directory, of one data set or of all, for each run; nothing is read yet.
+
+    Raises:
+      DataError: files are named as if they were such, but not quite.
+    """
+    for analysis in methods.every():
+        if analysis.foreign:
+            yield from analysis.foreign(log_dir, dataset)
+
+
 def _is_done(directory: str) -> bool:
     """A run whose status cannot be read is one to be taken up again, like others that are not finished."""
     try:
@@ -80,15 +92,17 @@ def _is_done(directory: str) -> bool:
 
 def _held(log_dir: str) -> str:
     datasets = [run_directory.read_located(directory).dataset for directory in run_directory.find(log_dir)]
-    counts = Counter([*datasets, *(files.dataset for files in author_files.find_all(log_dir))])
+    counts = Counter([*datasets, *(files.dataset for files in foreign_files(log_dir))])
     return "runs of " + ", ".join(f"{name} ({count})" for name, count in sorted(counts.items())) if counts else "no run"
 
 
 def check_distinct(runs: Iterable[Run]) -> None:
     """Raises DataError if a run is there twice, such as in a copied directory: it would count twice in every mean."""
-    seen: dict[RunConfig, Run] = {}
+    seen: dict[tuple[object, ...], Run] = {}
     for run in runs:
-        key = dataclasses.replace(run.config, weight=recorded_run.without_rounding(run.config.weight))
+        # Numbers that differ by rounding alone, as 0.01 and 0.1**2, are one.
+        values = (getattr(run.config, field.name) for field in dataclasses.fields(run.config))
+        key = tuple(recorded_run.without_rounding(value) if isinstance(value, float) else value for value in values)
         if key in seen:
             raise DataError(
                 f"{seen[key].directory} and {run.directory}: both hold {naming.describe(run.config)} of "
@@ -123,17 +137,20 @@ def by_setting(runs: Iterable[Run]) -> dict[str, list[Run]]:
 def to_frame(runs: Sequence[Run]) -> pd.DataFrame:
     """One row an epoch, counted from 1; columns are (Model, Method, Weight, Seed, Digest, Data).
 
-    Model is a member's name or `Ens`; Data is TestError, TestCost, TrainError or TrainCost (running
-    averages, as published), TrainErrorMean or TrainCostMean (means over the epoch), and for `Ens`
-    Disagreement and LogitDistance (on the test set, see `collab_ensembles.models.model.DISAGREEMENT`);
-    of feature-difference ensembles also SimilarityLoss and FeatureDifference (on the training set, see
-    `collab_ensembles.methods.fdl.model.QUANTITIES`). Errors and disagreement are in percent.
+    Method and Weight name the row of tables that a run stands in: of systems whose rows have a name alone Method is
+    this name, such as `resnet32, 4 heads hierarchical`, and Weight is 1. Model is a member's name or `Ens`. Data is
+    TestError, TestCost, TrainError or TrainCost (running averages, as published), TrainErrorMean or TrainCostMean
+    (means over the epoch), for `Ens` also Disagreement and LogitDistance (on the test set, see
+    `collab_ensembles.models.model.DISAGREEMENT`), and what a system records besides. Errors and disagreement are in
+    percent.
     """
     pieces = {}
     for run in runs:
+        (row,) = methods.of(run.config).rows_of([run])
+        method, weight = (*row, 1.0)[:2]
         for model, statistics in run.statistics.items():
             for data in statistics.columns:
-                column = (model, run.method, run.config.weight, run.config.seed, run.config.digest()[:8], data)
+                column = (model, method, weight, run.config.seed, run.config.digest()[:8], data)
                 pieces[column] = statistics[data]
     table = pd.DataFrame(pieces)
     table.columns = pd.MultiIndex.from_tuples(list(pieces), names=COLUMNS)

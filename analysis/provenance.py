@@ -59,7 +59,7 @@ def times(runs: Sequence[Run]) -> pd.DataFrame:
     """Minutes of training by ensemble, and of all runs, as texts."""
     rows = pd.DataFrame(
         {
-            "ensemble": [naming.describe_ensemble(run.config) for run in runs],
+            "ensemble": [run.config.description() for run in runs],
             "minutes": [run.status.seconds / 60 for run in runs],
         }
     )

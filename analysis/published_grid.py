@@ -1,12 +1,12 @@
 """The grids whose results are published: which runs they need, and how they are spoken of."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-from analysis import comparison, feature_difference, frame, provenance, recorded_run, tables
+from analysis import frame, methods, provenance, recorded_run
 from analysis.commands import grid_of
+from analysis.methods import PublishedGrid
 from analysis.recorded_run import Run
-from analysis.table_text import Table
 from collab_ensembles.errors import DataError
 from collab_ensembles.runs import naming
 from collab_ensembles.settings.config import RunConfig
@@ -14,56 +14,9 @@ from collab_ensembles.settings.config import RunConfig
 _MOST_NAMED = 3
 
 
-@dataclasses.dataclass(frozen=True)
-class PublishedGrid:
-    """A grid whose results are published.
-
-    Attributes:
-      name: of the grid.
-      system: of all its runs.
-      kind: what one of its runs is called.
-      title: what they are all together.
-      counted: what differs between runs of a seed.
-      tables: what tables.md has.
-      main: the table that README.md shows.
-      order: runs in the order of tables.
-    """
-
-    name: str
-    system: str
-    kind: str
-    title: str
-    counted: str
-    tables: str
-    main: Callable[[Sequence[Run]], Table]
-    order: Callable[[Sequence[Run]], list[Run]]
-
-
-PUBLISHED = {
-    each.name: each
-    for each in (
-        PublishedGrid(
-            "noel",
-            "ensemble",
-            "collaborative ensemble",
-            "the 13 ensembles of Noel (2017)",
-            "ensembles",
-            "final and best test error, final test cost",
-            lambda runs: tables.text_tables(runs)[0],
-            lambda runs: [run for row in tables.rows_of(runs).values() for run in row],
-        ),
-        PublishedGrid(
-            "fdl-mnist",
-            "fdl",
-            "feature-difference ensemble",
-            "one-layer networks of Das and Dutta Roy (2022)",
-            "arrangements",
-            "final and best test error, time and memory of training; accuracy by the number of filters",
-            lambda runs: feature_difference.text_tables(runs)[0],
-            lambda runs: [run for row in comparison.rows_of(runs).values() for run in row],
-        ),
-    )
-}
+def published() -> dict[str, PublishedGrid]:
+    """The grids whose results are published, of all systems, by name."""
+    return {grid.name: grid for analysis in methods.every() for grid in analysis.grids}
 
 
 def finished_runs(log_dir: str, dataset: str, grid: PublishedGrid) -> list[Run]:
@@ -74,8 +27,8 @@ def finished_runs(log_dir: str, dataset: str, grid: PublishedGrid) -> list[Run]:
         system besides; or one does not say in what environment it was computed, as the author's files.
     """
     found, left_out = frame.read_all(log_dir, dataset)
-    runs = [run for run in found if run.config.system == grid.system]
-    unfinished = [config for config in left_out if config.system == grid.system]
+    runs = [run for run in found if grid in methods.of(run.config).grids]
+    unfinished = [config for config in left_out if grid in methods.of(config).grids]
     settings = sorted({recorded_run.setting(config) for config in (*(run.config for run in runs), *unfinished)})
     if not runs:
         raise DataError(f"{log_dir}: holds no finished {grid.kind} of {dataset}; {_how_to_train(grid, dataset)}")
@@ -90,7 +43,8 @@ def finished_runs(log_dir: str, dataset: str, grid: PublishedGrid) -> list[Run]:
             raise DataError(
                 f"{run.directory}: does not say in what environment it was computed; publish what this project trained"
             )
-    return grid.order(runs)
+    rows = methods.of(runs[0].config).rows_of(runs)
+    return [run for row in rows.values() for run in row]
 
 
 def _check_whole(log_dir: str, runs: Sequence[Run], unfinished: Sequence[RunConfig], grid: PublishedGrid) -> None:
@@ -115,8 +69,8 @@ def _named(configs: set[RunConfig]) -> str:
     return "; ".join([*names[:_MOST_NAMED], *(["..."] if len(names) > _MOST_NAMED else [])])
 
 
-def _place(config: RunConfig) -> tuple[int, str, float, str]:
-    return config.seed, config.method, -config.weight, naming.describe_ensemble(config)
+def _place(config: RunConfig) -> tuple[Any, ...]:
+    return config.seed, methods.of(config).place(config), config.description()
 
 
 def _how_to_train(grid: PublishedGrid, dataset: str) -> str:

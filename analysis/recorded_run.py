@@ -16,17 +16,14 @@ DATA = {
     "TestCost": "test_costs",
     "TestError": "test_errors",
 }
-# What the reference code does not record.
+# What the reference code does not record. What else a system records has the key as its name: SimilarityLoss for
+# similarity_loss.
 FURTHER_DATA = {
     "TrainCostMean": "train_costs_mean",
     "TrainErrorMean": "train_errors_mean",
     "Disagreement": "disagreement",
     "LogitDistance": "logit_distance",
-    "SimilarityLoss": "similarity_loss",
-    "FeatureDifference": "feature_difference",
 }
-PLAIN = "Single"
-"""The paper's word for training without collaboration."""
 DEFAULT_SETTINGS = "default settings"
 
 
@@ -45,22 +42,9 @@ class Run:
     status: Status
     statistics: dict[str, pd.DataFrame]
 
-    @property
-    def method(self) -> str:
-        """CE, L1, L2, or `Single` for training without collaboration, as the paper's tables have it.
-
-        Of other systems than `ensemble` the description, such as `resnet32, 4 heads hierarchical`.
-        """
-        if self.config.system != "ensemble":
-            return self.config.description()
-        return PLAIN if self.config.method == "plain" else self.config.method
-
 
 def setting(config: RunConfig) -> str:
-    """What a run has in common with the others of its grid: all but data set, seed, method and weight.
-
-    Of other systems than `ensemble` all but data set, seed, members, label noise and what belongs to the system alone:
-    the name of a row says these, see `naming.describe_ensemble`.
+    """What a run has in common with the others of its table: all settings but the varied ones, see `RunConfig.varied`.
 
     Runs of different settings must not stand in one table. Settings at their default are not named.
     """
@@ -86,7 +70,9 @@ def statistics_of(path: str, content: object, epochs: int) -> pd.DataFrame:
     if not isinstance(content, dict):
         raise DataError(f"{path}: not a pickle of statistics; needed: a dict with {', '.join(DATA.values())}")
     series = {}
-    for data, key in (DATA | FURTHER_DATA).items():
+    known = DATA | FURTHER_DATA
+    own = [key for key, values in content.items() if isinstance(values, np.ndarray) and key not in known.values()]
+    for data, key in (known | {_name(str(key)): key for key in own}).items():
         values = content.get(key)
         if values is None and data in FURTHER_DATA:
             continue
@@ -94,6 +80,10 @@ def statistics_of(path: str, content: object, epochs: int) -> pd.DataFrame:
             raise DataError(f"{path}: needed under {key!r}: {epochs} floating-point numbers, one an epoch")
         series[data] = values * 100 if "Error" in data or data == "Disagreement" else values
     return pd.DataFrame(series, index=pd.RangeIndex(1, epochs + 1, name="Epoch"))
+
+
+def _name(key: str) -> str:
+    return "".join(word.capitalize() for word in key.split("_"))
 
 
 def without_rounding(value: float) -> float:

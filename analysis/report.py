@@ -14,22 +14,10 @@ from collections.abc import Sequence
 import pandas as pd
 from absl import flags
 
-from analysis import (
-    claims,
-    comparison,
-    contents,
-    efficiency,
-    figures,
-    frame,
-    html_page,
-    provenance,
-    table_text,
-    tables,
-    weight_distributions,
-)
+from analysis import claims, contents, figures, frame, html_page, methods, provenance, tables
 from analysis.commands import training_commands
 from analysis.contents import Entry
-from analysis.recorded_run import PLAIN, Run
+from analysis.recorded_run import Run
 from collab_ensembles import files
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, DataError
@@ -95,14 +83,13 @@ def _faults(entries: Sequence[Entry]) -> list[str]:
 def _group(runs: Sequence[Run], label: str, log_dir: str) -> list[str]:
     """All about the runs of one data set in one setting."""
     seeds = sorted({run.config.seed for run in runs})
-    ensembles = {(run.method, run.config.weight) for run in runs}
-    is_noel = runs[0].config.system == "ensemble"
-    if not is_noel:
-        runs = [run for row in comparison.rows_of(runs).values() for run in row]
+    analysis = methods.of(runs[0].config)
+    rows = analysis.rows_of(runs)
+    runs = [run for row in rows.values() for run in row]
     drawn = [html_page.picture(figure, caption) for figure, caption in figures.all_figures(runs)]
     parts = [
         html_page.paragraph(
-            f"{len(ensembles)} {'ensembles' if is_noel else 'arrangements'}, {len(seeds)} "
+            f"{len(rows)} {analysis.rows}, {len(seeds)} "
             f"seed{'s' if len(seeds) > 1 else ''} ({', '.join(map(str, seeds))}), {_epochs(runs)} epochs."
         ),
         html_page.preformatted(training_commands(runs, log_dir)),
@@ -110,7 +97,7 @@ def _group(runs: Sequence[Run], label: str, log_dir: str) -> list[str]:
         *tables.html_tables(runs),
         *_claims(runs, label),
         *([html_page.heading("Figures", 3), *drawn] if drawn else []),
-        *(_cost_in_use(runs, log_dir, label) if is_noel else _weights(runs)),
+        *(analysis.report_parts(runs, log_dir) if analysis.report_parts else []),
         html_page.heading("Times", 3),
         html_page.paragraph("Minutes of training of a run by the clock."),
         html_page.table(provenance.times(runs)),
@@ -124,11 +111,6 @@ def _epochs(runs: Sequence[Run]) -> str:
     return " to ".join(map(str, sorted({min(lengths), max(lengths)})))
 
 
-def _weights(runs: Sequence[Run]) -> list[str]:
-    """The spread of the weights of each layer, where the runs have what figure 4 of their paper compares."""
-    return [table_text.write(table, "html") for table in weight_distributions.text_tables(runs)]
-
-
 def _claims(runs: Sequence[Run], label: str) -> list[str]:
     claim_set = claims.set_of(runs)
     if not claim_set:
@@ -137,28 +119,6 @@ def _claims(runs: Sequence[Run], label: str) -> list[str]:
     classes = rows.map(lambda value: _VERDICT_CLASSES.get(value, ""))
     table, note = html_page.table(rows, classes), html_page.paragraph(claims.rule(claim_set), "note")
     return [html_page.heading("Claims", 3), table, note]
-
-
-def _cost_in_use(runs: Sequence[Run], log_dir: str, label: str) -> list[str]:
-    """Parameters and inference time against error, if experiments.measure_inference has been run."""
-    path = os.path.join(log_dir, label, "inference.json")
-    try:
-        with open(path, encoding="utf-8") as file:
-            rows = pd.DataFrame(json.load(file)["models"])
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path}: damaged ({error}); experiments.measure_inference writes it again") from error
-    plain = [run for run in runs if run.method == PLAIN]
-    if not plain or set(rows["model"]) != set(plain[0].statistics):
-        return []
-    finals = tables.final_table(plain, "error").iloc[0]
-    rows["test_error"] = [finals[model] for model in rows["model"]]
-    figure = efficiency.efficiency_figure(rows)
-    return [
-        html_page.heading("What members cost in use", 3),
-        html_page.picture(figure, "Parameters and inference time against the final test error of the plain ensemble."),
-    ]
 
 
 def _environment(finished: Sequence[Entry]) -> list[str]:

@@ -17,10 +17,21 @@ from collections.abc import Sequence
 from absl import flags
 from matplotlib.figure import Figure
 
-from analysis import claims, figures, markdown_page, provenance, recorded_run, statistics_csv, table_text, tables
+from analysis import (
+    claims,
+    figures,
+    markdown_page,
+    methods,
+    provenance,
+    recorded_run,
+    statistics_csv,
+    table_text,
+    tables,
+)
 from analysis.claim import ClaimSet
 from analysis.commands import training_commands
-from analysis.published_grid import PUBLISHED, PublishedGrid, finished_runs
+from analysis.methods import PublishedGrid
+from analysis.published_grid import finished_runs, published
 from analysis.recorded_run import Run
 from collab_ensembles import files
 from collab_ensembles.data import catalogue
@@ -38,13 +49,13 @@ def contents(log_dir: str, dataset: str, out: str, grid_name: str = _DEFAULT_GRI
       log_dir: the log directory; runs of other data sets and systems in it do not matter.
       dataset: the name of the data set, as `--dataset` takes it.
       out: where the directory is to lie; for the command that the files name.
-      grid_name: one of `published_grid.PUBLISHED`.
+      grid_name: one of `published_grid.published`.
 
     Raises:
       DataError: as `published_grid.finished_runs` and `frame.read_runs`.
       RunDirectoryError: a run directory is damaged.
     """
-    grid = PUBLISHED[grid_name]
+    grid = published()[grid_name]
     runs = finished_runs(log_dir, dataset, grid)
     claim_set = claims.set_of(runs)
     findings = claims.findings_of(runs, claim_set) if claim_set else []
@@ -131,12 +142,13 @@ def _tally(findings: Sequence[claims.Finding]) -> str:
 
 def _size(runs: Sequence[Run], grid: PublishedGrid) -> str:
     seeds = sorted({run.config.seed for run in runs})
-    ensembles = len({(run.method, run.config.weight) for run in runs})
+    analysis = methods.of(runs[0].config)
+    rows = analysis.rows_of(runs)
     names = f"{seeds[0]} to {seeds[-1]}" if len(seeds) == seeds[-1] - seeds[0] + 1 > 1 else ", ".join(map(str, seeds))
     lengths = [run.config.epochs or 0 for run in runs]
     epochs = " to ".join(map(str, sorted({min(lengths), max(lengths)})))
     return (
-        f"{len(runs)} runs ({ensembles} {grid.counted}; {len(seeds)} seed{'s' if len(seeds) > 1 else ''}: {names}), "
+        f"{len(runs)} runs ({len(rows)} {analysis.rows}; {len(seeds)} seed{'s' if len(seeds) > 1 else ''}: {names}), "
         f"{epochs} epochs each, {recorded_run.setting(runs[0].config)}"
     )
 
@@ -199,6 +211,6 @@ def _main(arguments: list[str]) -> None:
 if __name__ == "__main__":
     path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
     flags.DEFINE_string("dataset", "digits", "the data set whose runs are published")
-    flags.DEFINE_enum("grid", _DEFAULT_GRID, list(PUBLISHED), "which grid of that data set is published")
+    flags.DEFINE_enum("grid", _DEFAULT_GRID, list(published()), "which grid of that data set is published")
     path_flags.define("out", None, "the directory that is written, such as results/digits")
     command_line.launch(_main)

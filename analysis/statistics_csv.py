@@ -5,12 +5,11 @@ import io
 import math
 from collections.abc import Sequence
 
-from analysis import comparison, tables
+from analysis import methods
 from analysis.recorded_run import Run
 
-KEYS = ("method", "weight", "seed", "model", "epoch")
-OTHER_KEYS = ("arrangement", "seed", "model", "epoch")
-"""Of other systems than `ensemble`."""
+KEYS = ("seed", "model", "epoch")
+"""Columns behind those that name a row of tables."""
 TEST = {"test_error_percent": "TestError", "test_cost": "TestCost"}
 FURTHER = {
     "train_error_percent": "TrainError",
@@ -21,9 +20,6 @@ FURTHER = {
     "logit_distance": "LogitDistance",
 }
 """Columns and the names of Data in `frame.to_frame`."""
-OF_FDL = {"similarity_loss": "SimilarityLoss", "feature_difference": "FeatureDifference"}
-"""Further ones of feature-difference ensembles."""
-
 _DIGITS = 5
 
 
@@ -36,15 +32,13 @@ def text(runs: Sequence[Run]) -> str:
     Args:
       runs: finished runs of one data set in one setting.
     """
-    system = runs[0].config.system
-    of_noel = system == "ensemble"
-    further = FURTHER | (OF_FDL if system == "fdl" else {})
-    rows = tables.rows_of(runs).items() if of_noel else comparison.rows_of(runs).items()
+    analysis = methods.of(runs[0].config)
+    further = {**FURTHER, **analysis.statistics}
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*(KEYS if of_noel else OTHER_KEYS), *TEST, *further])
-    for row, run in ((row, run) for row, own in rows for run in own):
-        name = [row] if isinstance(row, str) else [row[0], f"{row[1]!r}".removesuffix(".0")]
+    writer.writerow([*analysis.row_columns, *KEYS, *TEST, *further])
+    for row, run in ((row, run) for row, own in analysis.rows_of(runs).items() for run in own):
+        name = [part if isinstance(part, str) else repr(part).removesuffix(".0") for part in row]
         for model, statistics in run.statistics.items():
             for epoch, values in zip(statistics.index, statistics.to_dict("records"), strict=True):
                 keys = [*name, run.config.seed, model, epoch]

@@ -1,4 +1,4 @@
-"""Figure 4 of Song and Chai (2018): how the weights of each layer are distributed after training.
+"""How the weights of each layer are distributed after training, as in figure 4 of Song and Chai (2018).
 
 How widely they lie, and how many are near zero: the paper sees a large spike there in the lowest layers of a network
 trained alone, "dead" weights, and fewer of them with shared layers. Weights are those of the first head, or first
@@ -8,11 +8,10 @@ Example:
   python -m analysis.weight_distributions runs/digits/ONE_RUN runs/digits/ANOTHER --out=figures
 """
 
-import contextlib
 import functools
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -20,10 +19,8 @@ import pandas as pd
 from absl import flags, logging
 from matplotlib.axes import Axes
 
-from analysis import comparison, drawing, table_text
+from analysis import drawing, methods, table_text
 from analysis import figure_style as style
-from analysis.drawing import Drawing
-from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, DataError, RunDirectoryError
@@ -71,7 +68,7 @@ def _kernels(path: str, member: str) -> dict[str, np.ndarray]:
         owner, _, rest = key.partition("/")
         layer, _, variable = rest.rpartition("/")
         if owner == member and variable == "kernel":
-            kernels[naming.target_layer(layer)] = values.astype(np.float64)
+            kernels[layer.removeprefix(f"{member}_")] = values.astype(np.float64)
     if not kernels:
         raise RunDirectoryError(f"{path}: has no kernel of {member}")
     return kernels
@@ -206,66 +203,20 @@ def _densities(kernels: Sequence[np.ndarray], limit: float) -> tuple[np.ndarray,
     return (edges[:-1] + edges[1:]) / 2, counts / np.diff(edges)
 
 
-def figure_4(runs: Sequence[Run]) -> dict[str, Run]:
-    """Those runs that the paper's figure 4 compares: the single network, the distilled one, and hierarchical heads.
-
-    They stand under the names of their rows, with their seeds.
-
-    Args:
-      runs: of one network on one data set in one setting; the lowest seed that each has without label noise is taken.
-
-    Raises:
-      DataError: there are not two of them.
-    """
-    chosen = {}
-    for name, row in comparison.rows_of(run for run in runs if run.config.system == "multihead").items():
-        config = row[0].config
-        is_single = comparison.has_settings(config, graph="single")
-        is_hierarchical = comparison.has_settings(config, graph="hierarchical")
-        is_distilled = comparison.has_settings(config, graph="single", teacher=config.teacher)
-        if is_single or is_distilled or is_hierarchical:
-            chosen[f"{name}, seed {config.seed}"] = row[0]
-    if len(chosen) < 2:
-        raise DataError("figure 4 compares single, distilled and hierarchical networks, and not two of them were run")
-    return chosen
-
-
-def _kernels_of(runs: Sequence[Run]) -> dict[str, Kernels]:
-    return {name: read_kernels(run.directory) for name, run in figure_4(runs).items()}
-
-
 def _name(directory: str) -> str:
     config = run_directory.read_config(directory)
-    return naming.describe(config) + (f" from {', '.join(config.teacher)}" if config.teacher else "")
+    sources = methods.of(config).sources(config)
+    return naming.describe(config) + (f" from {', '.join(sources)}" if sources else "")
 
 
-def text_tables(runs: Sequence[Run]) -> list[Table]:
-    """Standard deviations and numbers of weights near zero for each network of which figure 4 can be drawn."""
-    tables = []
-    for network, own in comparison.by_network(runs).items():
-        with contextlib.suppress(DataError):
-            tables += _tables_of(_kernels_of(own), own[0].config.dataset, network)
-    return tables
-
-
-def _tables_of(runs: Mapping[str, Kernels], dataset: str, network: str, below: float = NEAR_ZERO) -> list[Table]:
+def tables_of(runs: Mapping[str, Kernels], dataset: str, network: str, below: float = NEAR_ZERO) -> list[Table]:
+    """Both tables of runs of one network on one data set."""
     of_network = f"{catalogue.label(dataset)}, {network}"
     return [deviations_table(runs, of_network), near_zero_table(runs, of_network, below)]
 
 
-def drawings(runs: Sequence[Run]) -> Iterator[Drawing]:
-    """Figure 4 for each network of runs of one data set in one setting."""
-    for network, own in comparison.by_network(runs).items():
-        caption = f"Weights of {network} by layer, as in figure 4 of Song and Chai (2018)."
-        draw = functools.partial(_draw_chosen, own)
-        yield Drawing(f"weights_{network}{drawing.ending(runs)}", caption, draw)
-
-
-def _draw_chosen(runs: Sequence[Run]) -> drawing.Figure:
-    return _figure(_kernels_of(runs))
-
-
-def _figure(runs: Mapping[str, Kernels], below: float = NEAR_ZERO) -> drawing.Figure:
+def figure(runs: Mapping[str, Kernels], below: float = NEAR_ZERO) -> drawing.Figure:
+    """See `distributions`."""
     _check_same_layers(runs)
     layers = len(next(iter(runs.values())))
     size = (1.5 + 3.2 * len(runs), min(1.5 + _INCHES_A_LAYER * layers, _MOST_INCHES))
@@ -280,11 +231,11 @@ def _main(arguments: list[str]) -> None:
     if len(runs) < len(arguments):
         raise ConfigError(f"received {len(arguments)} directories of {len(runs)} different runs; give each run once")
     config = run_directory.read_config(arguments[0])
-    for table in _tables_of(runs, config.dataset, config.members[0], below):
+    for table in tables_of(runs, config.dataset, config.members[0], below):
         print(table_text.write(table, flags.FLAGS.format))
         print()
     name = f"weights_{catalogue.label(config.dataset).lower()}_{config.members[0]}"
-    print(*style.save(_figure(runs, below), flags.FLAGS.out, name), sep="\n")
+    print(*style.save(figure(runs, below), flags.FLAGS.out, name), sep="\n")
 
 
 if __name__ == "__main__":

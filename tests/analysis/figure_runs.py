@@ -11,12 +11,13 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from analysis.methods.ensemble.noel_rows import setting_of
 from analysis.recorded_run import Run
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings.config import RunConfig
 
 WEIGHTS = (1.0, 0.1, 0.01, 0.0001)
-GRID = [("None", 1.0), *((method, weight) for method in ("CE", "L1", "L2") for weight in WEIGHTS)]
+GRID = [("plain", 1.0), *((method, weight) for method in ("CE", "L1", "L2") for weight in WEIGHTS)]
 OUTPUT_NAMES = ("ST", "M", "Ens")
 
 
@@ -57,7 +58,7 @@ def make_panels(number: int) -> list[Axes]:
 
 def values_of(runs: Sequence[Run], method: str, weight: float, output: str, data: str = "TestError") -> np.ndarray:
     """[seeds, epochs]."""
-    chosen = [run for run in runs if (run.method, run.config.weight) == (method, weight)]
+    chosen = [run for run in runs if setting_of(run.config) == (method, weight)]
     return np.array([run.statistics[output][data] for run in chosen])
 
 
@@ -82,7 +83,7 @@ def make_bad(runs: list[Run], method: str, weight: float, error: float) -> list[
     """The same runs, with one ensemble's errors raised to this."""
     result = []
     for run in runs:
-        if (run.method, run.config.weight) == (method, weight):
+        if setting_of(run.config) == (method, weight):
             statistics = {output: table.assign(TestError=error) for output, table in run.statistics.items()}
             run = dataclasses.replace(run, statistics=statistics)
         result.append(run)

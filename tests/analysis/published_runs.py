@@ -24,7 +24,7 @@ def configs_of(seeds: tuple[int, ...], **settings: Any) -> list[RunConfig]:
     return [
         RunConfig(**{"dataset": "mnist", "method": method, "weight": weight, "seed": seed, **settings})
         for seed in seeds
-        for method, weight in [("None", 1.0), *pairs]
+        for method, weight in [("plain", 1.0), *pairs]
     ]
 
 

@@ -20,6 +20,12 @@ def heads(graph: str, seed: int = 0, **settings: Any) -> RunConfig:
     return RunConfig(**{**common, "graph": graph, "seed": seed, **settings})
 
 
+def distilled(*teachers: str, seed: int = 0, **settings: Any) -> RunConfig:
+    """A network that learns from finished ones, see `heads`."""
+    common = {"system": "distillation", "dataset": "cifar10", "epochs": EPOCHS, "teacher": teachers, "seed": seed}
+    return RunConfig(**{**common, **settings})
+
+
 def networks(count: int, fdl: bool = True, member: str = "vgg16", seed: int = 0, **settings: Any) -> RunConfig:
     """A feature-difference run of so many networks, or of independent ones."""
     common = {"system": "fdl", "dataset": "cifar10", "epochs": EPOCHS, "members": (member,) * count, "seed": seed}

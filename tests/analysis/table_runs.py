@@ -13,7 +13,7 @@ ORDER = [*((method, weight) for method in ("CE", "L1", "L2") for weight in (1.0,
 
 
 def make_config(method: str, weight: float, seed: int = 0, **settings: object) -> RunConfig:
-    name = "None" if method == "Single" else method
+    name = "plain" if method == "Single" else method
     return RunConfig(**{"dataset": "mnist", "method": name, "weight": weight, "seed": seed, **settings})  # type: ignore[arg-type]
 
 

@@ -13,6 +13,8 @@ import synthetic_runs
 from make_author_files import ACTIVATION, ENDS, GRID, KEYS, invented, write
 
 from analysis import frame, recorded_run, tables
+from analysis.methods.ensemble import noel_tables
+from analysis.methods.ensemble.noel_rows import setting_of
 from collab_ensembles.errors import DataError
 from collab_ensembles.settings.config import RunConfig
 
@@ -53,7 +55,10 @@ def test_the_settings_are_those_of_the_paper(tmp_path: pathlib.Path) -> None:
     _write_grid(tmp_path, "MNIST", 30)
     runs = frame.read_runs(str(tmp_path), "mnist")
     expected = {
-        RunConfig(dataset="mnist", epochs=30, method=method, weight=_WEIGHTS[power]).digest() for method, power in GRID
+        RunConfig(
+            dataset="mnist", epochs=30, method="plain" if method == "None" else method, weight=_WEIGHTS[power]
+        ).digest()
+        for method, power in GRID
     }
     assert {run.config.digest() for run in runs} == expected
     assert {run.status.state for run in runs} == {"done"}
@@ -89,8 +94,8 @@ def test_only_the_files_of_the_data_set_are_read(tmp_path: pathlib.Path) -> None
     write(tmp_path, "notMNIST", "L1", 2, invented(1, 15))
     (tmp_path / "CIFAR10_collab_shallow_and_thin_and_medium_L2_0.1x2_000.pkl").write_bytes(b"damaged")
     (tmp_path / "of_others.pkl").write_bytes(b"damaged")
-    assert [run.method for run in frame.read_runs(str(tmp_path), "mnist")] == ["L2"]
-    assert [run.method for run in frame.read_runs(str(tmp_path), "notmnist")] == ["L1"]
+    assert [setting_of(run.config)[0] for run in frame.read_runs(str(tmp_path), "mnist")] == ["L2"]
+    assert [setting_of(run.config)[0] for run in frame.read_runs(str(tmp_path), "notmnist")] == ["L1"]
     with pytest.raises(DataError, match=r"no finished run of digits .* runs of cifar10 \(1\), mnist \(1\), notmnist"):
         frame.read_runs(str(tmp_path), "digits")
 
@@ -128,7 +133,7 @@ def test_without_the_activation_python_reads_the_same(tmp_path: pathlib.Path) ->
 def test_reading_imports_nothing(tmp_path: pathlib.Path) -> None:
     _write_grid(tmp_path, "MNIST", 30)
     code = (
-        "import sys; from analysis import author_files, frame\n"
+        "import sys; from analysis import frame, methods; methods.every()\n"
         "before = set(sys.modules)\n"
         f"runs = frame.read_runs({str(tmp_path)!r}, 'mnist')\n"
         "assert len(runs) == 13\n"
@@ -147,7 +152,7 @@ def test_tables_set_them_beside_the_paper(tmp_path: pathlib.Path) -> None:
     statistics = invented(0, 30)
     statistics["001"]["test_errors"][-1] = 0.0049
     write(tmp_path, "MNIST", "L2", 2, statistics)
-    table = tables.final_table(frame.read_runs(str(tmp_path), "mnist"), "error")
+    table = noel_tables.final_table(frame.read_runs(str(tmp_path), "mnist"), "error")
     assert table.loc[("L2", 0.01), "paper M"] == 0.5
     assert table.loc[("L2", 0.01), "M - paper"] == pytest.approx(-0.01)
 
@@ -162,7 +167,7 @@ def test_a_training_that_was_cut_off_is_left_out(tmp_path: pathlib.Path, end: st
         statistics[end][key][reached:] = 0
     write(tmp_path, "MNIST", "L2", 2, statistics)
     runs, unfinished = frame.read_all(str(tmp_path), "mnist")
-    assert [run.method for run in runs] == ["CE"]
+    assert [setting_of(run.config)[0] for run in runs] == ["CE"]
     assert unfinished == [RunConfig(dataset="mnist", method="L2", weight=0.01)]
     assert "1 run is not finished and left out" in tables.report(runs, "markdown", unfinished)
 
@@ -179,7 +184,7 @@ def test_a_test_error_of_zero_is_a_result(tmp_path: pathlib.Path) -> None:
 def test_the_weight_of_a_plain_ensemble_is_of_no_account(tmp_path: pathlib.Path) -> None:
     write(tmp_path, "MNIST", "None", 0, invented(0, 30), collab_weight=0.25)
     (run,) = frame.read_runs(str(tmp_path), "mnist")
-    assert (run.method, run.config.weight) == ("Single", 1.0)
+    assert setting_of(run.config) == ("Single", 1.0)
 
 
 def test_the_authors_files_and_ours_are_read_from_one_directory(tmp_path: pathlib.Path) -> None:

@@ -1,6 +1,7 @@
 """Each claim with data where it holds, data where it does not, and too few data."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Mapping
 
@@ -11,14 +12,16 @@ from synthetic_runs import with_final, write_run
 
 from analysis import claims, frame
 from analysis.claim import Claim
-from analysis.claim_definitions import CLAIMS
-from analysis.claim_grid import Grid, Setting
+from analysis.methods.ensemble.claim_grid import Grid, grids_of, published
+from analysis.methods.ensemble.noel_claims import CLAIM_SET, CLAIMS
+from analysis.methods.ensemble.noel_rows import Setting
 from collab_ensembles.settings.config import RunConfig
 from command_runner import run
 
 _WEIGHTS = (1.0, 0.1, 0.01, 0.0001)
 _ALL: list[Setting] = [("Single", 1.0), *((method, weight) for method in ("CE", "L1", "L2") for weight in _WEIGHTS)]
 _BY_NAME = {claim.name: claim for claim in CLAIMS}
+_judge = functools.partial(claims.judge, least_seeds=CLAIM_SET.least_seeds)
 
 Errors = Mapping[Setting, tuple[float, float, float]]
 
@@ -111,7 +114,7 @@ CASES: dict[str, tuple[Grid, float, Grid, float]] = {
 def test_a_claim_is_seen_in_one_seed_or_not_by_a_margin_computed_by_hand(name: str) -> None:
     holding, positive, failing, negative = CASES[name]
     for grid, margin, verdict in ((holding, positive, claims.SEEN), (failing, negative, claims.UNSEEN)):
-        finding = claims.judge(_BY_NAME[name], [grid])
+        finding = _judge(_BY_NAME[name], [grid])
         assert finding.verdict == verdict
         assert min(each.mean for each in finding.margins.values()) == pytest.approx(margin)
         assert finding.seeds == 1
@@ -122,13 +125,13 @@ def test_a_claim_is_seen_in_one_seed_or_not_by_a_margin_computed_by_hand(name: s
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
 def test_without_the_runs_it_needs_a_claim_is_undecided(claim: Claim) -> None:
     plain_only = Grid({("Single", 1.0): {"ST": 1.0, "M": 1.0}})
-    finding = claims.judge(claim, [plain_only, Grid({})])
+    finding = _judge(claim, [plain_only, Grid({})])
     assert (finding.verdict, finding.margins, finding.seeds) == (claims.UNDECIDED, {}, 0)
 
 
 def test_claims_about_curves_need_curves() -> None:
     without = _grid()
-    undecided = {claim.name for claim in CLAIMS if claims.judge(claim, [without]).verdict == claims.UNDECIDED}
+    undecided = {claim.name for claim in CLAIMS if _judge(claim, [without]).verdict == claims.UNDECIDED}
     assert undecided == {"L2 (1)", "L2 (3)", "L2 (4)"}
 
 
@@ -146,7 +149,7 @@ def _noisy(margin: Callable[[int], float]) -> list[Grid]:
     ],
 )
 def test_with_seeds_the_interval_decides(margin: Callable[[int], float], verdict: str) -> None:
-    finding = claims.judge(_BY_NAME["L2 (2)"], _noisy(margin))
+    finding = _judge(_BY_NAME["L2 (2)"], _noisy(margin))
     assert finding.verdict == verdict
     assert finding.seeds == 10
     (over_seeds,) = finding.margins.values()
@@ -159,28 +162,28 @@ def test_with_seeds_the_interval_decides(margin: Callable[[int], float], verdict
     ("seeds", "verdict"), [(1, claims.SEEN), (2, claims.UNDECIDED), (7, claims.UNDECIDED), (8, claims.HOLDS)]
 )
 def test_two_to_seven_seeds_are_too_few_even_if_all_agree(seeds: int, verdict: str) -> None:
-    assert claims.judge(_BY_NAME["L2 (2)"], _noisy(lambda seed: 0.1 + 0.01 * seed)[:seeds]).verdict == verdict
+    assert _judge(_BY_NAME["L2 (2)"], _noisy(lambda seed: 0.1 + 0.01 * seed)[:seeds]).verdict == verdict
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 15])
 def test_one_half_for_judging_has_to_be_large_enough_by_itself(seeds: int) -> None:
     """Of two or three seeds one judges: that is not the same as there being one."""
     better = _grid({("L1", 0.1): (2.4, 9, 9)})
-    assert claims.judge(_BY_NAME["6.1 (2)"], [better]).verdict == claims.SEEN
-    assert claims.judge(_BY_NAME["6.1 (2)"], [better] * seeds).verdict == claims.UNDECIDED
-    assert claims.judge(_BY_NAME["6.1 (2)"], [better] * 16).verdict == claims.HOLDS
+    assert _judge(_BY_NAME["6.1 (2)"], [better]).verdict == claims.SEEN
+    assert _judge(_BY_NAME["6.1 (2)"], [better] * seeds).verdict == claims.UNDECIDED
+    assert _judge(_BY_NAME["6.1 (2)"], [better] * 16).verdict == claims.HOLDS
 
 
 def test_each_of_several_margins_counts() -> None:
     """Ens lies below M for all seeds, and on average as far above ST as below."""
     grids = [_grid({("Single", 1.0): (1.4 + 0.2 * (seed % 2), 2.0, 1.5)}) for seed in range(8)]
-    finding = claims.judge(_BY_NAME["6.1 (3a)"], grids)
+    finding = _judge(_BY_NAME["6.1 (3a)"], grids)
     assert finding.verdict == claims.UNDECIDED
     assert {name: margin.mean for name, margin in finding.margins.items()} == pytest.approx(
         {"ST less Ens": 0.0, "M less Ens": 0.5}
     )
     for thin, verdict in ((1.6, claims.HOLDS), (1.4, claims.FAILS)):
-        finding = claims.judge(_BY_NAME["6.1 (3a)"], [_grid({("Single", 1.0): (thin, 2.0, 1.5)})] * 8)
+        finding = _judge(_BY_NAME["6.1 (3a)"], [_grid({("Single", 1.0): (thin, 2.0, 1.5)})] * 8)
         assert finding.verdict == verdict
 
 
@@ -194,17 +197,17 @@ def test_the_best_of_several_is_chosen_on_every_other_seed_and_judged_on_the_res
         # ST and M gain alike for choosing, and count alike.
         ("6.1 (4a)", "CE", (3.0 - 2.9 + 2.0 - 1.8) / 2, 2.0 - 1.0),
     ):
-        finding = claims.judge(_BY_NAME[name], [choosing, judging] * 8)
+        finding = _judge(_BY_NAME[name], [choosing, judging] * 8)
         assert (finding.seeds, finding.margins[margin].mean) == (8, pytest.approx(expected))
         # One seed has to choose for itself.
-        finding = claims.judge(_BY_NAME[name], [choosing])
+        finding = _judge(_BY_NAME[name], [choosing])
         assert (finding.seeds, finding.margins[margin].mean) == (1, pytest.approx(alone))
 
 
 def test_settings_that_are_equally_good_for_choosing_count_alike() -> None:
     choosing = _grid({("CE", 0.1): (2.0, 2, 1.5), ("L1", 0.1): (2.0, 2, 1.5)})
     judging = _grid({("CE", 0.1): (1.0, 2, 1.5), ("L1", 0.1): (2.0, 2, 1.5)})
-    margins = claims.judge(_BY_NAME["6.1 (2)"], [choosing, judging]).margins
+    margins = _judge(_BY_NAME["6.1 (2)"], [choosing, judging]).margins
     assert margins["best ST below the middle"].mean == pytest.approx(2.5 - 1.5)
 
 
@@ -215,7 +218,7 @@ def test_where_nothing_has_an_effect_verdicts_are_rare(rng: np.random.Generator)
     verdicts = []
     for _ in range(150):
         seeds = [_grid({setting: _by_chance(rng) for setting in _ALL}) for _ in range(16)]
-        verdicts.append(claims.judge(one_method, seeds).verdict)
+        verdicts.append(_judge(one_method, seeds).verdict)
     assert 1 <= len(verdicts) - verdicts.count(claims.UNDECIDED) <= 20
 
 
@@ -226,13 +229,13 @@ def _by_chance(rng: np.random.Generator) -> tuple[float, float, float]:
 
 def test_seeds_that_lack_runs_are_left_out_and_not_counted() -> None:
     lacking = dataclasses.replace(_grid(), errors={("Single", 1.0): {"ST": 3.0, "M": 2.0, "Ens": 1.5}})
-    finding = claims.judge(_BY_NAME["L2 (2)"], [_grid({("L2", 0.01): _BETTER}), lacking])
+    finding = _judge(_BY_NAME["L2 (2)"], [_grid({("L2", 0.01): _BETTER}), lacking])
     assert (finding.seeds, finding.margins["gain"].mean) == (1, pytest.approx(0.1))
 
 
 def test_the_papers_own_numbers_give_what_can_be_read_off_its_tables() -> None:
     """Figure A.7: plain 0.77, 0.62, 0.52; best collaborating ST 0.54, M 0.50."""
-    findings = {finding.claim.name: finding for finding in claims.findings([claims.paper_grid("MNIST")])}
+    findings = {finding.claim.name: finding for finding in claims.findings([published("MNIST")], CLAIM_SET)}
     assert findings["6.1 (2)"].margins["best ST below the middle"].mean == pytest.approx((0.77 + 0.62) / 2 - 0.54)
     assert findings["6.1 (3a)"].margins["M less Ens"].mean == pytest.approx(0.62 - 0.52)
     assert findings["6.1 (3b)"].margins["best M below the middle"].mean == pytest.approx((0.62 + 0.52) / 2 - 0.50)
@@ -240,18 +243,18 @@ def test_the_papers_own_numbers_give_what_can_be_read_off_its_tables() -> None:
 
 
 def test_the_table_says_whose_claim_it_is_when_the_data_are_others() -> None:
-    finding = claims.judge(_BY_NAME["L2 (2)"], [_grid()])
+    finding = _judge(_BY_NAME["L2 (2)"], [_grid()])
     assert "(the paper says so of MNIST)" in claims.table([finding], "CIFAR10")["claim"][0]
     assert "the paper says" not in claims.table([finding], "MNIST")["claim"][0]
 
 
 def test_grids_hold_the_last_epoch_of_each_seeds_own_runs(tmp_path: pathlib.Path) -> None:
     for seed in (0, 1):
-        for number, (method, weight) in enumerate((("None", 1.0), ("L2", 0.01))):
+        for number, (method, weight) in enumerate((("plain", 1.0), ("L2", 0.01))):
             config = RunConfig(dataset="mnist", epochs=4, method=method, weight=weight, seed=seed)
             final = (1.0 + seed, 2.0 + number, 3.0)
             write_run(tmp_path, config, with_final(final, (0.1, 0.2, 0.3), 4))
-    grids = claims.grids_of(frame.read_runs(str(tmp_path), "mnist"))
+    grids = grids_of(frame.read_runs(str(tmp_path), "mnist"))
     assert len(grids) == 2
     for seed, grid in enumerate(grids):
         assert grid.errors["Single", 1.0] == pytest.approx({"ST": 1.0 + seed, "M": 2.0, "Ens": 3.0})
@@ -260,7 +263,7 @@ def test_grids_hold_the_last_epoch_of_each_seeds_own_runs(tmp_path: pathlib.Path
 
 
 def test_seeds_that_agree_that_there_is_no_difference_do_not_make_a_claim_hold() -> None:
-    finding = claims.judge(_BY_NAME["L2 (2)"], [_grid()] * 8)
+    finding = _judge(_BY_NAME["L2 (2)"], [_grid()] * 8)
     assert (finding.margins["gain"], finding.verdict) == (claims.Margin(0.0, (0.0, 0.0)), claims.FAILS)
 
 
@@ -273,7 +276,7 @@ def test_rounding_does_not_decide() -> None:
         margins, _ = _BY_NAME["L2 (5)"].margins(grid)
         assert 0 < abs(margins["more alike"]) < 1e-6
         for seeds, verdict in ((1, claims.UNSEEN), (8, claims.FAILS)):
-            finding = claims.judge(_BY_NAME["L2 (5)"], [grid] * seeds)
+            finding = _judge(_BY_NAME["L2 (5)"], [grid] * seeds)
             assert (finding.margins["more alike"].mean, finding.verdict) == (0.0, verdict)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from synthetic_runs import with_final, write_run
-from system_runs import constant, heads, networks, read, snapshots, write
+from system_runs import constant, distilled, heads, networks, read, snapshots, write
 from table_runs import cells_of
 
 from analysis import comparison, frame, recorded_run, tables
@@ -125,18 +125,18 @@ def test_distilled_networks_of_several_teachers_are_told_apart(tmp_path: pathlib
     for name in ("one.keras", "two.keras"):
         (tmp_path / name).touch()
     one, two = str(tmp_path / "one.keras"), str(tmp_path / "two.keras")
-    write(tmp_path, heads("single", teacher=(one,)), constant(7, 6, 5))
-    write(tmp_path, heads("single", seed=1, teacher=(two,)), constant(9, 6, 5))
+    write(tmp_path, distilled(one), constant(7, 6, 5))
+    write(tmp_path, distilled(two, seed=1), constant(9, 6, 5))
     # A teacher for each seed: one row.
     assert comparison.compare(read(tmp_path))["first member"].to_dict() == {"resnet32, distilled": pytest.approx(8)}
-    write(tmp_path, heads("single", teacher=(one, two)), constant(3, 6, 5))
+    write(tmp_path, distilled(one, two), constant(3, 6, 5))
     assert comparison.compare(read(tmp_path))["first member"].to_dict() == {
         "resnet32, distilled from one.keras": pytest.approx(7),
         "resnet32, distilled from one.keras, two.keras": pytest.approx(3),
         "resnet32, distilled from two.keras": pytest.approx(9),
     }
     elsewhere = str(tmp_path / "elsewhere" / "one.keras")
-    write(tmp_path, heads("single", teacher=(elsewhere,)), constant(4, 6, 5))
+    write(tmp_path, distilled(elsewhere), constant(4, 6, 5))
     table = comparison.compare(read(tmp_path))
     assert table["first member"][f"resnet32, distilled from {elsewhere}"] == pytest.approx(4)
     assert table["first member"][f"resnet32, distilled from {one}"] == pytest.approx(7)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from figure_runs import make_panels
 
-from analysis import efficiency
+from analysis.methods.ensemble import efficiency
 from collab_ensembles.errors import DataError
 
 _EFFICIENCY = pd.DataFrame(

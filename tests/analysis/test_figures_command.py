@@ -13,7 +13,8 @@ from synthetic_runs import KEYS, OUTPUTS, write_run
 
 import command_runner
 from analysis import figure_style, figures, frame
-from analysis.figure_style import ALPHA
+from analysis.methods.ensemble import noel_figures
+from analysis.methods.ensemble.noel_looks import ALPHA
 from collab_ensembles.errors import CollabError
 
 
@@ -54,7 +55,7 @@ def test_equal_runs_give_equal_files(tmp_path: pathlib.Path) -> None:
 
 
 def test_the_command_passes_the_papers_axes_on_and_says_what_it_leaves_out(tmp_path: pathlib.Path) -> None:
-    _write(tmp_path / "runs", [("None", 1.0), ("L2", 0.01)])
+    _write(tmp_path / "runs", [("plain", 1.0), ("L2", 0.01)])
     flags = (f"--log_dir={tmp_path}/runs", "--dataset=mnist", f"--out={tmp_path}/out", "--paper_axes")
     result = command_runner.run("analysis.figures", *flags)
     assert (result.exit_status, result.errors) == (0, "")
@@ -96,7 +97,7 @@ def test_settings_have_files_of_their_own(tmp_path: pathlib.Path) -> None:
     settings = ({}, {"members": ("M",)}, {"resnet": "fixed", "epochs": 3})
     names = set()
     for options in settings:
-        found = [drawing.name for drawing in figures.drawings(invented_runs(grid=[("None", 1.0)], **options))]
+        found = [drawing.name for drawing in figures.drawings(invented_runs(grid=[("plain", 1.0)], **options))]
         assert not names & set(found)
         names |= set(found)
         assert all(name.replace("_", "").replace("=", "").isalnum() for name in found)
@@ -112,6 +113,6 @@ def test_frames_and_figures_agree(tmp_path: pathlib.Path) -> None:
     """Through files: what `frame.load` gives is what is drawn."""
     _write(tmp_path, GRID)
     table = frame.load(str(tmp_path), "mnist")
-    panel = figures.last_epochs(frame.read_runs(str(tmp_path), "mnist"), "ST", make_panels(3))[1]
+    panel = noel_figures.last_epochs(frame.read_runs(str(tmp_path), "mnist"), "ST", make_panels(3))[1]
     column = table.xs(("ST", "L2", 0.1, "TestError"), axis=1, level=("Model", "Method", "Weight", "Data"))
     np.testing.assert_array_equal(line_of(panel, f"{ALPHA} = 0.1").get_ydata(), column.to_numpy()[-10:, 0])

@@ -13,6 +13,7 @@ import pytest
 from synthetic_runs import KEYS, invented, series, write_run
 
 from analysis import frame, recorded_run
+from analysis.methods.ensemble.noel_rows import setting_of
 from collab_ensembles.errors import DataError, RunDirectoryError
 from collab_ensembles.runs import run_directory
 from collab_ensembles.settings.config import RunConfig
@@ -67,7 +68,7 @@ def test_several_members_and_one_alone_have_models_of_their_names(tmp_path: path
     write_run(tmp_path / "b", RunConfig(members=("M",), epochs=2), {"000": contents["000"]})
     (run,) = frame.read_runs(str(tmp_path / "b"), "digits")
     assert list(run.statistics) == ["M"]
-    assert run.method == "Single"
+    assert setting_of(run.config) == ("Single", 1.0)
 
 
 def test_only_the_runs_of_the_data_set_are_loaded(tmp_path: pathlib.Path) -> None:

@@ -13,8 +13,9 @@ from system_runs import heads, networks, write
 import committed_filters
 from analysis import results
 from collab_ensembles.errors import DataError
+from collab_ensembles.methods.fdl import grids as fdl_grids
 from collab_ensembles.settings.config import RunConfig
-from experiments import grids
+from collab_ensembles.settings.grid import plan
 
 _EPOCHS = 15
 
@@ -38,8 +39,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, p
     log_dir, out = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("results") / "fdl"
     random = np.random.default_rng(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grids, "FDL_MNIST_FILTERS", (2, 4))
-        configs = grids.plan("fdl-mnist", {"dataset": "mnist", "epochs": _EPOCHS}, range(5))
+        patch.setattr(fdl_grids, "FDL_MNIST_FILTERS", (2, 4))
+        configs = plan("fdl-mnist", {"dataset": "mnist", "epochs": _EPOCHS}, range(5))
         recorded = {config: _write(log_dir, config, random) for config in configs}
         # What else lies there does not matter.
         write(log_dir, heads("single", dataset="mnist"), [[5] * 3])

@@ -13,8 +13,7 @@ from published_runs import HERE, Grid, configs_of, contents_of, set_status, writ
 from synthetic_runs import OUTPUTS, write_run
 
 import committed_results
-from analysis import results
-from analysis.published_grid import PUBLISHED, finished_runs
+from analysis import published_grid, results
 from analysis.recorded_run import Run
 from collab_ensembles.errors import DataError
 from collab_ensembles.settings.config import RunConfig
@@ -55,7 +54,7 @@ def test_statistics_are_those_of_the_runs(published: tuple[pathlib.Path, Grid]) 
     directory, grid = published
     expected = {}
     for config, contents in grid.items():
-        method = "Single" if config.method == "None" else config.method
+        method = "Single" if config.method == "plain" else config.method
         for end, model in _MODELS.items():
             for place in range(30):
                 key = (method, round(config.weight, 9), config.seed, model, place + 1)
@@ -139,12 +138,12 @@ def short(tmp_path: pathlib.Path) -> tuple[pathlib.Path, Directories]:
 
 
 def _finished(log_dir: pathlib.Path) -> list[Run]:
-    return finished_runs(str(log_dir), "mnist", PUBLISHED["noel"])
+    return published_grid.finished_runs(str(log_dir), "mnist", published_grid.published()["noel"])
 
 
 def _environment_page(log_dir: pathlib.Path) -> str:
     """Its words alone, and without the figures and tables that are built with it."""
-    return " ".join(results._environment_page(_finished(log_dir), PUBLISHED["noel"], "").split())
+    return " ".join(results._environment_page(_finished(log_dir), published_grid.published()["noel"], "").split())
 
 
 def test_times_are_minutes_by_ensemble(tmp_path: pathlib.Path) -> None:
@@ -175,7 +174,7 @@ def test_interruptions_and_environments_are_named(
     )
     assert "Computed in several environments: - plain, seed 3: 1, 2" in text
     assert '| devices | ["CPU"] |' in text
-    assert "revisions abc, new." in results._readme(_finished(log_dir), PUBLISHED["noel"], [], {}, "")
+    assert "revisions abc, new." in results._readme(_finished(log_dir), published_grid.published()["noel"], [], {}, "")
 
 
 def _refused(log_dir: pathlib.Path, message: str) -> None:

@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from system_runs import constant, heads, read, write
 from table_runs import cells_of
 
-from analysis import figures, setting_curves, song_chai, table_text
+from analysis import figures, table_text
 from analysis.intervals import interval
+from analysis.methods.multihead import setting_curves, song_chai
 from collab_ensembles.errors import DataError
-from experiments import grids
+from collab_ensembles.methods.multihead import grids as heads_grids
 
 _LEVELS = (0.0, 0.2, 0.4)
 
@@ -108,7 +109,7 @@ def test_a_sweep_is_a_line_and_a_column_with_the_papers_error_at_its_own_value(
 
 
 def test_split_points_stand_in_the_order_of_the_network_after_sharing_nothing(tmp_path: pathlib.Path) -> None:
-    for number, config in enumerate(grids.song_chai_split_points({"dataset": "cifar10", "epochs": 3, "seed": 0})):
+    for number, config in enumerate(heads_grids.song_chai_split_points({"dataset": "cifar10", "epochs": 3, "seed": 0})):
         write(tmp_path, config, constant(8 - number, 50, 60))
     for other in (heads("hierarchical"), heads("instances", optimization="alternating")):
         write(tmp_path, other, constant(*[30] * (other.heads + 1)))
@@ -124,7 +125,7 @@ def test_split_points_stand_in_the_order_of_the_network_after_sharing_nothing(tm
 
 
 def test_table_1_alone_is_no_sweep(tmp_path: pathlib.Path) -> None:
-    for config in grids.song_chai_table1({"dataset": "cifar10", "epochs": 3}):
+    for config in heads_grids.song_chai_table1({"dataset": "cifar10", "epochs": 3}):
         write(tmp_path, config, constant(*[6] * (config.heads + (config.heads > 1))))
     assert setting_curves.text_tables(read(tmp_path)) == []
     assert list(figures.all_figures(read(tmp_path))) == []

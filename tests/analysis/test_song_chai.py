@@ -10,9 +10,10 @@ import pytest
 from system_runs import constant, heads, networks, read, write
 from table_runs import cells_of
 
-from analysis import song_chai, table_text, tables
+from analysis import table_text, tables
+from analysis.methods.multihead import song_chai
+from collab_ensembles.methods.multihead import grids as heads_grids
 from collab_ensembles.settings.config import RunConfig
-from experiments import grids
 
 _ROWS_1 = [
     "single instance",
@@ -32,7 +33,7 @@ def _written(tmp_path: pathlib.Path, configs: list[RunConfig]) -> None:
 
 
 def _published(table: int, **keys: str) -> tuple[float, float]:
-    every = song_chai.published()
+    every = song_chai.paper_results()
     chosen = every[every["table"] == table]
     for column, value in keys.items():
         chosen = chosen[chosen[column] == value]
@@ -59,7 +60,7 @@ def test_the_reference_has_the_published_numbers() -> None:
     table_3 = {"no scaling": (6.04, 0.17), "loss scaling": (6.09, 0.24), "backprop rescaling": (5.82, 0.08)}
     for row, cell in table_3.items():
         assert _published(3, dataset="CIFAR10", network="resnet32", row=row) == cell
-    reference = song_chai.published()
+    reference = song_chai.paper_results()
     assert reference.groupby("table").size().to_dict() == {1: 18, 2: 9, 3: 3, 4: 6}
     of_table_4 = reference[reference["table"] == 4]
     assert of_table_4["test_error_percent"].tolist() == [23.47, 23.34, 22.65, 22.81, 22.70, 22.29]
@@ -70,8 +71,8 @@ def test_the_reference_has_the_published_numbers() -> None:
 
 def test_every_row_of_table_1_is_a_run_of_its_grid(tmp_path: pathlib.Path) -> None:
     settings = {"dataset": "cifar10", "epochs": 3}
-    resnet32 = grids.song_chai_table1(settings)
-    _written(tmp_path, [*resnet32, *grids.song_chai_table1({**settings, "members": ("resnet110",)})])
+    resnet32 = heads_grids.song_chai_table1(settings)
+    _written(tmp_path, [*resnet32, *heads_grids.song_chai_table1({**settings, "members": ("resnet110",)})])
     table = song_chai.layout_table(read(tmp_path), 1)
     expected_keys = [(network, row) for network in ("resnet32", "resnet110") for row in _ROWS_1]
     assert list(zip(table["network"], table["row"], strict=True)) == expected_keys
@@ -160,7 +161,7 @@ def test_table_2_has_the_single_network_beside_both_heads(tmp_path: pathlib.Path
 
 
 def test_table_3_compares_ways_to_rescale(tmp_path: pathlib.Path) -> None:
-    _written(tmp_path, grids.song_chai_table3({"dataset": "cifar10", "epochs": 3}))
+    _written(tmp_path, heads_grids.song_chai_table3({"dataset": "cifar10", "epochs": 3}))
     (table,) = song_chai.text_tables(read(tmp_path))
     assert "table 3" in table.heading
     _, *rows = cells_of(table_text.markdown(table.header, table.rows))
@@ -181,7 +182,7 @@ def test_a_table_takes_two_rows(tmp_path: pathlib.Path) -> None:
 
 def test_csv_has_the_published_number_of_each_output(tmp_path: pathlib.Path) -> None:
     settings = {"dataset": "cifar10", "epochs": 3}
-    _written(tmp_path, [*grids.song_chai_table1(settings), *grids.song_chai_table3(settings)])
+    _written(tmp_path, [*heads_grids.song_chai_table1(settings), *heads_grids.song_chai_table3(settings)])
     write(tmp_path, networks(2), constant(7, 8, 6))
     rows = pd.read_csv(io.StringIO(tables.report(read(tmp_path), "csv"))).set_index(["arrangement", "model"])
     paper = rows["paper_test_error_percent"].dropna()

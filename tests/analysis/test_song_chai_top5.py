@@ -3,10 +3,11 @@
 import pathlib
 
 import pytest
-from system_runs import constant, heads, read, write
+from system_runs import constant, distilled, heads, read, write
 from table_runs import cells_of
 
-from analysis import other_systems, song_chai, song_chai_top5, table_text
+from analysis import table_text, tables
+from analysis.methods.multihead import song_chai, song_chai_top5
 from collab_ensembles.runs import top_errors
 from collab_ensembles.settings.config import RunConfig
 
@@ -17,7 +18,7 @@ def _written(tmp_path: pathlib.Path, dataset: str, with_top5: bool = True) -> No
     common = {"dataset": dataset, "members": ("resnet50",)}
 
     def one(config: RunConfig, error: float, top5: float, seconds: float) -> None:
-        outputs = config.heads + (config.heads > 1) + 2 * bool(config.teacher)
+        outputs = len(config.member_names()) + (len(config.member_names()) > 1)
         directory = write(tmp_path / "runs", config, constant(error, *[90] * (outputs - 1)), seconds=seconds, memory=4)
         if with_top5:
             others = dict.fromkeys(config.member_names()[1:], 0.9)
@@ -26,8 +27,8 @@ def _written(tmp_path: pathlib.Path, dataset: str, with_top5: bool = True) -> No
     one(heads("single", **common), 30, 10, 100)
     one(heads("simple", 0, **common), 20, 6, 150)
     one(heads("simple", 1, **common), 22, 7, 130)
-    one(heads("single", teacher=tuple(teacher), **common), 25, 8, 110)
-    one(heads("single", teacher=tuple(teacher[:1]), **common), 50, 50, 1)
+    one(distilled(*teacher, **common), 25, 8, 110)
+    one(distilled(*teacher[:1], **common), 50, 50, 1)
     one(heads("single", label_smoothing=0.05, **common), 50, 50, 1)
     one(heads("simple", temperature=4.0, **common), 50, 50, 1)
 
@@ -55,8 +56,8 @@ def test_rows_have_means_over_seeds_and_costs_over_the_single_network(tmp_path: 
 def test_the_published_numbers_stand_beside_resnet_50_on_imagenet(tmp_path: pathlib.Path) -> None:
     dataset = str(tmp_path / "ImageNet.npz")
     _written(tmp_path, dataset)
-    tables = other_systems.text_tables(read(tmp_path / "runs", dataset))
-    (table,) = [table for table in tables if "table 4 of Song and Chai" in table.heading]
+    found = tables.text_tables(read(tmp_path / "runs", dataset))
+    (table,) = [table for table in found if "table 4 of Song and Chai" in table.heading]
     header, *rows = cells_of(table_text.markdown(table.header, table.rows))
     assert [name for name in header[1:] if not name.startswith("paper")] == [
         "top-1",
@@ -64,7 +65,7 @@ def test_the_published_numbers_stand_beside_resnet_50_on_imagenet(tmp_path: path
         "time / single",
         "memory / single",
     ]
-    published = song_chai.published()
+    published = song_chai.paper_results()
     published = published[published["table"] == 4]
     for title, column in (("top-1", "test_error_percent"), ("top-5", "top5_error_percent"), ("time", "relative_time")):
         place = header.index(f"paper {title}")

@@ -9,13 +9,15 @@ from system_runs import constant, heads, networks, read, snapshots, write
 
 import command_runner
 from analysis import commands, figures, report
+from collab_ensembles.methods.fdl.grids import fdl_mnist
+from collab_ensembles.methods.multihead import grids as heads_grids
 from collab_ensembles.settings.config import RunConfig
-from experiments import grids
+from collab_ensembles.settings.grid import plan
 
 
 def _heads_grid(tmp_path: pathlib.Path, seeds: int = 1) -> None:
     for seed in range(seeds):
-        for config in grids.song_chai_table1({"dataset": "cifar10", "epochs": 3, "seed": seed}):
+        for config in heads_grids.song_chai_table1({"dataset": "cifar10", "epochs": 3, "seed": seed}):
             write(tmp_path, config, constant(*[6] * (config.heads + (config.heads > 1))), seconds=90)
 
 
@@ -37,7 +39,7 @@ def test_a_page_of_heads_alone_has_their_tables_and_no_claims(tmp_path: pathlib.
 
 def test_a_page_of_feature_differences_has_their_figures(tmp_path: pathlib.Path) -> None:
     # Of 4 and of 8 filters.
-    for config in grids.fdl_mnist({"dataset": "mnist", "epochs": 15, "seed": 0})[:6]:
+    for config in fdl_mnist({"dataset": "mnist", "epochs": 15, "seed": 0})[:6]:
         pair = len(config.members) > 1
         losses = {"similarity_loss": [1.0] * 15, "feature_difference": [1.0] * 15} if pair else {}
         write(tmp_path, config, constant(*[6] * (3 if pair else 1), epochs=15), **losses)
@@ -84,9 +86,9 @@ def test_a_grid_is_one_command_for_all_its_seeds(tmp_path: pathlib.Path) -> None
 
 def test_grids_of_several_networks_and_levels_of_noise_and_what_is_in_none(tmp_path: pathlib.Path) -> None:
     settings = {"dataset": "cifar10", "epochs": 3, "seed": 0}
-    configs = grids.song_chai_table1(settings)
-    configs += grids.song_chai_table3({**settings, "members": ("resnet20",)})
-    configs += grids.song_chai_figure3({**settings, "label_noise": 0.4})
+    configs = heads_grids.song_chai_table1(settings)
+    configs += heads_grids.song_chai_table3({**settings, "members": ("resnet20",)})
+    configs += heads_grids.song_chai_figure3({**settings, "label_noise": 0.4})
     configs.append(heads("simple", temperature=4.0))
     for config in configs:
         write(tmp_path, config, constant(*[6] * (config.heads + (config.heads > 1))))
@@ -107,7 +109,7 @@ def test_grids_of_several_networks_and_levels_of_noise_and_what_is_in_none(tmp_p
 
 def test_grids_that_share_a_run_are_a_command_each(tmp_path: pathlib.Path) -> None:
     settings = {"dataset": "cifar10", "epochs": 3, "seed": 0}
-    configs = [*grids.song_chai_temperature(settings), *grids.song_chai_beta(settings)]
+    configs = [*heads_grids.song_chai_temperature(settings), *heads_grids.song_chai_beta(settings)]
     assert len(set(configs)) == len(configs) - 1
     for config in set(configs):
         write(tmp_path, config, constant(6, 6, 6))
@@ -115,7 +117,7 @@ def test_grids_that_share_a_run_are_a_command_each(tmp_path: pathlib.Path) -> No
 
 
 def test_a_grid_that_lays_down_its_members_is_one_command_too(tmp_path: pathlib.Path) -> None:
-    for config in grids.fdl_mnist({"dataset": "mnist", "epochs": 15, "seed": 0}):
+    for config in fdl_mnist({"dataset": "mnist", "epochs": 15, "seed": 0}):
         write(tmp_path, config, constant(*[6] * (3 if len(config.members) > 1 else 1), epochs=15))
     ((command, grid, *_),) = _lines(tmp_path, "mnist")
     assert (command, grid) == ("experiments.sweep", "--grid=fdl-mnist")
@@ -128,7 +130,7 @@ def test_the_commands_give_the_same_runs_again(tmp_path: pathlib.Path) -> None:
     options = dict(flag.removeprefix("--").split("=") for flag in flags)
     settings = {"dataset": options["dataset"], "epochs": int(options["epochs"])}
     seeds = [int(seed) for seed in options["seeds"].split(",")]
-    assert set(grids.plan(options["grid"], settings, seeds)) == {run.config for run in read(tmp_path)}
+    assert set(plan(options["grid"], settings, seeds)) == {run.config for run in read(tmp_path)}
 
 
 def test_an_incomplete_grid_is_trained_run_by_run(tmp_path: pathlib.Path) -> None:
@@ -141,7 +143,7 @@ def test_claims_are_not_asked_of_other_systems(tmp_path: pathlib.Path) -> None:
     write(tmp_path, heads("single"), constant(6))
     result = command_runner.run("analysis.claims", f"--log_dir={tmp_path}")
     assert (result.exit_status, result.output) == (2, "")
-    assert "holds no finished run of collaborative ensembles" in result.errors
+    assert "holds no finished run that there are claims on" in result.errors
 
 
 def test_the_papers_axes_are_no_matter_to_other_systems(tmp_path: pathlib.Path) -> None:

@@ -8,11 +8,12 @@ from synthetic_runs import invented, write_run
 from table_runs import grid, make_config, runs_with
 
 from analysis import frame, table_text, tables
+from analysis.methods.ensemble import noel_tables
 from collab_ensembles.settings.config import RunConfig
 
 
 def test_latex_is_a_tabular_with_a_cell_for_each_column(tmp_path: pathlib.Path) -> None:
-    lines = tables.render(tables.final_table(grid(tmp_path), "error"), "error", "latex").splitlines()
+    lines = noel_tables.render(noel_tables.final_table(grid(tmp_path), "error"), "error", "latex").splitlines()
     assert lines[0] == r"\begin{tabular}{lrrrrrrrrrr}"
     assert lines[-1] == r"\end{tabular}"
     assert [line for line in lines[1:-1] if "&" not in line] == [r"\toprule", r"\midrule", r"\bottomrule"]
@@ -26,7 +27,9 @@ def test_latex_is_a_tabular_with_a_cell_for_each_column(tmp_path: pathlib.Path) 
 def test_latex_escapes_what_latex_would_not_take(tmp_path: pathlib.Path) -> None:
     config = RunConfig(members=("ST", "ST"), epochs=2)
     write_run(tmp_path, config, invented(0, 2))
-    text = tables.render(tables.final_table(frame.read_runs(str(tmp_path), "digits"), "error"), "error", "latex")
+    text = noel_tables.render(
+        noel_tables.final_table(frame.read_runs(str(tmp_path), "digits"), "error"), "error", "latex"
+    )
     assert r"ST\_2" in text
     assert "_" not in text.replace(r"\_", "")
 

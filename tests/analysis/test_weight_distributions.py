@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from system_runs import constant, heads, read, write
+from system_runs import constant, distilled, heads, read, write
 from table_runs import cells_of
 
 import command_runner
 from analysis import figures, report, weight_distributions
+from analysis.methods.multihead import song_chai_weights
 from collab_ensembles.errors import DataError
 from collab_ensembles.methods.build import build_model
-from collab_ensembles.runs import checkpoint, checkpoint_file
+from collab_ensembles.runs import checkpoint, checkpoint_file, naming
 from collab_ensembles.runs.logger import Record
 from collab_ensembles.settings.config import RunConfig
 
@@ -113,7 +114,8 @@ def test_nothing_pickled_is_read(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize("config", [_SINGLE, _TREE, RunConfig(members=("B2R1F2", "B2R1F4"))])
 def test_checkpoints_of_real_models_are_read(tmp_path: pathlib.Path, config: RunConfig) -> None:
     """The place of checkpoints, their seal and their names are as the library writes them."""
-    directory = write(tmp_path, config, constant(*[5] * (len(config.member_names()) + (config.graph != "single"))))
+    outputs = len(naming.statistics_names(config))
+    directory = write(tmp_path, config, constant(*[5] * outputs))
     model = build_model(config, (8, 8, 1), 10)
     checkpoint.save(str(directory / checkpoint_file.DIRECTORY), model, Record(3, 1.0, {}), config.digest())
     kernels = weight_distributions.read_kernels(str(directory))
@@ -198,23 +200,23 @@ def test_runs_of_different_networks_are_not_compared(tmp_path: pathlib.Path) -> 
 
 def test_figure_4_takes_the_single_the_distilled_and_the_hierarchical_network(tmp_path: pathlib.Path) -> None:
     (tmp_path / "teacher.keras").touch()
-    distilled = heads("single", members=("resnet8",), teacher=(str(tmp_path / "teacher.keras"),))
+    student = distilled(str(tmp_path / "teacher.keras"), members=("resnet8",))
     others = [heads("simple", members=("resnet8",)), heads("single", members=("resnet8",), label_noise=0.2)]
-    for config in (_TREE, distilled, _SINGLE, heads("single", seed=1, members=("resnet8",)), *others):
+    for config in (_TREE, student, _SINGLE, heads("single", seed=1, members=("resnet8",)), *others):
         outputs = len(config.member_names())
         write(tmp_path, config, constant(*[5] * (outputs + (outputs > 1))))
-    chosen = weight_distributions.figure_4(read(tmp_path))
+    chosen = song_chai_weights.figure_4(read(tmp_path))
     assert {name: run.config for name, run in chosen.items()} == {
         "resnet8, single, seed 0": _SINGLE,
         "resnet8, 4 heads hierarchical, seed 0": _TREE,
-        "resnet8, distilled, seed 0": distilled,
+        "resnet8, distilled, seed 0": student,
     }
-    other = heads("single", members=("resnet8",), teacher=(str(tmp_path / "other" / "teacher.keras"),))
+    other = distilled(str(tmp_path / "other" / "teacher.keras"), members=("resnet8",))
     write(tmp_path, other, constant(5, 5, 5))
     runs = read(tmp_path)
     for order in (runs, runs[::-1]):
-        chosen = weight_distributions.figure_4(order)
-        assert [run.config for run in chosen.values()] == [_SINGLE, _TREE, other, distilled]
+        chosen = song_chai_weights.figure_4(order)
+        assert [run.config for run in chosen.values()] == [_SINGLE, _TREE, other, student]
 
 
 def test_a_page_shows_the_figure_and_the_deviations_where_there_are_checkpoints(tmp_path: pathlib.Path) -> None:

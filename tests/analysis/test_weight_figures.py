@@ -8,9 +8,10 @@ import pytest
 from figure_runs import OUTPUT_NAMES, WEIGHTS, invented_runs, line_of, make_panels, values_of
 from matplotlib.container import ErrorbarContainer
 
-from analysis import figures, weight_figures
-from analysis.figure_style import ALPHA
 from analysis.intervals import interval
+from analysis.methods.ensemble import noel_figures, weight_figures
+from analysis.methods.ensemble.noel_looks import ALPHA
+from analysis.methods.ensemble.noel_rows import setting_of
 from collab_ensembles.errors import DataError
 
 
@@ -39,7 +40,7 @@ def test_a_weight_of_0_is_left_out_of_the_logarithmic_axis() -> None:
     runs = invented_runs()
     zero = [
         dataclasses.replace(run, config=dataclasses.replace(run.config, weight=0.0))
-        if (run.method, run.config.weight) == ("L2", 0.0001)
+        if setting_of(run.config) == ("L2", 0.0001)
         else run
         for run in runs
     ]
@@ -48,10 +49,10 @@ def test_a_weight_of_0_is_left_out_of_the_logarithmic_axis() -> None:
     assert containers == [[4] * 3, [3] * 3, [4] * 3]
 
 
-@pytest.mark.parametrize("draw", [weight_figures.alpha, lambda runs, axes: figures.last_epochs(runs, "ST", axes)])
+@pytest.mark.parametrize("draw", [weight_figures.alpha, lambda runs, axes: noel_figures.last_epochs(runs, "ST", axes)])
 def test_figures_of_weights_take_a_collaborating_run(draw: Callable[..., object]) -> None:
     with pytest.raises(DataError, match="no run has a collaboration method"):
-        draw(invented_runs(grid=[("None", 1.0)]), make_panels(3))
+        draw(invented_runs(grid=[("plain", 1.0)]), make_panels(3))
 
 
 def test_disagreement_shows_every_method_and_weight() -> None:

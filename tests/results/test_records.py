@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from analysis import results
-from analysis.commands import noel_grid
+from analysis.commands import grid_of
 from analysis.documents import noel_blocks
 from collab_ensembles.runs import naming, run_directory
 from collab_ensembles.settings.config import RunConfig
@@ -25,7 +25,7 @@ _COLUMNS = {"test_errors": "test_error_percent", "test_costs": "test_cost"}
 @pytest.mark.parametrize("directory", _RUNS, ids=lambda path: path.name)
 def test_a_record_is_a_finished_run_of_the_grid_without_its_checkpoints(directory: pathlib.Path) -> None:
     config, status = _CONFIGS[directory], run_directory.read_status(str(directory))
-    assert config in noel_grid(_PLAIN, [0])
+    assert config in grid_of("noel", _PLAIN, [0])
     assert run_directory.is_done(str(directory))
     assert status.epochs_done == config.epochs == 30
     assert {path.name for path in directory.iterdir()} == {"config.json", "status.json", *status.pickles}

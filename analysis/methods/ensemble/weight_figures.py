@@ -6,7 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from analysis import figure_style as style
-from analysis.recorded_run import PLAIN, Run
+from analysis.methods.ensemble import noel_looks as looks
+from analysis.methods.ensemble.noel_rows import PLAIN, Setting, is_plain, panels_of, setting_of
+from analysis.recorded_run import Run
 from collab_ensembles.errors import DataError
 
 
@@ -18,7 +20,7 @@ def alpha(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
 
     Args:
       runs: of one data set in one setting.
-      axes: three panels, for CE, L2 and L1.
+      axes: a panel for each of `panels_of`.
 
     Returns:
       The axes.
@@ -30,28 +32,28 @@ def alpha(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
     panels: dict[Axes, dict[str, float]] = {panel: {} for panel in axes}
     outputs = list(runs[0].statistics)
     finals = {output: _finals(runs, output) for output in outputs}
-    for panel, method in zip(axes, style.METHODS, strict=True):
+    for panel, method in zip(axes, panels_of(runs), strict=True):
         for index, output in enumerate(outputs):
             points = {weight: row for (name, weight), row in finals[output].items() if name == method and weight > 0}
-            look = style.output_look(method, outputs, output) | {"marker": style.MARKERS[index % len(style.MARKERS)]}
+            look = looks.output_look(method, outputs, output) | {"marker": style.MARKERS[index % len(style.MARKERS)]}
             style.draw_bars(panel, points, shift=1.1 ** (index - (len(outputs) - 1) / 2), label=output, **look)
             panels[panel] |= {
-                f"{style.ALPHA} = {weight:g} {output}": float(row.mean()) for weight, row in points.items()
+                f"{looks.ALPHA} = {weight:g} {output}": float(row.mean()) for weight, row in points.items()
             }
         for output in outputs:
             for row in (row for (name, _), row in finals[output].items() if name == PLAIN):
-                style.draw_level(panel, row, label=f"plain {output}", **style.output_look(PLAIN, outputs, output))
+                style.draw_level(panel, row, label=f"plain {output}", **looks.output_look(PLAIN, outputs, output))
                 panels[panel][f"plain {output}"] = float(row.mean())
         panel.set(title=method, ylabel="final test error in %")
-        style.weight_axis(panel, [run.config.weight for run in runs if run.method != PLAIN])
+        looks.weight_axis(panel, [setting_of(run.config)[1] for run in runs if not is_plain(run)])
         style.legend_below(panel)
     style.set_limits(panels, style.robust_limits(style.drawn(axes)))
     axes[0].figure.suptitle(style.title(runs, f"final test error after {runs[0].config.epochs} epochs"))
     return axes
 
 
-def _finals(runs: Sequence[Run], output: str) -> dict[tuple[str, float], np.ndarray]:
-    return {key: rows[:, -1] for key, rows in style.series(runs, output, "TestError").items()}
+def _finals(runs: Sequence[Run], output: str) -> dict[Setting, np.ndarray]:
+    return {key: rows[:, -1] for key, rows in looks.series(runs, output, "TestError").items()}
 
 
 def disagreement(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
@@ -71,10 +73,10 @@ def disagreement(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
     left, right = axes
     quantities = (("Disagreement", "different answers in % of test images"), ("LogitDistance", "distance of logits"))
     for panel, (data, label) in zip(axes, quantities, strict=True):
-        values = style.series(runs, "Ens", data)
+        values = looks.series(runs, "Ens", data)
         for (method, weight), rows in values.items():
             # Thirteen bands lie over each other.
-            style.draw(panel, rows, opacity=0.05, label=name_of(method, weight), **style.look(method, weight))
+            style.draw(panel, rows, opacity=0.05, label=name_of(method, weight), **looks.look(method, weight))
         style.epoch_axis(panel, label)
         finals = {name_of(*key): float(rows.mean(axis=0)[-1]) for key, rows in values.items()}
         style.set_limits({panel: finals}, style.robust_limits(style.drawn([panel])))
@@ -87,10 +89,10 @@ def disagreement(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
 
 def check_collaborating(runs: Sequence[Run]) -> None:
     """Raises DataError if no run collaborates."""
-    if all(run.method == PLAIN for run in runs):
+    if all(map(is_plain, runs)):
         raise DataError("no run has a collaboration method; train some with experiments.sweep --grid=noel")
 
 
 def name_of(method: str, weight: float) -> str:
     """An ensemble as legends have it."""
-    return "plain" if method == PLAIN else f"{method}, {style.ALPHA} = {weight:g}"
+    return "plain" if method == PLAIN else f"{method}, {looks.ALPHA} = {weight:g}"

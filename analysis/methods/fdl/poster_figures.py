@@ -13,7 +13,7 @@ from analysis import drawing
 from analysis import figure_style as style
 from analysis.comparison import by_network
 from analysis.drawing import Drawing
-from analysis.feature_difference import accuracy, by_filters, filters_of, place, row_name, row_of
+from analysis.methods.fdl.poster import accuracy, by_filters, filters_of, place, pretraining_epochs, row_name, row_of
 from analysis.recorded_run import Run
 from collab_ensembles.errors import DataError
 
@@ -151,7 +151,7 @@ def curves(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
         features = _series(own, "Ens", "FeatureDifference")
         style.draw(difference, features, label=name, **look)
         if method == "FDL":
-            first = own[0].config.pretraining_epochs
+            first = pretraining_epochs(own[0])
             style.draw(fdl_loss, -features, **_FDL_LOSS)
             losses.plot([], [], label="with FDL: FDL loss (right)", **_FDL_LOSS)
     fdl_loss.set_ylabel("FDL loss", color=_FDL_LOSS["color"])
@@ -222,8 +222,8 @@ def _series(runs: Sequence[Run], output: str, data: str) -> np.ndarray:
     return np.stack([run.statistics[output][data].to_numpy() for run in runs])
 
 
-def drawings(runs: Sequence[Run]) -> Iterator[Drawing]:
-    """All figures of runs of one data set in one setting; see the functions above."""
+def drawings(runs: Sequence[Run], paper_axes: bool = False, epoch_means: bool = False) -> Iterator[Drawing]:
+    """All figures of runs of one data set in one setting; see the functions above. The options change nothing."""
     end = drawing.ending(runs)
     for kind in by_filters(runs):
         draw = functools.partial(drawing.figure, functools.partial(_filter_panels, runs, kind), 3, (14, 4.9))

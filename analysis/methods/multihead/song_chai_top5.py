@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import comparison, recorded_run, song_chai, table_notes
+from analysis import comparison, methods, recorded_run, table_notes
+from analysis.methods.multihead import song_chai
 from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table, number
 from collab_ensembles.data import catalogue
@@ -18,31 +19,25 @@ from collab_ensembles.runs import top_errors
 from collab_ensembles.settings.config import RunConfig
 
 TOP = 5
-_NUMBER, _TEACHERS = 4, 2
+DISTILLED = "distilled from "
+"""What the rows of distilled networks begin with; their number of teachers follows."""
+_NUMBER = 4
 _SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "single instance": {"graph": "single"},
     "label smoothing (0.1)": {"graph": "single", "label_smoothing": 0.1},
-    "distilled from 2": {"graph": "single"},
     "2 instances": {"graph": "instances"},
     "2 heads simple": {"graph": "simple"},
     "4 heads hierarchical": {"graph": "hierarchical"},
 }
-_DISTILLED = "distilled from 2"
+_ROWS = (*list(_SETTINGS)[:2], f"{DISTILLED}2", *list(_SETTINGS)[2:])
 _ERRORS = {"error": ("top-1", "test_error_percent"), "top5": ("top-5", "top5_error_percent")}
 _COSTS = {"seconds": ("time", "relative_time"), "memory": ("memory", "relative_memory")}
 _COST_NOTE = "Time and memory of training in multiples of those of the single instance."
 
 
 def row_of(config: RunConfig) -> str | None:
-    """The row of the table that a run belongs to; None if there is none."""
-    for row, settings in _SETTINGS.items():
-        is_distilled = row == _DISTILLED
-        teacher = config.teacher if is_distilled else ()
-        if len(teacher) == (_TEACHERS if is_distilled else 0) and comparison.has_settings(
-            config, **settings, teacher=teacher
-        ):
-            return row
-    return None
+    """The row of the table that a multi-head run belongs to; None if there is none."""
+    return next((row for row, own in _SETTINGS.items() if comparison.has_settings(config, **own)), None)
 
 
 def top5_error(run: Run) -> float:
@@ -66,11 +61,9 @@ def table_4(runs: Sequence[Run]) -> pd.DataFrame:
       the test errors in percent, each followed by `<column> sd`; `seconds` and `memory` of training over those of the
       single instance; and `paper <column>` of these four. What does not exist is NaN.
     """
-    rows: dict[str, list[Run]] = {row: [] for row in _SETTINGS}
+    rows: dict[str, list[Run]] = {row: [] for row in _ROWS}
     for run in runs:
-        row = row_of(run.config)
-        if row is not None:
-            rows[row].append(run)
+        rows.get(methods.of(run.config).paper_row(run.config) or "", []).append(run)
     table = pd.DataFrame({"runs": [len(own) for own in rows.values()]}, index=pd.Index(rows, name="training graph"))
     quantities = {"error": lambda run: comparison.error(run, comparison.member_output(run)), "top5": top5_error}
     for name, quantity in quantities.items():
@@ -84,7 +77,7 @@ def table_4(runs: Sequence[Run]) -> pd.DataFrame:
         means = [comparison.mean_and_deviation([cost(run) or math.nan for run in own]) for own in rows.values()]
         table[name] = [mean for mean, _ in means]
         table[name] /= table[name].iloc[0]
-    published = song_chai.published()
+    published = song_chai.paper_results()
     is_own = (published["table"] == _NUMBER) & (published["dataset"] == catalogue.label(runs[0].config.dataset))
     published = published[is_own & (published["network"] == runs[0].config.members[0])].set_index("row")
     for name, (_, column) in (_ERRORS | _COSTS).items():

@@ -8,15 +8,15 @@ import pytest
 from figure_runs import WEIGHTS, invented_runs, line_of, make_panels, title_of
 from matplotlib.colors import to_rgba
 
-from analysis import figures, weight_figures
-from analysis.figure_style import ALPHA
+from analysis.methods.ensemble import noel_figures, weight_figures
+from analysis.methods.ensemble.noel_looks import ALPHA
 from analysis.recorded_run import Run
 
 _HUES = {"CE": (190, 225), "L2": (240, 290), "L1": (100, 150)}
 
 
 def test_lines_are_wider_and_lie_lower_the_smaller_the_weight() -> None:
-    for panel in figures.last_epochs(invented_runs(), "ST", make_panels(3)):
+    for panel in noel_figures.last_epochs(invented_runs(), "ST", make_panels(3)):
         lines = [line_of(panel, f"{ALPHA} = {weight:g}") for weight in WEIGHTS]
         widths = [line.get_linewidth() for line in lines]
         assert all(narrow + 0.3 < wide for narrow, wide in itertools.pairwise(widths))
@@ -30,7 +30,7 @@ def _drawn_colours() -> dict[tuple[str, str, str], Any]:
     runs = invented_runs()
     result = {}
     for name, axes in (
-        ("last epochs", figures.last_epochs(runs, "ST", make_panels(3))),
+        ("last epochs", noel_figures.last_epochs(runs, "ST", make_panels(3))),
         ("alpha", weight_figures.alpha(runs, make_panels(3))),
     ):
         for panel, method in zip(axes, ("CE", "L2", "L1"), strict=True):
@@ -39,7 +39,7 @@ def _drawn_colours() -> dict[tuple[str, str, str], Any]:
                 if not label.startswith("_"):
                     result[name, "Single" if "plain" in label else method, label] = line.get_color()
     for name, axes in (
-        ("training", figures.training(runs, make_panels(6))),
+        ("training", noel_figures.training(runs, make_panels(6))),
         ("disagreement", weight_figures.disagreement(runs, make_panels(2))),
     ):
         for line in axes[0].get_lines():
@@ -96,7 +96,7 @@ def test_a_method_and_weight_have_the_same_colour_in_all_figures() -> None:
 )
 def test_titles_name_data_set_seeds_and_unusual_settings(runs: list[Run], expected: list[str]) -> None:
     drawn = [
-        figures.last_epochs(runs, "ST", make_panels(3)),
+        noel_figures.last_epochs(runs, "ST", make_panels(3)),
         weight_figures.alpha(runs, make_panels(3)),
         weight_figures.disagreement(runs, make_panels(2)),
     ]

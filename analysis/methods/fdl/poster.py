@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import recorded_run, table_notes
-from analysis.comparison import by_network, cells_of, error, has_settings, mean_and_deviation
+from analysis import comparison, methods, recorded_run, table_notes
+from analysis.comparison import by_network, cells_of, error, mean_and_deviation
 from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
 from collab_ensembles.data import catalogue
+from collab_ensembles.methods.fdl.options import FeatureDifferenceConfig
 from collab_ensembles.settings.config import RunConfig
 
 OF_MEMBERS: Mapping[str, Mapping[str, Any]] = {
@@ -25,13 +26,8 @@ OF_MEMBERS: Mapping[str, Mapping[str, Any]] = {
 RIE are networks trained independently. With a trained head in place of the mean they are not on the poster, and stand
 in a table only if they were trained."""
 
-OF_ONE: Mapping[str, tuple[str, Mapping[str, Any]] | None] = {
-    "single": ("fdl", OF_MEMBERS["RIE"]),
-    "SSE": ("snapshot", {}),
-    "FGE": ("snapshot", {"cycle": "triangular"}),
-    "AE Full": None,
-}
-"""What the poster makes of one network, by system and settings; None for what this project does not train."""
+OF_ONE = ("single", "SSE", "FGE", "AE Full")
+"""What the poster makes of one network; this project does not train the last."""
 
 _ONE_LAYER = re.compile(r"(?:convnet|fdlnet)(\d+)")
 _ORDER = ("single", "RIE", "RIE, head", "SSE", "FGE", "AE Full", "FDL")
@@ -61,13 +57,7 @@ def row_name(method: str, count: int) -> str:
 
 def row_of(config: RunConfig) -> str | None:
     """The row of the poster's tables that a run belongs to, or would if it had so many networks; None if to none."""
-    if config.system == "fdl" and len(config.members) > 1:
-        rows = [row_name(name, len(config.members)) for name, own in OF_MEMBERS.items() if has_settings(config, **own)]
-    else:
-        rows = [
-            name for name, row in OF_ONE.items() if row and config.system == row[0] and has_settings(config, **row[1])
-        ]
-    return next(iter(rows), None)
+    return methods.of(config).paper_row(config)
 
 
 def place(row: str) -> tuple[int, int]:
@@ -87,10 +77,11 @@ def _published_rows(dataset: str, network: str) -> dict[str, float]:
     return dict(zip(own["row"], own["accuracy_percent"].astype(float), strict=True))
 
 
-def published_best_error(config: RunConfig, output: str) -> float:
-    """The published test error in percent, of the best epoch, of an output of such a run; NaN if there is none."""
+def published_error(config: RunConfig, output: str) -> tuple[float, float, float]:
+    """What the poster has for an output of such a run, see `methods.Published`: of the best epoch alone."""
     whole = "Ens" if len(config.member_names()) > 1 else config.member_names()[0]
-    return 100 - published_accuracy(config.dataset, config.members[0], row_of(config)) if output == whole else math.nan
+    best = published_accuracy(config.dataset, config.members[0], row_of(config)) if output == whole else math.nan
+    return math.nan, math.nan, 100 - best
 
 
 def whole_output(run: Run) -> str:
@@ -101,6 +92,12 @@ def whole_output(run: Run) -> str:
 def accuracy(run: Run, best_epoch: bool = False) -> float:
     """The test accuracy in percent, after the last epoch or the highest of any, of what the run's row stands for."""
     return 100 - error(run, whole_output(run), best_epoch)
+
+
+def pretraining_epochs(run: Run) -> int:
+    """The epochs of plain training at the beginning of a feature-difference run."""
+    assert isinstance(run.config, FeatureDifferenceConfig)
+    return run.config.pretraining_epochs
 
 
 def filters_of(network: str) -> int | None:
@@ -159,7 +156,12 @@ def by_filters(runs: Sequence[Run]) -> dict[str, dict[str, dict[int, list[Run]]]
     }
 
 
-def text_tables(runs: Sequence[Run]) -> list[Table]:
+def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
+    """The comparison of all arrangements, then the poster's tables."""
+    return [*comparison.text_tables(runs, unfinished), *poster_tables(runs)]
+
+
+def poster_tables(runs: Sequence[Run]) -> list[Table]:
     """The poster's tables: one for each network, and accuracy by the number of filters for those of one layer."""
     tables = []
     for kind, rows in by_filters(runs).items():

@@ -8,15 +8,15 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
-from system_runs import constant, heads, networks, read, snapshots, write
+from system_runs import constant, networks, read, snapshots, write
 from table_runs import cells_of
 
-from analysis import feature_difference, figures, frame, table_text
-from analysis import feature_difference_figures as fdl_figures
+from analysis import figures, frame, table_text
 from analysis.intervals import interval
+from analysis.methods.fdl import poster, poster_figures
 from collab_ensembles.errors import DataError
+from collab_ensembles.methods.fdl.grids import fdl_mnist
 from collab_ensembles.settings.config import RunConfig
-from experiments import grids
 
 # The poster's two tables, read off once more.
 _CIFAR = [
@@ -36,7 +36,7 @@ def _panels(number: int) -> list[Axes]:
 
 
 def test_the_reference_has_the_published_accuracies() -> None:
-    table = feature_difference.published().set_index(["dataset", "network", "row"])["accuracy_percent"]
+    table = poster.published().set_index(["dataset", "network", "row"])["accuracy_percent"]
     expected = {("CIFAR10", "vgg16", row): value for row, value, _ in _CIFAR}
     expected |= {("CIFAR100", "vgg16", row): value for row, _, value in _CIFAR}
     expected |= {("ImageNet", "resnet50", row): value for row, value in _IMAGENET}
@@ -60,11 +60,10 @@ def test_the_reference_has_the_published_accuracies() -> None:
         (networks(2, bn_updates="once"), None),
         (networks(2, label_noise=0.2), None),
         (snapshots(snapshots=3), None),
-        (heads("single"), None),
     ],
 )
 def test_a_run_is_in_one_row_or_in_none(config: RunConfig, row: str | None) -> None:
-    assert feature_difference.row_of(config) == row
+    assert poster.row_of(config) == row
 
 
 def _vgg(tmp_path: pathlib.Path, dataset: str) -> dict[str, np.ndarray]:
@@ -84,7 +83,7 @@ def test_accuracies_of_the_last_and_of_the_best_epoch_stand_beside_the_published
     tmp_path: pathlib.Path, dataset: str, place: int
 ) -> None:
     errors = _vgg(tmp_path, dataset)
-    (table,) = feature_difference.text_tables(read(tmp_path, dataset))
+    (table,) = poster.poster_tables(read(tmp_path, dataset))
     header, *rows = cells_of(table_text.markdown(table.header, table.rows))
     assert header == ["method", "last epoch", "best epoch", "paper"]
     for row, published in zip(rows, _CIFAR, strict=True):
@@ -101,14 +100,14 @@ def test_accuracies_of_the_last_and_of_the_best_epoch_stand_beside_the_published
 def test_snapshots_have_five_cycles_on_the_poster(tmp_path: pathlib.Path) -> None:
     config = RunConfig(system="snapshot", dataset="cifar10", epochs=5)
     write(tmp_path, config, [[9] * 5] * 5 + [[8, 7, 6, 5, 5.5]])
-    (table,) = feature_difference.text_tables(read(tmp_path))
+    (table,) = poster.poster_tables(read(tmp_path))
     assert [cell.text for cell in table.rows[2]] == ["SSE", "94.50", "95.00", "94.05"]
 
 
 def test_fast_geometric_snapshots_have_a_row(tmp_path: pathlib.Path) -> None:
     config = RunConfig(system="snapshot", cycle="triangular", dataset="cifar10", epochs=5)
     write(tmp_path, config, [[9] * 5] * 2 + [[8, 7, 6, 5, 5.5]])
-    (table,) = feature_difference.text_tables(read(tmp_path))
+    (table,) = poster.poster_tables(read(tmp_path))
     assert [cell.text for cell in table.rows[3]] == ["FGE", "94.50", "95.00", "94.34"]
 
 
@@ -116,7 +115,7 @@ def test_several_networks_stand_in_the_order_of_their_number(tmp_path: pathlib.P
     for number in (4, 3, 2):
         for fdl in (True, False):
             write(tmp_path, networks(number, fdl), constant(*[30] * number, 10 - number - fdl))
-    (table,) = feature_difference.text_tables(read(tmp_path))
+    (table,) = poster.poster_tables(read(tmp_path))
     rows = [[cell.text for cell in row] for row in table.rows]
     assert rows == [
         ["single", "", "", "93.66"],
@@ -135,9 +134,9 @@ def test_several_networks_stand_in_the_order_of_their_number(tmp_path: pathlib.P
 def test_networks_that_the_poster_does_not_have_are_compared_without_it(tmp_path: pathlib.Path) -> None:
     write(tmp_path, networks(2, member="resnet32"), constant(5, 5, 4))
     # One row compares nothing.
-    assert feature_difference.text_tables(read(tmp_path)) == []
+    assert poster.poster_tables(read(tmp_path)) == []
     write(tmp_path, networks(1, member="resnet32", fdl=False, epochs=2), [[7, 6]])
-    (table,) = feature_difference.text_tables(read(tmp_path))
+    (table,) = poster.poster_tables(read(tmp_path))
     assert table.header == ["method", "epochs", "last epoch", "best epoch"]
     assert [[cell.text for cell in row] for row in table.rows] == [
         ["single", "2", "94.00", "94.00"],
@@ -154,7 +153,7 @@ def _mnist(tmp_path: pathlib.Path, seeds: int) -> dict[tuple[str, int], list[flo
     random = np.random.default_rng(5)
     accuracies: dict[tuple[str, int], list[float]] = {}
     for seed in range(seeds):
-        for config in grids.fdl_mnist({"dataset": "mnist", "epochs": _LONG, "seed": seed}):
+        for config in fdl_mnist({"dataset": "mnist", "epochs": _LONG, "seed": seed}):
             final = float(random.uniform(90, 99))
             members = [] if len(config.members) == 1 else [[50] * _LONG] * 2
             write(tmp_path, config, [*members, [80, 1, *[99] * (_LONG - 3), 100 - final]])
@@ -167,7 +166,7 @@ def _mnist(tmp_path: pathlib.Path, seeds: int) -> dict[tuple[str, int], list[flo
 
 def test_filters_have_a_table_of_the_last_and_one_of_the_best_epoch(tmp_path: pathlib.Path) -> None:
     accuracies = _mnist(tmp_path, seeds=3)
-    last, best = feature_difference.text_tables(read(tmp_path, "mnist"))
+    last, best = poster.poster_tables(read(tmp_path, "mnist"))
     rows = list(dict.fromkeys(row for row, _ in accuracies))
     assert last.header == best.header == ["M", *rows]
     for line, best_line in zip(last.rows, best.rows, strict=True):
@@ -182,15 +181,15 @@ def test_filters_have_a_table_of_the_last_and_one_of_the_best_epoch(tmp_path: pa
 def test_accuracy_stands_over_the_number_of_filters_of_all_networks(tmp_path: pathlib.Path) -> None:
     accuracies = _mnist(tmp_path, seeds=3)
     runs = read(tmp_path, "mnist")
-    kind = feature_difference.kind_of(runs[0].config.members[0])
+    kind = poster.kind_of(runs[0].config.members[0])
     last, best, gains = _panels(3)
-    fdl_figures.accuracy_by_filters(runs, kind, last)
-    fdl_figures.accuracy_by_filters(runs, kind, best, best_epoch=True)
-    fdl_figures.gain_by_filters(runs, kind, gains)
+    poster_figures.accuracy_by_filters(runs, kind, last)
+    poster_figures.accuracy_by_filters(runs, kind, best, best_epoch=True)
+    poster_figures.gain_by_filters(runs, kind, gains)
     rows = list(dict.fromkeys(row for row, _ in accuracies))
     for panel, own in ((last, rows), (gains, rows[1:])):
         lines = [bars for bars in panel.containers if isinstance(bars, ErrorbarContainer)]
-        assert [bars.get_label() for bars in lines] == [fdl_figures.line_name(row) for row in own]
+        assert [bars.get_label() for bars in lines] == [poster_figures.line_name(row) for row in own]
         for row, (line, _, (bars,)) in zip(own, lines, strict=True):
             places = [filters for name, filters in accuracies if name == row]
             np.testing.assert_allclose(line.get_xdata(), places, rtol=0.03)
@@ -209,7 +208,7 @@ def test_three_and_four_networks_are_lines_of_their_own(tmp_path: pathlib.Path) 
         config = networks(number, fdl=number > 1, member=f"convnet{filters}")
         write(tmp_path, config, constant(*[30] * (number if number > 1 else 0), 5))
     (panel,) = _panels(1)
-    fdl_figures.accuracy_by_filters(read(tmp_path), "convnet", panel)
+    poster_figures.accuracy_by_filters(read(tmp_path), "convnet", panel)
     assert [bars.get_label() for bars in panel.containers] == ["single network of M", "3 of M/3, FDL", "4 of M/4, FDL"]
 
 
@@ -217,7 +216,7 @@ def test_a_single_number_of_filters_is_no_line(tmp_path: pathlib.Path) -> None:
     write(tmp_path, networks(2, member="convnet4"), constant(5, 5, 4))
     write(tmp_path, networks(2), constant(5, 5, 4))
     with pytest.raises(DataError, match="--grid=fdl-mnist"):
-        fdl_figures.accuracy_by_filters(read(tmp_path), "convnet", _panels(1)[0])
+        poster_figures.accuracy_by_filters(read(tmp_path), "convnet", _panels(1)[0])
 
 
 def _pairs(tmp_path: pathlib.Path, number: int = 2) -> dict[bool, dict[str, np.ndarray]]:
@@ -237,7 +236,7 @@ def _pairs(tmp_path: pathlib.Path, number: int = 2) -> dict[bool, dict[str, np.n
 def test_similarity_and_difference_are_read_and_drawn_with_and_without_fdl(tmp_path: pathlib.Path, number: int) -> None:
     values = _pairs(tmp_path, number)
     runs = read(tmp_path)
-    panels = fdl_figures.curves(runs, _panels(3))
+    panels = poster_figures.curves(runs, _panels(3))
     for fdl, name in ((True, "with FDL"), (False, "without FDL")):
         drawn = [{str(line.get_label()): line for line in panel.get_lines()} for panel in panels]
         # Costs were written as a tenth of the errors in percent.
@@ -261,7 +260,7 @@ def test_similarity_and_difference_are_read_and_drawn_with_and_without_fdl(tmp_p
 
 def test_the_response_of_two_and_three_networks_is_drawn(tmp_path: pathlib.Path) -> None:
     values = {number: _pairs(tmp_path, number) for number in (2, 3)}
-    differences, accuracies = fdl_figures.response(read(tmp_path), _panels(2))
+    differences, accuracies = poster_figures.response(read(tmp_path), _panels(2))
     for number, of_number in values.items():
         for fdl, name in ((True, "with FDL"), (False, "without FDL")):
             for panel, expected in (
@@ -286,17 +285,17 @@ def test_losses_that_are_all_zero_are_drawn(tmp_path: pathlib.Path) -> None:
     for fdl in (True, False):
         zeros = {"similarity_loss": [0.0] * 3, "feature_difference": [0.0] * 3}
         write(tmp_path, networks(2, fdl), constant(5, 5, 4), **zeros)
-    panels = fdl_figures.curves(read(tmp_path), _panels(3))
+    panels = poster_figures.curves(read(tmp_path), _panels(3))
     assert [panel.get_yscale() for panel in panels] == ["linear"] * 3
 
 
 def test_curves_take_both_kinds_and_their_series(tmp_path: pathlib.Path) -> None:
     write(tmp_path, networks(2), constant(5, 5, 4), similarity_loss=[1.0] * 3, feature_difference=[1.0] * 3)
     with pytest.raises(DataError, match="no networks trained without FDL"):
-        fdl_figures.curves(read(tmp_path), _panels(3))
+        poster_figures.curves(read(tmp_path), _panels(3))
     write(tmp_path, networks(2, fdl=False), constant(5, 5, 4))
     with pytest.raises(DataError, match="SimilarityLoss of Ens was not recorded"):
-        fdl_figures.curves(read(tmp_path), _panels(3))
+        poster_figures.curves(read(tmp_path), _panels(3))
     assert list(figures.all_figures(read(tmp_path))) == []
 
 

@@ -21,17 +21,18 @@ from figure_runs import (
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from analysis import figure_style, figures, weight_figures
-from analysis.figure_style import ALPHA
+from analysis import figure_style, figures
 from analysis.intervals import interval
-from analysis.recorded_run import PLAIN
+from analysis.methods.ensemble import noel_figures, weight_figures
+from analysis.methods.ensemble.noel_looks import ALPHA
+from analysis.methods.ensemble.noel_rows import is_plain, setting_of
 from collab_ensembles.errors import ConfigError, DataError
 
 
 @pytest.mark.parametrize("model", OUTPUT_NAMES)
 def test_the_last_ten_epochs_of_each_weight_are_drawn_in_its_methods_panel(model: str) -> None:
     runs = invented_runs()
-    axes = figures.last_epochs(runs, model, make_panels(3))
+    axes = noel_figures.last_epochs(runs, model, make_panels(3))
     for panel, method in zip(axes, ("CE", "L2", "L1"), strict=True):
         assert panel.get_title() == method
         for weight in WEIGHTS:
@@ -53,7 +54,7 @@ def test_the_last_ten_epochs_of_each_weight_are_drawn_in_its_methods_panel(model
 
 def test_several_seeds_are_drawn_as_mean_and_bootstrap_interval() -> None:
     runs = invented_runs(seeds=4)
-    for panel, method in zip(figures.last_epochs(runs, "M", make_panels(3)), ("CE", "L2", "L1"), strict=True):
+    for panel, method in zip(noel_figures.last_epochs(runs, "M", make_panels(3)), ("CE", "L2", "L1"), strict=True):
         for weight, collection in zip(WEIGHTS, bands_of(panel)[:4], strict=True):
             values = values_of(runs, method, weight, "M")[:, -10:]
             line = line_of(panel, f"{ALPHA} = {weight:g}")
@@ -67,7 +68,7 @@ def test_several_seeds_are_drawn_as_mean_and_bootstrap_interval() -> None:
 
 
 def test_one_seed_has_no_band() -> None:
-    assert not any(bands_of(panel) for panel in figures.last_epochs(invented_runs(), "ST", make_panels(3)))
+    assert not any(bands_of(panel) for panel in noel_figures.last_epochs(invented_runs(), "ST", make_panels(3)))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_one_seed_has_no_band() -> None:
 def test_the_papers_final_values_are_marked_at_the_last_epoch(
     dataset: str, model: str, method: str, weight: float, published: float
 ) -> None:
-    axes = figures.last_epochs(invented_runs(dataset=dataset), model, make_panels(3))
+    axes = noel_figures.last_epochs(invented_runs(dataset=dataset), model, make_panels(3))
     mark = line_of(axes[("CE", "L2", "L1").index(method)], f"_paper's {ALPHA} = {weight:g}")
     assert (list(mark.get_xdata()), list(mark.get_ydata())) == ([30], [published])  # type: ignore[arg-type]
     assert mark.get_marker() == "D"
@@ -88,7 +89,7 @@ def test_the_papers_final_values_are_marked_at_the_last_epoch(
 
 
 def test_marks_stand_whole_within_their_panel() -> None:
-    panels = figures.last_epochs(invented_runs(), "ST", make_panels(3))
+    panels = noel_figures.last_epochs(invented_runs(), "ST", make_panels(3))
     figure = panels[0].figure
     assert isinstance(figure, Figure)
     figure.set_size_inches(11.5, 4.9)
@@ -101,14 +102,14 @@ def test_marks_stand_whole_within_their_panel() -> None:
 
 
 def test_the_papers_plain_ensemble_is_marked_in_every_panel() -> None:
-    for panel in figures.last_epochs(invented_runs(), "ST", make_panels(3)):
+    for panel in noel_figures.last_epochs(invented_runs(), "ST", make_panels(3)):
         marks = [line_of(panel, f"_paper's plain {output}").get_ydata() for output in OUTPUT_NAMES]
         assert [list(mark) for mark in marks] == [[0.77], [0.62], [0.52]]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("settings", [{"resnet": "fixed"}, {"epochs": 20}, {"dataset": "digits"}])
 def test_runs_trained_otherwise_are_not_marked_with_the_papers_values(settings: dict[str, Any]) -> None:
-    for panel in figures.last_epochs(invented_runs(**settings), "ST", make_panels(3)):
+    for panel in noel_figures.last_epochs(invented_runs(**settings), "ST", make_panels(3)):
         assert not [line for line in panel.get_lines() if line.get_marker() == "D"]
         legend = panel.get_legend()
         assert legend is not None
@@ -117,10 +118,10 @@ def test_runs_trained_otherwise_are_not_marked_with_the_papers_values(settings: 
 
 def test_limits_come_from_the_data_unless_the_papers_are_asked_for() -> None:
     runs = invented_runs()
-    for panel in figures.last_epochs(runs, "ST", make_panels(3), paper_axes=True):
+    for panel in noel_figures.last_epochs(runs, "ST", make_panels(3), paper_axes=True):
         assert panel.get_ylim() == (0.4, 1.0)
     shown = [values_of(runs, "CE", weight, "ST")[0, -10:] for weight in WEIGHTS]
-    for panel in figures.last_epochs(runs, "ST", make_panels(3)):
+    for panel in noel_figures.last_epochs(runs, "ST", make_panels(3)):
         low, high = panel.get_ylim()
         assert low < min(map(np.min, shown))
         assert max(map(np.max, shown)) < high < 2
@@ -134,9 +135,11 @@ def test_limits_come_from_the_data_unless_the_papers_are_asked_for() -> None:
 def test_the_papers_limits_of_training_curves(
     dataset: str, errors: tuple[float, float], costs: tuple[float, float]
 ) -> None:
-    panels = figures.training(invented_runs(dataset=dataset), make_panels(6), paper_axes=True)
+    panels = noel_figures.training(invented_runs(dataset=dataset), make_panels(6), paper_axes=True)
     assert [panel.get_ylim() for panel in panels] == 3 * [errors, costs]
-    left, right = [panel.get_ylim() for panel in figures.training(invented_runs(dataset=dataset), make_panels(6))][:2]
+    left, right = [panel.get_ylim() for panel in noel_figures.training(invented_runs(dataset=dataset), make_panels(6))][
+        :2
+    ]
     assert errors != left
     assert costs != right
 
@@ -144,17 +147,17 @@ def test_the_papers_limits_of_training_curves(
 @pytest.mark.parametrize("dataset", ["digits", "notmnist/small"])
 def test_the_paper_has_no_limits_for_other_data(dataset: str) -> None:
     with pytest.raises(ConfigError, match="MNIST, notMNIST, CIFAR10"):
-        figures.last_epochs(invented_runs(dataset=dataset), "ST", make_panels(3), paper_axes=True)
+        noel_figures.last_epochs(invented_runs(dataset=dataset), "ST", make_panels(3), paper_axes=True)
     with pytest.raises(ConfigError, match="MNIST, notMNIST, CIFAR10"):
-        figures.training(invented_runs(dataset=dataset), make_panels(6), paper_axes=True)
+        noel_figures.training(invented_runs(dataset=dataset), make_panels(6), paper_axes=True)
 
 
 def test_one_bad_line_does_not_flatten_the_others_and_is_named() -> None:
     runs = invented_runs(epochs=25)
-    for panel in figures.last_epochs(runs, "M", make_panels(3)):
+    for panel in noel_figures.last_epochs(runs, "M", make_panels(3)):
         assert not panel.texts
     bad = make_bad(runs, "L1", 1.0, 7.25)
-    ce, l2, l1 = figures.last_epochs(bad, "M", make_panels(3))
+    ce, l2, l1 = noel_figures.last_epochs(bad, "M", make_panels(3))
     assert l1.get_ylim()[1] < 2
     assert texts_of(l1) == f"outside: {ALPHA} = 1 (7.25)"
     assert not ce.texts
@@ -164,7 +167,7 @@ def test_one_bad_line_does_not_flatten_the_others_and_is_named() -> None:
 
 def test_a_published_value_outside_is_named_too() -> None:
     """The paper's L1 with weight 1 has 2.75 %."""
-    ce, _, l1 = figures.last_epochs(invented_runs(), "M", make_panels(3), paper_axes=True)
+    ce, _, l1 = noel_figures.last_epochs(invented_runs(), "M", make_panels(3), paper_axes=True)
     assert f"paper's {ALPHA} = 1 (2.75)" in texts_of(l1)
     assert "paper's" not in texts_of(ce)
 
@@ -172,7 +175,7 @@ def test_a_published_value_outside_is_named_too() -> None:
 def test_notes_stand_above_the_lines() -> None:
     # Of all lines those of L2 are the highest.
     bad = make_bad(invented_runs(epochs=25), "L2", 1.0, 7.25)
-    panels = figures.last_epochs(bad, "M", make_panels(3))
+    panels = noel_figures.last_epochs(bad, "M", make_panels(3))
     figure = panels[1].figure
     assert isinstance(figure, Figure)
     figure.set_size_inches(11.5, 4.9)
@@ -243,15 +246,15 @@ def test_training_curves_are_running_averages_as_published_or_means(
     ]
     if lacking:  # as the author's files do
         runs[0].statistics["ST"] = runs[0].statistics["ST"].drop(columns=["TrainErrorMean", "TrainCostMean"])
-    (plain,) = (run for run in runs if run.method == PLAIN)
-    lines = figures.training(runs, make_panels(6), epoch_means=epoch_means)[0].get_lines()
+    (plain,) = (run for run in runs if is_plain(run))
+    lines = noel_figures.training(runs, make_panels(6), epoch_means=epoch_means)[0].get_lines()
     (line,) = (line for line in lines if "training" in str(line.get_label()) and "plain" in str(line.get_label()))
     assert label in str(line.get_label())
     np.testing.assert_array_equal(line.get_ydata(), plain.statistics["ST"][drawn])
 
 
 def test_training_curves_of_all_outputs_have_the_same_limits() -> None:
-    panels = figures.training(make_bad(invented_runs(), "L2", 0.01, 7.25), make_panels(6))
+    panels = noel_figures.training(make_bad(invented_runs(), "L2", 0.01, 7.25), make_panels(6))
     for column in (0, 1):
         assert len({panel.get_ylim() for panel in panels[column::2]}) == 1
     assert panels[0].get_ylim() != panels[1].get_ylim()
@@ -260,35 +263,35 @@ def test_training_curves_of_all_outputs_have_the_same_limits() -> None:
 def test_training_curves_find_the_weight_however_it_was_rounded() -> None:
     runs = [
         dataclasses.replace(run, config=dataclasses.replace(run.config, weight=0.1**2))
-        if (run.method, run.config.weight) == ("L2", 0.01)
+        if setting_of(run.config) == ("L2", 0.01)
         else run
         for run in invented_runs()
     ]
-    assert len(figures.training(runs, make_panels(6))[0].get_lines()) == 4
+    assert len(noel_figures.training(runs, make_panels(6))[0].get_lines()) == 4
 
 
 @pytest.mark.parametrize(
-    ("missing", "message"), [(("None", 1.0), "plain ensemble"), (("L2", 0.01), f"L2, {ALPHA} = 0.01")]
+    ("missing", "message"), [(("plain", 1.0), "plain ensemble"), (("L2", 0.01), f"L2, {ALPHA} = 0.01")]
 )
 def test_training_curves_take_both_ensembles(missing: tuple[str, float], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        figures.training(invented_runs(grid=[row for row in GRID if row != missing]), make_panels(6))
+        noel_figures.training(invented_runs(grid=[row for row in GRID if row != missing]), make_panels(6))
 
 
 def test_a_method_without_runs_keeps_an_honest_panel() -> None:
-    runs = invented_runs(grid=[("None", 1.0), ("L2", 0.1)])
-    panels = figures.last_epochs(runs, "ST", make_panels(3))
+    runs = invented_runs(grid=[("plain", 1.0), ("L2", 0.1)])
+    panels = noel_figures.last_epochs(runs, "ST", make_panels(3))
     assert [panel.get_title() for panel in panels] == ["CE (no runs)", "L2", "L1 (no runs)"]
     weight_figures.alpha(runs, make_panels(3))
 
 
 def test_unknown_outputs_are_named() -> None:
     with pytest.raises(DataError, match="no output 'B3R5F16'; there are ST, M, Ens"):
-        figures.last_epochs(invented_runs(), "B3R5F16", make_panels(3))
+        noel_figures.last_epochs(invented_runs(), "B3R5F16", make_panels(3))
 
 
 def test_few_epochs_are_all_shown() -> None:
-    axes = figures.last_epochs(invented_runs(epochs=1), "ST", make_panels(3))
+    axes = noel_figures.last_epochs(invented_runs(epochs=1), "ST", make_panels(3))
     assert "last 1 of 1 epochs" in title_of(axes[0])
     line = line_of(axes[0], f"{ALPHA} = 1")
     assert list(line.get_xdata()) == [1]  # type: ignore[arg-type]

@@ -16,10 +16,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy import stats
 
-from analysis.claim import Claim, Numbers
-from analysis.claim_grid import NOISE, PLAIN_SETTING, Grid, Setting
+from analysis.claim import NOISE, Claim, ClaimSet, Numbers
+from analysis.methods.ensemble.claim_grid import PLAIN_SETTING, Grid, grids_of, published
+from analysis.methods.ensemble.noel_rows import METHODS as _METHODS
+from analysis.methods.ensemble.noel_rows import Setting
 
-_METHODS = ("CE", "L1", "L2")
+LEAST_SEEDS = 8
 _SMALLER = (0.1, 0.01, 0.0001)
 _WEIGHTS = (1.0, *_SMALLER)
 _MEMBERS = ("ST", "M")
@@ -262,4 +264,15 @@ CLAIMS = (
         "the final test errors of ST and M differ less than plain ones",
         _members_are_alike,
     ),
+)
+
+
+CLAIM_SET = ClaimSet(
+    "Noel (2017)",
+    "which observations of Noel (2017), section 6.1, hold",
+    CLAIMS,
+    grids_of,
+    published,
+    ("MNIST", "notMNIST", "CIFAR10"),
+    LEAST_SEEDS,
 )

@@ -17,9 +17,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import stats
 
-from analysis import feature_difference as poster
 from analysis.claim import Claim, ClaimSet, Numbers
-from analysis.feature_difference_outcomes import Key, Outcome, outcomes_of, published
+from analysis.methods.fdl import poster
+from analysis.methods.fdl.poster_outcomes import Key, Outcome, outcomes_of, published
 
 LEAST_SEEDS = 5
 """Fewer have no bootstrap interval, but a range; those of five miss the mean of normal margins in about 8 % of cases

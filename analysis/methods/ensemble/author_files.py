@@ -19,6 +19,7 @@ from analysis import recorded_run
 from analysis.recorded_run import Run
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, DataError
+from collab_ensembles.methods.ensemble.options import PLAIN, EnsembleConfig
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.runs.unpickle import read_pickle
 from collab_ensembles.settings.config import RunConfig
@@ -52,30 +53,31 @@ class AuthorFiles:
     method: str
     weight: float
 
+    def read(self) -> Run:
+        """The run of the ensemble: `done`, or `stopped` where the last epochs are missing; see the function `read`."""
+        return read(self)
+
     def path(self, end: str) -> str:
         """The pickle of an output: `000`, `001` or `Ensemble`."""
         return os.path.join(self.directory, f"{self.stem}_{end}.pkl")
 
 
-def find_all(log_dir: str) -> Iterator[AuthorFiles]:
-    """The ensembles of all data sets below a directory; errors are those of `find`."""
-    for dataset in DATASETS:
-        yield from find(log_dir, dataset)
-
-
-def find(log_dir: str, dataset: str) -> Iterator[AuthorFiles]:
+def find(log_dir: str, dataset: str | None = None) -> Iterator[AuthorFiles]:
     """The ensembles of one data set below a directory, in alphabetical order; nothing is read yet.
 
     Args:
       log_dir: any directory above the files, or theirs.
-      dataset: the name of the data set, as `--dataset` takes it.
+      dataset: the name of the data set, as `--dataset` takes it; None for one after the other.
 
     Raises:
       DataError: a name begins as the author's do and goes on otherwise, or a status.json lies beside the
         files: then they are what is left of a run directory of ours.
     """
-    if dataset not in DATASETS:
-        return
+    for each in DATASETS if dataset is None else {dataset} & {*DATASETS}:
+        yield from _find(log_dir, each)
+
+
+def _find(log_dir: str, dataset: str) -> Iterator[AuthorFiles]:
     prefix = f"{catalogue.label(dataset)}_{_MEMBERS}_"
     for directory, below, names in os.walk(log_dir):
         below.sort()
@@ -156,7 +158,12 @@ def _config(files: AuthorFiles, path: str, content: object) -> RunConfig:
         name: _number(path, params, name) for name in ("learning_rate", "regularization_rate", "epochs", "batch_size")
     }
     try:
-        return RunConfig(dataset=files.dataset, method=files.method, weight=files.weight, **settings)
+        return EnsembleConfig(
+            dataset=files.dataset,
+            method=PLAIN if files.method == "None" else files.method,
+            weight=files.weight,
+            **settings,
+        )
     except ConfigError as error:
         raise DataError(f"{path}: params: {error}") from error
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analysis import feature_difference as poster
+from analysis.methods.fdl import poster
 from analysis.recorded_run import Run
 
 Key = tuple[str, str]
-"""Network and row, see `feature_difference.row_of`."""
+"""Network and row, see `poster.row_of`."""
 
 _PARTS = 5
 
@@ -49,7 +49,7 @@ class Outcome:
         run = self.runs[key]
         outputs = run.config.member_names() if data == "TrainCostMean" else ("Ens",)
         values = np.mean([run.statistics[output][data].to_numpy() for output in outputs], axis=0)
-        values = values[run.config.pretraining_epochs :]
+        values = values[poster.pretraining_epochs(run) :]
         if len(values) < _PARTS:
             raise KeyError("too few epochs")
         return values

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import figure_style as style
-from analysis.recorded_run import PLAIN
+from analysis.methods.ensemble import noel_looks as looks
+from analysis.methods.ensemble.noel_rows import PLAIN
 from collab_ensembles.errors import DataError
 
 EFFICIENCY_COLUMNS = ("model", "parameters", "seconds_per_image", "test_error")
@@ -49,7 +50,7 @@ def efficiency(rows: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
     ):
         for index, model in enumerate(models):
             its = rows[rows["model"] == model]
-            look = style.output_look(PLAIN, models, model) | {
+            look = looks.output_look(PLAIN, models, model) | {
                 "linestyle": "none",
                 "marker": style.MARKERS[index % len(style.MARKERS)],
             }

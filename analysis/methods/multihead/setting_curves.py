@@ -14,15 +14,16 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis import comparison, drawing, intervals, recorded_run, song_chai, table_notes
+from analysis import comparison, drawing, intervals, recorded_run, table_notes
 from analysis import figure_style as style
 from analysis.drawing import Drawing
+from analysis.methods.multihead import song_chai
 from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, DataError
+from collab_ensembles.methods.multihead.options import MultiheadConfig
 from collab_ensembles.networks.sizes import parse_network
-from collab_ensembles.runs import naming
 from collab_ensembles.settings.config import RunConfig
 
 _MARK: dict[str, Any] = {"marker": "D", "markeredgecolor": "black", "markersize": 7, "zorder": 4, "linestyle": "none"}
@@ -47,26 +48,26 @@ class Axis:
     label: str
     grid: str
     caption: str
-    place: Callable[[RunConfig], float | None]
-    usual: Callable[[RunConfig], RunConfig]
+    place: Callable[[Any], float | None]
+    usual: Callable[[Any], RunConfig]
     fewest: int = 3
     ticks: Callable[[str], list[str]] | None = None
 
 
 def _learns_from_others(config: RunConfig) -> bool:
-    return config.graph != "single" or bool(config.teacher)
+    return not isinstance(config, MultiheadConfig) or config.graph != "single"
 
 
 def _split_place(config: RunConfig) -> float | None:
     """0 where heads share nothing, 1 where they share all up to the network's first split point, and so on."""
+    if not isinstance(config, MultiheadConfig) or config.graph not in ("instances", "simple"):
+        return None
     if config.graph == "instances":
         return 0.0
-    if config.graph != "simple":
-        return None
     return 1.0 + parse_network(config.members[0]).split_points.index(config.split_points[0])
 
 
-def _split_usual(config: RunConfig) -> RunConfig:
+def _split_usual(config: MultiheadConfig) -> RunConfig:
     default: Any = None
     return dataclasses.replace(config, graph="simple", split_points=default)
 
@@ -123,7 +124,7 @@ def curves(runs: Sequence[Run], axis: Axis) -> dict[str, dict[float, list[Run]]]
         if place is None:
             continue
         try:
-            name = naming.describe_ensemble(axis.usual(run.config))
+            name = axis.usual(run.config).description()
         except ConfigError:
             # Instances may have settings that heads on one trunk do not.
             continue

@@ -11,6 +11,8 @@ from synthetic_runs import invented, with_final, write_run
 from table_runs import ORDER, cells_of, grid, make_config, runs_with
 
 from analysis import frame, recorded_run, tables
+from analysis.methods.ensemble import noel_tables
+from analysis.methods.ensemble.noel_rows import setting_of
 from collab_ensembles.errors import DataError
 
 _OWN_COLUMNS = ["ST", "M", "Ens", "Seeds", "ST low", "ST high", "M low", "M high", "Ens low", "Ens high"]
@@ -18,8 +20,8 @@ _OWN_COLUMNS = ["ST", "M", "Ens", "Seeds", "ST low", "ST high", "M low", "M high
 
 def test_rows_stand_in_the_order_of_the_paper(tmp_path: pathlib.Path) -> None:
     runs = grid(tmp_path)
-    assert [(run.method, run.config.weight) for run in runs] != ORDER
-    table = tables.final_table(runs, "error")
+    assert [setting_of(run.config) for run in runs] != ORDER
+    table = noel_tables.final_table(runs, "error")
     assert table.index.tolist() == ORDER
     paper = ["paper ST", "paper M", "paper Ens", "ST - paper", "M - paper", "Ens - paper"]
     assert table.columns.tolist() == [*_OWN_COLUMNS, *paper]
@@ -33,8 +35,8 @@ def test_the_tables_show_the_last_epoch(tmp_path: pathlib.Path) -> None:
     contents["000"]["test_costs"][:] = [0.001] * 29 + [0.125]
     write_run(tmp_path, make_config("L2", 0.1), contents)
     runs = frame.read_runs(str(tmp_path), "mnist")
-    assert tables.final_table(runs, "error").loc[("L2", 0.1), "ST"] == 25
-    assert tables.final_table(runs, "cost").loc[("L2", 0.1), "ST"] == 0.125
+    assert noel_tables.final_table(runs, "error").loc[("L2", 0.1), "ST"] == 25
+    assert noel_tables.final_table(runs, "cost").loc[("L2", 0.1), "ST"] == 0.125
 
 
 # From the text of figures A.7 to A.12 of Noel (2017).
@@ -58,13 +60,13 @@ def test_the_published_values_stand_beside_ours(
     config = make_config(*row, dataset=dataset)
     assert config.epochs is not None
     write_run(tmp_path, config, with_final((1, 2, 3), (4, 5, 6), config.epochs))
-    table = tables.final_table(frame.read_runs(str(tmp_path), dataset), quantity)
+    table = noel_tables.final_table(frame.read_runs(str(tmp_path), dataset), quantity)
     assert tuple(table.loc[row, ["paper ST", "paper M", "paper Ens"]]) == expected
     assert tuple(table.loc[row, ["ST", "M", "Ens"]]) == pytest.approx((1, 2, 3) if quantity == "error" else (4, 5, 6))
 
 
 def test_the_reference_has_every_published_number_once() -> None:
-    reference = tables.paper_results()
+    reference = noel_tables.paper_results()
     keys = list(zip(reference["dataset"], reference["method"], reference["weight"], reference["model"], strict=True))
     assert len(keys) == len(set(keys)) == 3 * 13 * 3
     assert set(keys) == {
@@ -85,23 +87,23 @@ def test_runs_trained_otherwise_are_not_set_beside_the_paper(
     config = make_config("L2", 0.01, **settings)
     assert config.epochs is not None
     write_run(tmp_path, config, invented(0, config.epochs))
-    table = tables.final_table(frame.read_runs(str(tmp_path), config.dataset), "error")
+    table = noel_tables.final_table(frame.read_runs(str(tmp_path), config.dataset), "error")
     assert table.columns.tolist() == _OWN_COLUMNS
 
 
 def test_a_power_of_a_tenth_finds_the_published_row_however_it_was_rounded(tmp_path: pathlib.Path) -> None:
     assert 0.1**2 != 0.01
-    table = tables.final_table(runs_with(tmp_path, {("L2", 0.1**2, 0): (1, 2, 3)}), "error")
+    table = noel_tables.final_table(runs_with(tmp_path, {("L2", 0.1**2, 0): (1, 2, 3)}), "error")
     assert table["paper ST"].tolist() == [0.56]
 
 
 def test_several_seeds_are_averaged_and_counted(tmp_path: pathlib.Path) -> None:
     finals = {("L2", 0.01, seed): (1.0 + seed**2, 2.0 + 2 * seed**2, 3.0) for seed in range(3)}
     runs = runs_with(tmp_path, {**finals, ("CE", 0.1, 1): (9.0, 9.0, 9.0)})
-    table = tables.final_table(runs, "error")
+    table = noel_tables.final_table(runs, "error")
     assert table.loc[("L2", 0.01), ["ST", "M", "Ens"]].tolist() == pytest.approx([8 / 3, 16 / 3, 3.0])
     assert table["Seeds"].to_dict() == {("L2", 0.01): 3, ("CE", 0.1): 1}
-    assert "Seeds" in tables.render(table, "error", "markdown").splitlines()[0]
+    assert "Seeds" in noel_tables.render(table, "error", "markdown").splitlines()[0]
 
 
 def test_csv_is_one_table_with_nothing_marked(tmp_path: pathlib.Path) -> None:
@@ -134,10 +136,10 @@ def test_the_best_epoch_is_each_runs_own(tmp_path: pathlib.Path) -> None:
     runs = _with_errors(tmp_path, errors)
     lowest = np.array(list(errors.values())).min(axis=1).mean()
     assert lowest == 1.5
-    table = tables.final_table(runs, "best_error")
+    table = noel_tables.final_table(runs, "best_error")
     assert table.loc[("L2", 0.1), ["ST", "M", "Ens"]].tolist() == pytest.approx([lowest, 2 * lowest, lowest / 2])
     assert table.loc[("L2", 0.1), ["ST low", "ST high"]].tolist() == pytest.approx([1, 2])
-    assert tables.final_table(runs, "error").loc[("L2", 0.1), "ST"] == pytest.approx(4)
+    assert noel_tables.final_table(runs, "error").loc[("L2", 0.1), "ST"] == pytest.approx(4)
 
 
 def test_each_output_has_a_best_epoch_of_its_own(tmp_path: pathlib.Path) -> None:
@@ -145,7 +147,7 @@ def test_each_output_has_a_best_epoch_of_its_own(tmp_path: pathlib.Path) -> None
     for content, values in zip(contents.values(), ([1, 2, 3], [6, 5, 4], [9, 7, 8]), strict=True):
         content["test_errors"] = np.array(values) / 100
     write_run(tmp_path, make_config("L2", 0.1, epochs=3), contents)
-    table = tables.final_table(frame.read_runs(str(tmp_path), "mnist"), "best_error")
+    table = noel_tables.final_table(frame.read_runs(str(tmp_path), "mnist"), "best_error")
     assert table.loc[("L2", 0.1), ["ST", "M", "Ens"]].tolist() == pytest.approx([1, 4, 7])
 
 
@@ -166,7 +168,7 @@ def test_the_mean_of_several_seeds_has_its_bootstrap_interval(
 ) -> None:
     # Directories stand in the order of digests, not of seeds.
     finals = {("L2", 0.01, seed): (value, 2 * value, 3 * value) for seed, value in enumerate(values)}
-    row = tables.final_table(runs_with(tmp_path, finals), "error").loc[("L2", 0.01)]
+    row = noel_tables.final_table(runs_with(tmp_path, finals), "error").loc[("L2", 0.01)]
     assert row["ST"] == pytest.approx(np.mean(values))
     for model, factor in (("ST", 1), ("M", 2), ("Ens", 3)):
         expected = _bootstrap([factor * value for value in values], tail)
@@ -179,53 +181,53 @@ def test_the_order_in_which_runs_were_found_does_not_matter(tmp_path: pathlib.Pa
     values = (1.1, 1.9, 1.4, 2.2, 1.6, 1.3, 2.0, 1.5)
     runs = runs_with(tmp_path, {("L2", 0.01, seed): (value, value, value) for seed, value in enumerate(values)})
     pd.testing.assert_frame_equal(
-        tables.final_table(runs, "error"), tables.final_table(runs[::-1], "error"), check_exact=True
+        noel_tables.final_table(runs, "error"), noel_tables.final_table(runs[::-1], "error"), check_exact=True
     )
 
 
 def test_best_epochs_have_nothing_of_the_paper(tmp_path: pathlib.Path) -> None:
     runs = runs_with(tmp_path, {("L2", 0.01, 0): (1, 2, 3)})
-    assert tables.final_table(runs, "best_error").columns.tolist() == _OWN_COLUMNS
+    assert noel_tables.final_table(runs, "best_error").columns.tolist() == _OWN_COLUMNS
 
 
 def test_one_seed_has_no_interval(tmp_path: pathlib.Path) -> None:
     runs = runs_with(tmp_path, {("L2", 0.01, 0): (1, 2, 3)})
-    assert tables.final_table(runs, "error").loc[("L2", 0.01), ["ST low", "ST high"]].isna().all()
+    assert noel_tables.final_table(runs, "error").loc[("L2", 0.01), ["ST low", "ST high"]].isna().all()
     text = tables.report(runs, "markdown")
     assert "[" not in text
     assert "bootstrap" not in text
 
 
 def test_costs_are_compared_with_the_papers_costs(tmp_path: pathlib.Path) -> None:
-    table = tables.final_table(runs_with(tmp_path, {("L2", 0.01, 0): (3.0, 2.0, 1.0)}), "cost")
+    table = noel_tables.final_table(runs_with(tmp_path, {("L2", 0.01, 0): (3.0, 2.0, 1.0)}), "cost")
     assert table.loc[("L2", 0.01), "ST - paper"] == pytest.approx(0.03 - 0.0257211)
-    assert cells_of(tables.render(table, "cost", "markdown"))[1][-3:] == ["+0.004279", "+0.000209", "-0.006800"]
+    assert cells_of(noel_tables.render(table, "cost", "markdown"))[1][-3:] == ["+0.004279", "+0.000209", "-0.006800"]
 
 
 def test_runs_of_two_lengths_are_not_mixed(tmp_path: pathlib.Path) -> None:
     runs = _with_errors(tmp_path, {("L2", 0.1, 0): (1.0, 2.0), ("L2", 0.1, 1): (4.0, 5.0, 6.0)})
     with pytest.raises(DataError, match=r"in one setting; received: mnist \(epochs=\d\); mnist \(epochs=\d\)"):
-        tables.final_table(runs, "error")
+        noel_tables.final_table(runs, "error")
     read = tables.long_table(runs).set_index(["setting", "model"])["test_error_percent"]
     assert read.loc[[("epochs=2", "ST"), ("epochs=3", "ST")]].tolist() == pytest.approx([2, 6])
 
 
 def test_no_runs_and_runs_of_two_data_sets_are_no_table(tmp_path: pathlib.Path) -> None:
     with pytest.raises(DataError, match="received: no runs"):
-        tables.final_table([], "error")
+        noel_tables.final_table([], "error")
     for dataset in ("mnist", "cifar10"):
         write_run(tmp_path, make_config("L2", 0.1, dataset=dataset), invented(0, 30))
     runs = [run for dataset in ("mnist", "cifar10") for run in frame.read_runs(str(tmp_path), dataset)]
-    for function in (lambda: tables.final_table(runs, "error"), lambda: tables.long_table(runs)):
+    for function in (lambda: noel_tables.final_table(runs, "error"), lambda: tables.long_table(runs)):
         with pytest.raises(DataError, match=r"mnist \(default settings\); cifar10 \(default settings\)"):
             function()
 
 
 def test_a_run_that_is_there_twice_is_not_averaged(tmp_path: pathlib.Path) -> None:
     (run,) = runs_with(tmp_path, {("L2", 0.01, 0): (1, 2, 3)})
-    for quantity in tables.QUANTITIES:
+    for quantity in noel_tables.QUANTITIES:
         with pytest.raises(DataError, match=r"both hold L2 0\.01, seed 0 of mnist"):
-            tables.final_table([run, run], quantity)
+            noel_tables.final_table([run, run], quantity)
 
 
 def test_csv_has_means_intervals_best_epochs_and_differences(tmp_path: pathlib.Path) -> None:

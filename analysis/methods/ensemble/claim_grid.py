@@ -2,18 +2,17 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from analysis.recorded_run import PLAIN
+from analysis.claim import NOISE
+from analysis.methods.ensemble import noel_tables
+from analysis.methods.ensemble.noel_rows import PLAIN, Setting, setting_of
+from analysis.recorded_run import Run
 
 PLAIN_SETTING = (PLAIN, 1.0)
-NOISE = 1e-5
-"""What counts as 0: errors are counts in single precision, so that what is equal differs by up to a millionth point."""
-
-Setting = tuple[str, float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,3 +47,26 @@ class Grid:
         most = max(scores.values())
         best = [choice for choice, score in scores.items() if score > most - NOISE]
         return float(np.mean([self.gain(setting, *models) for setting, models in best]))
+
+
+def grids_of(runs: Sequence[Run]) -> list[Grid]:
+    """One grid a seed, from runs of one data set in one setting."""
+    seeds = sorted({run.config.seed for run in runs})
+    grids = []
+    for seed in seeds:
+        chosen = {setting_of(run.config): run.statistics for run in runs if run.config.seed == seed}
+        errors = {
+            setting: {model: float(curve["TestError"].iloc[-1]) for model, curve in statistics.items()}
+            for setting, statistics in chosen.items()
+        }
+        grids.append(Grid(errors, chosen))
+    return grids
+
+
+def published(label: str) -> Grid:
+    """The published final numbers of a data set: MNIST, notMNIST or CIFAR10."""
+    results = noel_tables.paper_results()
+    errors: dict[Setting, dict[str, float]] = {}
+    for row in results[results["dataset"] == label].to_dict("records"):
+        errors.setdefault((row["method"], row["weight"]), {})[row["model"]] = row["test_error_percent"]
+    return Grid(errors)

@@ -1,0 +1,180 @@
+"""What the analysis does for each system: a folder each, an entry point of another package, or what suits any system.
+
+Nothing outside a system's own folder names the system: all else asks `of`.
+"""
+
+import dataclasses
+import functools
+import importlib
+import importlib.metadata
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import pandas as pd
+from absl import logging
+
+from analysis.claim import ClaimSet
+from analysis.drawing import Drawing
+from analysis.recorded_run import Run
+from analysis.table_text import Table
+from collab_ensembles.errors import ConfigError, one_line
+from collab_ensembles.settings.config import RunConfig
+
+ENTRY_POINTS = "collab_ensembles.analysis"
+"""The group of entry points in which other packages name an `Analysis` for a system, under the system's name."""
+
+
+Drawings = Callable[[Sequence[Run], bool, bool], Iterator[Drawing]]
+"""The figures of runs of one data set in one setting.
+
+Two options: to have the limits of a paper's figures, and to show means over each epoch of training in place of running
+averages. They change nothing where there is no such thing.
+"""
+
+Published = Callable[[Any, str], tuple[float, float, float]]
+"""What a paper has for an output of such a run: the test error in percent after the last epoch, its standard deviation,
+and the error of the best epoch; NaN where it has none."""
+
+
+class Foreign(Protocol):
+    """Result files of other code that can be read as a run."""
+
+    @property
+    def dataset(self) -> str:
+        """The name of the data set, as `--dataset` takes it."""
+
+    def read(self) -> Run:
+        """The run; DataError where a file is damaged."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishedGrid:
+    """A grid whose results are published.
+
+    Attributes:
+      name: of the grid.
+      kind: what one of its runs is called.
+      title: what they are all together.
+      tables: what tables.md has.
+      main: the table that README.md shows.
+    """
+
+    name: str
+    kind: str
+    title: str
+    tables: str
+    main: Callable[[Sequence[Run]], Table]
+
+
+@dataclasses.dataclass(frozen=True)
+class Analysis:
+    """What the analysis does for runs of one system; `analysis.generic.ANALYSIS` is the one to begin from.
+
+    Runs are those of one data set in one setting. Of systems whose runs stand in the same tables, what is of a single
+    run or configuration is asked of its own system, and what is of all runs of that of the first of them.
+
+    Attributes:
+      rows_of: the runs of each row of a table, by what names the row, in the order of tables.
+      text_tables: the tables, given the runs and how many more of their setting are not finished.
+      long_table: the same as one table with a row for each row and output.
+      drawings: the figures.
+      row_columns: the names of the columns that name a row.
+      rows: what rows are called.
+      place: where a configuration stands among those of the same network.
+      sources: directories of runs that a run learns from; rows name them only where they are the same otherwise.
+      member: the output that stands for one network of a group.
+      whole: the output that stands for all together; empty where nobody would use them together.
+      cost_notes: what is said under tables of training costs.
+      best_notes: what is said under tables of best epochs.
+      statistics: columns of statistics.csv that only this system has, and the names of Data.
+      paper_row: the row of its paper's tables that a configuration stands in, or would with another number of networks;
+        None where there is none.
+      published_error: what a paper has for an output.
+      claim_set: the claims of a paper, or none.
+      grids: those whose results are published.
+      report_parts: what the report shows after the figures, as HTML, given the runs and the log directory.
+      foreign: result files of other code below a directory, of one data set or of all.
+    """
+
+    rows_of: Callable[[Sequence[Run]], dict[tuple[Any, ...], list[Run]]]
+    text_tables: Callable[[Sequence[Run], int], list[Table]]
+    long_table: Callable[[Sequence[Run]], pd.DataFrame]
+    drawings: Drawings
+    row_columns: tuple[str, ...]
+    rows: str
+    place: Callable[[Any], tuple[Any, ...]]
+    sources: Callable[[Any], tuple[str, ...]]
+    member: Callable[[Any], str]
+    whole: str
+    paper_row: Callable[[Any], str | None]
+    published_error: Published
+    cost_notes: tuple[str, ...] = ()
+    best_notes: tuple[str, ...] = ()
+    statistics: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    claim_set: ClaimSet | None = None
+    grids: tuple[PublishedGrid, ...] = ()
+    report_parts: Callable[[Sequence[Run], str], list[str]] | None = None
+    foreign: Callable[[str, str | None], Iterator[Foreign]] | None = None
+
+
+def of(config: RunConfig) -> Analysis:
+    """The analysis of a run's system.
+
+    Raises:
+      ConfigError: an entry point for it cannot be loaded, or is no `Analysis`.
+    """
+    return _of_system(config.system)
+
+
+def every() -> list[Analysis]:
+    """All that have a folder or an entry point; of the latter those that cannot be loaded are named in a warning."""
+    found = [_of_system(name) for name in _folders()]
+    for name in sorted({point.name for point in _entry_points()} - {*_folders()}):
+        try:
+            found.append(_of_system(name))
+        except ConfigError as error:
+            logging.warning("%s", error)
+    return found
+
+
+@functools.cache
+def _of_system(name: str) -> Analysis:
+    if name in _folders():
+        return _loaded(f"analysis.methods.{name}")
+    points = [point for point in _entry_points() if point.name == name]
+    if not points:
+        return _loaded("analysis.generic")
+    if len(points) > 1:
+        raise ConfigError(
+            f"{len(points)} packages have an analysis of {name} ({', '.join(point.value for point in points)}); "
+            "remove all but one"
+        )
+    try:
+        found = points[0].load()
+    # Whatever the code of other people raises.
+    except Exception as error:
+        raise ConfigError(
+            f"the analysis of {name}, {points[0].value}, cannot be loaded ({type(error).__name__}: {one_line(error)}); "
+            "mend or remove the package"
+        ) from error
+    if not isinstance(found, Analysis):
+        raise ConfigError(
+            f"the analysis of {name}, {points[0].value}: needed: an analysis.methods.Analysis; received "
+            f"{type(found).__name__}; mend or remove the package"
+        )
+    return found
+
+
+def _loaded(module: str) -> Analysis:
+    analysis: Analysis = importlib.import_module(module).ANALYSIS
+    return analysis
+
+
+@functools.cache
+def _folders() -> tuple[str, ...]:
+    return tuple(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def _entry_points() -> Sequence[importlib.metadata.EntryPoint]:
+    return tuple(importlib.metadata.entry_points(group=ENTRY_POINTS))
