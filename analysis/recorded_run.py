@@ -71,8 +71,9 @@ def statistics_of(path: str, content: object, epochs: int) -> pd.DataFrame:
         raise DataError(f"{path}: not a pickle of statistics; needed: a dict with {', '.join(DATA.values())}")
     series = {}
     known = DATA | FURTHER_DATA
-    own = [key for key, values in content.items() if isinstance(values, np.ndarray) and key not in known.values()]
-    for data, key in (known | {_name(str(key)): key for key in own}).items():
+    arrays = {_name(str(key)): key for key, values in content.items() if isinstance(values, np.ndarray)}
+    own = {data: key for data, key in arrays.items() if key not in known.values() and data not in known}
+    for data, key in (known | own).items():
         values = content.get(key)
         if values is None and data in FURTHER_DATA:
             continue
