@@ -1,9 +1,9 @@
 """Which observations of a publication hold in given runs.
 
 The claims are those of the runs' system (`methods.Analysis.claim_set`). With one seed a claim is seen in it, or not, by
-the signs of its margins. With as many seeds as the claim set asks for it holds if the 95 % bootstrap interval of each
-mean margin lies above 0, does not hold if one lies below or is 0 for all seeds, and otherwise, as with fewer seeds, the
-data are not enough.
+the signs of its margins. Several seeds decide if they are as many as the claim set asks for; fewer are not enough data.
+A claim holds if the 95 % bootstrap interval of each mean margin lies above 0. It does not hold if one lies below, or is
+0 for all seeds. Otherwise the runs are inconclusive.
 
 Example:
   python -m analysis.claims --log_dir=runs
@@ -24,11 +24,12 @@ from collab_ensembles.data import catalogue
 from collab_ensembles.errors import DataError
 from experiments import command_line, path_flags
 
-HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "not enough data"
+HOLDS, FAILS, INCONCLUSIVE = "holds", "does not hold", "inconclusive"
+TOO_FEW = "not enough data"
 SEEN, UNSEEN = "seen in one seed", "not seen in one seed"
 _MOST_SHOWN = 3
 """margins in one cell of a table."""
-VERDICTS = (HOLDS, FAILS, SEEN, UNSEEN, UNDECIDED)
+VERDICTS = (HOLDS, FAILS, INCONCLUSIVE, SEEN, UNSEEN, TOO_FEW)
 
 _WIDE_ENOUGH = 8
 """From so many seeds on the interval misses a mean of 0 in about 5 % of cases; of 6 normal margins in 7.5 %, of 4 in
@@ -86,8 +87,9 @@ def rule(claim_set: ClaimSet) -> str:
     )
     return (
         "One seed decides nothing: a claim is seen in it if all its margins are positive there. With at least "
-        f"{least} seeds a claim holds if the 95 % bootstrap interval of each mean margin lies above 0, and does not "
-        "hold if one lies below, or is 0 for all seeds; else, and with fewer seeds, the data are not enough. "
+        f"{least} seeds a claim holds if the 95 % bootstrap interval of each mean margin lies above 0. It does not "
+        "hold if one lies below, or is 0 for all seeds. Otherwise the runs are inconclusive. Fewer seeds are not "
+        "enough data. "
         f"{choice}{level}Seeds differ in initial values and share their images: what another draw of test images "
         f"would change lies in no interval. {len(claim_set.claims)} claims are judged at once, each margin at this "
         f"level.{f' {claim_set.units}' if claim_set.units else ''}"
@@ -103,7 +105,7 @@ def judge(claim: Claim, grids: Sequence[Any], least_seeds: int) -> Finding:
     """Holds a claim against the seeds, see `ClaimSet.grids_of`, that have all the runs it needs."""
     complete = [grid for grid in grids if _has_all(claim, grid)]
     if not complete:
-        return Finding(claim, UNDECIDED, {}, {}, 0)
+        return Finding(claim, TOO_FEW, {}, {}, 0)
     alone = len(complete) == 1
     if claim.chooses and not alone:
         choosing = tuple(complete[::2])
@@ -111,7 +113,7 @@ def judge(claim: Claim, grids: Sequence[Any], least_seeds: int) -> Finding:
     outcomes = [claim.margins(grid) for grid in complete]
     margins = {name: _margin([margins[name] for margins, _ in outcomes]) for name in outcomes[0][0]}
     numbers = {name: _mean([each[name] for _, each in outcomes]) for name in outcomes[0][1]}
-    verdict = UNDECIDED
+    verdict = TOO_FEW
     if alone:
         verdict = SEEN if all(margin.mean > 0 for margin in margins.values()) else UNSEEN
     elif len(outcomes) >= least_seeds:
@@ -131,7 +133,7 @@ def _verdict(ends: Sequence[tuple[float, float]]) -> str:
     if all(low > 0 for low, _ in ends):
         return HOLDS
     # Where all seeds agree an interval has no width.
-    return FAILS if any(high < 0 or low == high <= 0 for low, high in ends) else UNDECIDED
+    return FAILS if any(high < 0 or low == high <= 0 for low, high in ends) else INCONCLUSIVE
 
 
 def _margin(values: Sequence[float]) -> Margin:

@@ -126,12 +126,12 @@ def test_a_claim_is_seen_in_one_seed_or_not_by_a_margin_computed_by_hand(name: s
 def test_without_the_runs_it_needs_a_claim_is_undecided(claim: Claim) -> None:
     plain_only = Grid({("Single", 1.0): {"ST": 1.0, "M": 1.0}})
     finding = _judge(claim, [plain_only, Grid({})])
-    assert (finding.verdict, finding.margins, finding.seeds) == (claims.UNDECIDED, {}, 0)
+    assert (finding.verdict, finding.margins, finding.seeds) == (claims.TOO_FEW, {}, 0)
 
 
 def test_claims_about_curves_need_curves() -> None:
     without = _grid()
-    undecided = {claim.name for claim in CLAIMS if _judge(claim, [without]).verdict == claims.UNDECIDED}
+    undecided = {claim.name for claim in CLAIMS if _judge(claim, [without]).verdict == claims.TOO_FEW}
     assert undecided == {"L2 (1)", "L2 (3)", "L2 (4)"}
 
 
@@ -145,7 +145,7 @@ def _noisy(margin: Callable[[int], float]) -> list[Grid]:
     [
         (lambda seed: 0.1 + 0.02 * (seed % 3), claims.HOLDS),
         (lambda seed: -0.1 - 0.02 * (seed % 3), claims.FAILS),
-        (lambda seed: 0.1 * (-1) ** seed + 0.01, claims.UNDECIDED),
+        (lambda seed: 0.1 * (-1) ** seed + 0.01, claims.INCONCLUSIVE),
     ],
 )
 def test_with_seeds_the_interval_decides(margin: Callable[[int], float], verdict: str) -> None:
@@ -159,7 +159,7 @@ def test_with_seeds_the_interval_decides(margin: Callable[[int], float], verdict
 
 
 @pytest.mark.parametrize(
-    ("seeds", "verdict"), [(1, claims.SEEN), (2, claims.UNDECIDED), (7, claims.UNDECIDED), (8, claims.HOLDS)]
+    ("seeds", "verdict"), [(1, claims.SEEN), (2, claims.TOO_FEW), (7, claims.TOO_FEW), (8, claims.HOLDS)]
 )
 def test_two_to_seven_seeds_are_too_few_even_if_all_agree(seeds: int, verdict: str) -> None:
     assert _judge(_BY_NAME["L2 (2)"], _noisy(lambda seed: 0.1 + 0.01 * seed)[:seeds]).verdict == verdict
@@ -170,7 +170,7 @@ def test_one_half_for_judging_has_to_be_large_enough_by_itself(seeds: int) -> No
     """Of two or three seeds one judges: that is not the same as there being one."""
     better = _grid({("L1", 0.1): (2.4, 9, 9)})
     assert _judge(_BY_NAME["6.1 (2)"], [better]).verdict == claims.SEEN
-    assert _judge(_BY_NAME["6.1 (2)"], [better] * seeds).verdict == claims.UNDECIDED
+    assert _judge(_BY_NAME["6.1 (2)"], [better] * seeds).verdict == claims.TOO_FEW
     assert _judge(_BY_NAME["6.1 (2)"], [better] * 16).verdict == claims.HOLDS
 
 
@@ -178,7 +178,7 @@ def test_each_of_several_margins_counts() -> None:
     """Ens lies below M for all seeds, and on average as far above ST as below."""
     grids = [_grid({("Single", 1.0): (1.4 + 0.2 * (seed % 2), 2.0, 1.5)}) for seed in range(8)]
     finding = _judge(_BY_NAME["6.1 (3a)"], grids)
-    assert finding.verdict == claims.UNDECIDED
+    assert finding.verdict == claims.INCONCLUSIVE
     assert {name: margin.mean for name, margin in finding.margins.items()} == pytest.approx(
         {"ST less Ens": 0.0, "M less Ens": 0.5}
     )
@@ -219,7 +219,7 @@ def test_where_nothing_has_an_effect_verdicts_are_rare(rng: np.random.Generator)
     for _ in range(150):
         seeds = [_grid({setting: _by_chance(rng) for setting in _ALL}) for _ in range(16)]
         verdicts.append(_judge(one_method, seeds).verdict)
-    assert 1 <= len(verdicts) - verdicts.count(claims.UNDECIDED) <= 20
+    assert 1 <= len(verdicts) - verdicts.count(claims.INCONCLUSIVE) <= 20
 
 
 def _by_chance(rng: np.random.Generator) -> tuple[float, float, float]:
@@ -239,7 +239,7 @@ def test_the_papers_own_numbers_give_what_can_be_read_off_its_tables() -> None:
     assert findings["6.1 (2)"].margins["best ST below the middle"].mean == pytest.approx((0.77 + 0.62) / 2 - 0.54)
     assert findings["6.1 (3a)"].margins["M less Ens"].mean == pytest.approx(0.62 - 0.52)
     assert findings["6.1 (3b)"].margins["best M below the middle"].mean == pytest.approx((0.62 + 0.52) / 2 - 0.50)
-    assert findings["L2 (1)"].verdict == claims.UNDECIDED
+    assert findings["L2 (1)"].verdict == claims.TOO_FEW
 
 
 def test_the_table_says_whose_claim_it_is_when_the_data_are_others() -> None:

@@ -147,7 +147,7 @@ def test_similarity_losses(tmp_path: pathlib.Path, name: str, losses: Series, ma
 def test_two_three_and_four_networks_respond(tmp_path: pathlib.Path) -> None:
     name = "2x to 4x"
     for count, factor in ((2, 10), (3, 100), (4, 0.1)):
-        assert _judged(tmp_path, name).verdict == claims.UNDECIDED if count > 2 else True
+        assert _judged(tmp_path, name).verdict == claims.TOO_FEW if count > 2 else True
         _pair(tmp_path, name, count, feature_difference={True: _FLAT * factor, False: _FLAT})
     finding = _judged(tmp_path, name)
     assert {each: margin.mean for each, margin in finding.margins.items()} == pytest.approx(
@@ -162,7 +162,7 @@ def test_short_runs_and_seeds_that_lack_some_decide_nothing(tmp_path: pathlib.Pa
     assert _judged(tmp_path, "plot (c), falls").seeds == 1
     short = networks(2, member="vgg16", epochs=5)
     write(tmp_path / "short", short, [[5] * 5] * 3, similarity_loss=[1.0] * 5, feature_difference=[1.0] * 5)
-    assert _judged(tmp_path / "short", "plot (a), early").verdict == claims.UNDECIDED
+    assert _judged(tmp_path / "short", "plot (a), early").verdict == claims.TOO_FEW
 
 
 def test_five_seeds_decide(tmp_path: pathlib.Path) -> None:
@@ -171,7 +171,7 @@ def test_five_seeds_decide(tmp_path: pathlib.Path) -> None:
             _write(tmp_path, (2, fdl, "vgg16"), seed=seed, feature_difference=values, similarity_loss=_FLAT)
         assert (
             _judged(tmp_path, "plot (c), with FDL").verdict
-            == ([claims.SEEN, *[claims.UNDECIDED] * 3, claims.HOLDS][seed])
+            == ([claims.SEEN, *[claims.TOO_FEW] * 3, claims.HOLDS][seed])
         )
     assert "at least 5 seeds" in claims.rule(CLAIM_SET)
 

@@ -96,7 +96,7 @@ def test_readme_says_what_how_and_which_statements_hold(
     assert re.search(r"experiments.sweep --grid=fdl-mnist --dataset=mnist --epochs=15 .*--seeds=0,1,2,3,4", text)
     assert f"--log_dir={log_dir} --dataset=mnist --grid=fdl-mnist --out={out}" in text
     verdicts = re.findall(
-        r"^\| (?:figure|table|plot|2x) .*?\| (holds|does not hold|not enough data) +\|",
+        r"^\| (?:figure|table|plot|2x) .*?\| (holds|does not hold|inconclusive|not enough data) +\|",
         (out / "claims.md").read_text(),
         re.MULTILINE,
     )
