@@ -1,4 +1,7 @@
-"""One self-contained HTML page: no network, images embedded, readable on a phone and on paper."""
+"""One self-contained HTML page: no network, images embedded, readable on a phone and on paper.
+
+Not by Jinja2: each part is one element of escaped text, which a template would write in as many lines.
+"""
 
 import base64
 import html

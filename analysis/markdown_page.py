@@ -1,4 +1,7 @@
-"""Parts of Markdown files that are read as they are and rendered; `analysis.table_text` has the tables of numbers."""
+"""Parts of Markdown files that are read as they are and rendered; `analysis.table_text` has the tables of numbers.
+
+Not by `tabulate`, which makes columns wider than what stands in them: what is published would have other bytes.
+"""
 
 from collections.abc import Sequence
 

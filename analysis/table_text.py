@@ -1,4 +1,8 @@
-"""Tables as text: Markdown that is aligned for the terminal, LaTeX for the package booktabs, and HTML."""
+"""Tables as text: Markdown that is aligned for the terminal, LaTeX for the package booktabs, and HTML.
+
+Not by `tabulate` or pandas: a cell here is a number, perhaps in bold, with an interval behind it, and digits of a kind
+stand below each other in all of them. Neither aligns parts of a cell, so both would take the same columns of texts.
+"""
 
 import dataclasses
 import html
