@@ -9,6 +9,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
+from collab_ensembles.methods.fdl.model import FeatureDifferenceModel
+from collab_ensembles.methods.fdl.options import PHASES
+from collab_ensembles.methods.fdl.recipes import RECIPES
+from collab_ensembles.models.single import SingleModel
+from collab_ensembles.runs import checkpoint
+from collab_ensembles.runs.logger import Record
 from feature_differences import (
     CLASSES,
     are_equal,
@@ -23,13 +30,6 @@ from feature_differences import (
     trainable_values,
     values_of,
 )
-
-from collab_ensembles.methods.fdl.model import FeatureDifferenceModel
-from collab_ensembles.methods.fdl.options import PHASES
-from collab_ensembles.methods.fdl.recipes import RECIPES
-from collab_ensembles.models.single import SingleModel
-from collab_ensembles.runs import checkpoint
-from collab_ensembles.runs.logger import Record
 from reference import cross_entropy, softmax
 
 Batch = tuple[np.ndarray, np.ndarray]

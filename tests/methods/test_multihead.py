@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from heads import DECAY, head_graph, kernels, multihead, target
 
 from collab_ensembles.methods.multihead.head_graph import head_groups
 from collab_ensembles.methods.multihead.model import MultiheadModel
+from heads import DECAY, head_graph, kernels, multihead, target
 from reference import cross_entropy, finite_differences, softmax
 
 Batch = tuple[np.ndarray, np.ndarray]
