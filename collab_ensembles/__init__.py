@@ -7,7 +7,7 @@ The public names below are imported when they are first used: `import collab_ens
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from collab_ensembles.data import load as load_data
