@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+from collections.abc import Sequence
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 
@@ -26,8 +27,13 @@ def environment(**variables: str) -> dict[str, str]:
 
 def run(module: str, *flags: str, timeout: float = 300, **variables: str) -> Result:
     """Runs `python -m module flags` in the repository."""
+    return run_command([sys.executable, "-m", module, *flags], timeout, **variables)
+
+
+def run_command(command: Sequence[str], timeout: float = 300, **variables: str) -> Result:
+    """Runs any command in the repository."""
     result = subprocess.run(
-        [sys.executable, "-m", module, *flags],
+        command,
         cwd=REPOSITORY,
         env=environment(**variables),
         stdin=subprocess.DEVNULL,

@@ -30,8 +30,8 @@ class Grid:
 
     @property
     def summary(self) -> str:
-        """Which runs they are, in one line."""
-        return (self.plan.__doc__ or "").strip().splitlines()[0]
+        """Which runs they are, in one line; empty where the function has no docstring."""
+        return (self.plan.__doc__ or "").strip().partition("\n")[0]
 
 
 @dataclasses.dataclass(frozen=True)

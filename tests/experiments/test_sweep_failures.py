@@ -11,11 +11,11 @@ from command_runner import REPOSITORY, environment
 
 _SWEEP = """
 import sys
-from experiments import command_line, sweep
+from experiments import command_line, config_flags, sweep
 sys.executable = "/bin/false"
 if {prepared}:
     sweep._prepare_data = lambda config: None
-command_line.launch(sweep.main)
+command_line.launch(sweep.main, config_flags.of_grid)
 """
 
 

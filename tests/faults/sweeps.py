@@ -7,24 +7,14 @@ import pickle
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+import short_grid
 from collab_ensembles.runs import run_directory
 from command_runner import REPOSITORY, environment
-
-_SWEEP = """
-import dataclasses
-from collab_ensembles.methods.ensemble import METHOD
-from experiments import command_line, config_flags, sweep
-noel = METHOD.grids["noel"]
-METHOD.grids["noel"] = dataclasses.replace(noel, plan=lambda settings: noel.plan(settings)[-{runs}:])
-command_line.launch(sweep.main, config_flags.of_grid)
-"""
-"""The last runs of the grid alone, so that it can be disturbed often; all else is the sweep that people use."""
 
 _SETTINGS = ("--dataset=digits", "--members=B1R1F2,B2R1F2", "--train_limit=400", "--shuffle=permute", "--augment")
 _PATIENCE = 240.0
@@ -66,7 +56,7 @@ class Scene:
         """Starts a sweep; `before` is called in its process first."""
         options = (*_SETTINGS, f"--epochs={self.epochs}", f"--log_dir={log_dir}", f"--data_dir={self.data_dir}")
         return subprocess.Popen(
-            [sys.executable, "-c", _SWEEP.format(runs=self.runs), *options, "--workers=2", "--threads=1", *flags],
+            [*short_grid.command(range(-self.runs, 0)), *options, "--workers=2", "--threads=1", *flags],
             cwd=REPOSITORY,
             env=environment(TF_CPP_MIN_LOG_LEVEL="3"),
             stdin=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ import pytest
 
 from collab_ensembles import data
 from collab_ensembles.errors import DataError, OtherDataError
-from collab_ensembles.runs import checkpoint_file, run, run_data, run_directory, teachers
+from collab_ensembles.runs import checkpoint_file, run, run_data, run_directory
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings.config import RunConfig
 
@@ -122,7 +122,7 @@ def test_a_run_that_is_done_stays_so_where_its_data_are_not_at_hand(
 
 
 def test_what_dying_processes_left_half_written_is_removed(tmp_path: pathlib.Path, begun: Status) -> None:
-    for parent in ("", checkpoint_file.DIRECTORY, teachers.DIRECTORY):
+    for parent in ("", checkpoint_file.DIRECTORY):
         (tmp_path / "run" / parent).mkdir(exist_ok=True)
         (tmp_path / "run" / parent / "1-5e1f.keras123.tmp").write_bytes(b"half")
     _go_on(tmp_path)
