@@ -1,8 +1,8 @@
-"""The systems: a folder each, and those of other packages. Imports nothing heavy.
+"""The systems: those of this project, one folder each, and those of other packages. Imports nothing heavy.
 
-A folder has a `METHOD`, see `settings.method.Method`, and so has whatever an entry point of the group
-`collab_ensembles.methods` refers to, under the name of its system. A package that cannot be used takes nothing but its
-own system away.
+Each folder defines a `METHOD`, see `settings.method.Method`. Other packages register theirs as an entry point of the
+group `collab_ensembles.methods`, under the name of the system. If such a package is broken, only its own system is
+missing.
 """
 
 import contextlib
@@ -26,12 +26,12 @@ GROUP = "collab_ensembles.methods"
 
 
 def names() -> list[str]:
-    """What `--system` takes: our own systems first, then those of other packages, which may turn out to be broken."""
+    """The values of `--system`: this project's systems, then those of other packages, which may be broken."""
     return [*_folders(), *_entry_points()]
 
 
 def usable() -> list[str]:
-    """Those of `names` that can be loaded."""
+    """The systems in `names` that can be loaded."""
     found = []
     for name in names():
         with contextlib.suppress(ConfigError):
@@ -45,7 +45,7 @@ def method(name: str) -> Method:
     """A system by its name.
 
     Raises:
-      ConfigError: there is none, or another package's cannot be used.
+      ConfigError: there is no such system, or its package is broken.
     """
     if name in _folders():
         return cast(Method, importlib.import_module(f"{__name__}.{name}").METHOD)
@@ -54,7 +54,7 @@ def method(name: str) -> Method:
         raise ConfigError(f"--system={name}: not known; allowed: {', '.join(names())}")
     packages = " and ".join(sorted(point.dist.name if point.dist else point.value for point in points))
     if len(points) > 1:
-        raise ConfigError(f"--system={name}: both {packages} bring a system of this name; uninstall one")
+        raise ConfigError(f"--system={name}: {packages} both define a system of this name; uninstall one")
     try:
         loaded = points[0].load()
     except Exception as error:
@@ -66,10 +66,10 @@ def method(name: str) -> Method:
 
 
 def training(config: "RunConfig") -> Training:
-    """The functions that train such a run; this imports TensorFlow.
+    """The functions that train a run of this configuration; imports TensorFlow.
 
     Raises:
-      ConfigError: another package's module cannot be used.
+      ConfigError: the module of another package cannot be imported.
     """
     module = method(config.system).training
     try:
@@ -79,18 +79,21 @@ def training(config: "RunConfig") -> Training:
 
 
 def owners(field: str) -> list[str]:
-    """The systems that have a setting of this name for themselves."""
+    """The systems that have a setting of this name of their own."""
     return [name for name in usable() if field in {own.name for own in method(name).config.own_fields()}]
 
 
 def grids() -> Mapping[str, tuple[Method, Grid]]:
-    """What sweeps can train, by name, with the system that brings it."""
+    """The grids that sweeps can train, by name, each with its system."""
     found: dict[str, tuple[Method, Grid]] = {}
     for each in map(method, usable()):
         for name, grid in each.grids.items():
             if name in found:
                 logging.warning(
-                    "--system=%s: its grid %s is left out; %s has that name", each.name, name, found[name][0].name
+                    "--system=%s: its grid %s is ignored, since %s has a grid of that name",
+                    each.name,
+                    name,
+                    found[name][0].name,
                 )
             else:
                 found[name] = each, grid
@@ -108,7 +111,7 @@ def _entry_points() -> dict[str, list[importlib.metadata.EntryPoint]]:
     for point in importlib.metadata.entry_points(group=GROUP):
         if point.name in _folders():
             logging.warning(
-                "%s: brings a system %s, which this project has already; it is left out", point.value, point.name
+                "%s: its system %s is ignored, since this project has a system of that name", point.value, point.name
             )
         else:
             found.setdefault(point.name, []).append(point)
@@ -128,4 +131,4 @@ def _fault(name: str, loaded: object) -> str:
 
 
 def _broken(name: str, package: str, why: str) -> ConfigError:
-    return ConfigError(f"--system={name}: the package {package} that brings it cannot be used: {why}")
+    return ConfigError(f"--system={name}: the package {package} that defines it cannot be used: {why}")

@@ -1,4 +1,4 @@
-"""From a configuration to a model that can be trained, whatever its system."""
+"""Builds the model of a configuration, for every system."""
 
 import keras
 
@@ -11,17 +11,17 @@ from collab_ensembles.streams import Stream, generator
 
 
 def build_model(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:
-    """The networks of a configuration, initialised from its seed, as one model, not compiled.
+    """Builds the networks of a configuration as one model, initialised from its seed and not compiled.
 
     Raises:
-      ConfigError: files that the settings name do not go with the data, or another package's system cannot be used.
+      ConfigError: files that the settings name do not fit the data, or the package of the system is broken.
     """
     environment.check_keras_lengths()
     return methods.training(config).build(config, image_shape, num_classes)
 
 
 def compile_for_training(model: Model, config: RunConfig) -> None:
-    """Gives a model the optimizers that runs train with."""
+    """Compiles a model with the optimizers that runs train with."""
     model.compile(methods.training(config).optimizer(config), jit_compile=environment.jit_compile())
 
 
@@ -34,15 +34,15 @@ def build_member(
     *,
     decays: bool = True,
 ) -> keras.Model:
-    """The network that a configuration names at an index, with initial values of its own.
+    """Builds the member with the given index, with its own initial values.
 
     Args:
       config: the configuration.
       image_shape: (height, width, channels).
-      num_classes: how many logits it gives.
+      num_classes: the number of logits.
       index: among the members.
-      name: of the network.
-      decays: whether weight decay of its kernels is among its losses; otherwise it is the optimizer's.
+      name: the name of the network.
+      decays: True if the network's losses include the weight decay of its kernels; False if the optimizer decays.
     """
     return build_network(
         config.members[index],

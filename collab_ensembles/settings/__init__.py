@@ -1,1 +1,1 @@
-"""What a run is to do: its settings, and the systems that there are."""
+"""The settings of runs, and the interface of systems."""

@@ -1,4 +1,4 @@
-"""RunConfig: everything that decides a result, in one frozen dataclass. Imports nothing heavy."""
+"""RunConfig: all settings that affect a result, in one frozen dataclass. Imports nothing heavy."""
 
 import dataclasses
 import hashlib
@@ -15,34 +15,34 @@ from collab_ensembles.settings import first_release
 from collab_ensembles.settings.fields import check_number, check_whole, field_types, option, typed
 
 FORMAT_VERSION = 1
-"""Raised when the meaning of a field changes; a new default has its old value in `RunConfig.first_default` instead."""
+"""Increased when the meaning of a field changes. A new default does not increase it: see `RunConfig.first_default`."""
 
 DEFAULT_SYSTEM = "ensemble"
 
 AVERAGES = ("logits", "softmax")
-"""What the prediction of an ensemble can be the mean of."""
+"""The prediction of an ensemble is the mean of one of these."""
 
 WHAT, TRAINING = "Data and networks", "Training"
 """Headings of the shared settings."""
 
 _MOST_EPOCHS = 99_999
-"""Names of checkpoints have five digits."""
+"""The names of checkpoints have five digits."""
 
 _LONGEST_LIST = 170
-"""Characters of the members in a name: with all that stands around them a name of a file has 255 bytes at most."""
+"""Most characters of the members' part of a file name, so that the whole name has at most 255 bytes."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """The settings of one run: here those that all systems share, in a subclass those of one system.
+    """The settings of one run. This class has the settings that all systems share; subclasses add those of one system.
 
     `RunConfig(system="multihead", heads=4)` is an object of that system's class. Each field is a flag of
-    `experiments.train`, with this help text. A system without a word of its own has the defaults of Noel (2017).
+    `experiments.train`, with the same help text. A system that sets no defaults has those of Noel (2017).
 
     Attributes:
-      decisive: the fields that defaults of others depend on, in order.
-      younger: fields that earlier releases did not have, and the values that describe what those did.
-      black_border: whether images that are shifted at random have a black border; otherwise theirs is repeated.
+      decisive: the fields on which the defaults of other fields depend, in order.
+      younger: fields that earlier releases did not have, with the values that describe what those releases did.
+      black_border: whether randomly shifted images get a black border; otherwise their edge pixels are repeated.
 
     Raises:
       ConfigError: a value is not allowed; the message names the flag, the value and what is allowed.
@@ -58,17 +58,17 @@ class RunConfig:
     )
     split: str = option(
         "report",
-        "report: as in the published tables; standard: the official one; validation: "
-        "the last tenth of the training part serves as test part",
+        "how to split the data into training and test parts: report: as in the published tables; standard: the "
+        "official split; validation: the test part is the last tenth of the training part of report",
         catalogue.SPLITS,
         heading=WHAT,
     )
-    train_limit: int | None = option(None, "use only the first so many training examples", heading=WHAT)
+    train_limit: int | None = option(None, "use only this many training examples, from the first on", heading=WHAT)
     members: tuple[str, ...] = option(None, f"the networks: {FORMS}", heading=WHAT)
     resnet: str = option(
         "report",
-        "revision of the residual block of ST, M and their like: report is the one behind the published tables, fixed "
-        "mends its typo, post2018 is the author's later correction",
+        "revision of the residual block of ST, M and sizes such as B3R5F16: report: as in the published tables; fixed: "
+        "without their typing error; post2018: the author's later correction",
         ("report", "fixed", "post2018"),
         heading=WHAT,
     )
@@ -79,39 +79,41 @@ class RunConfig:
     )
     decay_scope: str = option(
         None,
-        "which kernels of ST, M and their like decay: report: those of all bricks but the last, as in the reference "
-        "code; all: every kernel; default: report, for --resnet=post2018 all",
+        "which kernels of ST, M and sizes such as B3R5F16 decay: report: all but those of the last brick, as in the "
+        "reference code; all: every kernel; default: all with --resnet=post2018, otherwise report",
         ("report", "all"),
         heading=TRAINING,
     )
-    epochs: int = option(None, "length of training", heading=TRAINING)
-    batch_size: int = option(None, "examples a step", heading=TRAINING)
-    learning_rate: float = option(None, "learning rate before it is lowered", heading=TRAINING)
+    epochs: int = option(None, "number of epochs", heading=TRAINING)
+    batch_size: int = option(None, "examples in each training step", heading=TRAINING)
+    learning_rate: float = option(None, "initial learning rate", heading=TRAINING)
     shuffle: str = option(
         None,
-        "order of the training examples: none: the same each epoch; permute: a new permutation each epoch; bootstrap: "
-        "drawn with replacement",
+        "order of the training examples: none: the same in each epoch; permute: a new permutation in each epoch; "
+        "bootstrap: examples drawn with replacement",
         ("none", "permute", "bootstrap"),
         heading=TRAINING,
     )
     precision: str = option(
         "float32",
-        "mixed_bfloat16 computes the convolutions in bfloat16, statistics, logits and costs in float32",
+        "number format: mixed_bfloat16: convolutions in bfloat16; statistics, logits and costs in float32",
         ("float32", "mixed_bfloat16"),
         heading=TRAINING,
     )
     augment: bool = option(
         None,
-        "shift images by up to 12.5 % and, on CIFAR, flip them, anew each epoch",
+        "change the training images at random in each epoch: shift them by up to 12.5 %; on CIFAR, also flip them",
         heading=TRAINING,
     )
     label_noise: float = option(
-        0.0, "share of the training examples whose labels are redrawn from all classes each epoch", heading=TRAINING
+        0.0,
+        "share of the training examples whose labels are replaced by random classes, drawn again in each epoch",
+        heading=TRAINING,
     )
-    seed: int = option(0, "seed of every stream of random numbers", heading=TRAINING)
+    seed: int = option(0, "seed of all random numbers", heading=TRAINING)
 
     def __new__(cls, **settings: Any) -> Self:
-        """An object of the system's class, if it is this class that is called."""
+        """Makes an object of the system's class if RunConfig itself is called."""
         system = settings.get("system", DEFAULT_SYSTEM)
         kind = methods.method(system).config if cls is RunConfig else cls
         for name in settings.keys() - {field.name for field in dataclasses.fields(kind)}:
@@ -127,9 +129,11 @@ class RunConfig:
             if getattr(self, field.name) is not None or field.default is not None:
                 self._set(field.name, typed(field.name, types[field.name], getattr(self, field.name)))
         if methods.method(self.system).config is not type(self):
-            raise ConfigError(f"--system={self.system}: its settings are no {type(self).__name__}; call RunConfig")
+            raise ConfigError(
+                f"--system={self.system}: its settings have another class than {type(self).__name__}; call RunConfig"
+            )
         self._check_names()
-        # However paths are spelled, and wherever the run is evaluated later.
+        # Absolute paths: equal files give equal settings, and the run can be evaluated from any directory.
         self._set("dataset", catalogue.resolve(self.dataset))
         for name in self.kept_files():
             self._set(name, tuple(os.path.abspath(os.path.expanduser(path)) for path in getattr(self, name)))
@@ -159,7 +163,8 @@ class RunConfig:
             for name in ("resnet", "decay_scope"):
                 if getattr(self, name) not in (None, "report"):
                     raise ConfigError(
-                        f"--{name} concerns ST, M and their like; received --members={','.join(self.members)}"
+                        f"--{name} has an effect only on networks such as ST, M or B3R5F16; received "
+                        f"--members={','.join(self.members)}"
                     )
 
     def _check_numbers(self) -> None:
@@ -171,17 +176,17 @@ class RunConfig:
         check_number("label_noise", self.label_noise, 0, 1)
 
     def check(self) -> None:
-        """Raises ConfigError if settings of the system are not allowed, by themselves or together."""
+        """Raises ConfigError if a setting of the system, or a combination of settings, is not allowed."""
 
     def without_effect(self) -> dict[str, Any]:
-        """The only values of settings that would change nothing beside the others."""
+        """The settings that have no effect here, each with the only value that it may have."""
         return {}
 
     def check_data(self, description: catalogue.Description) -> None:
         """Checks the settings against the shape and size of the data.
 
         Raises:
-          ConfigError: the images cannot be halved often enough, or a batch exceeds the examples.
+          ConfigError: the images cannot be halved often enough, or a batch is larger than the training set.
         """
         for member in self.members:
             divisor = parse_network(member).image_divisor
@@ -194,18 +199,18 @@ class RunConfig:
 
     @property
     def together(self) -> str:
-        """The systems whose runs stand in the same tables, for people: this one, unless it is compared with others."""
+        """The systems that share tables, as text for people: this one, unless it is compared with others."""
         return self.system
 
     @property
     def varied(self) -> tuple[str, ...]:
-        """The settings in which runs of one table may differ: a row's description says which they have."""
+        """The settings in which runs of one table may differ; the description of a row names their values."""
         return ("system", "dataset", "members", "label_noise", "seed", *(field.name for field in self.own_fields()))
 
     def default(self, name: str) -> Any:
-        """The default of a field that has none of its own; None where there is nothing to decide.
+        """The default of a field that depends on other fields; None if there is no such default.
 
-        Data set and members stand already, or are asked for first.
+        Data set and members are set before this is called for other fields.
         """
         return {
             "members": ("ST", "M"),
@@ -219,25 +224,25 @@ class RunConfig:
         }.get(name)
 
     def first_default(self, name: str) -> Any:
-        """What all runs had in such a field before its default changed, or before there was the field.
+        """The value that all runs had before the default of the field changed, or before the field existed.
 
-        Digests are taken over what differs from it: run directories of that time stay what they are.
+        The digest leaves out fields with this value, so that old run directories keep their names.
         """
         return self.younger.get(name, self.default(name))
 
     def default_of(self, field: "dataclasses.Field[Any]") -> Any:
-        """The default of any field, given the data set and the members."""
+        """The default of any field, for this data set and these members."""
         return self.default(field.name) if field.default is None else field.default
 
     @classmethod
     def own_fields(cls) -> list["dataclasses.Field[Any]"]:
-        """The fields of the system alone."""
+        """The fields that only this system has."""
         shared = {field.name for field in dataclasses.fields(RunConfig)}
         return [field for field in dataclasses.fields(cls) if field.name not in shared]
 
     @classmethod
     def in_order(cls) -> list["dataclasses.Field[Any]"]:
-        """All fields as people see them: data and networks, what belongs to the system, training."""
+        """All fields in the order of the help: data and networks, the system's own settings, training."""
         shared = dataclasses.fields(RunConfig)
         first = [field for field in shared if field.metadata["heading"] == WHAT]
         return [*first, *cls.own_fields(), *(field for field in shared if field not in first)]
@@ -248,7 +253,7 @@ class RunConfig:
         return {name: directory for name, directory in kept.items() if directory}
 
     def member_names(self) -> tuple[str, ...]:
-        """Names that tell members apart: ST,ST,M gives ST, ST_2, M."""
+        """Unique names of the members: ST,ST,M gives ST, ST_2, M."""
         names = []
         for index, member in enumerate(self.members):
             repeated = self.members[:index].count(member)
@@ -260,16 +265,16 @@ class RunConfig:
         return f"{catalogue.label(self.dataset)}_{self.system}_{self.members_name()}"
 
     def members_name(self) -> str:
-        """The members in names of files; of a long list their number only."""
+        """The members as part of a file name; only their number if the list is long."""
         members = "_and_".join(LONG_NAMES.get(member, member) for member in self.members)
         return members if len(members) <= _LONGEST_LIST else f"{len(self.members)}_members"
 
     def description(self) -> str:
-        """The run among those of its table, for people: `plain`, `L2 0.01` or `resnet32, 4 heads hierarchical`."""
+        """The name of the run's row in tables, for people: `plain`, `L2 0.01` or `resnet32, 4 heads hierarchical`."""
         return ", ".join([*self.members, self.system, *self.particulars()])
 
     def particulars(self, named: tuple[str, ...] = ()) -> list[str]:
-        """What else makes the run differ from the published way, such as `label_noise 0.4`; `named` fields left out."""
+        """The settings that differ from their defaults, such as `label_noise 0.4`, without the fields in `named`."""
         noise = [field for field in dataclasses.fields(self) if field.name == "label_noise"]
         values = {field.name: (getattr(self, field.name), field) for field in (*self.own_fields(), *noise)}
         return [
@@ -279,7 +284,7 @@ class RunConfig:
         ]
 
     def remedies(self) -> str:
-        """What to try, with a smaller value, where a training diverges."""
+        """The settings to lower if a training diverges."""
         return "--learning_rate"
 
     def reference_params(self) -> dict[str, Any]:
@@ -300,12 +305,12 @@ class RunConfig:
 
     @classmethod
     def modernised(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Settings in today's spelling, where earlier releases spelled those of this system otherwise."""
+        """Translates settings of this system that earlier releases wrote in another way."""
         return values
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "RunConfig":
-        """The inverse of `to_json`; takes what earlier releases wrote too.
+        """The inverse of `to_json`; also reads the settings of earlier releases.
 
         Raises:
           ConfigError: there are unknown fields, or values that are not allowed.
@@ -322,7 +327,7 @@ class RunConfig:
         return kind(**{**kind.younger, **own})
 
     def identity(self) -> dict[str, Any]:
-        """The settings that differ from their first defaults, as JSON values: what the digest is taken over."""
+        """The settings that differ from their first defaults, as JSON values: the input of the digest."""
         values = self.to_json()
         first = {
             field.name: self.first_default(field.name) if field.default is None else field.default

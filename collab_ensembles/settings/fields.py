@@ -1,4 +1,4 @@
-"""How the settings of a run are declared, given their types and checked one by one."""
+"""Declares the settings of a run, converts them to their types and checks them one by one."""
 
 import dataclasses
 import math
@@ -19,11 +19,11 @@ def option(
     """A field of a configuration.
 
     Args:
-      default: its default; None where that depends on other fields, see `RunConfig.default`.
+      default: the default; None if it depends on other fields, see `RunConfig.default`.
       description: the help text of its flag.
-      choices: what is allowed, if only a few words are.
-      heading: what it stands under in the help; that of the system's own fields if there is none.
-      kept_in: the directory in a run directory where copies are kept, of a field that names Keras files.
+      choices: the allowed values, if there are only a few.
+      heading: the heading in the help; if empty, that of the system's own fields.
+      kept_in: for a field that names Keras files: the directory in the run directory where copies are kept.
     """
     return dataclasses.field(
         default=default,
@@ -35,21 +35,21 @@ _types: dict[type, dict[str, Any]] = {}
 
 
 def field_types(kind: type) -> dict[str, Any]:
-    """The types of a configuration's fields by name; kept, since finding those of many fields takes its time."""
+    """The types of a configuration's fields by name; cached, since it takes time to find them."""
     if kind not in _types:
         _types[kind] = typing.get_type_hints(kind)
     return _types[kind]
 
 
 def typed(name: str, kind: Any, value: Any) -> Any:
-    """The value in its field's type, so that equal settings have equal digests; JSON has lists only.
+    """Converts the value to the type of its field, so that equal settings have equal digests. JSON has no tuples.
 
     Raises:
-      ConfigError: it has another type.
+      ConfigError: the value does not have this type.
     """
     try:
         if kind is float:
-            # Adding 0 makes -0.0 the 0.0 that it equals.
+            # Adding 0 turns -0.0 into 0.0, which is equal to it.
             return float(value) + 0.0
         if kind is int or (kind == int | None and value is not None):
             return operator.index(value)
@@ -78,10 +78,10 @@ def check_number(
     """Raises ConfigError unless the value is a finite number from `least` to `most`.
 
     Args:
-      name: of the field.
+      name: the name of the field.
       value: its value.
-      least: the least value; not allowed itself if `above`.
-      most: the greatest value; not allowed itself if `below`.
+      least: the least value; `above`: this value itself is not allowed.
+      most: the greatest value; `below`: this value itself is not allowed.
       above: see `least`.
       below: see `most`.
     """
@@ -94,7 +94,7 @@ def check_number(
 
 
 def check_effects(config: Any, without_effect: Mapping[str, Any], given: str) -> None:
-    """Raises ConfigError if a setting that would change nothing beside those in `given` has another value."""
+    """Raises ConfigError if a setting that has no effect with those in `given` has another value."""
     for name, only in without_effect.items():
         value = getattr(config, name)
         if value != only:

@@ -1,4 +1,4 @@
-"""What config.json of release 0.1.0 holds beside the settings of its own system: those of the others."""
+"""Settings of other systems in a config.json of release 0.1.0, which stored the settings of all systems."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,9 +33,9 @@ _IDLE: Mapping[str, tuple[Any, ...]] = {
     "snapshots": (5,),
     "averaging": ("logits",),
 }
-"""By field, the values that it had in runs of other systems, where it had no effect."""
+"""For each field, its values in runs of other systems, where it had no effect."""
 
 
 def is_idle(name: str, value: Any) -> bool:
-    """Whether a setting of another system has a value that it had in all runs of this one."""
+    """Whether a setting of another system has a value without effect, as in all runs of release 0.1.0."""
     return any(type(value) is type(known) and value == known for known in _IDLE.get(name, ()))

@@ -1,4 +1,4 @@
-"""Planning a sweep: from a grid's name, settings and seeds to the runs."""
+"""Plans a sweep: makes the list of runs from a grid, settings and seeds."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from collab_ensembles.settings.method import Grid, Method
 
 
 def find(name: str) -> tuple[Method, Grid]:
-    """A grid, with the system that brings it.
+    """A grid by its name, with the system that defines it.
 
     Raises:
       ConfigError: there is none of this name.
@@ -22,10 +22,10 @@ def find(name: str) -> tuple[Method, Grid]:
 
 
 def plan(name: str, settings: Mapping[str, Any], seeds: Sequence[int]) -> list[RunConfig]:
-    """A grid once for each seed; all of it for the first seed comes first.
+    """The runs of a grid for each seed; first all runs of the first seed, and so on.
 
     Raises:
-      ConfigError: a setting is not allowed, has no effect in any run, or is one that the grid lays down itself.
+      ConfigError: a setting is not allowed, has no effect in any run, or is one that the grid sets itself.
     """
     _, grid = find(name)
     configs = [config for seed in seeds for config in grid.plan({**settings, "seed": seed})]
@@ -42,7 +42,7 @@ def plan(name: str, settings: Mapping[str, Any], seeds: Sequence[int]) -> list[R
 
 
 def row(settings: Mapping[str, Any], **own: Any) -> RunConfig:
-    """A configuration of its own settings and of those of the grid that have an effect beside them."""
+    """A configuration with its own settings and with those of the grid's settings that have an effect there."""
     needed = {name: settings[name] for name in ("dataset", "members") if name in settings}
     idle = RunConfig(**{**needed, **own}).without_effect()
     return RunConfig(**{**{name: value for name, value in settings.items() if name not in idle}, **own})

@@ -170,7 +170,7 @@ def test_a_package_that_cannot_be_used_is_named_in_one_line_and_takes_nothing_el
             ["--system=consensus"],
             ["--system=consensus", "consensus and own", "uninstall"],
         ),
-        ({"ensemble": "consensus:METHOD"}, ["--epochs=0"], ["brings a system ensemble", "left out"]),
+        ({"ensemble": "consensus:METHOD"}, ["--epochs=0"], ["its system ensemble is ignored"]),
     ],
 )
 def test_a_name_that_is_taken_is_said(

@@ -33,7 +33,7 @@ def test_a_grid_keeps_all_other_settings() -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "reason"),
     [
-        ("noel", {"target_gradient": True}, "--grid=noel has every method; leave it out"),
+        ("noel", {"target_gradient": True}, "--grid=noel trains every method; leave it out"),
         ("fdl-mnist", {"k": 5}, "--k=5 has no effect in --grid=fdl-mnist; leave it out"),
         ("song-chai-table3", {"optimization": "alternating"}, "has no effect in --grid=song-chai-table3; leave it out"),
     ],
@@ -109,7 +109,7 @@ def test_every_split_point_is_tried_and_sharing_nothing() -> None:
     ]
     usual = grid.plan("song-chai-split-points", {}, [0])
     assert [config.split_points for config in usual] == [(), ("stage1",), ("stage2",)]
-    with pytest.raises(ConfigError, match="convnet8: this network names 0 split points"):
+    with pytest.raises(ConfigError, match="convnet8: this network has 0 split points"):
         grid.plan("song-chai-split-points", {"members": ["convnet8"]}, [0])
 
 

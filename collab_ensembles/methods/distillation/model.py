@@ -10,12 +10,12 @@ from collab_ensembles.tensor import Tensor
 
 
 class DistillationModel(Model):
-    """The student's objective: beta times its cross-entropy, (1 - beta) T^2 times its distance from the teacher, decay.
+    """A student and its teacher. Objective: beta cross-entropy + (1 - beta) T^2 distance from the teacher + decay.
 
     The baseline of Song and Chai (2018), table 4, after Hinton et al. (2015). The distance is
     `keras.distillation.LogitsDistillation`: the Kullback-Leibler divergence at temperature T, whose gradient is the
-    soft cross-entropy's. (`keras.distillation.Distiller` would bring a training step of its own, and leaves out the
-    layers' losses.) The statistics show the teacher as a second member, and both together.
+    soft cross-entropy's. (`keras.distillation.Distiller` is not used: it has its own training step and leaves out the
+    layers' losses.) The statistics show the teacher as a second member, and the ensemble of both.
     """
 
     def __init__(
@@ -26,27 +26,27 @@ class DistillationModel(Model):
         temperature: float = 2.0,
         beta: float = 0.5,
     ) -> None:
-        """Takes the network to train, and the teacher, which stays as it is.
+        """Takes the network to train, and the teacher, which does not change.
 
         Args:
-          student: from images to logits.
-          teacher: the same.
+          student: a network from images to logits.
+          teacher: the same, already trained.
           temperature: T, above 0.
-          beta: the share of the labels, above 0 and at most 1.
+          beta: the share of the labels in the loss, above 0 and at most 1.
 
         Raises:
-          ValueError: a number is not allowed, or the teacher has other classes; see `Model`.
+          ValueError: a number is not allowed, or the teacher has another number of classes; see `Model`.
         """
         super().__init__({"student": student, "teacher": teacher})
         if not 0 < beta <= 1:
             raise ValueError(f"received beta {beta}; allowed: above 0 to 1")
         teacher.trainable = False
         self._beta = beta
-        # Keras 3.15 compares bare logits, without a softmax, if the loss is its default, the string "kl_divergence".
+        # The loss is given as an object: with its default, the string "kl_divergence", Keras 3.15 applies no softmax.
         self._distance = keras.distillation.LogitsDistillation(temperature, keras.losses.KLDivergence())
 
     def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
-        """Logits of student and teacher; the teacher is in inference mode and no gradient flows into it."""
+        """Logits of student and teacher; the teacher runs in inference mode, and no gradient flows into it."""
         images = keras.ops.cast(images, "float32")
         student, teacher = self.members.values()
         outputs = student(images, training=training), keras.ops.stop_gradient(teacher(images, training=False))

@@ -20,7 +20,7 @@ _DEFAULTS = {
 }
 
 _FORMERLY = {"system": "multihead", "graph": "single"}
-"""How release 0.1.0 spelled this system; digests and names of its runs stay what they were."""
+"""How release 0.1.0 wrote this system in its settings; so digests and names of its runs stay the same."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,38 +33,40 @@ class DistillationConfig(RunConfig):
         kept_in="teachers",
     )
     temperature: float = option(2.0, "temperature T of the soft labels")
-    beta: float = option(0.5, "share of the labels in the loss; the rest is the soft labels'")
+    beta: float = option(0.5, "share of the labels in the loss; the soft labels have the rest")
 
     @property
     def together(self) -> str:
-        """With the heads that students are compared with."""
+        """The tables compare students with multi-head runs."""
         return "multihead"
 
     def default(self, name: str) -> Any:
-        """Those of multi-head learning, which it is compared with."""
+        """The defaults of multi-head learning, with which students are compared."""
         if name == "epochs":
             return 300 if isinstance(parse_network(self.members[0]), DenseNetSize) else 200
         return _DEFAULTS[name] if name in _DEFAULTS else super().default(name)
 
     def check(self) -> None:
-        """Raises ConfigError if settings are not allowed, by themselves or together."""
+        """Raises ConfigError if a setting, or a combination of settings, is not allowed."""
         if len(self.members) != 1:
             raise ConfigError(
                 f"--members={','.join(self.members)}: --system=distillation takes one network, the student"
             )
         if not self.teacher:
-            raise ConfigError("--teacher is empty; name at least one .keras file such as experiments.export writes")
+            raise ConfigError(
+                "--teacher is empty; name at least one .keras file, such as those that experiments.export writes"
+            )
         for path in self.teacher:
             if not path.endswith(".keras"):
                 raise ConfigError(
-                    f"--teacher={path}: not the path of a Keras file; needed: .keras files such as experiments.export "
-                    "writes"
+                    f"--teacher={path}: not the path of a Keras file; needed: .keras files, such as those that "
+                    "experiments.export writes"
                 )
         check_number("temperature", self.temperature, above=True)
         check_number("beta", self.beta, 0, 1, above=True)
 
     def member_names(self) -> tuple[str, ...]:
-        """The two whose statistics are kept."""
+        """The two networks whose statistics are kept."""
         return ("student", "teacher")
 
     def run_name(self) -> str:
@@ -76,12 +78,12 @@ class DistillationConfig(RunConfig):
         return ", ".join([self.members[0], "distilled", *self.particulars(named=("teacher",))])
 
     def identity(self) -> dict[str, Any]:
-        """The settings that decide the digest, in the first spelling."""
+        """The settings that decide the digest, as release 0.1.0 wrote them."""
         return {**super().identity(), **_FORMERLY}
 
     @classmethod
     def modernised(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """In release 0.1.0 this was multi-head learning of a single graph with teachers."""
+        """Reads settings of release 0.1.0: there this was multi-head learning with a single graph and teachers."""
         if any(values.get(name) != value for name, value in _FORMERLY.items()) or not values.get("teacher"):
             return values
         return {name: value for name, value in values.items() if name != "graph"} | {"system": "distillation"}

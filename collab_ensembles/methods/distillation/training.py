@@ -1,4 +1,4 @@
-"""How a student is built, given its teachers, and trained."""
+"""Builds a student with its teachers, and chooses its optimizer and learning rate."""
 
 from collab_ensembles.methods.build import build_member
 from collab_ensembles.methods.distillation.model import DistillationModel
@@ -15,7 +15,7 @@ def build(config: DistillationConfig, image_shape: Shape, num_classes: int) -> M
     """See `settings.method.Training`.
 
     Raises:
-      ConfigError: a teacher does not go with the data, see `load_teacher`.
+      ConfigError: a teacher does not fit the data, see `load_teacher`.
     """
     student = build_member(config, image_shape, num_classes, 0, "student")
     teachers = {
@@ -27,10 +27,10 @@ def build(config: DistillationConfig, image_shape: Shape, num_classes: int) -> M
 
 
 def optimizer(config: DistillationConfig) -> SGD:
-    """SGD with Nesterov's momentum, as for the heads that students are compared with."""
+    """SGD with Nesterov's momentum, as in the multi-head runs that students are compared with."""
     return SGD(config.learning_rate, momentum=0.9, nesterov=True)
 
 
 def learning_rates(config: DistillationConfig) -> dict[str, Rate]:
-    """Divided by 10 twice."""
+    """The learning rate is divided by 10 twice."""
     return {"optimizer": Rate(lambda epoch: step(config.learning_rate, epoch, config.epochs))}

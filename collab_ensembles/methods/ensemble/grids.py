@@ -1,4 +1,4 @@
-"""What sweeps train for Noel (2017)."""
+"""The grid of Noel (2017)."""
 
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.methods.ensemble.options import COLLABORATING
@@ -12,13 +12,13 @@ def noel(settings: Settings) -> list[RunConfig]:
     """The 13 ensembles of Noel (2017), section 5.2: plain, and each method with each weight."""
     if settings.get("target_gradient"):
         raise ConfigError(
-            "--target_gradient concerns CE alone, and --grid=noel has every method; leave it out, and train ensembles "
-            "with it by experiments.train --method=CE"
+            "--target_gradient has an effect with --method=CE only, and --grid=noel trains every method; leave it out, "
+            "or use experiments.train --method=CE"
         )
     plain = RunConfig(**settings)
     if len(plain.members) < 2:
         raise ConfigError(
-            f"--members={plain.members[0]}: --grid=noel compares members; name two or more, or train the one with "
+            f"--members={plain.members[0]}: --grid=noel compares members; name two or more, or train this one with "
             "experiments.train"
         )
     collaborating = [

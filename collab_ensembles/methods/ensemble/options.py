@@ -18,7 +18,7 @@ COLLABORATING = ("CE", "L1", "L2")
 _REPORT_MEMBERS = ("ST", "M")
 _REPORT_POWERS = (0, 1, 2, 4)
 _REFERENCE = {PLAIN: "None", "CE": "cross_ent"}
-"""Methods that the reference code calls otherwise."""
+"""Methods that have another name in the reference code."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,38 +33,41 @@ class EnsembleConfig(RunConfig):
         "logits",
         (PLAIN, *COLLABORATING),
     )
-    weight: float = option(1.0, "collaboration weight (alpha); stays at 1 where the method is plain")
+    weight: float = option(1.0, "collaboration weight (alpha); must be 1 with --method=plain")
     pairing: str = option(
         "chain",
-        "which of three or more members collaborate: neighbours in the list, or all with all",
+        "which members collaborate, if there are three or more: chain: neighbours in the list of members; all: every "
+        "pair",
         ("chain", "all"),
     )
     target_gradient: bool = option(
-        False, "let the gradient flow into the softmax targets of CE, as the text says and the reference code does not"
+        False,
+        "let the gradient flow into the softmax targets of CE; the paper's text says so, but the reference code does "
+        "not do it",
     )
 
     @property
     def together(self) -> str:
-        """Empty: the tables of the paper have no other system."""
+        """Empty: the tables of the paper show no other system."""
         return ""
 
     @property
     def varied(self) -> tuple[str, ...]:
-        """What the tables of the paper vary."""
+        """The settings that the tables of the paper vary."""
         return ("dataset", "method", "weight", "seed")
 
     def default(self, name: str) -> Any:
-        """Those of the paper; in the revision of May 2018 no scoping accident spares any kernel from decay."""
+        """The defaults of the paper. Only in the revision of May 2018 do all kernels decay: its scopes are correct."""
         if name == "decay_scope":
             return "all" if self.resnet == "post2018" else "report"
         return super().default(name)
 
     def first_default(self, name: str) -> Any:
-        """At first, kernels of the revision of May 2018 decayed as in the others."""
+        """At first, the revision of May 2018 had the same weight decay as the others."""
         return "report" if name == "decay_scope" else super().first_default(name)
 
     def check(self) -> None:
-        """Raises ConfigError if settings are not allowed, by themselves or together."""
+        """Raises ConfigError if a setting, or a combination of settings, is not allowed."""
         check_number("weight", self.weight)
         if self.method == PLAIN and self.weight != 1.0:
             raise ConfigError(
@@ -73,7 +76,7 @@ class EnsembleConfig(RunConfig):
             )
         if self.method != PLAIN and len(self.members) < 2:
             raise ConfigError(
-                f"--method={self.method} compares members, and --members={','.join(self.members)} has only one; "
+                f"--method={self.method} compares members, but --members={','.join(self.members)} has only one; "
                 f"name two or more, or use --method={PLAIN}"
             )
         if len(self.members) < 3:
@@ -82,10 +85,10 @@ class EnsembleConfig(RunConfig):
             raise ConfigError(f"--target_gradient belongs to --method=CE; received --method={self.method}")
 
     def run_name(self) -> str:
-        """As the reference code names files, such as `MNIST_collab_shallow_and_thin_and_medium_L2_0.1x2`.
+        """The name of files in the reference code, such as `MNIST_collab_shallow_and_thin_and_medium_L2_0.1x2`.
 
-        The weight is 0.1 to the power 2. Ensembles that the report does not have spell their weight as a decimal; a
-        member alone gives `MNIST_single_medium`.
+        The weight is 0.1 to the power 2. For ensembles that are not in the report the weight is written as a decimal. A
+        single member gives `MNIST_single_medium`.
         """
         label = catalogue.label(self.dataset)
         if len(self.members) == 1:
@@ -105,7 +108,7 @@ class EnsembleConfig(RunConfig):
         return PLAIN if self.method == PLAIN else f"{self.method} {self.weight:g}"
 
     def remedies(self) -> str:
-        """What to try, with a smaller value, where a training diverges."""
+        """The settings to lower if a training diverges."""
         return super().remedies() + ("" if self.method == PLAIN else " or --weight")
 
     def reference_params(self) -> dict[str, Any]:
@@ -118,6 +121,6 @@ class EnsembleConfig(RunConfig):
 
     @classmethod
     def modernised(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """In release 0.1.0 plain ensembles had the method None."""
+        """Reads settings of release 0.1.0, in which plain ensembles had the method None."""
         is_old = values.get("system") == "ensemble" and values.get("method") == "None"
         return {**values, "method": PLAIN} if is_old else values

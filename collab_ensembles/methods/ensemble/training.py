@@ -1,4 +1,4 @@
-"""How collaborative ensembles are built and trained."""
+"""Builds collaborative ensembles, and chooses their optimizer and learning rate."""
 
 from collab_ensembles.methods.build import build_members
 from collab_ensembles.methods.ensemble.options import EnsembleConfig
@@ -21,10 +21,10 @@ def build(config: EnsembleConfig, image_shape: Shape, num_classes: int) -> Model
 
 
 def optimizer(config: EnsembleConfig) -> Adam:
-    """Noel (2017), section 5.2."""
+    """Adam, as in Noel (2017), section 5.2."""
     return Adam(config.learning_rate)
 
 
 def learning_rates(config: EnsembleConfig) -> dict[str, Rate]:
-    """Halved three times."""
+    """The learning rate is halved three times."""
     return {"optimizer": Rate(lambda epoch: halving(config.learning_rate, epoch + 1, config.epochs))}

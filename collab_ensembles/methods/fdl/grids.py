@@ -1,4 +1,4 @@
-"""What sweeps train for Das and Dutta Roy (2022)."""
+"""The grid of Das and Dutta Roy (2022)."""
 
 from collab_ensembles.methods.fdl.options import PHASES
 from collab_ensembles.settings.config import RunConfig
@@ -8,14 +8,14 @@ from collab_ensembles.settings.method import Grid, Settings
 FDL_MNIST_FILTERS = tuple(2**power for power in range(1, 9))
 
 FDL_MNIST_EPOCHS = 20
-"""10 of pre-training and 10 joint ones, where the published script goes on for up to 999: what two cores can do."""
+"""10 epochs of pre-training and 10 joint ones, which two cores can do; the published script trains for up to 999."""
 
 
 def fdl_mnist(settings: Settings) -> list[RunConfig]:
     """Das and Dutta Roy (2022): a one-layer network of M filters against two of M/2, independent and with FDL.
 
-    The published single networks end after their 10 epochs of Adadelta; here they go on with phase 1, as long as the
-    ensembles are trained.
+    The published single networks train for 10 epochs of Adadelta only. Here they continue with phase 1 and train as
+    long as the ensembles.
     """
     common = {"epochs": FDL_MNIST_EPOCHS, **settings}
     configs = []

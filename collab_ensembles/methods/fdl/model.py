@@ -1,4 +1,4 @@
-"""FeatureDifferenceModel: identical networks that learn to differ in what their convolutions give out."""
+"""FeatureDifferenceModel: identical networks that learn to differ in the outputs of their convolutions."""
 
 import contextlib
 import functools
@@ -18,29 +18,29 @@ from collab_ensembles.streams import Stream, generator
 from collab_ensembles.tensor import Tensor
 
 QUANTITIES = ("similarity_loss", "feature_difference")
-"""What the statistics of several members have beside those of any ensemble: means over all pairs, in every phase."""
+"""Additional statistics of several members: means over all pairs, in every phase."""
 
 
 class FeatureDifferenceModel(Model):
-    """Identical networks, trained in phases, on one minibatch after the other; Das and Dutta Roy (2022).
+    """Identical networks that are trained in phases on each minibatch; Das and Dutta Roy (2022).
 
-    Each phase has a forward pass and an optimizer of its own, and begins with the weights that the one before left:
+    Each phase has its own forward pass and its own optimizer, and starts from the weights of the phase before:
 
     - `cross_entropy`: each network on its own cross-entropy;
     - `similarity`: one pair of networks, drawn anew for each minibatch, on the square of the difference of their
-      cross-entropies; the other networks stay as they are;
-    - `feature_difference`: all networks on minus L_FDL, the mean over all pairs of the poster's loss. Only what the
-      features depend on changes;
-    - `head`: the ensemble head, a dense layer from the logits of all networks to the classes, on its cross-entropy;
-      the networks stay as they are, in inference mode. With a head, its logits are the ensemble's.
+      cross-entropies; the other networks do not change;
+    - `feature_difference`: all networks on minus L_FDL, the mean over all pairs of the poster's loss. Only the weights
+      that the features depend on change;
+    - `head`: the ensemble head, a dense layer from the logits of all networks to the classes, on its cross-entropy; the
+      networks run in inference mode and do not change. With a head, its logits are the logits of the ensemble.
 
-    `joint` stands for the first three: the poster's single objective, -L_FDL + k S + k1 L_1 + k2 L_2, for two networks.
+    `joint` replaces the first three: the poster's single objective, -L_FDL + k S + k1 L_1 + k2 L_2, for two networks.
 
-    A recipe says which epochs have which phases, and whether the head has a minibatch in each step or a pass of its own
-    over the training examples. `pretraining` is plain training, like `cross_entropy`, with an optimizer of its own.
+    A recipe says which epochs have which phases. It also says whether the head learns from each minibatch or has its
+    own pass over the training examples. `pretraining` is plain training, like `cross_entropy`, with its own optimizer.
 
     The statistics are those of the first phase's forward pass: costs, errors, S and L_FDL before the step. Their `loss`
-    is what the first phase minimises; in evaluation it is the sum of the costs.
+    is the objective of the first phase; in evaluation it is the sum of the costs.
     """
 
     def __init__(
@@ -69,13 +69,14 @@ class FeatureDifferenceModel(Model):
           k: the weight of the similarity loss in the single objective.
           k1: that of the first network's cross-entropy.
           k2: that of the second network's.
-          bn_updates: `every_phase`: batch normalisation takes a minibatch into its moving averages in each forward
-            pass in training mode; `once`: in the first phase alone. Either way the phases normalise by the minibatch.
-          pretraining_epochs: so many epochs at the beginning, see `begin_epoch`, are plain training, without k1 and k2.
-          seed: of the random pairs.
+          bn_updates: `every_phase`: batch normalisation updates its moving averages in each forward pass in training
+            mode; `once`: only in the first phase. In both cases the phases normalise by the minibatch.
+          pretraining_epochs: the number of epochs of plain training at the beginning, without k1 and k2; see
+            `begin_epoch`.
+          seed: the seed of the random pairs.
 
         Raises:
-          ValueError: phases and members do not fit, or the phase `head` has none.
+          ValueError: phases and members do not fit, or there is a phase `head` but no head.
         """
         super().__init__(members, further=QUANTITIES if len(members) > 1 else ())
         _check(tuple(phases), list(members), head)
@@ -98,10 +99,10 @@ class FeatureDifferenceModel(Model):
         self.begin_epoch(0)
 
     def compile(self, optimizer: Mapping[str, keras.Optimizer] | None = None, **options: Any) -> None:
-        """Gives each phase its optimizer, built on what it trains; see `Model.compile`.
+        """Gives each phase its optimizer, built for the variables that it trains; see `Model.compile`.
 
         Raises:
-          ValueError: there are optimizers, and not one for each of the phases, and for pre-training if it has its own.
+          ValueError: optimizers are given, but not one for each phase (and for pre-training, if it has its own).
         """
         optimizers = dict(optimizer or {})
         if optimizers and set(optimizers) != set(self._optimized):
@@ -112,27 +113,27 @@ class FeatureDifferenceModel(Model):
             its_optimizer.build(self.variables_of(phase))
 
     def optimizers(self) -> dict[str, keras.Optimizer]:
-        """The optimizers by phase, of a model compiled for training."""
+        """The optimizers by phase; the model must be compiled for training."""
         return dict(self._optimizers)
 
     def variables_of(self, phase: str) -> list[keras.Variable]:
-        """The variables that a phase trains; of `similarity` those of all pairs."""
+        """The variables that a phase trains; for `similarity` those of all pairs."""
         if phase == "head" and self.head is not None:
             return list(self.head.trainable_variables)
         networks = self._feature_networks if phase == "feature_difference" else self._networks
         return [variable for network in networks for variable in network.trainable_variables]
 
     def training_variables(self) -> dict[str, keras.Variable]:
-        """Those of members, head and optimizers; the pairs are functions of the epoch and need no memory."""
+        """The variables of members, head and optimizers; the pairs follow from the epoch and need no variable."""
         head = {f"{self.head.name}/{variable.name}": variable for variable in self.head.variables} if self.head else {}
         return {**super().training_variables(), **head}
 
     def begin_epoch(self, epoch: int) -> None:
-        """Decides the epoch's phases and random pairs; to be called before each epoch, whichever comes first."""
+        """Decides the epoch's phases and random pairs; call it before each epoch, also after a restart."""
         phases = self._recipe.phases_of(epoch, self._phases, self._pretraining_epochs)
         changed, self._active = phases != self._active, phases
         if changed and self.train_function is not None:
-            # The step that was traced has the phases of the epoch before; `fit` looks it up anew at each step.
+            # The traced step has the phases of the epoch before. `fit` looks the step up again each time.
             self.make_train_function(force=True)
         if self._recipe.fresh_momentum:
             for phase in set(phases) & set(self._optimizers) - {"pretraining"}:
@@ -148,7 +149,7 @@ class FeatureDifferenceModel(Model):
         return [logits for logits, *_ in outputs], [features for _, *features in outputs]
 
     def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """All phases of the epoch, one after the other, on one minibatch."""
+        """Runs all phases of the epoch, one after the other, on one minibatch."""
         images, labels = unweighted(data)
         statistics = self.first_phase(images, labels)
         with self._moving_averages_kept():
@@ -161,7 +162,7 @@ class FeatureDifferenceModel(Model):
         return statistics
 
     def callbacks(self, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
-        """Gives the head its pass over the epoch's batches, if the recipe has one: when the epoch's test begins."""
+        """Trains the head on the epoch's batches, if the recipe says so. This happens when the epoch's test begins."""
         if self.head is None or not self._recipe.head_pass:
             return []
         head_pass = tf.function(self._head_pass)
@@ -222,7 +223,7 @@ class FeatureDifferenceModel(Model):
         descend(self._optimizers["head"], tape, cost, self.variables_of("head"))
 
     def next_pair(self) -> Tensor:
-        """Which pair's turn it is, an index, int32 []: a function of the seed, the epoch and the step in the epoch."""
+        """The index of the pair to train, int32 []: a function of the seed, the epoch and the step in the epoch."""
         seed = self._pair_seed.assign_add([0, 1])
         return tf.random.stateless_uniform((), seed, 0, len(self._pairs), tf.int32, alg="philox")
 
@@ -232,7 +233,7 @@ class FeatureDifferenceModel(Model):
         if self._bn_updates == "every_phase":
             for index, member in enumerate(self.members.values()):
                 if index not in pair:
-                    # For its moving averages: the published code runs all networks forward.
+                    # To update the moving averages: the published code runs all networks forward.
                     member(images, training=True)
         with tf.GradientTape() as tape:
             costs = [mean_cross_entropy(labels, member(images, training=True)) for member in members]
@@ -243,7 +244,7 @@ class FeatureDifferenceModel(Model):
 
     @contextlib.contextmanager
     def _moving_averages_kept(self) -> Iterator[None]:
-        """What batch normalisation has averaged is afterwards what it was, unless every phase is to be taken in."""
+        """Restores the moving averages of batch normalisation at the end, unless every phase updates them."""
         variables = [variable for member in self.members.values() for variable in member.non_trainable_weights]
         if self._bn_updates == "every_phase" or not {"similarity", "feature_difference"} & set(self._active):
             variables = []
@@ -255,7 +256,7 @@ class FeatureDifferenceModel(Model):
     def _quantities(
         self, labels: Tensor, logits: Sequence[Tensor], features: Sequence[Sequence[Tensor]]
     ) -> list[Tensor]:
-        """Those of `QUANTITIES`, scalars; none for a single member."""
+        """The statistics in `QUANTITIES`, scalars; none for a single member."""
         if not self._pairs:
             return []
         costs = [mean_cross_entropy(labels, each) for each in logits]
@@ -271,8 +272,8 @@ def feature_difference(features: Sequence[Sequence[Tensor]], pairs: Sequence[tup
     """L_FDL of the poster, the mean over pairs of networks; a scalar.
 
     Args:
-      features: of each network the features of all D layers, float32 [batch, height, width, channels]; the loss is
-        the mean over the layers of the mean squared difference.
+      features: for each network the features of all D layers, float32 [batch, height, width, channels]; the loss is the
+        mean over the layers of the mean squared difference.
       pairs: the networks to compare.
     """
     differences = [
@@ -285,8 +286,8 @@ def _check(phases: tuple[str, ...], members: list[str], head: keras.layers.Dense
     if not are_allowed(phases):
         raise ValueError(f"received phases {phases}; allowed: the first and any of {PHASES}, {JOINT}, or {JOINT}, head")
     if len(members) == 1 and phases != ("cross_entropy",):
-        raise ValueError(f"received one member, {members}, and phases {phases}; one has cross_entropy alone")
+        raise ValueError(f"received one member, {members}, and phases {phases}; allowed for one member: cross_entropy")
     if JOINT in phases and len(members) != 2:
-        raise ValueError(f"received members {members}; the single objective is defined for two")
+        raise ValueError(f"received members {members}; needed for the single objective: two")
     if "head" in phases and head is None:
         raise ValueError("received no head; the phase head needs one")

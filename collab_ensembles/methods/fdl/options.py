@@ -16,27 +16,28 @@ JOINT = "joint"
 
 
 def are_allowed(phases: tuple[str, ...]) -> bool:
-    """Whether a minibatch can have these: the first and any others in their order, or the single objective."""
+    """Whether these phases are allowed: the first and any others in their order, or the single objective."""
     in_order = tuple(phase for phase in PHASES if phase in phases)
     return (PHASES[0] in phases and phases == in_order) or phases in ((JOINT,), (JOINT, "head"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FeatureDifferenceConfig(RunConfig):
-    """Identical networks that are pushed apart in what their convolutions give out."""
+    """Identical networks that learn to differ in the outputs of their convolutions."""
 
     decisive: ClassVar[tuple[str, ...]] = ("members", "recipe")
     younger: ClassVar[Mapping[str, Any]] = {"recipe": FIRST}
 
     phases: tuple[str, ...] = option(
         PHASES,
-        f"what is done with each minibatch, in this order: some of {', '.join(PHASES)}, the first always; or "
-        f"{JOINT}: the single objective that they split up, and, if named too, the head",
+        f"phases on each minibatch, in this order: {', '.join(PHASES)}; only the first is required. Or "
+        f"{JOINT}: the single objective in place of the first three; joint,head: with the head",
     )
     recipe: str = option(
         None,
-        "which of the authors' scripts lays down what no option does: mnist, of one-layer networks; cifar; or 0.1.0, "
-        "what the first release made of the poster alone; default: mnist for fdlnet8 and its like, otherwise cifar",
+        "details of the training that have no option of their own: mnist: as in the authors' script for one-layer "
+        "networks; cifar: as in their script for CIFAR; 0.1.0: as in the first release, after the poster only; "
+        "default: mnist for networks such as fdlnet8, otherwise cifar",
         tuple(RECIPES),
     )
     k: float = option(1.0, "weight of the similarity loss in the single objective")
@@ -44,41 +45,42 @@ class FeatureDifferenceConfig(RunConfig):
     k2: float = option(1.0, "weight of the second member's cross-entropy in the single objective")
     bn_updates: str = option(
         None,
-        "when batch normalisation takes in a minibatch: every_phase: in each forward pass, as the published code does "
-        "(default); once: in the first phase alone",
+        "when batch normalisation updates its averages: every_phase: in each forward pass, as in the published code; "
+        "once: only in the first phase",
         ("once", "every_phase"),
     )
     pretraining_epochs: int = option(
         None,
-        "first epochs, of plain training; default: 10 with --recipe=mnist, otherwise 1, and 0 for a single network",
+        "number of epochs of plain training at the beginning; default: 10 with --recipe=mnist, otherwise 1; 0 for a "
+        "single network",
     )
     feature_learning_rate: float = option(
         None,
-        "learning rate of the feature-difference phase; default: as published for recipe, network, number of networks "
-        "and data (1e-5 to 2e-4)",
+        "learning rate of the feature-difference phase; default: the published rate, 1e-5 to 2e-4, which depends on "
+        "recipe, network, number of networks and data",
     )
     head_learning_rate: float = option(
         None,
-        "learning rate of the ensemble head; default: as published for recipe, network and number of networks (0.001 "
-        "to 0.1)",
+        "learning rate of the ensemble head; default: the published rate, 0.001 to 0.1, which depends on recipe, "
+        "network and number of networks",
     )
 
     @property
     def together(self) -> str:
-        """With the snapshots that these are compared with."""
+        """The tables compare these with snapshots."""
         return "fdl or snapshot"
 
     def default(self, name: str) -> Any:
-        """Those of the recipe."""
+        """The defaults of the recipe."""
         if name == "members":
             return ("vgg16", "vgg16")
         of_recipe = recipes.default(name, self)
         return super().default(name) if of_recipe is None else of_recipe
 
     def check(self) -> None:
-        """Raises ConfigError if settings are not allowed, by themselves or together."""
+        """Raises ConfigError if a setting, or a combination of settings, is not allowed."""
         members, given = self.members, f"--members={','.join(self.members)}"
-        # All variables decay, in the optimizer.
+        # The optimizer decays all variables.
         check_effects(self, {"decay_scope": "report"}, "--system=fdl")
         if len(set(members)) != 1:
             raise ConfigError(f"{given}: --system=fdl takes identical networks, such as vgg16,vgg16")
@@ -89,7 +91,7 @@ class FeatureDifferenceConfig(RunConfig):
             )
         if len(members) == 1 and self.phases != ("cross_entropy",):
             raise ConfigError(
-                f"{given}: one network has nothing to differ from; name two, or add --phases=cross_entropy"
+                f"{given}: a single network can have one phase only; name two networks, or add --phases=cross_entropy"
             )
         if JOINT in self.phases and len(members) != 2:
             raise ConfigError(f"{given}: --phases={JOINT} is defined for two members")
@@ -102,18 +104,18 @@ class FeatureDifferenceConfig(RunConfig):
         self._check_pretraining()
 
     def _check_pretraining(self) -> None:
-        """Pre-training must leave an epoch for the phases."""
+        """Checks that pre-training leaves at least one epoch for the phases."""
         plain = self.phases == PHASES[:1]
         if "pretraining_epochs" in self.without_effect():
             return
         if self.pretraining_epochs > self.epochs or (self.pretraining_epochs == self.epochs and not plain):
             raise ConfigError(
-                f"--pretraining_epochs={self.pretraining_epochs}: leaves none of {self.epochs} epoch(s) for the "
-                "phases; lower it, or raise --epochs"
+                f"--pretraining_epochs={self.pretraining_epochs}: no epoch of {self.epochs} is left for the phases; "
+                "lower it, or raise --epochs"
             )
 
     def without_effect(self) -> dict[str, Any]:
-        """The only values of settings that would change nothing, given the phases."""
+        """The settings that have no effect with these phases, each with the only value that it may have."""
         collaborating = {"similarity", "feature_difference"} & set(self.phases)
         only = {
             **dict.fromkeys(("k", "k1", "k2"), (1.0, JOINT not in self.phases)),

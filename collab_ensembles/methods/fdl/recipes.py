@@ -1,6 +1,6 @@
-"""What the published scripts of feature-difference ensembles do, beyond what the options say. Imports nothing heavy.
+"""Details of the published scripts of feature-difference ensembles that no option sets. Imports nothing heavy.
 
-Facts read from the authors' scripts of July 2022; where script and poster differ, docs/SYSTEMS.md names both.
+They are read from the authors' scripts of July 2022. Where script and poster differ, docs/SYSTEMS.md names both.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from collab_ensembles.networks.sizes import (
 )
 
 FIRST = "0.1.0"
-"""The recipe of the first release of this project, which had the poster alone to go by."""
+"""The recipe of the first release of this project, when only the poster was known."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Momentum:
 
     Attributes:
       momentum: from 0 to below 1.
-      nesterov: whether it is Nesterov's.
+      nesterov: whether the momentum is Nesterov's.
       decays: whether `--regularization_rate` is added to the gradient, coupled, of all variables of the phase.
     """
 
@@ -42,14 +42,14 @@ class Recipe:
     """One way to train a feature-difference ensemble. Joint epochs are those after pre-training, counted from 0.
 
     Attributes:
-      pretraining: `sgd` or `adadelta`: pre-training has an optimizer of its own, and the head waits; `first_phase`:
-        it has that of the first phase, and the head learns too.
-      momenta: of each phase; the single objective has that of `cross_entropy`.
-      falls: whether the rates of phases 1 and 2 fall exponentially; otherwise they stay.
-      last_rate_from: the epoch from which on a falling rate is 2e-5.
+      pretraining: `sgd` or `adadelta`: pre-training has its own optimizer, and the head does not learn yet;
+        `first_phase`: it has the optimizer of the first phase, and the head learns too.
+      momenta: the momentum of each phase; the single objective has that of `cross_entropy`.
+      falls: whether the rates of phases 1 and 2 fall exponentially; otherwise they are constant.
+      last_rate_from: a falling rate is 2e-5 from this epoch on.
       first_similarity: the first joint epoch with the similarity phase.
-      head_pass: whether the head has a pass of its own over the training examples, after each joint epoch; otherwise
-        each minibatch is its minibatch too.
+      head_pass: whether the head has its own pass over the training examples after each joint epoch; otherwise it
+        learns from each minibatch.
       fresh_momentum: whether momentum starts at 0 in each joint epoch, because the optimizers are made anew.
     """
 
@@ -62,7 +62,7 @@ class Recipe:
     fresh_momentum: bool = False
 
     def phases_of(self, epoch: int, phases: tuple[str, ...], pretraining_epochs: int) -> tuple[str, ...]:
-        """Which of a run's phases an epoch has, counted from 0; `pretraining` alone stands for plain training."""
+        """The phases of an epoch, counted from 0; `pretraining` alone means plain training."""
         if epoch >= pretraining_epochs:
             waits = epoch - pretraining_epochs < self.first_similarity
             return tuple(phase for phase in phases if not (waits and phase == "similarity"))
@@ -114,7 +114,7 @@ RECIPES: Mapping[str, Recipe] = {
 
 ADADELTA_RATE = 1.0
 ADADELTA_FACTOR = 0.7
-"""In pre-training by Adadelta the rate is this factor lower after each epoch."""
+"""In pre-training by Adadelta the rate is multiplied by this factor after each epoch."""
 
 CIFAR: Mapping[str, Any] = {
     "batch_size": 128,
@@ -132,7 +132,7 @@ _MNIST: Mapping[str, Any] = {
 }
 
 _JOINT_EPOCHS = 999
-"""Of one-layer networks on MNIST; in practice their training goes on without end."""
+"""For one-layer networks on MNIST, whose published training has no practical end."""
 
 
 def exponential(initial: float, epoch: float, last_from: int) -> float:
@@ -145,7 +145,7 @@ def default(name: str, config: Any) -> Any:
     if name == "recipe":
         return "mnist" if isinstance(_network(config), FDLNetSize) else "cifar"
     if name == "bn_updates":
-        # Of one phase alone both are the same.
+        # With one phase only, both are the same.
         repeats = {"similarity", "feature_difference"} & set(config.phases)
         return "every_phase" if repeats and config.recipe != FIRST else "once"
     if name == "pretraining_epochs":

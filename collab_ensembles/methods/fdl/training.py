@@ -1,4 +1,4 @@
-"""How feature-difference ensembles are built and trained."""
+"""Builds feature-difference ensembles, and chooses their optimizers and learning rates."""
 
 import math
 from typing import Any
@@ -34,7 +34,7 @@ def build(config: FeatureDifferenceConfig, image_shape: Shape, num_classes: int)
 
 
 def _head(config: FeatureDifferenceConfig, num_classes: int) -> keras.layers.Dense:
-    """The ensemble head, not built, with the initial values that Torch gives it; at first they were Glorot's."""
+    """The ensemble head, not built, with Torch's initial values; in the first release they were Glorot's."""
     seeds = generator(config.seed, Stream.INITIALISATION, len(config.members))
     kernel, biases = (int(seed) for seed in seeds.integers(2**31 - 1, size=2))
     if config.recipe == FIRST:
@@ -49,7 +49,7 @@ def _head(config: FeatureDifferenceConfig, num_classes: int) -> keras.layers.Den
 
 
 def optimizer(config: FeatureDifferenceConfig) -> dict[str, keras.Optimizer]:
-    """That of each phase of a run, and of pre-training if it has its own, with the rate it begins with."""
+    """The optimizer of each phase, and of pre-training if it has its own, with its initial rate."""
     recipe, rates = RECIPES[config.recipe], learning_rates(config)
 
     def sgd(phase: str, rule: str) -> SGD:
@@ -72,9 +72,9 @@ def optimizer(config: FeatureDifferenceConfig) -> dict[str, keras.Optimizer]:
 
 
 def learning_rates(config: FeatureDifferenceConfig) -> dict[str, Rate]:
-    """Of each phase and of pre-training."""
+    """The learning rate of each phase and of pre-training."""
     initial, recipe = config.learning_rate, RECIPES[config.recipe]
-    # In the first release the epochs of pre-training were the first ones of the schedule.
+    # In the first release the schedule included the epochs of pre-training.
     before = 0 if recipe.pretraining == "first_phase" else config.pretraining_epochs
 
     def rate(epoch: float) -> float:

@@ -1,4 +1,4 @@
-"""What sweeps train for Song and Chai (2018)."""
+"""The grids of Song and Chai (2018)."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def song_chai_table1(settings: Settings) -> list[RunConfig]:
 
 
 def song_chai_table2(settings: Settings) -> list[RunConfig]:
-    """The cells of table 2 of Song and Chai (2018): one network, and two instances in turn, and at once with T = 1, 2.
+    """The cells of table 2 of Song and Chai (2018): one network; two alternating instances; two at once with T = 1, 2.
 
     The first row of the paper is quoted from Zhang et al. (2018), whose loss is the paper's with T = 1 and beta = 0.5.
     """
@@ -52,7 +52,7 @@ def song_chai_figure3(settings: Settings) -> list[RunConfig]:
 
 SONG_CHAI_TEMPERATURES = (1.0, 2.0, 3.0, 4.0, 5.0)
 SONG_CHAI_BETAS = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
-"""The paper takes T = 2 and beta = 0.5 everywhere, and has its sweeps in a supplement that is not available.
+"""The paper uses T = 2 and beta = 0.5 everywhere. Its sweeps are in a supplement that is not available.
 
 Which values and which training graph it took are declared here: values on both sides of its own, the largest beta that
 it allows, at which heads share layers but no answers, and, unless another --graph is given, two heads on one trunk.
@@ -60,17 +60,17 @@ it allows, at which heads share layers but no answers, and, unless another --gra
 
 
 def song_chai_temperature(settings: Settings) -> list[RunConfig]:
-    """Song and Chai (2018), end of section 4: what the temperature of the soft labels does, for one training graph."""
+    """Song and Chai (2018), end of section 4: effect of the temperature of the soft labels, for one training graph."""
     return [_swept(settings, temperature=temperature) for temperature in SONG_CHAI_TEMPERATURES]
 
 
 def song_chai_beta(settings: Settings) -> list[RunConfig]:
-    """Song and Chai (2018), end of section 4: what the share of the labels in the loss does, for one training graph."""
+    """Song and Chai (2018), end of section 4: effect of the share of the labels in the loss, for one training graph."""
     return [_swept(settings, beta=beta) for beta in SONG_CHAI_BETAS]
 
 
 def song_chai_split_points(settings: Settings) -> list[RunConfig]:
-    """Song and Chai (2018), end of section 4: heads that share nothing, or all up to a split point."""
+    """Song and Chai (2018), end of section 4: heads that share no layers, or all layers up to a split point."""
     needed = {name: settings[name] for name in ("members", "heads") if name in settings}
     simple = MultiheadConfig(**needed, system="multihead")
     points, heads = parse_network(simple.members[0]).split_points, simple.heads

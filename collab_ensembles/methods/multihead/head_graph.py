@@ -10,7 +10,7 @@ from collab_ensembles.networks.layers import GradientScale
 from collab_ensembles.networks.segments import Segment, target_layer
 
 Groups = Sequence[Sequence[int]]
-"""Which heads share a segment: each head in one group; a group's first head gives it its name."""
+"""Which heads share a segment: each head is in one group; a group has the name of its first head."""
 
 
 def head_groups(graph: str, heads: int, segments: Sequence[str], split_points: Sequence[str]) -> list[Groups]:
@@ -18,9 +18,9 @@ def head_groups(graph: str, heads: int, segments: Sequence[str], split_points: S
 
     Args:
       graph: `single`, `instances` (figure 1b), `simple` (1c) or `hierarchical` (1d), a binary tree.
-      heads: how many.
+      heads: the number of heads.
       segments: the names of the segments, from the input on.
-      split_points: after which segments the graph branches: one for `simple`, two for `hierarchical`.
+      split_points: the segments after which the graph branches: one for `simple`, two for `hierarchical`.
 
     Raises:
       ValueError: the graph is unknown, or its split points are not among the segments.
@@ -57,7 +57,7 @@ class HeadGraph:
     target: Callable[[], keras.Model]
 
     def export(self, head: int = 0) -> keras.Model:
-        """One head as the target network, with its weights and nothing of the training graph; counted from 0."""
+        """One head, counted from 0, as the target network: with its weights, without the training graph."""
         path = list(self.heads.values())[head]
         layers = {target_layer(layer.name): layer for layer in path.layers}
         target = self.target()
@@ -89,7 +89,7 @@ def build_head_graph(
     heads = sum(len(group) for group in groups[0])
     factories = [factory(head, f"head{head + 1}_" if heads > 1 else "") for head in range(heads)]
     inputs = keras.Input(image_shape, dtype=factories[0].exact, name="images")
-    # For each head, where its path has come to.
+    # For each head, the output of its path so far.
     ends = [inputs] * heads
     for segment, these, following in zip(segments, groups, [*groups[1:], groups[-1]], strict=True):
         for group in these:

@@ -12,10 +12,11 @@ from collab_ensembles.tensor import Tensor
 
 
 class MultiheadModel(Model):
-    """Objective: the sum of the heads' losses and, once, the weight decay; Song and Chai (2018), sections 3.2 and 3.3.
+    """Objective: the sum of the heads' losses, plus the weight decay once; Song and Chai (2018), sections 3.2 and 3.3.
 
-    The loss of head h is beta J_hard + (1 - beta) T^2 J_soft: the cross-entropy with the label, and that with the
-    softmax, at temperature T, of the mean of the other heads' logits. A head alone has its cross-entropy.
+    The loss of head h is beta J_hard + (1 - beta) T^2 J_soft: the cross-entropy with the label, and the cross-entropy
+    with the softmax, at temperature T, of the mean of the other heads' logits. The loss of a single head is its
+    cross-entropy.
     """
 
     def __init__(
@@ -32,13 +33,13 @@ class MultiheadModel(Model):
         """Takes built heads.
 
         Args:
-          graph: the heads; whether gradients are rescaled where they branch was decided when it was built.
+          graph: the heads; it was built with or without rescaling of gradients at its branchings.
           temperature: T, above 0.
           beta: the share of the labels, above 0 and at most 1.
           rescale_losses: divide each head's loss by the number of heads ("loss scaling" in table 3).
           alternating: one head after the other, each time with new predictions of all, instead of one step on
             the sum of the losses (table 2).
-          target_gradient: let the gradient flow into the soft labels, of which the paper does not speak.
+          target_gradient: let the gradient flow into the soft labels; the paper does not mention this.
           label_smoothing: the share of the label that is spread over all classes, from 0 to below 1.
 
         Raises:
@@ -57,9 +58,9 @@ class MultiheadModel(Model):
         self._label_smoothing = label_smoothing
 
     def inference_network(self, name: str) -> keras.Model:
-        """A head, by its name, as the target network, or all heads as one network.
+        """One head, by its name, as the target network; or all heads as one network.
 
-        Nothing of the training graph is left, so that inference costs what the target network's does (section 3.1).
+        The training graph is removed, so that inference costs as much as in the target network (section 3.1).
         """
         if name == "ensemble":
             return super().inference_network(name)

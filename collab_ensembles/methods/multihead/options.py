@@ -1,6 +1,6 @@
 """The settings of multi-head collaborative learning (Song and Chai 2018).
 
-The paper's supplement is not available: lengths and rates are declared here.
+The paper's supplement is not available: the lengths of training and the rates are choices of this project.
 """
 
 import dataclasses
@@ -38,12 +38,16 @@ class MultiheadConfig(RunConfig):
         "the layers up to a split point; hierarchical: four heads in a binary tree with two split points",
         GRAPHS,
     )
-    heads: int = option(None, "number of heads; default: 4 where the graph is hierarchical, otherwise 2")
+    heads: int = option(
+        None, "number of heads; default: 1 with --graph=single, 4 with --graph=hierarchical, otherwise 2"
+    )
     split_points: tuple[str, ...] = option(
-        None, "where the graph branches; default: after the network's first block, and the second"
+        None,
+        "where the graph branches; default: after the network's first block; for hierarchical, after the first and the "
+        "second",
     )
     temperature: float = option(2.0, "temperature T of the soft labels")
-    beta: float = option(0.5, "share of the labels in a head's loss; the rest is the soft labels'")
+    beta: float = option(0.5, "share of the labels in a head's loss; the soft labels have the rest")
     rescaling: str = option(
         "backprop",
         "backprop: the gradient is divided by the number of branches at each branching; loss: each head's loss is "
@@ -56,10 +60,10 @@ class MultiheadConfig(RunConfig):
         ("simultaneous", "alternating"),
     )
     label_smoothing: float = option(0.0, "share of the labels that is spread over all classes")
-    target_gradient: bool = option(False, "let the gradient flow into the soft labels, of which the paper says nothing")
+    target_gradient: bool = option(False, "let the gradient flow into the soft labels; the paper does not mention this")
 
     def default(self, name: str) -> Any:
-        """Those of the paper, as far as they are known."""
+        """The defaults of the paper, as far as they are known."""
         if name == "epochs":
             return 300 if isinstance(parse_network(self.members[0]), DenseNetSize) else 200
         if name == "heads":
@@ -69,22 +73,24 @@ class MultiheadConfig(RunConfig):
         return _DEFAULTS[name] if name in _DEFAULTS else super().default(name)
 
     def check(self) -> None:
-        """Raises ConfigError if settings are not allowed, by themselves or together."""
+        """Raises ConfigError if a setting, or a combination of settings, is not allowed."""
         if len(self.members) != 1:
             raise ConfigError(
-                f"--members={','.join(self.members)}: --system=multihead takes one network; --heads says how many "
-                "heads or instances of it there are"
+                f"--members={','.join(self.members)}: --system=multihead takes one network; set the number of its "
+                "heads or instances with --heads"
             )
         check_number("temperature", self.temperature, above=True)
         check_number("beta", self.beta, 0, 1, above=True)
         check_number("label_smoothing", self.label_smoothing, 0, 1, below=True)
-        # Heads are not of ST, M and their like.
+        # Heads are never networks such as ST or M.
         check_effects(self, {"decay_scope": "report"}, "--system=multihead")
         self._check_heads()
         self._check_split_points()
         check_effects(self, self.without_effect(), f"--graph={self.graph}")
         if (self.graph, self.rescaling) == ("instances", "none"):
-            raise ConfigError("--rescaling=none: the same as backprop for --graph=instances, which share no layer")
+            raise ConfigError(
+                "--rescaling=none: has no effect with --graph=instances, which share no layer; leave it out"
+            )
 
     def _check_heads(self) -> None:
         if self.graph == "single" and self.heads != 1:
@@ -93,7 +99,7 @@ class MultiheadConfig(RunConfig):
             raise ConfigError(f"--heads={self.heads}: --graph=hierarchical has 4 heads; leave --heads out")
         if self.graph in ("instances", "simple") and not 2 <= self.heads <= 64:
             raise ConfigError(
-                f"--heads={self.heads}: allowed for --graph={self.graph}: 2 to 64; one head alone is --graph=single"
+                f"--heads={self.heads}: allowed for --graph={self.graph}: 2 to 64; for one head use --graph=single"
             )
 
     def _check_split_points(self) -> None:
@@ -101,13 +107,13 @@ class MultiheadConfig(RunConfig):
         network = parse_network(member)
         if isinstance(network, ResNetSize):
             raise ConfigError(
-                f"--members={member}: --system=multihead takes networks that can be cut, such as resnet32; separate "
-                "networks of this kind are --system=ensemble"
+                f"--members={member}: --system=multihead takes networks with split points, such as resnet32; for "
+                "separate networks of this kind use --system=ensemble"
             )
         allowed, needed = network.split_points, _BRANCHINGS[self.graph]
         if needed > len(allowed):
             raise ConfigError(
-                f"--members={member}: this network names {len(allowed)} split points and --graph={self.graph} needs "
+                f"--members={member}: this network has {len(allowed)} split points, but --graph={self.graph} needs "
                 f"{needed}; choose resnet32, densenet40-12, resnet50 or vgg16, or --graph=instances"
             )
         if not needed:
@@ -124,7 +130,7 @@ class MultiheadConfig(RunConfig):
             )
 
     def without_effect(self) -> dict[str, Any]:
-        """The only values of settings that would change nothing beside the others."""
+        """The settings that have no effect here, each with the only value that it may have."""
         is_single = self.graph == "single"
         only = {
             "optimization": ("simultaneous", self.graph != "instances"),

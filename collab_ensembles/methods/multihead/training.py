@@ -1,4 +1,4 @@
-"""How the heads of Song and Chai (2018) are built and trained."""
+"""Builds the heads of Song and Chai (2018), and chooses their optimizer and learning rate."""
 
 from collab_ensembles.methods.build import build_member
 from collab_ensembles.methods.multihead.head_graph import build_head_graph, head_groups
@@ -44,10 +44,10 @@ def build(config: MultiheadConfig, image_shape: Shape, num_classes: int) -> Mode
 
 
 def optimizer(config: MultiheadConfig) -> SGD:
-    """SGD with Nesterov's momentum; weight decay is among the losses of the networks."""
+    """SGD with Nesterov's momentum; the losses of the networks include the weight decay."""
     return SGD(config.learning_rate, momentum=0.9, nesterov=True)
 
 
 def learning_rates(config: MultiheadConfig) -> dict[str, Rate]:
-    """Divided by 10 twice."""
+    """The learning rate is divided by 10 twice."""
     return {"optimizer": Rate(lambda epoch: step(config.learning_rate, epoch, config.epochs))}

@@ -14,17 +14,17 @@ from collab_ensembles.tensor import Tensor
 
 
 class SnapshotModel(Model):
-    """Members that are trained one after the other, each from where the one before ended.
+    """Members that are trained one after the other; each starts from the weights of the one before.
 
-    Snapshot ensembles, Huang et al. (2017), and fast geometric ensembles, Garipov et al. (2018). The one network that
-    is trained is each member in turn: at its first epoch a member takes over the weights of the one before, batch
-    normalisation's averages with them, and afterwards it is the only one that changes. The optimizer's momenta are kept
-    for each variable, so that each member begins with new ones, unless it takes them over too.
+    Snapshot ensembles, Huang et al. (2017), and fast geometric ensembles, Garipov et al. (2018). One network is
+    trained, and each member in turn is this network: at its first epoch a member copies the weights and the averages of
+    batch normalisation of the member before; after that only this member changes. The optimizer keeps momenta for each
+    variable, so that each member starts with new ones, unless it copies them too.
 
-    A member whose turn has not come stands for the network as it is now. It costs no forward pass: in evaluation its
-    logits are those of the member in training, and so in the disagreement, a mean over all pairs, they do not differ.
-    The ensemble is the average of the members up to that one. The training statistics are those of the network in
-    training, under every name: no other sees those examples.
+    A member that is not trained yet has the logits of the member in training. So it needs no forward pass, and the two
+    do not differ in the disagreement, a mean over all pairs. The ensemble is the average of the members up to the one
+    in training. The training statistics under every name are those of the member in training: only it sees those
+    examples.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class SnapshotModel(Model):
         """Puts snapshots together.
 
         Args:
-          members: networks of the same layers by name, in the order of their training. What any but the first begins
-            with does not matter.
-          starts: the first epoch of each member's training, from 0; ascending.
+          members: networks of the same layers by name, in the order of their training. The initial weights matter for
+            the first only.
+          starts: the first epoch of each member's training, from 0, in ascending order.
           averaging: see `Model`.
-          keep_momentum: the optimizer's momenta are taken over with the weights.
+          keep_momentum: whether a member copies the optimizer's momenta with the weights.
 
         Raises:
-          ValueError: not every member would be trained, or not in this order.
+          ValueError: the starts do not train every member in this order.
         """
         super().__init__(members)
         self.averaging, self._keep_momentum = averaging, keep_momentum
@@ -53,13 +53,13 @@ class SnapshotModel(Model):
         if len(starts) != len(members) or self._starts != sorted({0, *starts}):
             raise ValueError(
                 f"received {len(members)} members and trainings that begin at epochs {', '.join(map(str, starts))}; "
-                "needed: as many of both, from 0 on, ascending"
+                "needed: one start for each member, the first 0, in ascending order"
             )
         # 64 bits, since XLA cannot reach variables of 32-bit integers on a GPU: TensorFlow keeps them on the CPU.
         self._cycle = keras.Variable(0, dtype="int64", trainable=False, name="cycle")
 
     def begin_epoch(self, epoch: int) -> None:
-        """Moves on to the epoch's member; to be called before each epoch, whichever comes first."""
+        """Switches to the epoch's member; call it before each epoch, also after a restart."""
         cycle = bisect.bisect_right(self._starts, epoch) - 1
         if cycle > 0 and epoch == self._starts[cycle]:
             before, member = list(self.members.values())[cycle - 1 : cycle + 1]
@@ -70,16 +70,16 @@ class SnapshotModel(Model):
         self._cycle.assign(cycle)
 
     def training_variables(self) -> dict[str, keras.Variable]:
-        """Those of any model, and the number of the member in training, from 0, under the name `cycle`."""
+        """The variables of any model, and as `cycle` the number of the member in training, from 0."""
         return {**super().training_variables(), "cycle": self._cycle}
 
     def inference_names(self) -> list[str]:
-        """The ensemble of the snapshots so far, if there are several, and those, the last one first."""
+        """The snapshots so far, the last one first, and their ensemble if there are several."""
         trained = list(self.members)[: int(self._cycle) + 1]
         return [*reversed(trained), *(["ensemble"] if len(trained) > 1 else [])]
 
     def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
-        """The logits of every member, float32 [batch, classes] each; later members give those of the last trained."""
+        """The logits of every member, float32 [batch, classes] each; untrained members repeat the last trained one."""
         members = list(self.members.values())
         logits = [_logits(members[0], images, training)]
         for index, member in enumerate(members[1:], start=1):
@@ -99,7 +99,7 @@ class SnapshotModel(Model):
         return self._record(labels, [logits] * len(steps), cost, [cost] * len(steps))
 
     def _member_step(self, index: int, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives the member's logits [batch, classes] and cost before the step."""
+        """Trains one member; returns its logits [batch, classes] and its cost before the step."""
         member = list(self.members.values())[index]
         with tf.GradientTape() as tape:
             logits = _logits(member, images, training=True)
@@ -108,7 +108,7 @@ class SnapshotModel(Model):
         return logits, cost
 
     def _trained(self) -> Tensor:
-        """How many members are trained or in training, int32 []."""
+        """The number of members that are trained or in training, int32 []."""
         return tf.cast(tf.convert_to_tensor(self._cycle), "int32") + 1
 
 

@@ -11,7 +11,7 @@ from collab_ensembles.networks.sizes import ConvNetSize, VGG16Size, parse_networ
 from collab_ensembles.settings.config import AVERAGES, RunConfig
 from collab_ensembles.settings.fields import check_effects, check_number, check_whole, option
 
-# Those of the feature-difference ensembles on CIFAR that they are compared with.
+# The defaults of feature-difference ensembles on CIFAR, with which snapshots are compared.
 _DEFAULTS = {
     "members": ("vgg16",),
     "batch_size": 128,
@@ -22,56 +22,60 @@ _DEFAULTS = {
     "averaging": "softmax",
 }
 
-# Garipov et al. (2018), section 5, and the commands of the authors' code: VGG-16, and the ResNets for all others.
+# Garipov et al. (2018), section 5, and the commands of the authors' code: for VGG-16, and for ResNets, whose values all
+# other networks have.
 _FAST_GEOMETRIC_VGG = {"cycle_epochs": 2, "cycle_learning_rate": 0.01, "learning_rate": 0.05}
 _FAST_GEOMETRIC = {"cycle_epochs": 4, "cycle_learning_rate": 0.05, "learning_rate": 0.1}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SnapshotConfig(RunConfig):
-    """One network at several moments of its training, as an ensemble."""
+    """An ensemble of one network at several moments of its training."""
 
     younger: ClassVar[Mapping[str, Any]] = {"averaging": "logits"}
 
     cycle: str = option(
         "cosine",
-        "how the learning rate falls towards each snapshot: cosine: in equal cycles from the first epoch on (snapshot "
+        "how the learning rate falls before each snapshot: cosine: in equal cycles that start with the first epoch "
+        "(snapshot "
         "ensembles, Huang et al. 2017); triangular: in short cycles after ordinary training (fast geometric ensembles, "
         "Garipov et al. 2018)",
         ("cosine", "triangular"),
     )
     cycle_epochs: int = option(None, "epochs of each triangular cycle, an even number; default: 2 for VGG, otherwise 4")
     cycle_learning_rate: float = option(
-        None, "learning rate where triangular cycles begin and end (alpha 1); default: 0.01 for VGG, otherwise 0.05"
+        None,
+        "learning rate at the beginning and at the end of each triangular cycle (alpha 1); default: 0.01 for VGG, "
+        "otherwise 0.05",
     )
     lowest_learning_rate: float = option(
-        5e-4, "learning rate in the middle of triangular cycles (alpha 2), where snapshots are taken"
+        5e-4, "learning rate in the middle of each triangular cycle (alpha 2), when the snapshot is taken"
     )
     snapshots: int = option(
         None,
-        "number of snapshots, one a cycle; default: 5, for triangular cycles as many as the last fifth of the epochs "
-        "holds, two at least",
+        "number of snapshots, one in each cycle; default: 5; for triangular cycles as many cycles as the last fifth of "
+        "the epochs has, at least 2",
     )
 
     averaging: str = option(
         None,
-        "what the ensemble's prediction is the mean of: softmax: the snapshots' probabilities (default, as in the "
-        "papers); logits: their logits, as the other systems' ensembles have it",
+        "the ensemble's prediction is the mean of: softmax: the snapshots' probabilities, as in the papers; logits: "
+        "their logits, as in the other systems",
         AVERAGES,
     )
 
     @property
     def together(self) -> str:
-        """With the feature-difference ensembles that snapshots are compared with."""
+        """The tables compare snapshots with feature-difference ensembles."""
         return "fdl or snapshot"
 
     def default(self, name: str) -> Any:
-        """Those of the papers, and of the feature-difference ensembles that snapshots are compared with."""
+        """The defaults of the papers and of feature-difference ensembles, with which snapshots are compared."""
         network = parse_network(self.members[0]) if self.members else None
         if name == "epochs" and not isinstance(network, ConvNetSize):
             return 250 if isinstance(network, VGG16Size) else 400
         if name == "snapshots":
-            # With triangles as many as the last fifth of the epochs holds.
+            # For triangular cycles: as many cycles as the last fifth of the epochs has.
             epochs = self.epochs or self.default("epochs")
             return max(2, epochs // (5 * max(1, self.cycle_epochs))) if self.cycle == "triangular" else 5
         fast_geometric = _FAST_GEOMETRIC_VGG if isinstance(network, VGG16Size) else _FAST_GEOMETRIC
@@ -80,11 +84,11 @@ class SnapshotConfig(RunConfig):
         return _DEFAULTS[name] if name in _DEFAULTS else super().default(name)
 
     def check(self) -> None:
-        """Raises ConfigError if settings are not allowed, by themselves or together."""
+        """Raises ConfigError if a setting, or a combination of settings, is not allowed."""
         epochs = self.epochs
         if len(self.members) != 1:
             raise ConfigError(f"--members={','.join(self.members)}: --system=snapshot takes one network")
-        # All variables decay, in the optimizer.
+        # The optimizer decays all variables.
         check_effects(self, {"decay_scope": "report"}, "--system=snapshot")
         check_effects(self, self.without_effect(), f"--cycle={self.cycle}")
         check_whole("cycle_epochs", self.cycle_epochs, 2)
@@ -96,13 +100,13 @@ class SnapshotConfig(RunConfig):
         if self.cycle == "triangular":
             if cycles.first_triangle(epochs, self.snapshots, self.cycle_epochs) < 1:
                 raise ConfigError(
-                    f"--snapshots={self.snapshots}: with --cycle_epochs={self.cycle_epochs}, their cycles leave none "
-                    f"of {epochs} epoch(s) for the training before; lower one of these, or raise --epochs"
+                    f"--snapshots={self.snapshots}: with --cycle_epochs={self.cycle_epochs}, the cycles leave no epoch "
+                    f"of {epochs} for the training before them; lower one of these, or raise --epochs"
                 )
         elif len(cycles.cosine_starts(epochs, self.snapshots)) < self.snapshots:
             raise ConfigError(
-                f"--snapshots={self.snapshots}: {epochs} epochs have fewer cycles of whole epochs; choose a divisor of "
-                "--epochs"
+                f"--snapshots={self.snapshots}: {epochs} epochs cannot be divided into so many cycles of whole epochs; "
+                "choose a divisor of --epochs"
             )
 
     def starts(self) -> list[int]:
@@ -112,14 +116,14 @@ class SnapshotConfig(RunConfig):
         return cycles.cosine_starts(self.epochs, self.snapshots)
 
     def without_effect(self) -> dict[str, Any]:
-        """The only values of settings that would change nothing, given the cycle."""
+        """The settings that have no effect with this cycle, each with the only value that it may have."""
         if self.cycle == "triangular":
             return {}
         defaults = {name: self.default(name) for name in ("cycle_epochs", "cycle_learning_rate")}
         return {**defaults, "lowest_learning_rate": 5e-4}
 
     def member_names(self) -> tuple[str, ...]:
-        """Snapshots by number, from the first that was taken."""
+        """Snapshots by number, in the order in which they are taken."""
         return tuple(f"snapshot{number + 1}" for number in range(self.snapshots))
 
     def run_name(self) -> str:

@@ -1,4 +1,4 @@
-"""How snapshot and fast geometric ensembles are built and trained."""
+"""Builds snapshot and fast geometric ensembles, and chooses their optimizer and learning rate."""
 
 from collab_ensembles.methods.build import build_member
 from collab_ensembles.methods.snapshot import cycles
@@ -20,12 +20,12 @@ def build(config: SnapshotConfig, image_shape: Shape, num_classes: int) -> Model
 
 
 def optimizer(config: SnapshotConfig) -> SGD:
-    """SGD with momentum: Nesterov's, but for fast geometric ensembles, whose authors take the other one."""
+    """SGD with Nesterov's momentum; fast geometric ensembles have ordinary momentum, as in their authors' code."""
     return SGD(config.learning_rate, momentum=0.9, nesterov=config.cycle == "cosine", decay=config.regularization_rate)
 
 
 def learning_rates(config: SnapshotConfig) -> dict[str, Rate]:
-    """Cosine cycles by the epoch, or triangular ones by the step."""
+    """Cosine cycles, with one rate for each epoch, or triangular cycles, with one for each step."""
     initial, epochs = config.learning_rate, config.epochs
     if config.cycle == "cosine":
         return {"optimizer": Rate(lambda epoch: cycles.cosine_cycles(initial, int(epoch), epochs, config.snapshots))}
