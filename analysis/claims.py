@@ -247,7 +247,7 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
+    path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
     flags.DEFINE_string("dataset", None, "the data set whose runs are judged; default: all that are there")
     flags.DEFINE_bool("paper", False, "judge the papers' own numbers instead")
     command_line.launch(main)

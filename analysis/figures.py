@@ -51,7 +51,7 @@ def _main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
+    path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
     flags.DEFINE_string("dataset", "digits", "the data set whose runs are shown")
     path_flags.define("out", "figures", "the directory that figures are written to")
     flags.DEFINE_bool("paper_axes", False, "use the y-limits of the paper's figures; default: limits from the data")

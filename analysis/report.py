@@ -150,6 +150,6 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
+    path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
     path_flags.define("out", "report.html", "where the page goes")
     command_line.launch(main)

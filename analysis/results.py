@@ -209,7 +209,7 @@ def _main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
+    path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
     flags.DEFINE_string("dataset", "digits", "the data set whose runs are published")
     flags.DEFINE_enum("grid", _DEFAULT_GRID, list(published()), "which grid of that data set is published")
     path_flags.define("out", None, "the directory that is written, such as results/digits")

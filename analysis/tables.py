@@ -91,7 +91,7 @@ def _main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
+    path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
     flags.DEFINE_string("dataset", "digits", "the data set whose runs are shown")
     flags.DEFINE_enum("format", "markdown", list(FORMATS), "how the tables are written")
     command_line.launch(_main)

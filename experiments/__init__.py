@@ -1,6 +1,6 @@
-"""The commands: train, sweep, prepare, evaluate, export."""
+"""The commands, such as train, sweep, prepare, evaluate and export."""
 
 from collab_ensembles import canvas
 
-# Before anything imports matplotlib, as Keras does too.
+# This comes before every import of matplotlib; Keras imports it too.
 canvas.load()

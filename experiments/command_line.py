@@ -29,11 +29,11 @@ class FurtherFlags:
     """Flags of a command that depend on the value of another one.
 
     Attributes:
-      hidden: defined flags that the help leaves out.
-      sections: the names of defined flags by the heading that they stand under in the help, in order.
-      defaults: those of defined flags that depend on other settings, as texts.
-      others: what `--helpfull` shows besides, of flags that are not defined.
-      owner: takes the name of an unknown flag; gives a message that says whose it is, or nothing.
+      hidden: the defined flags that the help does not show.
+      sections: for each heading of the help, in order, the names of its flags.
+      defaults: the defaults that depend on other settings, as texts, by the names of their flags.
+      others: flags that are not defined, by heading; only `--helpfull` shows them.
+      owner: takes the name of an unknown flag; returns a message that names its system, or an empty text.
     """
 
     hidden: Sequence[str] = ()
@@ -50,7 +50,7 @@ _DEBUG = flags.DEFINE_bool("debug", False, "show the traceback of an error")
 
 
 def given(flag: str, arguments: Sequence[str]) -> str | None:
-    """The value that the arguments give a flag which is not defined yet; None if they do not."""
+    """The value of a flag in the arguments, also if the flag is not defined yet; None if it is not there."""
     value = None
     arguments = flags.FLAGS.read_flags_from_files(list(arguments), force_gnu=True)
     for argument, following in zip(arguments, [*arguments, None][1:], strict=True):
@@ -64,20 +64,20 @@ def given(flag: str, arguments: Sequence[str]) -> str | None:
 
 
 def launch(main: Main, define: Define = lambda arguments: FurtherFlags()) -> NoReturn:
-    """Runs `main` with the arguments that are no flags and ends the process.
+    """Runs `main` with the arguments that are not flags, and ends the process.
 
-    The docstring of the module `__main__` is the head of the help text.
+    The help text begins with the docstring of the module `__main__`.
 
     Args:
       main: the command.
       define: defines flags that depend on the value of another one.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # Under nohup the end of the terminal is to be ignored, as it then is already.
+        # nohup has told this process to ignore the end of the terminal; that must stay so.
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Where the locale has no plus-minus sign, say its code, in place of ending there.
+        # If the locale has no plus-minus sign, print its code; otherwise the command would fail.
         sys.stdout.reconfigure(errors="backslashreplace")
     canvas.forget_styles()
     app.run(lambda arguments: _guarded(main, arguments[1:]), flags_parser=functools.partial(_parse, define))
@@ -85,16 +85,16 @@ def launch(main: Main, define: Define = lambda arguments: FurtherFlags()) -> NoR
 
 
 def no_arguments(arguments: list[str]) -> None:
-    """Raises ConfigError if there are arguments that are no flags."""
+    """Raises ConfigError if there are arguments that are not flags."""
     if arguments:
         raise ConfigError(f"unexpected argument {arguments[0]!r}; all settings are flags, such as --seed=1; see --help")
 
 
 def one_argument(arguments: list[str], what: str) -> str:
-    """The only argument, a path; `~` is expanded.
+    """Returns the only argument, a path, with `~` expanded.
 
     Raises:
-      ConfigError: there is none, or several.
+      ConfigError: there is no argument, or more than one.
     """
     if len(arguments) != 1:
         raise ConfigError(f"received {len(arguments)} arguments; needed: one, {what}; see --help")
@@ -102,10 +102,10 @@ def one_argument(arguments: list[str], what: str) -> str:
 
 
 def some_arguments(arguments: list[str], what: str) -> list[str]:
-    """The arguments, paths; `~` is expanded.
+    """Returns the arguments, paths, with `~` expanded.
 
     Raises:
-      ConfigError: there is none.
+      ConfigError: there is no argument.
     """
     if not arguments:
         raise ConfigError(f"received 0 arguments; needed: {what}; see --help")
@@ -137,10 +137,10 @@ def _guarded(main: Main, arguments: list[str]) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
+        print("interrupted; run the same command again to continue", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read the output, such as head, has seen enough.
+        # The reader of the output, such as head, has closed the pipe: no error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
@@ -176,7 +176,7 @@ def _help(further: FurtherFlags, in_full: bool) -> str:
     for heading, described in further.others if in_full else ():
         lines += _help_section(heading, described)
     if further.others and not in_full:
-        lines += ["", "--helpfull shows the settings of all systems."]
+        lines += ["", "To see the settings of all systems, use --helpfull."]
     return "\n".join(lines)
 
 
@@ -192,7 +192,7 @@ def _help_section(heading: str, described: Iterable[Flag]) -> list[str]:
 
 
 def _end(number: int, frame: object) -> NoReturn:
-    # An exception, so that subprocesses are ended and nothing is left half done.
+    # Raised as an exception, so that subprocesses are ended and no work is left half done.
     raise SystemExit(128 + number)
 
 

@@ -1,4 +1,4 @@
-"""The settings of runs as absl flags, declared once: as the fields of RunConfig and of each system's own class."""
+"""The settings of runs as absl flags, made from the fields of RunConfig and of each system's class."""
 
 import dataclasses
 import functools
@@ -18,17 +18,17 @@ from experiments.command_line import Flag, FurtherFlags, given
 
 DEFAULT_GRID = "noel"
 _kind: type[RunConfig] | None = None
-"""The class of the settings whose flags are defined: a process has those of one system."""
+"""The class of settings whose flags are defined: each process defines the flags of one system."""
 
 
 def of_system(arguments: Sequence[str]) -> FurtherFlags:
-    """Defines the flags of the shared settings, and of those of the `--system` among the arguments.
+    """Defines the flags of the shared settings, and those of the `--system` in the arguments.
 
     Raises:
-      ConfigError: there is no such system, or it cannot be used.
+      ConfigError: there is no such system, or its package is broken.
     """
     method = methods.method(given("system", arguments) or DEFAULT_SYSTEM)
-    heading = f"Settings of --system={method.name} (for those of another, name it beside --help)"
+    heading = f"Settings of --system={method.name} (for another system add --system=NAME to --help)"
     sections = _define(method, heading)
     return FurtherFlags(
         (), sections, _defaults(method, arguments), _of_others(method), functools.partial(_owner, method)
@@ -36,7 +36,7 @@ def of_system(arguments: Sequence[str]) -> FurtherFlags:
 
 
 def of_grid(arguments: Sequence[str]) -> FurtherFlags:
-    """The same for the system of the `--grid` among the arguments, but for what the grid or `--seeds` lays down.
+    """The same for the system of the `--grid` in the arguments, without the settings that the grid or `--seeds` sets.
 
     Raises:
       ConfigError: there is no such grid.
@@ -55,7 +55,7 @@ def of_grid(arguments: Sequence[str]) -> FurtherFlags:
 
 
 def _define(method: Method, heading: str, without: Collection[str] = ()) -> dict[str, list[str]]:
-    """Defines the flags of a system's settings; gives their names by heading."""
+    """Defines the flags of a system's settings; returns their names by heading."""
     global _kind
     _kind = method.config
     types, own = field_types(_kind), {field.name for field in _kind.own_fields()}
@@ -80,7 +80,7 @@ def _define_flag(field: "dataclasses.Field[typing.Any]", kind: object) -> None:
 
 
 def _defaults(method: Method, arguments: Sequence[str]) -> dict[str, str]:
-    """The defaults that depend on data and networks, with those among the arguments; nothing if these are refused."""
+    """The defaults that depend on data and networks, for those in the arguments; empty if these are not allowed."""
     named = {name: given(name, arguments) for name in ("dataset", "members")}
     settings: dict[str, typing.Any] = {"system": method.name}
     settings |= {name: value.split(",") if name == "members" else value for name, value in named.items() if value}
@@ -110,7 +110,7 @@ def _of_others(method: Method) -> list[tuple[str, list[Flag]]]:
 
 
 def _owner(method: Method, flag: str) -> str:
-    """What to say of a flag that is not defined: whose it is, or nothing."""
+    """The message for a flag that is not defined: the system that it belongs to, or an empty text."""
     for name in (flag, flag.removeprefix("no")):
         owners = methods.owners(name)
         if owners:
@@ -119,7 +119,7 @@ def _owner(method: Method, flag: str) -> str:
 
 
 def settings() -> dict[str, typing.Any]:
-    """The settings that were given as flags; the others stay at their default."""
+    """The settings that were given as flags, without those that have their default."""
     names = [field.name for field in _fields()]
     return {name: flags.FLAGS[name].value for name in names if name in flags.FLAGS and flags.FLAGS[name].present}
 
@@ -133,18 +133,18 @@ def config() -> RunConfig:
     """The configuration that the flags give.
 
     Raises:
-      ConfigError: a value is not allowed by itself; `check_data` says whether it is for the data set.
+      ConfigError: a value is not allowed; `check_data` checks it against the data set.
     """
     return RunConfig(**settings())
 
 
 def check_data(config: RunConfig) -> None:
-    """Raises ConfigError if settings do not go with the shape and size of the data set."""
+    """Raises ConfigError if settings do not fit the shape and size of the data set."""
     config.check_data(catalogue.describe(config.dataset, config.split))
 
 
 def arguments(run: RunConfig) -> list[str]:
-    """The flags that give `run`, without those at their default."""
+    """The flags for the settings of `run`, without those that have their default."""
     result = []
     for field in run.in_order():
         value = getattr(run, field.name)

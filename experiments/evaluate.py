@@ -1,7 +1,8 @@
-"""Scores the members and the ensemble of a trained run again, on its own test data or on others.
+"""Evaluates the members and the ensemble of a trained run, on its own test data or on other data.
 
-Of other data, examples that the run was trained on are counted. The ensemble can be averaged in another way than in
-the run. With --top=5 the top-5 errors on its own test data are kept in its directory, for the tables.
+With other data, it warns if the run was trained on some of the examples. The ensemble can be averaged in another way
+than in the run. With --top=5 it also computes the top-5 errors; those on the run's own test data are saved in its
+directory, for the tables.
 
 Example:
   python -m experiments.evaluate runs/MNIST/RUN_DIRECTORY --split=standard
@@ -24,18 +25,20 @@ from experiments import command_line, path_flags, runtime
 if TYPE_CHECKING:
     from collab_ensembles.models.model import Model
 
-_DATASET = flags.DEFINE_string("dataset", None, "score on the test part of this data set; default: the run's own")
-_SPLIT = flags.DEFINE_enum("split", None, list(catalogue.SPLITS), "of that data set; default: as the run's")
-_DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
-_TOP = flags.DEFINE_integer("top", None, "also the share of examples whose class is not among so many best answers")
+_DATASET = flags.DEFINE_string("dataset", None, "evaluate on the test part of this data set; default: the run's own")
+_SPLIT = flags.DEFINE_enum("split", None, list(catalogue.SPLITS), "split of the data set; default: the run's own")
+_DATA_DIR = path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+_TOP = flags.DEFINE_integer(
+    "top", None, "K: also print the top-K errors: the share of examples whose class is not among the K best answers"
+)
 _AVERAGING = flags.DEFINE_enum(
     "averaging",
     None,
     list(AVERAGES),
-    "what the ensemble's prediction is the mean of: the members' logits or, as softmax, their probabilities; default: "
-    "as in the run",
+    "the ensemble's prediction is the mean of the members' logits or of their probabilities (softmax); default: as in "
+    "the run",
 )
-_THREADS = flags.DEFINE_integer("threads", None, "threads of TensorFlow; default: one for each core")
+_THREADS = flags.DEFINE_integer("threads", None, "number of TensorFlow's threads; default: one for each core")
 
 
 def main(arguments: list[str]) -> None:
@@ -54,7 +57,7 @@ def main(arguments: list[str]) -> None:
             return run_data.load_again(directory, _DATA_DIR.value, fetch)
         return data.load(dataset, _DATA_DIR.value, split, fetch=fetch)
 
-    # What is at hand is refused, if it must be, before TensorFlow starts.
+    # Local data that do not fit the run are refused before TensorFlow starts.
     with contextlib.suppress(UnavailableDataError):
         load(fetch=False)
     runtime.start_tensorflow(_THREADS.value)
@@ -87,7 +90,7 @@ def main(arguments: list[str]) -> None:
 
 def _check_average(model: "Model") -> None:
     if model.head is not None or len(model.members) == 1:
-        reason = "only one network" if model.head is None else "an ensemble head, which takes all logits"
+        reason = "only one network" if model.head is None else "an ensemble head, which replaces the mean"
         raise ConfigError(f"--averaging={_AVERAGING.value}: the run has {reason}; leave it out")
 
 
@@ -95,12 +98,12 @@ def _warn_of_training_examples(directory: str, test: data.Dataset) -> None:
     try:
         own = run_data.load_again(directory, _DATA_DIR.value)
     except CollabError as error:
-        logging.warning("whether the run was trained on some of these examples is not known: %s", error)
+        logging.warning("cannot check whether the run was trained on some of these examples: %s", error)
         return
     known = overlap.count_shared(own.train_images, own.train_labels, test.test_images, test.test_labels)
     if known:
         logging.warning(
-            "the run was trained on %d of these %d examples; on those an error is no test error",
+            "the run was trained on %d of these %d examples; errors on them are not test errors",
             known,
             len(test.test_labels),
         )

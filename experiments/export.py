@@ -1,4 +1,4 @@
-"""Writes a member of a trained run, or the ensemble, as a Keras file that loads without this package.
+"""Saves a member of a trained run, or the ensemble, as a Keras file that loads without this package.
 
 Example:
   python -m experiments.export RUN_DIRECTORY --member=ST --out=st.keras
@@ -16,7 +16,9 @@ from collab_ensembles.runs import run_directory
 from experiments import command_line, path_flags, runtime
 
 _MEMBER = flags.DEFINE_string(
-    "member", None, "which member, or ensemble: all as one; default: the first, of snapshots the last"
+    "member",
+    None,
+    "name of the member, or ensemble for all members as one model; default: the first member; for snapshots the last",
 )
 _OUT = path_flags.define("out", None, "the file to write, ending in .keras; default: MEMBER.keras")
 
@@ -34,7 +36,7 @@ def main(arguments: list[str]) -> None:
 
     model, status = run.restore(directory)
     names = model.inference_names()
-    # Some may not have been trained yet.
+    # Some members may not be trained yet.
     _check_member(names)
     name = _MEMBER.value or names[0]
     out = _OUT.value or f"{name}.keras"

@@ -1,7 +1,7 @@
-"""Draws what one convolution of each member gives out for one test image, the members of a run side by side.
+"""Draws the features of one test image: the outputs of one convolution of each member, side by side.
 
-As on the poster of Das and Dutta Roy (2022), where networks that were trained to differ give out other features than
-those that were not: two runs stand one below the other, in the same scales of colours.
+Several runs are drawn one below the other, with the same scales of colours. The poster of Das and Dutta Roy (2022)
+compares in this way networks that learned to differ with networks that did not.
 
 Example:
   python -m experiments.feature_maps WITH_FDL WITHOUT_FDL --image=3 --layer=convolution --out=feature_maps.png
@@ -30,7 +30,7 @@ _DOTS_PER_INCH = 150
 
 def main(arguments: list[str]) -> None:
     """Restores the newest checkpoint of each run, computes the features and draws them."""
-    arguments = command_line.some_arguments(arguments, "the directory of a run, or of several")
+    arguments = command_line.some_arguments(arguments, "the directory of one run, or of several")
     configs = [run_directory.read_located(directory) for directory in arguments]
     names = names_of(configs)
     if not flags.FLAGS.out.endswith(".png"):
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> None:
 
 
 def names_of(configs: Sequence[RunConfig]) -> list[str]:
-    """What runs are called in the figure.
+    """The names of the runs in the figure.
 
     Raises:
       ConfigError: two are the same run, or were trained on different data.
@@ -80,7 +80,7 @@ def names_of(configs: Sequence[RunConfig]) -> list[str]:
 def feature_maps(
     members: Mapping[str, Any], image: np.ndarray, layer: str | None = None
 ) -> tuple[str, dict[str, np.ndarray]]:
-    """What a convolution gives out for an image, see `networks.features.with_features`.
+    """The outputs of a convolution for an image, see `networks.features.with_features`.
 
     Args:
       members: networks by name.
@@ -88,7 +88,7 @@ def feature_maps(
       layer: the name of the convolution, without the number of a head; default: the first.
 
     Returns:
-      The convolution's name, and for each member that has it float32 [height, width, filters].
+      The convolution's name, and for each member that has it the outputs, float32 [height, width, filters].
 
     Raises:
       ConfigError: no member has such a convolution.
@@ -110,7 +110,7 @@ def feature_maps(
 
 
 def differences(maps: Mapping[str, np.ndarray]) -> dict[tuple[str, str], float]:
-    """The mean squared difference of the features of each pair of members that have as many."""
+    """The mean squared difference of the features of each pair of members with equal numbers of features."""
     return {
         (one, other): float(np.mean((maps[one] - maps[other]) ** 2))
         for one, other in itertools.combinations(maps, 2)
@@ -119,7 +119,7 @@ def differences(maps: Mapping[str, np.ndarray]) -> dict[tuple[str, str], float]:
 
 
 def mosaic(maps: np.ndarray) -> np.ndarray:
-    """Features [height, width, filters] as one picture, filter by filter from the top left, with gaps of NaN."""
+    """Features [height, width, filters] as one picture: a grid of filters from the top left, with NaN between them."""
     height, width, filters = maps.shape
     columns = math.ceil(math.sqrt(filters))
     rows = math.ceil(filters / columns)
@@ -131,23 +131,23 @@ def mosaic(maps: np.ndarray) -> np.ndarray:
 
 
 def squared_difference(maps: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """The squared difference of features, the mean over all pairs of members that have as many; None without a pair.
+    """The squared difference of features: mean over all pairs of members with equal numbers of features, or None.
 
-    Of two networks the mean over it is the poster's loss of one layer for one image. [height, width, filters]
+    [height, width, filters]. For two networks, the mean of this array is the poster's loss of one layer for one image.
     """
     pairs = [(maps[one] - maps[other]) ** 2 for one, other in differences(maps)]
     return np.mean(pairs, axis=0) if pairs and len({pair.shape for pair in pairs}) == 1 else None
 
 
 def draw(image: np.ndarray, rows: Mapping[str, Mapping[str, np.ndarray]], title: str) -> "Figure":
-    """The image, and in a row for each run the features of its members, and how they differ.
+    """Draws the image and, in one row for each run, the features of its members and their difference.
 
     All features have one scale of colours, and all differences another.
 
     Args:
       image: uint8 [height, width, channels], of 1 or 3 channels.
       rows: by run, and then by member, [height, width, filters].
-      title: stands above.
+      title: the title of the figure.
     """
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -186,5 +186,5 @@ if __name__ == "__main__":
     flags.DEFINE_integer("image", 0, "which test image, counted from 0")
     flags.DEFINE_string("layer", None, "which convolution, by its name; default: the first")
     path_flags.define("out", "feature_maps.png", "the file to write, ending in .png")
-    path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
+    path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
     command_line.launch(main)

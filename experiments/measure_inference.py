@@ -1,7 +1,7 @@
-"""Measures what the members of a finished run cost in use: parameters, and seconds an image.
+"""Measures the cost of inference of the members of a finished run: parameters, and seconds per image.
 
-Members are rebuilt from stock Keras layers, as `experiments.export` gives them, and answer random images in
-batches on one thread; the ensemble is all of its members. Writes inference.json into the directory of
+The members are rebuilt from plain Keras layers, as in `experiments.export`. They process random images in batches on
+one thread. The cost of the ensemble is that of all its members. The command writes inference.json into the directory of
 the data set, where `analysis.report` finds it.
 
 Example:
@@ -22,7 +22,7 @@ from collab_ensembles.runs import run_directory
 from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags, runtime
 
-_LOG_DIR = path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
+_LOG_DIR = path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
 _DATASET = flags.DEFINE_string("dataset", "digits", "the data set whose members are measured")
 
 _IMAGES = 2_000
@@ -31,7 +31,7 @@ _REPETITIONS = 5
 
 
 def main(arguments: list[str]) -> None:
-    """Measures the members of the first finished plain ensemble, which all runs of its setting share."""
+    """Measures the members of the first finished plain ensemble; all runs of its setting have the same networks."""
     command_line.no_arguments(arguments)
     catalogue.check_name(_DATASET.value)
     directory = finished_run(os.path.join(_LOG_DIR.value, catalogue.label(_DATASET.value)), _DATASET.value)
@@ -74,10 +74,10 @@ def main(arguments: list[str]) -> None:
 
 
 def finished_run(log_dir: str, dataset: str) -> str:
-    """The directory of the first finished plain ensemble on these data; that of the default networks, if there is one.
+    """The directory of the first finished plain ensemble on these data, with the default networks if possible.
 
     Raises:
-      RunDirectoryError: there is none, or there are several of other networks.
+      RunDirectoryError: there is none, or there are several with different networks.
     """
     found: dict[tuple[object, ...], str] = {}
     for directory in run_directory.find(log_dir):
@@ -92,13 +92,13 @@ def finished_run(log_dir: str, dataset: str) -> str:
     if default not in found and len(found) > 1:
         raise RunDirectoryError(
             f"{log_dir}: plain ensembles of different networks, {', '.join(map(os.path.basename, found.values()))}; "
-            "keep each in a log directory of its own"
+            "keep each in its own log directory"
         )
     return found.get(default) or next(iter(found.values()))
 
 
 def _networks(config: RunConfig) -> tuple[object, ...]:
-    """All that decides what the members cost."""
+    """All settings that affect the cost of the members."""
     return config.members, config.resnet
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from absl import flags
 
-# Flags belong to the modules that call `define`.
+# absl then shows the flags under the modules that call `define`.
 flags.disclaim_key_flags()
 
 
 class _PathParser(flags.ArgumentParser[str]):
-    """Expands `~`, which shells do not do after `--flag=`."""
+    """Expands `~`: shells do not do this after `--flag=`."""
 
     syntactic_help = "a path"
 
@@ -19,5 +19,5 @@ class _PathParser(flags.ArgumentParser[str]):
 
 
 def define(name: str, default: str | None, description: str, **options: Any) -> Any:
-    """Defines a flag for a path, in which `~` is expanded; arguments are those of `flags.DEFINE_string`."""
+    """Defines a flag for a path and expands `~` in it; the arguments are those of `flags.DEFINE_string`."""
     return flags.DEFINE(_PathParser(), name, default, description, serializer=flags.ArgumentSerializer(), **options)

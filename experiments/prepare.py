@@ -1,4 +1,4 @@
-"""Fetches a data set and keeps its decoded arrays; verifies them, if they are there, and mends them.
+"""Fetches a data set and saves its decoded arrays. If they exist already, verifies and repairs them.
 
 Example:
   python -m experiments.prepare --dataset=mnist
@@ -13,14 +13,16 @@ from experiments import command_line, path_flags, runtime
 
 _DATASET = flags.DEFINE_string("dataset", "digits", f"data set: {', '.join(catalogue.CATALOGUE)}")
 _SPLIT = flags.DEFINE_enum("split", "report", list(catalogue.SPLITS), "see experiments.train")
-_DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
+_DATA_DIR = path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
 _END_WITH_STDIN = flags.DEFINE_bool(
-    "end_with_stdin", False, "end when standard input is closed: so it notices that a node's process has died"
+    "end_with_stdin",
+    False,
+    "end when standard input is closed, which happens when the process that started this command dies",
 )
 
 
 def main(arguments: list[str]) -> None:
-    """Loads the data set once, and verifies it."""
+    """Loads the data set once and verifies it."""
     command_line.no_arguments(arguments)
     catalogue.check_name(_DATASET.value)
     if _END_WITH_STDIN.value:

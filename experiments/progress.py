@@ -1,4 +1,4 @@
-"""What a sweep shows while it runs: a live table on a terminal, plain lines elsewhere."""
+"""Shows the progress of a sweep: a live table on a terminal, plain lines elsewhere."""
 
 import dataclasses
 import time
@@ -15,9 +15,9 @@ from experiments.launch.executors import Task
 
 _REFRESH_SECONDS = 1.0
 _LINES_AROUND = 7
-"""Of the live table beside its rows."""
+"""The height of the live table without its rows."""
 _MOST_COLUMNS = 5
-"""Where the runs of a grid have different outputs, and more than this together, each row names its own."""
+"""If runs of a grid have different outputs, more than this number in total, each row names its own outputs."""
 
 
 @dataclasses.dataclass
@@ -25,13 +25,13 @@ class Row:
     """One run of the sweep.
 
     Attributes:
-      task: the run's computation, or None if it was finished before.
+      task: the computation of the run; None if the run was finished before.
       epochs: the length of its training.
       directory: the run directory.
       name: method, weight and seed.
-      note: why it is not computed.
-      announced: whether its end has been printed.
-      epochs_before: completed epochs when it was first seen running: those of earlier sweeps.
+      note: why the run is not computed.
+      announced: whether the end of the run has been printed.
+      epochs_before: the epochs that earlier sweeps have completed.
     """
 
     task: Task | None
@@ -43,7 +43,7 @@ class Row:
     epochs_before: int | None = None
 
     def status(self) -> Status:
-        """What the run says now; what an earlier attempt left in the run directory does not count."""
+        """The current status of the run; a status of an earlier attempt is ignored."""
         if self.task is not None and self.task.status is not None:
             return self.task.status
         try:
@@ -53,14 +53,14 @@ class Row:
         return Status() if self.task is not None and status.started < self.task.started else status
 
     def note_start(self, status: Status) -> None:
-        """Takes in what the run says of itself, in case it goes on from an epoch of an earlier sweep."""
-        # Before that, a status tells of no attempt, or of none of this sweep.
+        """Reads the status of the run, which may continue from an epoch of an earlier sweep."""
+        # Before that, the status is missing or belongs to an earlier sweep.
         if self.task is not None and self.task.running and status.started:
             known = status.epochs_done if self.epochs_before is None else self.epochs_before
             self.epochs_before = min(known, status.epochs_done)
 
     def state(self) -> str:
-        """The state to show; the subprocess knows better than a status that a dead process left."""
+        """The state to show. The state of the subprocess counts more than the status of a dead process."""
         if self.task is None:
             return "before"
         if self.task.running:
@@ -71,7 +71,7 @@ class Row:
 
 
 class Progress:
-    """Shows the rows of a sweep; a context manager."""
+    """A context manager that shows the rows of a sweep."""
 
     def __init__(self, rows: Sequence[Row], console: Console) -> None:
         self._rows, self._console = rows, console
@@ -92,7 +92,7 @@ class Progress:
             self._live.stop()
 
     def refresh(self, final: bool = False) -> None:
-        """Shows what has changed; called often, does something once a second."""
+        """Shows changes; call it often, it acts once a second."""
         now = time.monotonic()
         if not final and now - self._refreshed < _REFRESH_SECONDS:
             return
@@ -118,7 +118,7 @@ class Progress:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _table(self, statuses: Sequence[Status]) -> Table:
-        """The runs, or as many as fit: what runs or failed first, then what ended last."""
+        """The runs that fit: first those that run or failed, then those that ended last."""
         outputs = list(dict.fromkeys(output for status in statuses for output in status.test_errors))
         shared = len(outputs) == max(len(status.test_errors) for status in statuses)
         few = shared or len(outputs) <= _MOST_COLUMNS
@@ -148,7 +148,7 @@ class Progress:
         return table
 
     def _shown(self, room: int) -> list[int]:
-        """The indices of the rows to show, in their order."""
+        """The indices of the rows to show, in order."""
         ranks = {"failed": 0, "running": 0, "stopped": 0, "done": 1, "waiting": 2, "before": 3}
 
         def interest(index: int) -> tuple[int, int]:
@@ -163,7 +163,7 @@ class Progress:
         return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
 
     def _times(self, statuses: Sequence[Status]) -> str:
-        """Time used, and time left if what remains takes as long an epoch."""
+        """The time used, and the time left if an epoch takes as long as so far."""
         used = time.monotonic() - self._started
         done = left = 0
         for row, status in zip(self._rows, statuses, strict=True):
@@ -186,14 +186,14 @@ def failure(task: Task) -> str:
 
 
 def _retried(task: Task) -> str:
-    """Whether its process died, or was lost with its node."""
+    """Text for a process that died, or was lost with its node."""
     if not task.retries:
         return ""
     return f"; its process died {'once' if task.retries == 1 else f'{task.retries} times'} and was started again"
 
 
 def _where(task: Task) -> str:
-    """The node that computed a run; an error names it itself."""
+    """Text for the node that computed a run; empty after an error, which names the node itself."""
     return f"   on {task.place}" if task.place and not task.error else ""
 
 

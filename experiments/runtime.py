@@ -1,4 +1,4 @@
-"""Starting TensorFlow: with a given number of threads, and quietly."""
+"""Starts TensorFlow with a given number of threads and without its messages."""
 
 import contextlib
 import os
@@ -15,16 +15,16 @@ from collab_ensembles.errors import ConfigError
 
 _MOST_THREADS = 1024
 _AGAIN_SECONDS = 5.0
-"""A process needs less to end, and the next sweep waits for longer than two of these, see `run._LOCK_PATIENCE`."""
+"""A process ends in less time. The next sweep waits longer than twice this time, see `run._LOCK_PATIENCE`."""
 
 _PREFIXES = ("KERAS_", "TF_", "XLA_", "ONEDNN_", "DNNL_", "MKL_", "KMP_", "OMP_", "NVIDIA_TF32_OVERRIDE")
-"""What the variables begin with by which Keras, TensorFlow and the libraries below it are told to compute otherwise."""
+"""Prefixes of environment variables that change how Keras, TensorFlow and the libraries below compute."""
 
 _HARMLESS = ("TF_CPP_", "TF_DUMP_", "TF_FORCE_", "TF_GPU_ALLOCATOR", "TF_GPU_HOST_MEM_", "TF_PER_DEVICE_MEMORY_")
-"""What those of them begin with that say what is printed, or how memory is taken."""
+"""Prefixes of variables among these that affect only messages or memory."""
 
 _PLACES = ("--xla_gpu_cuda_data_dir=", "--xla_dump_")
-"""What those words of XLA_FLAGS begin with that say where files are."""
+"""Prefixes of words in XLA_FLAGS that only name files."""
 
 
 def available_cores() -> int:
@@ -33,13 +33,13 @@ def available_cores() -> int:
 
 
 def check_threads(threads: int | None) -> None:
-    """Raises ConfigError for fewer than one thread, or far more than there are cores anywhere."""
+    """Raises ConfigError for less than one thread, or for far more than any machine has."""
     if threads is not None and not 1 <= threads <= _MOST_THREADS:
         raise ConfigError(f"--threads={threads}: allowed: whole numbers from 1 to {_MOST_THREADS}")
 
 
 def warn_of_slow_bfloat16(precision: str) -> None:
-    """Says so if this processor lacks bfloat16 instructions: results are right all the same, only slow."""
+    """Warns if this processor has no bfloat16 instructions: results are correct, but training is slow."""
     if precision != "mixed_bfloat16":
         return
     try:
@@ -48,23 +48,23 @@ def warn_of_slow_bfloat16(precision: str) -> None:
     except OSError:
         return
     if "avx512_bf16" not in features and "amx_bf16" not in features:
-        logging.warning("this processor has no bfloat16 instructions: on it, --precision=float32 is faster")
+        logging.warning("this processor has no bfloat16 instructions; --precision=float32 is faster here")
 
 
 def end_with_stdin() -> None:
-    """From now on, has this process end itself, as SIGTERM would, when its standard input is closed.
+    """From now on, ends this process, like SIGTERM, when its standard input is closed.
 
-    The other end of that pipe is held by the process that started this one, and the system closes it
-    however that process dies.
+    The process that started this one holds the other end of the pipe. The system closes it when that process dies in
+    any way.
     """
 
     def watch() -> None:
-        # Not by sys.stdin, which is None where there was none from the start.
+        # Not sys.stdin: it is None if there was no standard input at the start.
         with contextlib.suppress(OSError):
             while os.read(0, 1):
                 pass
         while True:
-            # What the signal's handler raises is lost if it comes while a finaliser runs.
+            # If the signal comes while a finaliser runs, the exception of its handler is lost.
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(_AGAIN_SECONDS)
 
@@ -72,10 +72,10 @@ def end_with_stdin() -> None:
 
 
 def quiet_tensorflow() -> None:
-    """Has TensorFlow and Keras, if they come to be imported, report errors alone and compute as they do by default.
+    """Prepares the import of TensorFlow and Keras: they report only errors and compute with their defaults.
 
-    Variables of the environment and the user's keras.json would have the same settings give other numbers. (The
-    processor's own and the number of threads still do; they are recorded with each run.)
+    Environment variables and the user's keras.json could change the numbers of a run. (The processor and the number of
+    threads still can; they are recorded with each run.)
     """
     places = [word for word in os.environ.get("XLA_FLAGS", "").split() if word.startswith(_PLACES)]
     for name in list(os.environ):
@@ -85,12 +85,12 @@ def quiet_tensorflow() -> None:
         os.environ["XLA_FLAGS"] = " ".join(places)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    # No directory, so that no keras.json is found there, and none is written.
+    # Not a directory: so Keras finds no keras.json there and writes none.
     os.environ["KERAS_HOME"] = os.devnull
 
 
 def start_tensorflow(threads: int | None) -> int:
-    """Imports TensorFlow, to run on so many threads; default: one for each core.
+    """Imports TensorFlow and sets its number of threads; default: one for each core.
 
     Returns:
       The number of threads.
@@ -104,14 +104,14 @@ def start_tensorflow(threads: int | None) -> int:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1 if threads == 1 else 2)
         for gpu in tf.config.list_physical_devices("GPU"):
-            # Without this the first process takes all of the GPU's memory.
+            # Without this, the first process takes all memory of the GPU.
             tf.config.experimental.set_memory_growth(gpu, True)
     return threads
 
 
 @contextlib.contextmanager
 def stderr_held_back(shown_on_failure: bool = True) -> Iterator[None]:
-    """Keeps what libraries write to descriptor 2, and shows it only if the block fails, or not even then."""
+    """Captures what libraries write to descriptor 2; shows it, if at all, only if the block fails."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as buffer:

@@ -1,6 +1,6 @@
 """Trains a grid of configurations, several at a time, and prints the tables.
 
-Runs that are finished already are skipped, so the same command goes on where it was interrupted.
+Finished runs are skipped. After an interruption, the same command continues.
 
 Example:
   python -m experiments.sweep --grid=noel --dataset=mnist --log_dir=runs --seeds=0,1,2
@@ -28,24 +28,30 @@ from experiments.launch import executor_flags, ray_cluster
 from experiments.launch.executors import Executor, LocalExecutor, Task
 from experiments.progress import Progress, Row, failure
 
-_SEEDS = flags.DEFINE_list("seeds", ["0"], "the grid is trained once for each of these seeds")
-_LOG_DIR = path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
-_DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
-_WORKERS = flags.DEFINE_string("workers", "auto", "runs at a time; auto: one for each core, or all the cluster takes")
-_THREADS = flags.DEFINE_integer(
-    "threads", None, "threads of each run; default: the cores divided among the workers, or 1 with --executor=ray"
+_SEEDS = flags.DEFINE_list("seeds", ["0"], "seeds, separated by commas; the grid is trained once for each of them")
+_LOG_DIR = path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
+_DATA_DIR = path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+_WORKERS = flags.DEFINE_string(
+    "workers",
+    "auto",
+    "number of runs at a time; auto: one for each core; with --executor=ray: as many as fit on the cluster",
 )
-_CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 1, "write a checkpoint after so many epochs")
+_THREADS = flags.DEFINE_integer(
+    "threads",
+    None,
+    "number of threads of each run; default: the cores divided among the workers; with --executor=ray: 1",
+)
+_CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 1, "number of epochs between two checkpoints")
 _TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "also write scalars and settings for TensorBoard")
-_DRY_RUN = flags.DEFINE_bool("dry_run", False, "print the commands and train nothing")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "print the commands but train nothing")
 
 
 def main(arguments: list[str]) -> int:
-    """Plans, trains and reports; 1 if any run failed."""
+    """Plans, trains and reports; returns 1 if any run has failed."""
     command_line.no_arguments(arguments)
     configs = plan(flags.FLAGS.grid, config_flags.settings(), _seeds())
     runtime.check_threads(_THREADS.value)
-    # What is not allowed is refused now, and not by each run.
+    # Settings that are not allowed are refused here, once, and not by each run.
     Options(checkpoint_every=_CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value)
     executor_flags.check(_LOG_DIR.value, _DATA_DIR.value)
     workers = min(_workers(), len(configs))
@@ -68,9 +74,9 @@ def main(arguments: list[str]) -> int:
     files.check_can_make(_LOG_DIR.value)
     if os.path.exists(os.path.join(_LOG_DIR.value, "lock")):
         with _lock():
-            # Nobody else sweeps there: data that are refused then leave no new lock behind.
+            # Checks that no other sweep runs there, without leaving a new lock file if the data are refused.
             pass
-    # All that is refused is refused before anything is written.
+    # All checks come before anything is written.
     if not executor_flags.on_ray() and any(row.task is not None for row in rows):
         _prepare_data(configs[0])
     _check_unchanged(configs, rows)
@@ -84,7 +90,7 @@ def _lock() -> contextlib.AbstractContextManager[None]:
 
 
 def _check_unchanged(configs: list[RunConfig], rows: list[Row]) -> None:
-    """Raises OtherDataError if runs have results of other data than those that are here now; TensorFlow stays away."""
+    """Raises OtherDataError if runs have results of other data than the present data; does not start TensorFlow."""
     digests: dict[tuple[str, str, int | None], str] = {}
     for config, row in zip(configs, rows, strict=True):
         data = (config.dataset, config.split, config.train_limit)
@@ -117,7 +123,7 @@ def _sweep(configs: list[RunConfig], rows: list[Row], workers: int, threads: int
 
 
 def _executor(config: RunConfig, workers: int, threads: int) -> tuple[Executor, str]:
-    """What computes the runs, and where, for people."""
+    """The executor of the runs, and a description of it for people."""
     if not executor_flags.on_ray():
         return LocalExecutor(workers), f"{workers} at a time"
     prepare = [sys.executable, "-m", "experiments.prepare", *_prepare_flags(config)]
@@ -136,7 +142,7 @@ def _row(config: RunConfig, threads: int) -> Row:
     if run_directory.is_done(directory):
         return Row(None, config.epochs, directory, name, f"finished in {directory}")
     if executor_flags.on_ray():
-        # Nodes know nothing of a run that began before its folder was moved: it begins anew under its new name.
+        # Nodes do not have a run that began before its folder was moved: it starts again under its new name.
         directory = naming.run_directory(_LOG_DIR.value, config)
     command = [sys.executable, "-m", "experiments.train", *config_flags.arguments(config)]
     command += [f"--log_dir={_LOG_DIR.value}", f"--threads={threads}"]
@@ -150,7 +156,7 @@ def _row(config: RunConfig, threads: int) -> Row:
 
 
 def _prepare_data(config: RunConfig) -> None:
-    """Fetches the data once, in a process of its own, before several runs would do so at the same time."""
+    """Fetches the data once, in a separate process; otherwise several runs would do so at the same time."""
     _run("experiments.prepare", *_prepare_flags(config))
 
 
@@ -160,7 +166,7 @@ def _prepare_flags(config: RunConfig) -> list[str]:
 
 
 def _run(module: str, *options: str) -> None:
-    """Runs another command; if that fails it has said why, and this process ends with its exit status."""
+    """Runs another command. If that fails, it has printed why, and this process ends with the same exit status."""
     sys.stdout.flush()
     status = subprocess.run([sys.executable, "-m", module, *options], stdin=subprocess.DEVNULL).returncode
     if status != 0:

@@ -14,20 +14,24 @@ from collab_ensembles.runs import kept_files, run_data, run_directory
 from collab_ensembles.runs.run_options import Options
 from experiments import command_line, config_flags, path_flags, runtime
 
-# absl.logging has a flag of this name, for log files that nothing here writes.
-_LOG_DIR = path_flags.define("log_dir", "runs", "where run directories are kept", allow_override=True)
-_DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
-_STOP_AFTER = flags.DEFINE_integer("stop_after", None, "end after so many epochs of the schedule of --epochs")
-_CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 1, "write a checkpoint after so many epochs")
+# absl.logging has a flag of the same name, for log files that are not used here.
+_LOG_DIR = path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
+_DATA_DIR = path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+_STOP_AFTER = flags.DEFINE_integer(
+    "stop_after", None, "stop after this many epochs, with the learning rates of a training of --epochs epochs"
+)
+_CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 1, "number of epochs between two checkpoints")
 _END_WITH_STDIN = flags.DEFINE_bool(
-    "end_with_stdin", False, "end when standard input is closed: so a training notices that its sweep has died"
+    "end_with_stdin",
+    False,
+    "end when standard input is closed, which happens when the sweep that started this training dies",
 )
 _TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "also write scalars and settings for TensorBoard")
-_THREADS = flags.DEFINE_integer("threads", None, "threads of TensorFlow; default: one for each core")
+_THREADS = flags.DEFINE_integer("threads", None, "number of TensorFlow's threads; default: one for each core")
 
 
 def main(arguments: list[str]) -> None:
-    """Checks everything that can be checked at once, and only then starts TensorFlow."""
+    """First checks everything that it can check quickly; then starts TensorFlow."""
     command_line.no_arguments(arguments)
     config = config_flags.config()
     options = Options(_DATA_DIR.value, _STOP_AFTER.value, _CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value)
@@ -49,7 +53,7 @@ def main(arguments: list[str]) -> None:
     if dataset is not None:
         run_data.check_unchanged(directory, dataset.digest(), is_done)
     if is_done:
-        print(f"already trained, and left as it is: {directory}")
+        print(f"already trained, nothing to do:  {directory}")
         return
     files.check_can_make(directory)
     runtime.warn_of_slow_bfloat16(config.precision)

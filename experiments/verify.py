@@ -1,7 +1,8 @@
-"""Trains a run again from its settings and says which statistics are the same.
+"""Trains a run again from its settings and compares the statistics.
 
-On the same machine, with the same versions and as many threads, all are identical to the bit. Within
-rounding means within a thousandth: of costs and distances relatively, of errors and disagreement in all examples.
+On the same machine, with the same versions and the same number of threads, all are identical to the bit. "Within
+rounding" means a difference of at most a thousandth: a relative difference for costs and distances, an absolute one for
+errors and disagreement.
 
 Example:
   python -m experiments.verify runs/digits/digits_collab_shallow_and_thin_and_medium_ensemble-seed0-0f9d3c3d
@@ -21,7 +22,7 @@ from collab_ensembles.runs.unpickle import read_pickle
 from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags, runtime
 
-_DATA_DIR = path_flags.define("data_dir", None, "where data are kept; default: the user's cache directory")
+_DATA_DIR = path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
 
 _ROUNDING = 1e-3
 _NOTHING = np.zeros(0)
@@ -29,7 +30,7 @@ _VERDICTS = ("identical", "within rounding", "differs")
 
 
 def main(arguments: list[str]) -> int:
-    """Compares; 1 if any statistic differs by more than rounding."""
+    """Compares; returns 1 if any statistic differs by more than rounding."""
     directory = command_line.one_argument(arguments, "a run directory")
     config, status = run_directory.read_located(directory), run_directory.read_status(directory)
     if status.epochs_done == 0:
@@ -37,9 +38,9 @@ def main(arguments: list[str]) -> int:
     for name in run_directory.changed_pickles(directory, status):
         logging.warning("%s: missing, or changed since it was written", os.path.join(directory, name))
     recorded = _statistics(directory, config, status.epochs_done)
-    # The files that the run began with, whatever has become of their files since.
+    # The copies of the files that the run began with; the original files may have changed.
     config = kept_files.located(config, directory)
-    # What is at hand is refused, if it must be, before TensorFlow starts.
+    # Local data that do not fit the run are refused before TensorFlow starts.
     with contextlib.suppress(UnavailableDataError):
         run_data.load_again(directory, _DATA_DIR.value, fetch=False)
     threads = runtime.start_tensorflow(status.environment.get("threads"))
@@ -64,10 +65,10 @@ def main(arguments: list[str]) -> int:
 
 
 def compare(name: str, recorded: np.ndarray, repeated: np.ndarray) -> tuple[str, str]:
-    """The verdict on two series of one number an epoch, and a remark.
+    """Compares two series of one number for each epoch; returns the verdict and a remark.
 
     Args:
-      name: such as `ST test_errors`; errors and disagreement are shares of all examples, and compared absolutely.
+      name: such as `ST test_errors`; errors and disagreement are shares of all examples: their difference is absolute.
       recorded: [epochs].
       repeated: likewise.
     """

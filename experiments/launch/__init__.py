@@ -1,1 +1,1 @@
-"""Where the runs of a sweep are computed: in processes here, or by Ray."""
+"""Computes the runs of a sweep, in processes on this machine or by Ray."""

@@ -1,4 +1,4 @@
-"""The flags of a sweep that say where its runs are computed."""
+"""The flags of a sweep that choose where its runs are computed."""
 
 import os
 from collections.abc import Sequence
@@ -10,18 +10,25 @@ from experiments import path_flags
 from experiments.launch import ray_cluster
 from experiments.launch.executors import Executor
 
-_EXECUTOR = flags.DEFINE_enum("executor", "local", ["local", "ray"], "where runs are computed: here, or by Ray")
+_EXECUTOR = flags.DEFINE_enum(
+    "executor", "local", ["local", "ray"], "where runs are computed: local: on this machine; ray: by a Ray cluster"
+)
 _ADDRESS = flags.DEFINE_string(
     "address",
     ray_cluster.LOCAL,
-    "with --executor=ray: HOST:PORT of a cluster's head; local: a cluster of this machine alone",
+    "with --executor=ray: HOST:PORT of the cluster's head; local: a cluster of this machine only",
 )
-_GPUS = flags.DEFINE_float("gpus", 0.0, "with --executor=ray: GPUs of each run, such as 1 or 0.5")
+_GPUS = flags.DEFINE_float("gpus", 0.0, "with --executor=ray: number of GPUs for each run, such as 1 or 0.5")
 _CHECKPOINT_DIR = path_flags.define(
-    "checkpoint_dir", None, "with --executor=ray: a directory that all nodes share, where lost runs are taken up again"
+    "checkpoint_dir",
+    None,
+    "with --executor=ray: a directory that all nodes share; with it, a run whose node is lost continues from its "
+    "checkpoint",
 )
 _SEND_PACKAGE = flags.DEFINE_bool(
-    "send_package", True, "with --executor=ray: send this project's code to the nodes; otherwise it is installed there"
+    "send_package",
+    True,
+    "with --executor=ray: send this project's code to the nodes; otherwise it must be installed there",
 )
 
 
@@ -31,11 +38,13 @@ def on_ray() -> bool:
 
 
 def check(log_dir: str, data_dir: str | None) -> None:
-    """Raises ConfigError for values that are not allowed, and for flags of Ray without Ray."""
+    """Raises ConfigError for values that are not allowed, and for flags of Ray without `--executor=ray`."""
     if not on_ray():
         for flag in (_ADDRESS, _GPUS, _CHECKPOINT_DIR, _SEND_PACKAGE):
             if flag.value != flag.default:
-                raise ConfigError(f"--{flag.name}={flag.value} belongs to --executor=ray; leave it out, or add that")
+                raise ConfigError(
+                    f"--{flag.name}={flag.value} belongs to --executor=ray; leave it out, or add --executor=ray"
+                )
         return
     ray_cluster.check_address(_ADDRESS.value)
     gpus = _GPUS.value
@@ -43,13 +52,11 @@ def check(log_dir: str, data_dir: str | None) -> None:
         raise ConfigError(f"--gpus={gpus:g}: allowed: whole numbers from 0, or a fraction of one, such as 0.5")
     for name, path in (("data_dir", data_dir), ("checkpoint_dir", _CHECKPOINT_DIR.value)):
         if path and not os.path.isabs(path):
-            raise ConfigError(
-                f"--{name}={path}: allowed with --executor=ray: a path from /, since all nodes look there"
-            )
+            raise ConfigError(f"--{name}={path}: allowed with --executor=ray: an absolute path, since all nodes use it")
     if _CHECKPOINT_DIR.value and os.path.realpath(_CHECKPOINT_DIR.value) == os.path.realpath(log_dir):
         raise ConfigError(
-            f"--checkpoint_dir={_CHECKPOINT_DIR.value}: the same as --log_dir, into which finished runs are copied; "
-            "give another directory on the shared disk"
+            f"--checkpoint_dir={_CHECKPOINT_DIR.value}: the same as --log_dir, but finished runs are copied from here "
+            "to there; give another directory on the shared disk"
         )
 
 
@@ -57,10 +64,10 @@ def ray_executor(log_dir: str, prepare: Sequence[str], workers: int | None, thre
     """Connects to the cluster.
 
     Args:
-      log_dir: where run directories are kept, here.
+      log_dir: the directory of the run directories, on this machine.
       prepare: the command that prepares the data on a node.
-      workers: how many runs at a time; None: as many as the cluster has room for.
-      threads: of each run.
+      workers: the number of runs at a time; None: as many as fit on the cluster.
+      threads: the threads of each run.
     """
     facts = ray_cluster.connect(_ADDRESS.value, _SEND_PACKAGE.value)
 

@@ -1,4 +1,4 @@
-"""Where the runs of a sweep are computed: `Executor`, and here, one subprocess each, a few at a time.
+"""Executors compute the runs of a sweep. `LocalExecutor` uses a subprocess for each run, a few at a time.
 
 The other executor, for many machines, is `ray_executor.RayExecutor`.
 """
@@ -19,9 +19,9 @@ _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 10.0
 _MOST_RETRIES = 1
 _SIGNALLED = (129, 130, 143)
-"""How our commands end after SIGHUP, SIGINT and SIGTERM."""
+"""The exit statuses of our commands after SIGHUP, SIGINT and SIGTERM."""
 OUTPUT = "output.log"
-"""What a run printed, in its run directory."""
+"""The file in the run directory that has the output of the run."""
 
 
 @dataclasses.dataclass
@@ -29,16 +29,16 @@ class Task:
     """One run to compute.
 
     Attributes:
-      name: how the run is called in messages.
-      command: the command of its subprocess; one of ours that has the flag `--end_with_stdin`.
+      name: the name of the run in messages.
+      command: the command of its subprocess; one of this project that has the flag `--end_with_stdin`.
       directory: the run directory.
       exit_status: None until it has ended; negative for a signal.
       running: whether it is being computed now.
-      started: when its latest process was started, in seconds since 1970.
-      retries: how often it was started again.
-      place: the node that computes it, or did last; empty for this machine.
-      status: what it reports from there; None: its run directory says it.
-      error: why it could not be computed, where it cannot say so itself.
+      started: the time when its latest process was started, in seconds since 1970.
+      retries: how many times it was started again.
+      place: the node that computes it, or computed it last; empty for this machine.
+      status: its report from that node; None: the status is in its run directory.
+      error: why it could not be computed, if the run itself has printed no error.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Task:
 
 
 class Executor(Protocol):
-    """Computes runs somewhere."""
+    """Computes runs."""
 
     def compute(self, tasks: Sequence[Task], watch: Callable[[], None]) -> None:
         """Computes all tasks, whether or not some fail, and sets their exit status; their files are then here.
@@ -81,15 +81,15 @@ class LocalExecutor:
     """Subprocesses on this machine."""
 
     def __init__(self, workers: int) -> None:
-        """Prepares to compute `workers` runs at a time."""
+        """Takes the number of runs at a time."""
         self._workers = workers
         self._processes: list[tuple[Task, subprocess.Popen[bytes]]] = []
 
     def compute(self, tasks: Sequence[Task], watch: Callable[[], None]) -> None:
         """Computes all tasks, whether or not some fail, and sets their exit status.
 
-        A process that dies by a signal (killed for its memory, say) is started once more; one that
-        ends with an error of its own would only fail again.
+        A process that a signal kills, for example because of its memory, is started once more. A process that ends with
+        an error is not: it would only fail again.
 
         Args:
           tasks: in the order in which they are started.
@@ -113,8 +113,8 @@ class LocalExecutor:
         files.make_directory(task.directory)
         task.running, task.started = True, time.time()
         with open(os.path.join(task.directory, OUTPUT), "ab") as output:
-            # A session of its own, so that Ctrl-C reaches this process alone, which then ends them all;
-            # and a pipe that stays silent, but closes when this process is killed.
+            # In a new session: Ctrl-C then reaches only this process, which ends all others. The pipe is never written
+            # to; it closes when this process is killed.
             process = subprocess.Popen(
                 [*task.command, "--end_with_stdin"],
                 stdin=subprocess.PIPE,
@@ -125,7 +125,7 @@ class LocalExecutor:
         self._processes.append((task, process))
 
     def _collect(self) -> list[Task]:
-        """Notes which processes have ended, and gives those to be started again."""
+        """Records which processes have ended, and returns those to start again."""
         again = []
         for task, process in list(self._processes):
             status = process.poll()

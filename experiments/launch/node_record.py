@@ -1,4 +1,4 @@
-"""What a sweep learns of the nodes of its cluster."""
+"""Records what happens to runs on each node of a cluster."""
 
 from collections import Counter
 
@@ -6,7 +6,7 @@ _MOST_LOSSES = 3
 
 
 class NodeRecord:
-    """Which nodes get no more runs, and why.
+    """Decides which nodes get no more runs.
 
     Attributes:
       unfit: the ids of those nodes.
@@ -19,24 +19,24 @@ class NodeRecord:
         self._data: tuple[str, str] | None = None
 
     def lost(self, node: str) -> str:
-        """Notes that a run was lost with its process, and gives the reason if the node should get no more."""
+        """Records that a run was lost with its process; returns a reason if the node should get no more runs."""
         self._losses[node] += 1
         count = self._losses[node]
         return f"{count} runs in a row were lost here" if count >= _MOST_LOSSES else ""
 
     def came_back(self, node: str) -> None:
-        """Notes that a run came back from a node, whatever its end."""
+        """Records that a node has returned a run, successful or not."""
         self._losses[node] = 0
 
     def other_data(self, digest: str, place: str) -> str:
-        """How the data of a run differ from those of the first one that came back; empty if they do not.
+        """An error if the data of a run differ from the data of the first returned run; otherwise empty.
 
         Args:
-          digest: of the data; empty where the run came to none.
-          place: the name of its node.
+          digest: the digest of the data; empty if the run has loaded none.
+          place: the name of the run's node.
         """
         if self._data is None and digest:
             self._data = digest, place
         if not digest or self._data is None or digest == self._data[0]:
             return ""
-        return f"{place} has other data of this name than {self._data[1]}; make them the same"
+        return f"{place} and {self._data[1]} have different data of this name; make them the same"

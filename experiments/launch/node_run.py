@@ -1,6 +1,6 @@
-"""One run on a node of a cluster: the data are prepared there, the run is trained, its files are handed back.
+"""Computes one run on a node of a cluster: prepares the data, trains the run and returns its files.
 
-Knows nothing of Ray: what it is told and what it answers are builtins.
+This module does not use Ray: its inputs and results are builtins.
 """
 
 import contextlib
@@ -18,23 +18,23 @@ from experiments.launch import returned_files
 from experiments.launch.executors import LocalExecutor, Task
 
 _FETCH_SECONDS = 7200.0
-"""To wait for another run on this node that is fetching the data."""
+"""Longest wait while another run on this node fetches the data."""
 _LEASE_SECONDS = 150.0
-"""To wait for the lock of a run whose node was lost: a server of shared files keeps it for a while."""
+"""Longest wait for the lock of a run whose node was lost: a file server keeps such a lock for a while."""
 
 Report = Callable[[dict[str, Any]], None]
 
 
 class Order(TypedDict):
-    """What a node is to compute.
+    """The input of a node.
 
     Attributes:
-      name: how the run is called in messages.
-      command: its command; the first word, the interpreter, is replaced by the node's.
+      name: the name of the run in messages.
+      command: its command; the node replaces the first word with its own interpreter.
       run: the run directory, below the log directory.
-      prepare: the command that fetches and verifies the data, likewise.
+      prepare: the command that fetches and verifies the data; its first word is replaced too.
       checkpoint_dir: a log directory that all nodes share, or None: a temporary one.
-      sweep: a name of the sweep's own.
+      sweep: a unique name of the sweep.
     """
 
     sweep: str
@@ -46,16 +46,16 @@ class Order(TypedDict):
 
 
 class Outcome(TypedDict):
-    """What a node answers.
+    """The result of a node.
 
     Attributes:
       node: its id.
-      unfit: whether the node, not the run, is to blame: the run should be computed elsewhere.
+      unfit: whether the node is the cause of the error; another node should then compute the run.
       error: why there is no result, in one line.
-      exit_status: of the run's command.
-      retries: how often that was started again.
-      data: the digest of the data that it saw; empty if it came to none.
-      files: those of the run directory; see `returned_files`.
+      exit_status: the exit status of the run's command.
+      retries: how many times the command was started again.
+      data: the digest of the data; empty if none were loaded.
+      files: the files of the run directory; see `returned_files`.
     """
 
     node: str
@@ -68,20 +68,20 @@ class Outcome(TypedDict):
 
 
 class NodeError(CollabError):
-    """A node that cannot compute this run, while others may."""
+    """This node cannot compute the run; others may."""
 
 
 def compute(order: Order, node: str, report: Report) -> Outcome:
-    """Computes a run to its end, good or bad.
+    """Computes a run and returns its result, also if the run fails.
 
     Args:
       order: what to compute.
       node: the id of this node.
-      report: called with state, epochs, errors and times of the run whenever they have changed.
+      report: called with state, epochs, errors and times of the run each time they change.
 
     Raises:
-      NodeError: the data cannot be had here, or are not those that the run began with elsewhere, or there is no place
-        to work.
+      NodeError: this node cannot get the data, its data differ from those that the run began with, or it has no
+        directory to work in.
       RunDirectoryError: another process computes this run in the shared directory.
     """
     with _workplace(order) as workplace:
@@ -89,13 +89,13 @@ def compute(order: Order, node: str, report: Report) -> Outcome:
         directory = os.path.join(log_dir, order["run"])
         if order["checkpoint_dir"]:
             _await_lock(directory)
-        # Of two flags of the same name the last one counts.
+        # If a flag is given twice, the last value counts.
         task = Task(order["name"], _here(order["command"], f"--log_dir={log_dir}"), directory)
         printed_before = returned_files.printed(directory)
         LocalExecutor(1).compute([task], _reporter(directory, report))
         assert task.exit_status is not None
         if task.exit_status == DataError.exit_status:
-            # The settings were checked by the driver: what does not fit are the data that this node has.
+            # The driver has checked the settings, so the error comes from the data of this node.
             raise NodeError(task.last_words().removeprefix("error: "))
         content = returned_files.collect(directory, printed_before)
         return Outcome(
@@ -118,7 +118,7 @@ def _digest(directory: str) -> str:
 
 
 def _await_lock(directory: str) -> None:
-    """Waits until a shared run directory is free: of a run that was lost with its node, it is not so at once."""
+    """Waits until a shared run directory is free: the lock of a lost node is kept for a while."""
     try:
         files.make_directory(directory)
     except CollabError as error:
@@ -134,7 +134,7 @@ def _await_lock(directory: str) -> None:
 
 
 def _here(command: list[str], *flags: str) -> list[str]:
-    # -P: modules are looked for where this process found them, and not in the working directory first.
+    # -P: Python does not search the working directory for modules.
     return [sys.executable, "-P", *command[1:], *flags]
 
 
@@ -157,7 +157,7 @@ def _reporter(directory: str, report: Report) -> Callable[[], None]:
 
 @contextlib.contextmanager
 def _workplace(order: Order) -> Iterator[str]:
-    """A directory on this node that goes with the run, once the data are there."""
+    """A directory on this node that is removed after the run; the data are prepared first."""
     with contextlib.ExitStack() as stack:
         try:
             base = _base()
@@ -193,24 +193,24 @@ def _base() -> str:
 
 
 def _remove_leftovers(base: str) -> None:
-    """Removes the directories of runs that were killed: nobody holds their locks any more."""
+    """Removes the directories of killed runs, which are those whose locks are free."""
     for entry in os.scandir(base):
         if entry.is_dir(follow_symlinks=False):
-            # The run can end, and remove it, meanwhile.
+            # In the meantime the run can end and remove it.
             with contextlib.suppress(CollabError), run_directory.lock(entry.path):
                 shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _prepare_data(order: Order, base: str, workplace: str) -> None:
-    """Has the data fetched and verified, by the first run of a sweep on this node."""
+    """Fetches and verifies the data; only the first run of a sweep on this node does so."""
     prepared = os.path.join(base, f"prepared-{order['sweep']}")
     if os.path.exists(prepared):
         return
-    # Polled, not waited for, so that the run can be cancelled meanwhile.
+    # Polls, so that the run can be cancelled in the meantime.
     task = Task("data", _here(order["prepare"]), os.path.join(workplace, "data"))
     LocalExecutor(1).compute([task], lambda: None)
     if task.exit_status != 0:
         reason = task.last_words().removeprefix("error: ")
         raise NodeError(reason or f"{' '.join(order['prepare'][1:])} ended with exit status {task.exit_status}")
-    # Beside those of other sweeps, which may still be going on: empty files.
+    # An empty file for each sweep, since several sweeps may run at the same time.
     files.write_bytes(prepared, b"")

@@ -1,4 +1,4 @@
-"""Connecting to a Ray cluster, or starting one here: clear errors within half a minute, and no chatter."""
+"""Connects to a Ray cluster, or starts one here. Errors are clear and come within half a minute."""
 
 import contextlib
 import logging
@@ -19,7 +19,7 @@ from experiments import runtime
 from experiments.launch import ray_worker
 
 LOCAL = "local"
-"""The address that stands for a cluster of this machine alone, which ends with the sweep."""
+"""The value of `--address` for a cluster of this machine only, which ends with the sweep."""
 
 _PROBE_SECONDS = 5.0
 _ANSWER_SECONDS = 15.0
@@ -41,18 +41,18 @@ def check_address(address: str) -> None:
 
 
 def connect(address: str, send_package: bool) -> dict[str, str]:
-    """Connects this process to a cluster, to which this project's packages are sent unless they are installed there.
+    """Connects this process to a cluster, and sends this project's packages there unless they are installed.
 
     Returns:
-      The facts that nodes must have in common with this process; see `ray_worker.facts`.
+      The facts that must be equal on the nodes and here; see `ray_worker.facts`.
 
     Raises:
       ConfigError: Ray is not installed.
-      CollabError: nobody answers at that address, or not as a head of this version of Ray does.
+      CollabError: there is no answer from that address, or none of a head with this version of Ray.
     """
     if address != LOCAL:
         _probe(address)
-    # Both are read when Ray is imported. The second keeps news of lost nodes out of the table, which says so itself.
+    # Ray reads both when it is imported. The second hides Ray's messages about lost nodes: the table shows these.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
     try:
@@ -65,7 +65,7 @@ def connect(address: str, send_package: bool) -> dict[str, str]:
     with _working_directory() as directory:
         packages = ray_worker.package_directories()
         if send_package:
-            # Copied first: whoever edits them meanwhile shall not make the nodes' files differ from the facts.
+            # Copied first: if somebody edits the files now, the nodes' files must still agree with the facts.
             packages = [_copied(package, directory) for package in packages]
         _start(address, {"working_dir": directory, "env_vars": {} if known is None else {VARIABLE: known}})
         return ray_worker.facts(packages)
@@ -84,12 +84,12 @@ def _start(address: str, runtime_env: dict[str, Any]) -> None:
     except Exception as error:
         raise CollabError(f"--address={address}: {_reason(error)}; {_MANUAL}") from error
     finally:
-        # Ray's own would end this process with another exit status.
+        # Ray's handler would end this process with another exit status.
         signal.signal(signal.SIGTERM, handler)
 
 
 def check_demand(cpus: int, gpus: float) -> None:
-    """Raises ConfigError if no node has what each run needs: Ray would wait for one without end."""
+    """Raises ConfigError if no node has the CPUs and GPUs that each run needs: Ray would wait for one forever."""
     nodes = fit_nodes(0, 0)
     if not fit_nodes(cpus, gpus):
         largest = max((int(node["Resources"].get("CPU", 0)) for node in nodes), default=0)
@@ -101,7 +101,7 @@ def check_demand(cpus: int, gpus: float) -> None:
 
 
 def fit_nodes(cpus: int, gpus: float) -> list[dict[str, Any]]:
-    """The living nodes that have so many CPUs and GPUs, free or not."""
+    """The living nodes with at least so many CPUs and GPUs, free or in use."""
     import ray
 
     alive = [node for node in ray.nodes() if node["Alive"]]
@@ -109,7 +109,7 @@ def fit_nodes(cpus: int, gpus: float) -> list[dict[str, Any]]:
 
 
 def describe() -> str:
-    """Where runs are computed, for people."""
+    """Describes where runs are computed, as text for people."""
     nodes = fit_nodes(0, 0)
     cpus = sum(int(node["Resources"].get("CPU", 0)) for node in nodes)
     return f"on {len(nodes)} node(s) and {cpus} CPU(s) of Ray"
@@ -121,21 +121,21 @@ def _host_and_port(address: str) -> tuple[str, int]:
 
 
 def _probe(address: str) -> None:
-    """Raises CollabError unless somebody listens there."""
+    """Raises CollabError unless a server listens at the address."""
     try:
         with socket.create_connection(_host_and_port(address), _PROBE_SECONDS):
             pass
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CollabError(
-            f"--address={address}: nobody listens there, or it cannot be reached ({reason}); start a cluster, or give "
+            f"--address={address}: cannot connect ({reason}); start a cluster, or give "
             f"the address that `ray start --head` printed; {_MANUAL}"
         ) from error
 
 
 def _check_head(address: str) -> None:
-    """Raises CollabError unless somebody answers there as a head does: Ray itself would wait without end."""
-    # In a process of its own, which can be ended. Whatever else is wrong, other versions say, is told later.
+    """Raises CollabError unless the head of a cluster answers: Ray itself would wait forever."""
+    # In another process, which can be ended. Other errors, such as other versions, are reported later.
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
     try:
         subprocess.run(
@@ -147,16 +147,16 @@ def _check_head(address: str) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise CollabError(
-            f"--address={address}: what listens there is no head of a Ray cluster; give the address that "
+            f"--address={address}: the server at this address is not the head of a Ray cluster; give the address that "
             f"`ray start --head` printed; {_MANUAL}"
         ) from error
 
 
 @contextlib.contextmanager
 def _working_directory() -> Iterator[str]:
-    """A directory that Ray takes to the nodes, as working directory of its processes, while it connects.
+    """A directory that Ray copies to the nodes, as the working directory of its processes there.
 
-    Without any, Ray would have them look for modules wherever this process was started.
+    Without it, these processes would search for modules in the directory where this process was started.
     """
     with tempfile.TemporaryDirectory() as directory:
         with open(os.path.join(directory, "README"), "w", encoding="utf-8") as file:
@@ -170,10 +170,10 @@ def _copied(package: pathlib.Path, directory: str) -> pathlib.Path:
 
 
 def _reason(error: Exception) -> str:
-    """Why Ray could not be started or reached; what it says itself is a page."""
+    """Why Ray could not be started or reached, in one line; Ray's own message is a page long."""
     text = f"{one_line(error)} {one_line(error.__cause__ or error)}"
     if "AuthenticationError" in text:
         return "the cluster asks for a token; set RAY_AUTH_MODE=token and give this machine the token of the head"
     if "No node info found" in text:
-        return "this machine is no node of that cluster; join it first with `ray start --address`"
+        return "this machine is not a node of that cluster; join the cluster first with `ray start --address`"
     return one_line(error)[:300]

@@ -1,6 +1,6 @@
-"""Runs computed by a Ray cluster, one task each; their files come back through Ray's object store.
+"""Computes runs on a Ray cluster, one task for each; their files return through Ray's object store.
 
-Imports Ray: import it late, and only when `ray_cluster.connect` has succeeded.
+This module imports Ray: import it only after `ray_cluster.connect` has succeeded.
 """
 
 import dataclasses
@@ -25,23 +25,23 @@ from experiments.launch.node_run import Order, Outcome
 
 _POLL_SECONDS = 0.5
 _PATIENCE_SECONDS = 20.0
-"""To wait for runs that were cancelled: more than the nodes give their processes."""
+"""Longest wait for cancelled runs; longer than the nodes wait for their processes."""
 _MOST_LOSSES = 3
 _PAUSE_SECONDS = 3.0
-"""Before a lost run is submitted again, times the number of its losses."""
+"""Pause before a lost run is submitted again; it is multiplied by the number of losses."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What all runs of a sweep have in common.
+    """The common values of all runs of a sweep.
 
     Attributes:
-      log_dir: where run directories are kept, on the driver.
+      log_dir: the directory of the run directories, on the driver.
       checkpoint_dir: a log directory that all nodes share, or None.
       prepare: the command that prepares the data on a node.
-      cpus: of each run, which are its threads too.
-      gpus: likewise; may be a fraction.
-      workers: how many runs at a time; None: as many as the cluster has room for.
+      cpus: the CPUs of each run; it has as many threads.
+      gpus: the GPUs of each run; may be a fraction.
+      workers: the number of runs at a time; None: as many as fit on the cluster.
     """
 
     log_dir: str
@@ -53,14 +53,14 @@ class Plan:
 
 
 class RayExecutor:
-    """Tasks of the Ray cluster that this process is connected to, and which it leaves at the end."""
+    """Computes runs as tasks of the Ray cluster that this process is connected to; disconnects at the end."""
 
     def __init__(self, plan: Plan, facts: dict[str, str]) -> None:
         """Prepares to compute runs.
 
         Args:
-          plan: how.
-          facts: what `ray_cluster.connect` has given.
+          plan: the common values of the runs.
+          facts: the result of `ray_cluster.connect`.
 
         Raises:
           ConfigError: no node has what each run needs.
@@ -68,7 +68,8 @@ class RayExecutor:
         ray_cluster.check_demand(plan.cpus, plan.gpus)
         ray.cloudpickle.register_pickle_by_value(ray_worker)
         self._plan, self._facts = plan, facts
-        # Lost runs are submitted again here, not by Ray: it would not tell, and for want of memory try for ever.
+        # Lost runs are submitted again here, not by Ray: Ray would not report it, and without enough memory retry
+        # forever.
         self._work = ray.remote(
             num_cpus=plan.cpus, num_gpus=plan.gpus, max_calls=1, max_retries=0, scheduling_strategy="SPREAD"
         )(ray_worker.work)
@@ -87,8 +88,8 @@ class RayExecutor:
     def compute(self, tasks: Sequence[Task], watch: Callable[[], None]) -> None:
         """Computes all tasks, whether or not some fail, and sets their exit status; then leaves the cluster.
 
-        A run that is lost with its node or process is computed again, after a pause, up to three times; one that
-        a node cannot compute goes to another node. A node on which three runs were lost in a row gets no more.
+        A run that is lost with its node or process is computed again, after a pause, up to three times. A run that a
+        node cannot compute goes to another node. A node that loses three runs in a row gets no more.
 
         Args:
           tasks: in the order in which they are submitted.
@@ -107,7 +108,7 @@ class RayExecutor:
                 waiting[:0] = self._collect()
                 self._read_news()
                 watch()
-                # Not within Ray, which would take what a signal's handler raises for an error of its own.
+                # Not inside a call of Ray: Ray would treat the exception of a signal handler as its own error.
                 time.sleep(_POLL_SECONDS)
         finally:
             self._leave()
@@ -125,7 +126,8 @@ class RayExecutor:
             checkpoint_dir=self._plan.checkpoint_dir,
         )
         unfit = ",".join(sorted(self._record.unfit))
-        # If there is no other node, one of these says once more what it lacks: nobody should wait without end.
+        # If there is no other node, a node of these reports its error once more, so that the sweep does not wait
+        # forever.
         elsewhere = {"ray.io/node-id": f"!in({unfit})"} if unfit and self._fit_nodes() else None
         work = self._work.options(name=task.name, label_selector=elsewhere)
         serial = next(self._serials)
@@ -133,7 +135,7 @@ class RayExecutor:
         self._current[serial] = task
 
     def _collect(self) -> list[Task]:
-        """Takes in the results that have come, and gives the runs to be submitted again."""
+        """Handles the results that have arrived, and returns the runs to submit again."""
         if not self._results:
             return []
         again = []
@@ -163,7 +165,7 @@ class RayExecutor:
             self._goes_on_without(node, unfit)
 
     def _take_in(self, task: Task, outcome: Outcome) -> None:
-        """Writes the files of a run and notes its end, unless it should be computed by another node."""
+        """Writes the files of a run and records its end, unless another node should compute it."""
         task.place = self._place(outcome["node"])
         if outcome["unfit"] and self._goes_on_without(outcome["node"], outcome["error"]):
             return
@@ -184,7 +186,7 @@ class RayExecutor:
             _fail(task, one_line(error))
 
     def _goes_on_without(self, node: str, reason: str) -> bool:
-        """Whether there are nodes left after this one, which gets no more runs."""
+        """Excludes a node from further runs; returns whether other nodes are left."""
         is_known = node in self._record.unfit
         self._record.unfit.add(node)
         goes_on = bool(self._fit_nodes())
@@ -193,18 +195,18 @@ class RayExecutor:
         return goes_on
 
     def _fit_nodes(self) -> set[str]:
-        """The ids of the living nodes on which runs have room, and that are not known to be unfit."""
+        """The ids of the living nodes that are large enough for the runs and not excluded."""
         nodes = {each["NodeID"] for each in ray_cluster.fit_nodes(self._plan.cpus, self._plan.gpus)}
         return nodes - self._record.unfit
 
     def _read_news(self) -> None:
-        """Notes what runs have reported of themselves."""
+        """Records the reports of the runs."""
         if not ray.wait([self._news], timeout=0)[0]:
             return
         try:
             news = ray.get(self._news)
         except RayError:
-            # Without it the table is less lively, and nothing else.
+            # Without the reports the table is updated less often; nothing else depends on them.
             news = {}
         for serial, (node, status) in news.items():
             if serial in self._current:
@@ -215,13 +217,13 @@ class RayExecutor:
         self._news = self._reports.take.remote()
 
     def _place(self, node: str) -> str:
-        """The name of a node; its address, if it was started without a name."""
+        """The name of a node, or its address if it has no name."""
         if node not in self._places:
             self._places = {each["NodeID"]: each["NodeName"] for each in ray.nodes()}
         return self._places.get(node, node)
 
     def _leave(self) -> None:
-        """Cancels what is still to be computed, and leaves the cluster; a local one ends with that."""
+        """Cancels the runs that are left, and disconnects; a local cluster then ends."""
         results = list(self._results)
         for result in results:
             ray.cancel(result)

@@ -1,7 +1,7 @@
-"""What a process of Ray does on a node: it compares versions, computes one run, and reports.
+"""Code of a Ray process on a node: compares versions, computes one run and reports.
 
-Ray sends this module by value (see `ray_executor`), so that it runs, and can say so, even where the
-package is missing or another version. Before the comparison it needs the standard library and Ray alone.
+Ray sends this module by value (see `ray_executor`). So it runs, and can report the error, even if the package is
+missing on the node or has another version. Before the comparison it imports only the standard library and Ray.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _MISSING = "missing"
 
 
 class Reports:
-    """An actor that keeps the latest report of each run until the driver asks."""
+    """An actor that stores the latest report of each run until the driver asks for it."""
 
     def __init__(self) -> None:
         self._latest: dict[int, tuple[str, dict[str, Any]]] = {}
@@ -35,7 +35,7 @@ class Reports:
 
 
 def facts(directories: Sequence[pathlib.Path]) -> dict[str, str]:
-    """What driver and node must have in common: versions, and the source files of this project's packages."""
+    """The facts that must be equal on driver and node: versions, and the source files of this project's packages."""
     result = {"Python": platform.python_version()}
     for name in _DISTRIBUTIONS:
         try:
@@ -52,20 +52,20 @@ def facts(directories: Sequence[pathlib.Path]) -> dict[str, str]:
 
 
 def package_directories() -> list[pathlib.Path]:
-    """Where this project's packages are installed; those that are not are left out."""
+    """The directories of this project's packages, without those that are not installed."""
     specs = [importlib.util.find_spec(name) for name in _PACKAGES]
     found = [spec.submodule_search_locations for spec in specs if spec is not None]
     return [pathlib.Path(locations[0]) for locations in found if locations]
 
 
 def difference(here: Mapping[str, str], driver: Mapping[str, str]) -> str:
-    """What of this node is not as on the driver, or nothing."""
+    """The differences between this node and the driver, as text; empty if there are none."""
     differing = [name for name in driver if here.get(name) != driver[name]]
     return "; ".join(f"{name} is {here.get(name, _MISSING)}, on the driver {driver[name]}" for name in differing)
 
 
 def work(order: Any, driver: dict[str, str], reports: Any, serial: int) -> Any:
-    """Computes the run of an `Order` of `node_run`, unless versions differ, and answers with an `Outcome`.
+    """Computes the run of an `Order` of `node_run`, unless versions differ, and returns an `Outcome`.
 
     Args:
       order: what to compute.
@@ -75,7 +75,7 @@ def work(order: Any, driver: dict[str, str], reports: Any, serial: int) -> Any:
     """
     import ray
 
-    # Ray cancels a task as Ctrl-C would, which processes started in the background by a script ignore.
+    # Ray cancels a task like Ctrl-C, but processes that a script starts in the background ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     node = ray.get_runtime_context().get_node_id()
     failed: dict[str, Any] = {
@@ -90,14 +90,14 @@ def work(order: Any, driver: dict[str, str], reports: Any, serial: int) -> Any:
     reports.put.remote(serial, node, {"state": "running"})
     differing = difference(facts(package_directories()), driver)
     if differing:
-        return failed | {"error": f"{differing}; install what the driver has"}
+        return failed | {"error": f"{differing}; install the same as on the driver"}
 
-    # From here on the code is known to be the driver's.
+    # From here on, the code is the same as on the driver.
     try:
         from collab_ensembles.errors import CollabError, one_line
         from experiments.launch import node_run
     except ImportError as error:
-        return failed | {"error": f"{error}; install what the driver has"}
+        return failed | {"error": f"{error}; install the same as on the driver"}
     try:
         return node_run.compute(order, node, lambda status: reports.put.remote(serial, node, status))
     except CollabError as error:

@@ -1,7 +1,7 @@
-"""The files of a run on their way from the node that computed it: collected there, checked and written here.
+"""Transfers the files of a run: collects them on the node, checks and writes them here.
 
-All but the lock, half-written files and older checkpoints: with the newest checkpoint a run can be
-evaluated, exported and mended as if it had been computed here.
+The lock, incomplete files and older checkpoints are left out. With the newest checkpoint, a run can be evaluated,
+exported and repaired as if it had been computed here.
 """
 
 import os
@@ -21,17 +21,17 @@ _LEFT_OUT = re.compile(r"lock|.*\.tmp")
 
 
 def printed(directory: str) -> int:
-    """How many bytes the runs so far have printed into `directory`."""
+    """The number of bytes that earlier runs have printed into `directory`."""
     path = os.path.join(directory, OUTPUT)
     return os.path.getsize(path) if os.path.exists(path) else 0
 
 
 def collect(directory: str, printed_before: int = 0) -> dict[str, bytes]:
-    """The content of the files below a run directory, by their path from there.
+    """The content of the files in a run directory, by their relative path.
 
     Args:
-      directory: of the run.
-      printed_before: so many bytes at the start of the output are left out.
+      directory: the run directory.
+      printed_before: the number of bytes to leave out at the start of the output.
     """
     names = []
     for parent, _, found in os.walk(directory):
@@ -48,12 +48,12 @@ def collect(directory: str, printed_before: int = 0) -> dict[str, bytes]:
 
 
 def write(directory: str, content: Mapping[str, bytes], is_done: bool) -> None:
-    """Writes what `collect` gave into a run directory, status.json last; what was printed is appended.
+    """Writes the result of `collect` into a run directory, status.json last; printed output is appended.
 
     Args:
       directory: the run directory; created if missing.
-      content: by path.
-      is_done: whether the run ended well: then all must be there and undamaged.
+      content: the content of the files by path.
+      is_done: whether the run has succeeded: then all files must be present and undamaged.
 
     Raises:
       RunDirectoryError: the files are not those of this run, or are damaged; nothing has been written.
@@ -69,7 +69,7 @@ def write(directory: str, content: Mapping[str, bytes], is_done: bool) -> None:
             with open(path, "rb") as file:
                 content = {**content, OUTPUT: file.read() + content.get(OUTPUT, b"")}
         if config is not None:
-            # With paths as seen from here, not from the node's directory.
+            # With paths relative to this directory, not to that of the node.
             run_directory.write_config(directory, config)
             content = {name: value for name, value in content.items() if name != "config.json"}
         _write(directory, content)
@@ -85,11 +85,13 @@ def _write(directory: str, content: Mapping[str, bytes]) -> None:
 
 
 def _checked(staging: str, directory: str) -> RunConfig:
-    """The settings of a run that is done and undamaged."""
+    """The settings of a run; checks that it is finished and undamaged."""
     config = run_directory.read_config(staging)
     expected, received = os.path.basename(directory), os.path.basename(naming.run_directory("", config))
     if received != expected:
         raise RunDirectoryError(f"{directory}: the node sent the run {received}; start the sweep again")
     if not run_directory.is_done(staging):
-        raise RunDirectoryError(f"{directory}: what the node sent is incomplete or damaged; start the sweep again")
+        raise RunDirectoryError(
+            f"{directory}: the files from the node are incomplete or damaged; start the sweep again"
+        )
     return config

@@ -42,7 +42,7 @@ def _run(statement: str, *arguments: str, **variables: str) -> tuple[int, str, s
         ("raise DataError('gone')", 2, "error: gone"),
         ("raise DataError('on\\n  two lines')", 2, "error: on two lines"),
         ("{}['key']", 1, "error: KeyError: 'key'; add --debug for the traceback"),
-        ("raise KeyboardInterrupt", 130, "interrupted; the same command goes on"),
+        ("raise KeyboardInterrupt", 130, "interrupted; run the same command again to continue"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", 143, None),
         ("import os, signal; os.kill(os.getpid(), signal.SIGHUP)", 129, None),
         ("raise BrokenPipeError", 0, None),

@@ -137,7 +137,7 @@ def test_the_command_draws_a_trained_run(tmp_path: pathlib.Path) -> None:
 
 def test_what_is_not_there_is_said_in_one_line(tmp_path: pathlib.Path) -> None:
     for arguments, words in (
-        ([], "received 0 arguments; needed: the directory of a run, or of several"),
+        ([], "received 0 arguments; needed: the directory of one run, or of several"),
         ([str(tmp_path)], "no such file; give the directory of a run"),
     ):
         result = run_command("experiments.feature_maps", *arguments)

@@ -47,7 +47,7 @@ def test_the_whole_help_gives_the_text_and_default_of_every_setting_of_every_sys
     for field in (field for name in methods.names() for field in methods.method(name).config.own_fields()):
         assert f"\n  --{field.name}: " in result.output
         assert field.metadata["help"] in result.output
-    assert "share of the labels in a head's loss; the rest is the soft labels' (default: 0.5)" in result.output
+    assert "share of the labels in a head's loss; the soft labels have the rest (default: 0.5)" in result.output
 
 
 def test_help_shows_the_settings_of_the_system_and_of_no_other() -> None:
