@@ -26,21 +26,21 @@ def load(
     verify: bool = False,
     fetch: bool = True,
 ) -> Dataset:
-    """Loads a data set, fetching it at first use.
+    """Loads a data set; fetches it at first use.
 
     Args:
       name: a name of the catalogue, or the path of an .npz file of the user's own.
-      data_dir: where fetched files and decoded arrays are kept; default: the user's cache directory.
+      data_dir: the directory for fetched files and decoded arrays; default: the user's cache directory.
       split: `report` (the split of the published tables), `standard` (the official one) or
         `validation` (the last tenth of the report's training part serves as the test part).
-      train_limit: keep only so many of the training examples, the first ones.
-      verify: hold what the cache has to its digests first; what is damaged is made again.
-      fetch: fetch what is not in `data_dir`, which may start TensorFlow; otherwise that is an UnavailableDataError.
+      train_limit: keep only this many training examples, from the first on.
+      verify: first check the cached arrays against their digests; damaged ones are made again.
+      fetch: fetch data that are not in `data_dir`, which may start TensorFlow; otherwise raise UnavailableDataError.
 
     Raises:
       ConfigError: an unknown name or split.
       UnavailableDataError: there is no such file, or no source could deliver the data.
-      DataError: the data are not what they should be, or not what they were when they were first used.
+      DataError: the data are not as expected, or have changed since they were first used.
       CollabError: `data_dir` cannot be written.
     """
     catalogue.check_name(name)
@@ -58,7 +58,7 @@ def load(
 
         def fetch_parts() -> None:
             if not fetch:
-                raise UnavailableDataError(f"{name} is not in {data_dir}; experiments.prepare fetches it")
+                raise UnavailableDataError(f"{name} is not in {data_dir}; fetch it with experiments.prepare")
             _fetch(entry, cache, data_dir)
 
         train, test = _compose(entry.composition(split), cache, fetch_parts)
@@ -82,7 +82,7 @@ def _compose(composition: catalogue.Composition, cache: ArrayCache, fetch: Calla
 
 
 def _pool(parts: tuple[str, ...], cache: ArrayCache, fetch: Callable[[], None]) -> Part:
-    """One part, or several as one: kept in the cache too, so that it can be memory-mapped."""
+    """One part, or several parts as one; the result is cached too, so that it can be memory-mapped."""
     name = "+".join(parts)
     cached = cache.read(name)
     if cached is not None:

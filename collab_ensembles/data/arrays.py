@@ -1,4 +1,4 @@
-"""Arrays that a person gives, checked and brought into one form: here, once, whatever takes them."""
+"""Checks arrays from users and converts them to one form; all entry points use these functions."""
 
 from typing import Any
 
@@ -18,14 +18,14 @@ def checked(images: Any, labels: Any, names: tuple[str, str] = ("images", "label
 
 
 def checked_images(images: Any, name: str = "images") -> np.ndarray:
-    """Images as raw pixels, uint8 [examples, height, width, channels]; they are not copied.
+    """Returns images as raw pixels, uint8 [examples, height, width, channels], without a copy.
 
     Args:
-      images: the same, or [examples, height, width] of one channel.
-      name: what a message calls them.
+      images: images in this form, or [examples, height, width] with one channel.
+      name: their name in messages.
 
     Raises:
-      DataError: another type or shape, no example or pixel, or channels that come first.
+      DataError: another type or shape, no example or pixel, or the channels are the first axis.
     """
     images = np.asarray(images)
     received = f"{name} is {images.dtype} {images.shape}"
@@ -39,19 +39,21 @@ def checked_images(images: Any, name: str = "images") -> np.ndarray:
     images = images.reshape(*images.shape, 1) if images.ndim == 3 else images
     first, middle, last = images.shape[1:]
     if first in (1, 3, 4) and last > first and last >= middle:
-        raise DataError(f"{received}, with the channels first; {allowed}, the channels last; np.moveaxis(x, 1, -1)")
+        raise DataError(
+            f"{received}, with the channels first; {allowed}, with the channels last; np.moveaxis(x, 1, -1)"
+        )
     if images.dtype != np.uint8:
         raise DataError(f"{received} with pixels {_pixels(images)}")
     return images
 
 
 def _pixels(images: np.ndarray) -> str:
-    """Which values pixels of another type than uint8 have, and how they become what they should be."""
+    """The range of pixels that are not uint8, and how to convert them."""
     finite, x = images[np.isfinite(images)], "x"
     span = f"from {finite.min():.6g} to {finite.max():.6g}" if finite.size else ""
     allowed = "allowed: uint8, from 0 to 255; "
     if finite.size < images.size:
-        span, x = f"{span} and {images.size - finite.size} that are no number", "np.nan_to_num(x, posinf=0, neginf=0)"
+        span, x = f"{span} and {images.size - finite.size} that are not finite", "np.nan_to_num(x, posinf=0, neginf=0)"
     if finite.size and (finite.min() < 0 or finite.max() > 255):
         return f'{span}; {allowed}bring all parts to that range by one formula, then x.astype("uint8")'
     if finite.size and finite.max() <= 1:
@@ -60,13 +62,13 @@ def _pixels(images: np.ndarray) -> str:
 
 
 def checked_labels(labels: Any, name: str = "labels", examples: int | None = None) -> np.ndarray:
-    """Labels as the numbers of classes, int32 [examples].
+    """Returns labels as class numbers, int32 [examples].
 
     Args:
       labels: integers of any type, from 0, [examples] or [examples, 1]; or one-hot, [examples, classes], of any type of
-        numbers. The last two are converted, and the log says so.
-      name: what a message calls them.
-      examples: how many there should be; None: any number but 0.
+        numbers. The last two forms are converted, with a line in the log.
+      name: their name in messages.
+      examples: the expected number; None: any number above 0.
 
     Raises:
       DataError: anything else.
@@ -106,7 +108,7 @@ def _is_one_hot(labels: np.ndarray) -> bool:
 
 
 def _reshaped(labels: np.ndarray, examples: int | None) -> str:
-    """What to do with labels of another shape."""
+    """The advice for labels of another shape."""
     if labels.size == max(labels.shape, default=1) == (examples or labels.size):
         return "y.ravel()"
     if labels.ndim == 2 and len(labels) == (examples or len(labels)):

@@ -1,4 +1,4 @@
-"""BatchManager: which examples make up which batch, as a pure function of (seed, epoch)."""
+"""BatchManager: the batches of each epoch, as a pure function of (seed, epoch)."""
 
 import math
 from collections.abc import Callable
@@ -11,17 +11,16 @@ from collab_ensembles.data.arrays import checked
 from collab_ensembles.streams import Stream, generator
 
 _LARGEST_SHIFT = 0.125
-"""Of the author's augmentation, as a share of height or width."""
+"""Largest shift of the author's augmentation, as a share of height or width."""
 
 
 def example_order(num_examples: int, shuffle: str, seed: int, epoch: int) -> np.ndarray:
     """The indices of the examples of one epoch, int64 [num_examples].
 
     Args:
-      num_examples: how many there are.
-      shuffle: `none` (as they stand, every epoch the same: the reference code's default), `permute`
-        (a new permutation each epoch) or `bootstrap` (drawn with replacement: what the reference
-        code does under its option `shuffle`).
+      num_examples: the number of examples.
+      shuffle: `none` (the given order in every epoch: the reference code's default), `permute` (a new permutation each
+        epoch) or `bootstrap` (drawn with replacement: what the reference code does under its option `shuffle`).
       seed: the run's seed.
       epoch: counted from 0.
 
@@ -41,10 +40,10 @@ def example_order(num_examples: int, shuffle: str, seed: int, epoch: int) -> np.
 class Augmentation:
     """Shifts of up to 12.5 % in each direction and, if asked for, mirroring.
 
-    With the border repeated, Noel's augmentation, but for one thing: each epoch starts from the images as they are.
-    (The reference distorts them in place, so that distortions pile up.) With a black border, the crops of
-    images padded by 4 pixels that are usual for CIFAR. Shifts are by whole pixels. What
-    happens to the example at a position of the epoch does not depend on the size of the batches.
+    With a repeated border, this is Noel's augmentation, with one difference: each epoch starts from the original
+    images. (The reference code distorts them in place, so that distortions add up.) With a black border, these are the
+    usual crops for CIFAR, of images padded by 4 pixels. Shifts are by whole pixels. The distortion of an example
+    depends on its position in the epoch, not on the batch size.
     """
 
     def __init__(
@@ -75,9 +74,9 @@ class Augmentation:
 
 
 def _shifted(size: int, num_examples: int, random: np.random.Generator, black_border: bool) -> np.ndarray:
-    """For each example, which of `size` source rows (or columns) each target row takes.
+    """For each example, the index of the source row (or column), of `size`, of each target row.
 
-    Beyond the border that is the nearest one, or a black one that follows the last.
+    Outside the image it is the nearest row, or a black row after the last one.
     """
     largest = int(size * _LARGEST_SHIFT)
     shifts = random.integers(-largest, largest, size=(num_examples, 1), endpoint=True)
@@ -88,10 +87,10 @@ def _shifted(size: int, num_examples: int, random: np.random.Generator, black_bo
 
 
 def _without_autotuning() -> tf.data.Options:
-    """Keeps `tf.data` from tuning what has nothing to tune.
+    """Switches off the automatic tuning of `tf.data`, which has nothing to tune here.
 
-    Its tuning thread can miss that the iterator ends, and then holds up the next epoch for a minute or more: the
-    rule on one core, frequent on busy ones (TensorFlow 2.21; benchmarks/NOTES.md).
+    Its tuning thread can miss the end of the iterator, and then delays the next epoch for a minute or more: always on
+    one core, often on busy cores (TensorFlow 2.21; benchmarks/NOTES.md).
     """
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -101,9 +100,8 @@ def _without_autotuning() -> tf.data.Options:
 class BatchManager:
     """Batches (images uint8 [batch, h, w, c], labels int32 [batch]) for `fit` and `evaluate`.
 
-    Pass `dataset()` to them, and to `fit` also `epoch_clock()` as a callback unless every epoch is
-    alike. One NumPy gather a batch; the images stay where they are, memory-mapped or not. The last
-    batch is smaller where the examples do not divide evenly.
+    Pass `dataset()` to both. If epochs differ, also pass `epoch_clock()` to `fit` as a callback. Each batch is one
+    NumPy gather; the images are not copied as a whole, so they can be memory-mapped. The last batch may be smaller.
     """
 
     def __init__(
@@ -124,16 +122,16 @@ class BatchManager:
         Args:
           images: raw pixels, uint8 [examples, height, width, channels]; or [examples, height, width] of one channel.
           labels: class numbers from 0, of any type of integers, [examples] or [examples, 1]; or one-hot.
-          batch_size: examples a batch, 1 to the number of examples.
+          batch_size: examples per batch, from 1 to the number of examples.
           shuffle: see `example_order`.
           augment: distort the images; see `Augmentation`.
-          mirror: mirror half of the images too, when they are distorted.
-          black_border: what moves in when they are shifted is black.
-          noise: the labels of an epoch, instead of `labels`; see `LabelNoise`.
+          mirror: with `augment`, also mirror half of the images.
+          black_border: shifted images have a black border.
+          noise: gives the labels of each epoch in place of `labels`; see `LabelNoise`.
           seed: the run's seed.
 
         Raises:
-          DataError: images or labels of another form, see `datasets.arrays`, or not as many of the one as of the other.
+          DataError: images or labels have another form, see `data.arrays`, or their numbers differ.
           ValueError: a batch size that is not allowed.
         """
         images, labels = checked(images, labels)
@@ -145,7 +143,7 @@ class BatchManager:
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
-        """Lays down order and distortions of an epoch, counted from 0."""
+        """Sets order and distortions for an epoch, counted from 0."""
         self._order = example_order(len(self._labels), self._shuffle, self._seed, epoch)
         self._augmentation = (
             Augmentation(self._images.shape[1:], len(self._labels), self._mirror, self._seed, epoch, self._black_border)
@@ -156,7 +154,7 @@ class BatchManager:
             self._labels = self._noise(epoch)
 
     def dataset(self) -> tf.data.Dataset:
-        """The batches of the epoch that stands when iteration begins.
+        """The batches of the epoch that is set when the iteration begins.
 
         A `tf.data` pipeline of one operation: it costs a step a fifth of a millisecond, where a
         `keras.utils.PyDataset` costs more than one.
@@ -170,11 +168,11 @@ class BatchManager:
         return tf.data.Dataset.range(len(self)).map(gather).with_options(_without_autotuning())
 
     def epoch_clock(self) -> keras.callbacks.Callback:
-        """A callback that starts each epoch of `fit` here, whichever epoch `fit` begins with."""
+        """A callback that sets each epoch of `fit`, also if `fit` does not begin with epoch 0."""
         return keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: self.start_epoch(epoch))
 
     def __len__(self) -> int:
-        """How many batches an epoch has."""
+        """The number of batches in an epoch."""
         return math.ceil(len(self._labels) / self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from collab_ensembles.data import digests as digests_lib
 from collab_ensembles.errors import CollabError, DataError, one_line
 
 _ABANDONED_SECONDS = 86400.0
-"""After this, what was half-written belongs to a process that was killed: a part takes minutes."""
+"""After this time, an incomplete part belongs to a killed process: writing a part takes minutes."""
 
 
 class OtherContentError(DataError):
@@ -26,7 +26,7 @@ class OtherContentError(DataError):
 
 
 class Part(NamedTuple):
-    """Examples that belong together.
+    """The examples of one part of a data set.
 
     Attributes:
       images: uint8 [examples, height, width, channels].
@@ -38,19 +38,19 @@ class Part(NamedTuple):
 
 
 class ArrayCache:
-    """Parts below `<data_dir>/arrays/<data set>/<part>/`, each written whole or not at all.
+    """Parts in `<data_dir>/arrays/<data set>/<part>/`; each is written completely or not at all.
 
     Attributes:
-      record: the path of the file that has the content digests of the parts.
+      record: the path of the file with the content digests of the parts.
     """
 
     def __init__(
         self, data_dir: str, dataset: str, verify: bool = False, known: Mapping[str, str] | None = None
     ) -> None:
-        """Opens the cache of a data set, with the digests of its parts that are known beforehand.
+        """Opens the cache of a data set; takes the digests of its parts that are known beforehand.
 
-        With `verify`, parts are held to their digests as they are read, and what killed processes have left of them
-        half-written is removed.
+        With `verify`, parts are checked against their digests when they are read, and incomplete parts of killed
+        processes are removed.
         """
         self._verify = verify
         self._known = known or {}
@@ -61,8 +61,8 @@ class ArrayCache:
         """The cached part, memory-mapped, or None.
 
         Raises:
-          DataError: the part is damaged (with `verify` it is removed instead, with a warning), or with
-            `verify` the record of the digests is.
+          DataError: the part is damaged; with `verify`, it is removed with a warning instead, but a damaged record of
+            the digests is an error.
         """
         directory = os.path.join(self._directory, part)
         if not self._verify:
@@ -86,18 +86,18 @@ class ArrayCache:
         try:
             images = np.load(os.path.join(directory, "images.npy"), mmap_mode="r", allow_pickle=False)
             labels = np.load(os.path.join(directory, "labels.npy"), mmap_mode="r", allow_pickle=False)
-        except Exception as error:  # what damaged bytes raise has no end
+        except Exception as error:  # Damaged bytes can raise nearly any error.
             if not os.path.isdir(directory):
                 return None
             reason = one_line(error)
-            raise DataError(f"{directory}: damaged ({reason}); experiments.prepare makes it again") from error
+            raise DataError(f"{directory}: damaged ({reason}); repair it with experiments.prepare") from error
         return Part(images, labels)
 
     def write(self, part: str, content: Part, digest: str, source: str) -> Part:
-        """Stores a part and gives it back memory-mapped.
+        """Stores a part and returns it memory-mapped.
 
         Raises:
-          DataError: the content differs from what this part held when it was first used.
+          DataError: the content of this part has changed since it was first used.
           CollabError: the directory cannot be written.
         """
         self.hold_to_record({part: digest}, source)
@@ -112,14 +112,14 @@ class ArrayCache:
                     os.fsync(file.fileno())
             files.sync_directory(temporary)
             os.chmod(temporary, 0o755)
-            # Another process may have been faster: its directory holds the same content.
+            # Another process may have written it first, with the same content.
             with contextlib.suppress(FileExistsError):
                 _rename_to_new(temporary, target)
             files.sync_directory(self._directory)
         except OSError as error:
             raise CollabError(
-                f"cannot write the data to {self._directory}: {error.strerror or error}; make room or permit writing "
-                "there, or give another --data_dir"
+                f"cannot write the data to {self._directory}: {error.strerror or error}; free some space or allow "
+                "writing there, or use another --data_dir"
             ) from error
         finally:
             if temporary is not None:
@@ -156,17 +156,17 @@ class ArrayCache:
         except FileNotFoundError:
             recorded = {}
         except (OSError, ValueError, RecursionError) as error:
-            raise DataError(f"{self.record}: damaged ({error}); delete it, and it is written anew") from error
+            raise DataError(f"{self.record}: damaged ({error}); delete it, then it is written again") from error
         return {**recorded, **self._known}
 
 
 def _difference(content: Part, expected: str | None) -> str:
-    """How an array cache's part differs from what it should be, or nothing; without a digest only its form counts."""
+    """What is wrong with a cached part, or an empty text; without a digest, only its form is checked."""
     images, labels = content
     if images.dtype != np.uint8 or images.ndim != 4 or labels.dtype != np.int32 or labels.shape != images.shape[:1]:
         return f"it has images {images.dtype} {images.shape} and labels {labels.dtype} {labels.shape}"
     if not len(labels) or labels.min() < 0 or labels.max() > 255:
-        return "it has labels that no data set has"
+        return "its labels are out of range"
     ordered, digest = in_digest_order([content])
     in_order = all(np.array_equal(a, b) for a, b in zip(ordered, content, strict=True))
     return "" if in_order and digest == (expected or digest) else "its digest differs"
@@ -176,8 +176,8 @@ def check_digest(what: str, received: str, expected: str | None, source: str) ->
     """Raises OtherContentError if a digest is expected and another one was received."""
     if expected is not None and received != expected:
         raise OtherContentError(
-            f"{source} delivered other data than expected for the {what}: content digest expected {expected}, "
-            f"received {received}; nothing was cached; if the source keeps a copy of its own, delete that"
+            f"{source} delivered unexpected data for the {what}: expected content digest {expected}, received "
+            f"{received}; nothing was cached; if the source keeps its own copy, delete it"
         )
 
 

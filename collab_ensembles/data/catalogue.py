@@ -1,4 +1,4 @@
-"""What is known of each data set before any of it is read. Imports nothing heavy."""
+"""Facts on each data set that are known before it is read. Imports nothing heavy."""
 
 import dataclasses
 import os
@@ -12,10 +12,10 @@ SPLITS = ("report", "standard", "validation")
 
 @dataclasses.dataclass(frozen=True)
 class Composition:
-    """How a split is put together from the parts that a source delivers.
+    """How a split is made from the parts that a source delivers.
 
-    The parts named by `train` are pooled in digest order. The test examples are the pooled parts
-    named by `test`, or, where that is empty, the last `cut` of the training pool.
+    The parts named by `train` are pooled in digest order. The test examples are the pooled parts named by `test`. If
+    `test` is empty, they are the last `cut` examples of the training pool.
     """
 
     train: tuple[str, ...]
@@ -28,17 +28,17 @@ class Entry:
     """One data set.
 
     Attributes:
-      name: what `--dataset` takes.
-      label: the name in files and directories, as the reference code spells it.
+      name: the value of `--dataset`.
+      label: the name in files and directories, as in the reference code.
       image_shape: (height, width, channels).
-      label_names: what the labels 0, 1, ... stand for.
+      label_names: the names of the labels 0, 1, ...
       sizes: the examples of each part; approximate where `digests` has no value.
-      digests: the content digest of each part, and of parts pooled for a split, where it is known beforehand.
+      digests: the content digests that are known beforehand, of parts and of parts pooled for a split.
       report: the split of the published tables.
       standard: the official split.
-      epochs: the length of the published training; 30 for sets the report does not use.
+      epochs: the length of the published training; 30 for data sets that are not in the report.
       mirrored: whether the author's augmentation flips the images too.
-      urls: official files whose host is asked for a sign of life before the rest is tried.
+      urls: official files; their host must answer before they are fetched.
     """
 
     name: str
@@ -85,7 +85,7 @@ _ENTRIES = (
             "test": "634538fb34c5277fce98470b8b285d1e8419eb87f328da42ef1faf690d2c3911",
             "train+test": "211c44732b21b49dcee3393c4c23e32fb3726964612715c16242f87231d975bd",
         },
-        # The reference pools, permutes and cuts: not the official split.
+        # The reference code pools, permutes and cuts the data: this is not the official split.
         report=Composition(("train", "test"), cut=10_000),
         standard=_TRAIN_TEST,
         urls=("https://storage.googleapis.com/cvdf-datasets/mnist/train-images-idx3-ubyte.gz",),
@@ -150,22 +150,22 @@ CATALOGUE: Mapping[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 
 
 def is_file(name: str) -> bool:
-    """Whether `--dataset` names a file of the user's own instead of a data set of the catalogue."""
+    """Whether `--dataset` names a file of the user and not a data set of the catalogue."""
     return name.endswith(".npz")
 
 
 def resolve(name: str) -> str:
-    """The value of `--dataset` that all spellings of a file's path stand for: absolute, `~` expanded."""
+    """The normal form of `--dataset`: paths are absolute, with `~` expanded."""
     return os.path.abspath(os.path.expanduser(name)) if is_file(name) else name
 
 
 def is_same(one: str, other: str) -> bool:
-    """Whether two values of `--dataset` name the same data, however the path of a file is spelled."""
+    """Whether two values of `--dataset` name the same data; a path may be written in different ways."""
     return resolve(one) == resolve(other)
 
 
 def check_name(name: str) -> None:
-    """Raises ConfigError if `name` is neither in the catalogue nor an .npz file's name."""
+    """Raises ConfigError if `name` is not in the catalogue and does not name an .npz file."""
     if name not in CATALOGUE and not is_file(name):
         meant = f"; did you mean {name.lower()}?" if name.lower() in CATALOGUE else ""
         raise ConfigError(
@@ -200,7 +200,7 @@ def is_mirrored(name: str) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """What a configuration can be checked against before the data are read.
+    """Facts for checking a configuration before the data are read.
 
     Attributes:
       image_shape: (height, width, channels).
@@ -232,7 +232,7 @@ def describe(name: str, split: str) -> Description:
 
 
 def validation_size(split: str, num_train: int) -> int:
-    """How many of the training examples serve as test examples: the last tenth, or none."""
+    """The number of training examples that are used as test examples: the last tenth, or none."""
     return num_train // 10 if split == "validation" else 0
 
 
@@ -246,7 +246,7 @@ def _npz_image_shape(path: str) -> tuple[int, ...]:
             for name in ("y_train", "x_test", "y_test"):
                 archive.getinfo(f"{name}.npy")
             shape, _ = npz.header(archive, "x_train")
-    except Exception as error:  # what damaged bytes raise has no end
+    except Exception as error:  # Damaged bytes can raise nearly any error.
         raise DataError(f"{path}: not an .npz file with x_train, y_train, x_test and y_test ({error})") from error
     if len(shape) == 3:
         shape = (*shape, 1)

@@ -1,4 +1,4 @@
-"""The form in which every data set reaches the rest of the program."""
+"""The common form of all data sets."""
 
 import dataclasses
 import hashlib
@@ -16,7 +16,7 @@ class Dataset:
       train_labels: int32 [examples].
       test_images: uint8 [examples, height, width, channels].
       test_labels: int32 [examples].
-      label_names: what the labels 0, 1, ... stand for.
+      label_names: the names of the labels 0, 1, ...
     """
 
     name: str
@@ -46,7 +46,7 @@ class Dataset:
         return result.hexdigest()
 
     def first(self, train_limit: int) -> "Dataset":
-        """The same data with the first `train_limit` training examples; the test set stays whole."""
+        """The same data with only the first `train_limit` training examples; the test set is complete."""
         return dataclasses.replace(
             self, train_images=self.train_images[:train_limit], train_labels=self.train_labels[:train_limit]
         )

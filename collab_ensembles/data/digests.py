@@ -1,18 +1,18 @@
-"""Digests that depend on the content of a data set alone, whatever its source and order."""
+"""Digests of the content of a data set; they do not depend on its source or order."""
 
 import hashlib
 
 import numpy as np
 
 Digests = np.ndarray
-"""uint8 [examples, 32]: one SHA-256 an example."""
+"""uint8 [examples, 32]: one SHA-256 for each example."""
 
 
 def example_digests(images: np.ndarray, labels: np.ndarray) -> Digests:
     """SHA-256 of each example: its label, then its pixels in row-major HWC order.
 
-    The label is one byte; above 255 it is four, the least significant first. Of images of one shape, no two different
-    examples are the same bytes: those with a larger label are three bytes longer.
+    A label up to 255 is one byte; a larger label is four, the least significant first. For images of one shape,
+    different examples give different bytes: those with a larger label are three bytes longer.
 
     Args:
       images: uint8 [examples, height, width, channels].

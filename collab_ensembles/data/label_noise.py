@@ -8,11 +8,11 @@ from collab_ensembles.streams import Stream, generator
 
 
 class LabelNoise:
-    """Labels of which a fixed part is redrawn each epoch, uniformly over all classes, the true one included.
+    """Labels of which a fixed part is drawn again in each epoch, uniformly from all classes, including the true one.
 
-    Which examples are concerned is a function of the data set and the level alone, the same in every run; what their
-    labels are, of the run's seed and the epoch. Both are decided for the whole training part: of its first examples
-    alone, those are noisy that are so among all, with the same labels.
+    The noisy examples depend only on the data set and the level, and are the same in every run. Their labels depend on
+    the run's seed and the epoch. Both are decided for the whole training part: if only its first examples are used,
+    they have the same noise.
 
     Attributes:
       examples: the indices of the noisy examples, int64.
@@ -31,20 +31,22 @@ class LabelNoise:
 
         Args:
           labels: int32 [examples], the first ones of the training part.
-          num_classes: the redrawn labels lie between 0 and this.
-          level: the share of the training part's examples concerned, 0 to 1; rounded to whole examples.
-          dataset: its name.
+          num_classes: the number of classes to draw from.
+          level: the share of noisy examples in the training part, 0 to 1; rounded to whole examples.
+          dataset: the name of the data set.
           seed: the run's seed.
-          num_train: how many examples the whole training part has; default: as many as there are labels.
+          num_train: the number of examples in the whole training part; default: the number of labels.
 
         Raises:
-          ValueError: a level that is not allowed, or a training part smaller than what is taken from it.
+          ValueError: the level is not allowed, or there are more labels than examples in the training part.
         """
         if not 0 <= level <= 1:
             raise ValueError(f"received the noise level {level}; allowed: 0 to 1")
         num_train = len(labels) if num_train is None else num_train
         if num_train < len(labels):
-            raise ValueError(f"received {len(labels)} labels of a training part of {num_train}; allowed: up to those")
+            raise ValueError(
+                f"received {len(labels)} labels of a training part of {num_train}; allowed: at most {num_train}"
+            )
         name = np.frombuffer(hashlib.sha256(dataset.encode()).digest(), dtype="<u4")
         order = np.random.Generator(np.random.PCG64(np.random.SeedSequence(name))).permutation(num_train)
         noisy = order[: round(level * num_train)]

@@ -1,7 +1,7 @@
 """notMNIST as a tensorflow-datasets builder: letters A to J in many fonts, 28 x 28 grey pixels.
 
-The archives were published by Yaroslav Bulatov in 2011. Copies repacked by others differ in their
-bytes, so only the decoded content is judged.
+The archives were published by Yaroslav Bulatov in 2011. Copies that others have repacked differ in their bytes, so only
+the decoded content is checked.
 """
 
 import gzip
@@ -29,10 +29,9 @@ class NotMNIST(tfds.core.GeneratorBasedBuilder):
     Configurations:
 
     * `full`: `train` has the first 50,000 of each class of notMNIST_large in digest order, `test`
-      the first 1,000 of each class of notMNIST_small (the split of Noel 2017); `train_rest` and
-      `test_rest` hold what the two leave over.
-    * `small`: notMNIST_small alone. Images that repeat another pixel by pixel are removed, those
-      that occur under several labels altogether; `train` has the first 80 % of each class.
+      the first 1,000 of each class of notMNIST_small (the split of Noel 2017); `train_rest` and `test_rest` have the
+      rest. * `small`: notMNIST_small only. Of images with equal pixels one is kept, or none if their labels differ;
+      `train` has the first 80 % of each class.
     """
 
     name = "notmnist"
@@ -93,7 +92,7 @@ class NotMNIST(tfds.core.GeneratorBasedBuilder):
 def read_archive(path: epath.Path) -> tuple[Part, int]:
     """The readable images of an archive, labelled by their directories, and the count of the others.
 
-    Nothing is extracted to the disk; links and whatever else is no regular file are passed over.
+    Nothing is extracted to the disk; links and everything else that is not a regular file are skipped.
 
     Raises:
       DataError: the archive is truncated, or holds no readable image.
@@ -116,10 +115,10 @@ def read_archive(path: epath.Path) -> tuple[Part, int]:
                 else:
                     images.append(image)
                     labels.append(_LETTERS.index(letter))
-            # Only the end of the stream tells whether all of it was there, and undamaged.
+            # Only the end of the stream shows whether it was complete and undamaged.
             while plain.read(2**20):
                 pass
-    except Exception as error:  # what damaged bytes raise has no end
+    except Exception as error:  # Damaged bytes can raise nearly any error.
         raise DataError(f"{path}: truncated or not a .tar.gz archive ({error}); fetch it again") from error
     if not images:
         raise DataError(f"{path}: no readable image in directories named A to J")
@@ -127,7 +126,7 @@ def read_archive(path: epath.Path) -> tuple[Part, int]:
 
 
 def without_duplicates(part: Part) -> Part:
-    """The first of the examples with equal pixels; none of those that stand under several labels."""
+    """Keeps the first of the examples with equal pixels, or none of them if their labels differ."""
     pixels = part.images.reshape(len(part.images), -1)
     _, first, group = np.unique(pixels, axis=0, return_index=True, return_inverse=True)
     lowest = np.full(len(first), 255)
@@ -150,7 +149,7 @@ def _first_of_each_class(part: Part, how_many: Callable[[int], int]) -> tuple[Pa
 def _manual_archive(dl_manager: tfds.download.DownloadManager, name: str) -> epath.Path | None:
     try:
         path = epath.Path(dl_manager.manual_dir) / name
-    except AssertionError:  # how tensorflow-datasets says that the directory is missing or empty
+    except AssertionError:  # tensorflow-datasets raises this if the directory is missing or empty
         return None
     return path if path.exists() else None
 

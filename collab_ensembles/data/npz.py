@@ -1,4 +1,4 @@
-"""Arrays of the user's own, from an .npz file."""
+"""Reads the user's own arrays from an .npz file."""
 
 import hashlib
 import os
@@ -14,23 +14,23 @@ from collab_ensembles.errors import DataError, UnavailableDataError, one_line
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 _MOST_CLASSES = 1_000_000
-"""The largest label decides how many classes there are, and each has logits: more are identifiers, not classes."""
+"""The largest label sets the number of classes, which is the number of logits. Larger labels are identifiers."""
 
 
 def read(path: str, data_dir: str) -> tuple[Part, Part]:
     """The training and test examples of a file, in digest order.
 
-    The content is recorded under `data_dir` when the file is first used, and held to from then on:
-    the results of a run stand for the data that its configuration names.
+    The digest of the content is recorded in `data_dir` when the file is first used, and checked from then on: a
+    configuration names the file, so its content must stay the same.
 
     Args:
       path: an .npz file with x_train, x_test (uint8 [examples, height, width] or
         [examples, height, width, channels]) and y_train, y_test (class numbers from 0, or one-hot); see
         `arrays.checked`.
-      data_dir: where the record is kept.
+      data_dir: the directory of the record.
 
     Raises:
-      DataError: the file is missing, lacks an array, holds other types or shapes, or has changed.
+      DataError: the file is missing or has changed, an array is missing, or types or shapes are not allowed.
     """
     arrays = _arrays(path)
     parts = []
@@ -42,7 +42,7 @@ def read(path: str, data_dir: str) -> tuple[Part, Part]:
             raise DataError(f"{path}: {error}") from error
         if parts[-1].labels.max() >= _MOST_CLASSES:
             raise DataError(
-                f"{path}: {names[1]} holds labels up to {parts[-1].labels.max()}, and would have as many classes; "
+                f"{path}: {names[1]} has labels up to {parts[-1].labels.max()}, which is too many classes; "
                 f"allowed: 0 to {_MOST_CLASSES - 1}; np.searchsorted(np.unique(y_train), y)"
             )
     if parts[0].images.shape[1:] != parts[1].images.shape[1:]:
@@ -57,15 +57,16 @@ def read(path: str, data_dir: str) -> tuple[Part, Part]:
         record.hold_to_record({"train": train_digest, "test": test_digest}, path)
     except OtherContentError as error:
         raise DataError(
-            f"{path}: changed since it was first used, and results under its name stand for what it held then: restore "
-            f"it, or give the changed file a new name (if no results matter, delete {record.record})"
+            f"{path}: the file has changed since it was first used, so results under its name would be of different "
+            "data; restore it, or give the changed file a new name (if you need no earlier results, delete "
+            f"{record.record})"
         ) from error
     return train, test
 
 
 def _arrays(path: str) -> dict[str, np.ndarray]:
     try:
-        # NumPy leaves a file that it opens itself open where it turns out to be damaged.
+        # If a file is damaged, NumPy does not close it unless the file was opened here.
         with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
             missing = [key for key in _KEYS if key not in file]
             if missing:
@@ -74,19 +75,19 @@ def _arrays(path: str) -> dict[str, np.ndarray]:
                 if header(file.zip, key)[1].hasobject:
                     kind = "uint8" if key[0] == "x" else "int32"
                     raise DataError(
-                        f'{path}: {key} holds Python objects, which are not read; {key[0]}.astype("{kind}")'
+                        f'{path}: {key} contains Python objects, which are not read; {key[0]}.astype("{kind}")'
                     )
             return {key: file[key] for key in _KEYS}
     except FileNotFoundError as error:
         raise UnavailableDataError(f"{path}: no such file") from error
     except DataError:
         raise
-    except Exception as error:  # what damaged bytes raise has no end
+    except Exception as error:  # Damaged bytes can raise nearly any error.
         raise DataError(f"{path}: not a readable .npz file ({one_line(error)})") from error
 
 
 def header(archive: zipfile.ZipFile, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type of an array in an .npz file, which is not read for that."""
+    """Shape and type of an array in an .npz file, without reading the array."""
     with archive.open(f"{key}.npy") as member:
         version = np.lib.format.read_magic(member)
         read = {

@@ -1,4 +1,4 @@
-"""Examples that stand in two parts of a data set."""
+"""Finds examples that are in two parts of a data set."""
 
 from collections.abc import Iterator
 
@@ -7,15 +7,15 @@ import numpy as np
 from collab_ensembles.data.digests import example_digests
 
 _CHUNK = 4096
-"""Examples at a time: their pixels as 64-bit words stay within some megabytes."""
+"""Number of examples at a time: their pixels as 64-bit words then need a few megabytes."""
 _LARGEST_WORD = 2**64
 
 
 def count_shared(images: np.ndarray, labels: np.ndarray, other_images: np.ndarray, other_labels: np.ndarray) -> int:
-    """How many of the other examples, image and label, are among the first ones too.
+    """The number of the other examples, image and label, that are also among the first ones.
 
-    Those that may be are found by a hash of few instructions, and then told by their digests: to digest all 70,000
-    examples of MNIST would take half a second at the start of every run.
+    Candidates are found by a fast hash and then compared by their digests: the digests of all 70,000 examples of MNIST
+    would take half a second at the start of every run.
 
     Args:
       images: uint8 [examples, height, width, channels].

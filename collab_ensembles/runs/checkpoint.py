@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training needs to go on as if it had never stopped, in one verified file.
+"""Checkpoints: everything that a training needs to continue as if it had not stopped, in one verified file.
 
 It holds every variable of the members and of the optimizer, and the statistics so far. Random numbers need no state:
 they are functions of seed, stream and epoch. See `checkpoint_file` for its form.
@@ -16,21 +16,21 @@ from collab_ensembles.runs import checkpoint_file
 from collab_ensembles.runs.logger import Record
 
 _KEPT = 2
-"""Should the newest one be damaged, there is another."""
+"""If the newest one is damaged, there is another."""
 _SERIES = "statistics"
 
 
 def save(directory: str, model: Model, record: Record, digest: str) -> None:
-    """Writes `epoch-<epochs done>.npz` atomically, then removes all but it and the one before.
+    """Writes `epoch-<epochs done>.npz` atomically, then removes all except it and the one before.
 
     Args:
-      directory: where checkpoints are kept; created if missing.
-      model: the model; compiled, if training is to go on from here.
+      directory: the directory of the checkpoints; created if missing.
+      model: the model; compiled if training should continue from this checkpoint.
       record: the statistics so far.
       digest: of the configuration.
 
     Raises:
-      CollabError: the file cannot be written; those before it are still there.
+      CollabError: the file cannot be written; earlier checkpoints are kept.
     """
     values = {key: np.asarray(variable) for key, variable in model.training_variables().items()}
     for output, series in record.series.items():
@@ -40,20 +40,19 @@ def save(directory: str, model: Model, record: Record, digest: str) -> None:
     files.make_directory(directory)
     files.write_bytes(checkpoint_file.path(directory, record.epochs_done), checkpoint_file.sealed(values))
     epochs = checkpoint_file.saved_epochs(directory)
-    # Those of later epochs are damaged, or training would not have come by here again.
+    # Checkpoints of later epochs are damaged: otherwise this epoch would not be trained again.
     earlier = [epoch for epoch in epochs if epoch <= record.epochs_done]
     for epoch in set(epochs) - set(earlier[-_KEPT:]):
         files.remove(checkpoint_file.path(directory, epoch))
 
 
 def restore(directory: str, model: Model, digest: str) -> Record | None:
-    """Puts the newest good checkpoint into the model's variables, and the optimizer's if compiled.
+    """Loads the newest good checkpoint into the variables of the model and, if compiled, of its optimizers.
 
-    Damaged checkpoints, and those of other settings, are named in a warning and passed over.
+    Damaged checkpoints, and those of other settings, are skipped with a warning.
 
     Returns:
-      The statistics up to that epoch, or None where there is no good checkpoint: the model is then
-      as it was.
+      The statistics up to that epoch; None if there is no good checkpoint. The model is then unchanged.
     """
     epochs = checkpoint_file.saved_epochs(directory)
     for epoch in reversed(epochs):
@@ -62,7 +61,7 @@ def restore(directory: str, model: Model, digest: str) -> Record | None:
         except RunDirectoryError as error:
             logging.warning("%s; the one before it is used", error)
     if epochs:
-        logging.warning("%s: no checkpoint is left that can be used", directory)
+        logging.warning("%s: no usable checkpoint is left", directory)
     return None
 
 

@@ -1,4 +1,4 @@
-"""The files of checkpoints: where they lie, and their seal. Imports nothing heavy, so that an analysis can read them.
+"""The files of checkpoints: their paths and checksums. Imports nothing heavy, so that an analysis can read them.
 
 A checkpoint is an .npz archive without pickled objects. The archive's comment is the SHA-256 of all bytes before it.
 """
@@ -22,12 +22,12 @@ _SEAL_LENGTH = 64
 
 
 def path(directory: str, epoch: int) -> str:
-    """Where the checkpoint after so many epochs lies."""
+    """The path of the checkpoint after the given number of epochs."""
     return os.path.join(directory, f"epoch-{epoch:05d}.npz")
 
 
 def saved_epochs(directory: str) -> list[int]:
-    """After how many epochs checkpoints were written, in order; none where there is no such directory."""
+    """The epochs of the checkpoints in a directory, in order; empty if there is no such directory."""
     if not os.path.isdir(directory):
         return []
     matches = map(_NAME.fullmatch, os.listdir(directory))
@@ -45,7 +45,7 @@ def sealed(values: Mapping[str, np.ndarray]) -> bytes:
 
 
 def read(path: str) -> dict[str, np.ndarray]:
-    """What a checkpoint's file holds.
+    """Reads the file of a checkpoint.
 
     Raises:
       RunDirectoryError: it cannot be read, or is damaged.
@@ -57,7 +57,7 @@ def read(path: str) -> dict[str, np.ndarray]:
         raise RunDirectoryError(f"{path}: cannot be read ({error.strerror})") from error
     body, seal = content[:-_SEAL_LENGTH], content[-_SEAL_LENGTH:]
     if hashlib.sha256(body).hexdigest().encode() != seal:
-        raise RunDirectoryError(f"{path}: truncated or altered, its checksum differs")
+        raise RunDirectoryError(f"{path}: truncated or changed: its checksum is wrong")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as values:
             return {key: values[key] for key in values.files}

@@ -1,4 +1,4 @@
-"""The small graphs that stand beside each pickle."""
+"""Draws the small graphs that are saved with each pickle."""
 
 import io
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ def epoch_graph(title: str, quantity: str, curves: Mapping[str, np.ndarray]) -> 
     """A PNG picture of curves over the epochs.
 
     Args:
-      title: stands above.
-      quantity: what the curves show; an `error` is drawn in percent.
-      curves: by their name in the legend, one value an epoch.
+      title: the title.
+      quantity: the quantity of the curves; an `error` is drawn in percent.
+      curves: by their name in the legend, one value for each epoch.
     """
     with canvas.default_style():
-        # Imported late: half a second that no run needs before its first epoch has ended.
+        # Imported late: this takes half a second, and no run needs it before the end of its first epoch.
         from matplotlib.figure import Figure
         from matplotlib.ticker import MaxNLocator
 

@@ -1,7 +1,7 @@
 """Keras files that settings name, such as teachers, kept in the run directory.
 
-A run that is taken up again, or evaluated later, has the files that it began with, even if they have been moved or
-written anew since.
+So a run that is resumed or evaluated later has the files that it began with, even if the originals were moved or
+changed.
 """
 
 import dataclasses
@@ -15,11 +15,11 @@ from collab_ensembles import files
 from collab_ensembles.errors import ConfigError, RunDirectoryError
 from collab_ensembles.settings.config import RunConfig
 
-_NEEDED = ".keras files such as experiments.export writes"
+_NEEDED = ".keras files, such as those that experiments.export writes"
 
 
 def check(config: RunConfig, directory: str) -> None:
-    """Raises ConfigError for a file that is missing, is no Keras file, or not the one that a run began with."""
+    """Raises ConfigError if a file is missing, is not a Keras file, or is not the one that a run began with."""
     for field, folder in config.kept_files().items():
         for number, path in enumerate(getattr(config, field), start=1):
             copy = _copy(directory, folder, number, field)
@@ -28,14 +28,14 @@ def check(config: RunConfig, directory: str) -> None:
             content = _read(path, field)
             if copy is not None and os.path.basename(copy) != _name(number, content):
                 raise ConfigError(
-                    f"--{field}={path}: another file than {directory} began with; give it a name of its own"
+                    f"--{field}={path}: {directory} began with another file of this name; rename the new file"
                 )
             if not zipfile.is_zipfile(path):
                 raise ConfigError(f"--{field}={path}: not a Keras file; needed: {_NEEDED}")
 
 
 def keep(config: RunConfig, directory: str) -> None:
-    """Copies the files into a run directory, but for those whose copies are there.
+    """Copies the files into a run directory, except those that are already there.
 
     Raises:
       CollabError: the copy cannot be written.
@@ -50,7 +50,7 @@ def keep(config: RunConfig, directory: str) -> None:
 
 
 def located(config: RunConfig, directory: str) -> RunConfig:
-    """The settings with the copies in a run directory, verified, in place of those files that have one.
+    """The settings with the paths of the verified copies in a run directory, for all files that have one.
 
     Raises:
       RunDirectoryError: a copy is damaged.
@@ -66,12 +66,12 @@ def located(config: RunConfig, directory: str) -> RunConfig:
 
 
 def _copy(directory: str, folder: str, number: int, field: str) -> str | None:
-    """The path of a copy, whose name has the SHA-256 of what it holds."""
+    """The path of a copy; its name contains the SHA-256 of its content."""
     for path in glob.glob(os.path.join(glob.escape(directory), folder, f"{number}-*.keras")):
         if os.path.basename(path) != _name(number, _read(path, field)):
             raise RunDirectoryError(
-                f"{path}: altered, its name is not the SHA-256 of what it holds; remove it, and the run takes the "
-                f"--{field} file again"
+                f"{path}: changed, since its name is not the SHA-256 of its content; remove it, then the run copies "
+                f"the --{field} file again"
             )
         return path
     return None

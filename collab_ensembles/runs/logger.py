@@ -16,10 +16,10 @@ from collab_ensembles.models.model import DISAGREEMENT_SERIES
 from collab_ensembles.runs import epoch_graph
 
 _GRAPH_SECONDS = 30.0
-"""Graphs are drawn at the end, and before that at most this often."""
+"""Shortest time between two drawings of the graphs; they are always drawn at the end."""
 
-# Keys of the pickles, and the entries of the epoch's logs that they collect. The reference's two
-# train keys hold its running average; the sample-weighted means stand beside them.
+# Keys of the pickles, and the entries of the epoch's logs that they collect. The reference code's two train keys have
+# its running average; the sample-weighted means have their own keys.
 _SERIES = {
     "train_errors": "{}_running_error",
     "train_costs": "{}_running_cost",
@@ -36,8 +36,8 @@ class Record:
 
     Attributes:
       epochs_done: completed epochs.
-      seconds: time of training; pauses after a crash are left out.
-      series: for each output the arrays of its pickle, by name.
+      seconds: time of training, without pauses after a crash.
+      series: the arrays of the pickle of each output, by name.
     """
 
     epochs_done: int
@@ -46,7 +46,7 @@ class Record:
 
     @classmethod
     def empty(cls, outputs: Iterable[str], epochs: int, further: Mapping[str, str] = DISAGREEMENT_SERIES) -> "Record":
-        """The record before the first of so many epochs; `further` as in `Logger`."""
+        """An empty record for the given number of epochs; `further` as in `Logger`."""
         return cls(0, 0.0, {output: {key: np.zeros(epochs) for key in _series(output, further)} for output in outputs})
 
     def test_errors(self) -> dict[str, float]:
@@ -64,7 +64,7 @@ Report = Callable[[Record], None]
 
 
 class Logger(keras.callbacks.Callback):
-    """Writes one pickle for each output, anew after each epoch, with a pair of graphs beside it.
+    """Writes one pickle and two graphs for each output, again after each epoch.
 
     A pickle is a dict of builtins and NumPy arrays: for each of `train_errors`, `train_costs`,
     `test_errors`, `test_costs`, `train_errors_mean` and `train_costs_mean` a float64 array of one
@@ -87,13 +87,13 @@ class Logger(keras.callbacks.Callback):
         """Prepares a training of `epochs` epochs.
 
         Args:
-          directory: where the files go; it exists.
-          stems: for each output (see `Model.statistics_names`) the name of its files without ending.
+          directory: the existing directory of the files.
+          stems: the file name, without ending, for each output (see `Model.statistics_names`).
           epochs: the length of the whole training.
-          params: what the pickles tell of the settings; builtins only.
-          report: called whenever the pickles have been written.
-          record: of a training that is resumed: the pickles are written anew from it at once.
-          further: what the ensemble's pickle has besides; see `Model.further_series`.
+          params: the settings as the pickles have them; builtins only.
+          report: called each time the pickles have been written.
+          record: the statistics of a resumed training; the pickles are written from it at once.
+          further: additional series of the ensemble's pickle; see `Model.further_series`.
         """
         super().__init__()
         self._directory, self._stems, self._epochs = directory, stems, epochs
@@ -101,8 +101,8 @@ class Logger(keras.callbacks.Callback):
         self._record, self._further = record or Record.empty(stems, epochs, further), further
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        """Notes the time and says what the lines to come mean."""
-        # Durations by a clock that nobody sets back: a negative one would be taken for damage.
+        """Records the time and logs a heading for the lines that follow."""
+        # A monotonic clock: a negative duration would be treated as damage.
         self._graphs_drawn = time.monotonic()
         self._started = time.monotonic() - self._record.seconds
         self._start_time = time.time() - self._record.seconds
@@ -113,12 +113,12 @@ class Logger(keras.callbacks.Callback):
             self._write_pickles()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Takes in the statistics of an epoch, counted from 0, and writes all files."""
+        """Adds the statistics of an epoch, counted from 0, and writes all files."""
         missing = {name for output in self._stems for name in _series(output, self._further).values()} - set(logs or {})
         if logs is None or missing:
             raise ValueError(
-                f"the epoch has no {', '.join(sorted(missing))}; pass validation_data to fit, and one stem for each "
-                "of the model's statistics_names"
+                f"the logs of the epoch have no {', '.join(sorted(missing))}; pass validation_data to fit, and one "
+                "stem for each of the model's statistics_names"
             )
         for output, series in self._record.series.items():
             for key, name in _series(output, self._further).items():
@@ -150,7 +150,8 @@ class Logger(keras.callbacks.Callback):
         epochs_done = self._record.epochs_done
         for output, series in self._record.series.items():
             for kind in ("error", "cost"):
-                # The mean over the epoch: the running average begins at 0 each epoch, far below where batches are few.
+                # The mean over the epoch: the running average starts at 0 in each epoch and is far too low if there are
+                # few batches.
                 parts = {"train, mean of the epoch": f"train_{kind}s_mean", "test": f"test_{kind}s"}
                 curves = {part: series[key][:epochs_done] for part, key in parts.items()}
                 picture = epoch_graph.epoch_graph(f"{output}: {kind}", kind, curves)

@@ -1,4 +1,4 @@
-"""run: the one place that wires configuration, data, model, training and logging together."""
+"""run: connects configuration, data, model, training and logging."""
 
 import dataclasses
 import os
@@ -24,26 +24,25 @@ from collab_ensembles.runs.run_options import Options
 from collab_ensembles.settings.config import RunConfig
 
 _TEST_BATCH_SIZE = 500
-"""Test statistics are weighted by the sample: this decides speed and memory, and no result."""
+"""Batch size of evaluation. Test statistics are means over samples, so it affects speed and memory only."""
 
 
 _LOCK_PATIENCE = 20.0
-"""Seconds to wait for a process that is ending: the training of a sweep that was killed, say."""
+"""Seconds to wait for another process to end, for example the training of a killed sweep."""
 
 
 def run(config: RunConfig, directory: str, options: Options | None = None, dataset: Dataset | None = None) -> Status:
     """Trains one configuration and leaves its statistics and checkpoints in `directory`.
 
-    A run that is done already, or was stopped after as many epochs, is left as it is; one that was cut
-    off goes on from its newest good checkpoint. Either way the statistics are, bit for bit, those of a
-    run that was never interrupted, on the same machine and with as many threads. Data and files that are refused
-    leave everything as it was.
+    A run that is done, or was stopped after the same number of epochs, is not changed. An interrupted run continues
+    from its newest good checkpoint. Its statistics are equal, bit for bit, to those of an uninterrupted run on the same
+    machine with the same number of threads. If data or files are refused, nothing is changed.
 
     Args:
       config: what to train.
       directory: the run directory; created if missing.
-      options: how to do so; default: `Options()`.
-      dataset: the data, where they are loaded already; default: those that `config` names.
+      options: how to compute the run; default: `Options()`.
+      dataset: the data, if they are loaded already; default: the data that `config` names.
 
     Returns:
       The status at the end: `done`, or `stopped` if `stop_after` came first.
@@ -51,8 +50,8 @@ def run(config: RunConfig, directory: str, options: Options | None = None, datas
     Raises:
       DivergenceError: a cost became infinite or undefined.
       OtherDataError: the directory holds results of other data.
-      CollabError: settings and data do not fit, data are missing, or the directory is unwritable or
-        another run's.
+      CollabError: settings and data do not fit, data are missing, or the directory cannot be written or belongs to
+        another run.
     """
     options = options or Options()
     if dataset is None:
@@ -65,7 +64,7 @@ def run(config: RunConfig, directory: str, options: Options | None = None, datas
             run_data.warn_not_compared(directory, error)
             return run_directory.read_status(directory)
     data = run_data.facts(dataset)
-    # Built here, so that files which are refused leave no run directory.
+    # Built here, so that no run directory is made if files are refused.
     model = None if run_directory.is_done(directory, options.stop_after) else _built(config, directory, data)
     files.make_directory(directory)
     with run_directory.lock(directory, patience=_LOCK_PATIENCE):
@@ -90,17 +89,17 @@ def run(config: RunConfig, directory: str, options: Options | None = None, datas
 
 
 def _located(config: RunConfig, directory: str) -> RunConfig:
-    """The settings with the paths where the run's files lie now, if the directory is this run's or nobody's."""
+    """The settings with the present paths of the run's files; checks that the directory is empty or of this run."""
     if not os.path.exists(os.path.join(directory, "config.json")):
         return config
     if run_directory.read_config(directory) != config:
-        raise RunDirectoryError(f"{directory}: holds a run of other settings; choose another directory")
+        raise RunDirectoryError(f"{directory}: has a run with other settings; choose another directory")
     return run_directory.read_located(directory)
 
 
 def _claim(directory: str, config: RunConfig) -> None:
-    """Makes the directory this run's, and rids it of what a dying process left half-written."""
-    # Another process may have made it meanwhile.
+    """Creates the run directory and removes incomplete files of a killed process."""
+    # Another process may have made it in the meantime.
     _located(config, directory)
     if not os.path.exists(os.path.join(directory, "config.json")):
         run_directory.write_config(directory, config)
@@ -109,7 +108,7 @@ def _claim(directory: str, config: RunConfig) -> None:
 
 
 def _begun(directory: str) -> Status:
-    """Writes the status `running`; what is known of earlier attempts stays noted."""
+    """Writes the status `running` and keeps the records of earlier attempts."""
     try:
         earlier = run_directory.read_status(directory)
     except RunDirectoryError:
@@ -120,22 +119,24 @@ def _begun(directory: str) -> Status:
 
 
 def _note_attempt(directory: str, status: Status, facts: dict[str, Any], first_epoch: int) -> None:
-    """Notes in the status what the epochs to come are computed by, and after which one they follow."""
+    """Records the present environment in the status, and the epoch after which training continues."""
     earlier = status.environment
     changed = [f"{key} {earlier[key]}, now {value}" for key, value in facts.items() if earlier.get(key, value) != value]
     if changed:
         status.earlier_environments.append(earlier)
-        logging.warning("%s: begun with %s; the last bits of its numbers may differ", directory, "; ".join(changed))
+        logging.warning(
+            "%s: the run began with %s; the last bits of its numbers may differ", directory, "; ".join(changed)
+        )
     status.environment = facts
     if first_epoch:
         status.resumed.append(first_epoch)
 
 
 def restore(directory: str) -> tuple[Model, Status]:
-    """The model of a run with the weights of its newest checkpoint, and the run's status at that epoch.
+    """Rebuilds the model of a run with the weights of its newest checkpoint; also returns the status at that epoch.
 
     Raises:
-      RunDirectoryError: the directory holds no run, or none that has been trained for an epoch.
+      RunDirectoryError: the directory has no run, or one that has not been trained for an epoch.
     """
     config, status = run_directory.read_config(directory), run_directory.read_status(directory)
     if status.data is None:
@@ -148,7 +149,7 @@ def restore(directory: str) -> tuple[Model, Status]:
             if status.state == "done"
             else "train the run for at least one epoch"
         )
-        raise RunDirectoryError(f"{directory}: no checkpoint to use; {advice}")
+        raise RunDirectoryError(f"{directory}: no usable checkpoint; {advice}")
     return model, dataclasses.replace(status, epochs_done=record.epochs_done, test_errors=record.test_errors())
 
 
@@ -158,7 +159,7 @@ def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, 
     Args:
       model: compiled or not.
       images: uint8 [examples, height, width, channels].
-      labels: integers [examples], or what else `BatchManager` takes.
+      labels: integers [examples], or another form that `BatchManager` takes.
 
     Returns:
       `<output>_cost` and `<output>_error` (a fraction) for each of `model.statistics_names`.
@@ -186,14 +187,14 @@ def _train(
     status.data = data
     kept_files.keep(config, directory)
     compile_for_training(model, config)
-    # With its file where that lies now.
+    # With the present path of its file.
     description = catalogue.describe(run_directory.read_located(directory).dataset, config.split)
     batches = _training_batches(config, dataset, description.num_train)
     memory_before = environment.peak_memory()
     restored = checkpoint.restore(checkpoints, model, digest)
     first_epoch = restored.epochs_done if restored else 0
     if restored is None:
-        # Nothing of earlier attempts is in what follows.
+        # The training starts again; it uses nothing of earlier attempts.
         vars(status).update(vars(Status(state=status.state, started=status.started, data=data)))
     last_epoch = min(config.epochs, options.stop_after or config.epochs)
     stems = naming.statistics_names(config)
@@ -210,10 +211,10 @@ def _train(
         run_directory.write_status(directory, status)
 
     if first_epoch < last_epoch:
-        # Otherwise files are made again, and what computed them was an earlier attempt.
+        # Otherwise only files are written again; an earlier attempt has computed the epochs.
         _note_attempt(directory, status, environment.describe(config.precision, options.threads), first_epoch)
     if restored:
-        logging.info("going on after epoch %d of %d, from the checkpoint", first_epoch, config.epochs)
+        logging.info("continuing after epoch %d of %d, from the checkpoint", first_epoch, config.epochs)
     training = batches.dataset()
     model.fit(
         training,
@@ -234,12 +235,12 @@ def _train(
 
 
 def _built(config: RunConfig, directory: str, data: DataFacts) -> Model:
-    """The model of a run, with the files that its directory keeps."""
+    """Builds the model of a run with the files that are kept in its directory."""
     return build_model(kept_files.located(config, directory), data.image_shape, data.num_classes)
 
 
 def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> keras.callbacks.Callback:
-    """Ends a training at the end of an epoch with a cost that is no finite number, before that is kept."""
+    """Ends a training after an epoch with a cost that is not finite, before the epoch is saved."""
 
     def check(epoch: int, logs: Any) -> None:
         for part, prefix in (("training", ""), ("test", "val_")):
@@ -257,7 +258,7 @@ def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> kera
 
 
 def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callback:
-    """Gives optimizers the learning rates of each epoch, or of each of its steps, where rates need that."""
+    """Sets the learning rates of the optimizers for each epoch, or for each step if a rate changes by the step."""
     rates = methods.training(config).learning_rates(config)
     within = {name: rate for name, rate in rates.items() if rate.by_step}
     current = 0
@@ -277,7 +278,7 @@ def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callb
 
 
 def _training_batches(config: RunConfig, dataset: Dataset, num_train: int) -> BatchManager:
-    """The batches of a run; `num_train` counts the training examples before `--train_limit`."""
+    """The batches of a run; `num_train` is the number of training examples before `--train_limit`."""
     labels, noise = dataset.train_labels, None
     if config.label_noise > 0:
         noise = LabelNoise(labels, dataset.num_classes, config.label_noise, dataset.name, config.seed, num_train)
@@ -295,7 +296,7 @@ def _training_batches(config: RunConfig, dataset: Dataset, num_train: int) -> Ba
 
 
 def _test_batches(images: np.ndarray, labels: np.ndarray) -> tf.data.Dataset:
-    # Of no example at all, BatchManager says what is needed.
+    # If there is no example, BatchManager raises the error.
     return BatchManager(images, labels, min(_TEST_BATCH_SIZE, len(labels) or 1)).dataset()
 
 

@@ -1,4 +1,4 @@
-"""The data of a run: loaded, and held against its settings and against what it began with.
+"""Loads the data of a run; compares them with its settings and with the data that it began with.
 
 Imports nothing heavier than NumPy, so that commands can refuse data before TensorFlow starts.
 """
@@ -20,17 +20,17 @@ _MOST_NAMED = 10
 
 
 def load(config: RunConfig, data_dir: str | None, fetch: bool = True) -> Dataset:
-    """The data of a configuration, checked against its settings; see `data.load`."""
+    """Loads the data of a configuration and checks its settings against them; see `data.load`."""
     dataset = data.load(config.dataset, data_dir, config.split, config.train_limit, fetch=fetch)
     config.check_data(Description(dataset.image_shape, len(dataset.train_labels)))
     return dataset
 
 
 def load_again(directory: str, data_dir: str | None, fetch: bool = True) -> Dataset:
-    """The data that the run in a directory was trained on, wherever they lie now.
+    """Loads the data that the run in a directory was trained on, also if they were moved.
 
     Raises:
-      OtherDataError: what is there now has another digest.
+      OtherDataError: the present data have another digest.
       CollabError: as `load`.
     """
     dataset = load(run_directory.read_located(directory), data_dir, fetch)
@@ -39,11 +39,11 @@ def load_again(directory: str, data_dir: str | None, fetch: bool = True) -> Data
 
 
 def check_unchanged(directory: str, digest: str, is_done: bool) -> None:
-    """Raises OtherDataError if a directory has results, or checkpoints to go on from, of data with another digest.
+    """Raises OtherDataError if a directory has results or usable checkpoints of data with another digest.
 
     Args:
-      directory: of the run; it may be missing.
-      digest: of the data as they are now.
+      directory: the run directory; it may be missing.
+      digest: the digest of the present data.
       is_done: as `run_directory.is_done` says.
     """
     if not is_done and not checkpoint_file.saved_epochs(os.path.join(directory, checkpoint_file.DIRECTORY)):
@@ -51,7 +51,7 @@ def check_unchanged(directory: str, digest: str, is_done: bool) -> None:
     try:
         status = run_directory.read_status(directory)
     except RunDirectoryError:
-        # Damaged: made anew by the training, from the checkpoint.
+        # Damaged: the training writes it again, from the checkpoint.
         return
     _check_same(directory, status, digest)
 
@@ -59,24 +59,24 @@ def check_unchanged(directory: str, digest: str, is_done: bool) -> None:
 def _check_same(directory: str, status: Status, digest: str) -> None:
     if status.data is not None and status.data.digest not in ("", digest):
         raise OtherDataError(
-            f"{directory}: received data of the digest {digest[:8]}, and the run began with {status.data.digest[:8]}; "
-            "give the data that it began with (restore the file, or give that --data_dir), or remove the directory to "
-            "train it on these from the start"
+            f"{directory}: received data with the digest {digest[:8]}, but the run began with "
+            f"{status.data.digest[:8]}; use the data that it began with (restore the file, or give their --data_dir), "
+            "or remove the directory to train the run again on the present data"
         )
 
 
 def warn_not_compared(what: str, error: UnavailableDataError) -> None:
-    """Says that finished runs are left as they are, though their data are not at hand."""
-    logging.warning("%s: whether the data of finished runs are still the same is not known: %s", what, error)
+    """Warns that finished runs are skipped although their data are missing here."""
+    logging.warning("%s: cannot check whether the data of finished runs are still the same: %s", what, error)
 
 
 def facts(dataset: Dataset) -> DataFacts:
-    """What status.json tells of the data."""
+    """The facts on the data for status.json."""
     return DataFacts(dataset.name, dataset.image_shape, dataset.num_classes, dataset.digest())
 
 
 def describe(dataset: Dataset, digest: str) -> str:
-    """What was read, in one line: examples, shape, classes, digest."""
+    """A description of the data in one line: examples, shape, classes, digest."""
     train, test = len(dataset.train_labels), len(dataset.test_labels)
     shape = " x ".join(map(str, dataset.image_shape))
     occurring = dataset.num_classes - len(_missing_classes(dataset))
@@ -87,7 +87,7 @@ def describe(dataset: Dataset, digest: str) -> str:
 
 
 def announce(dataset: Dataset, digest: str) -> None:
-    """Says what was read, and warns of classes without training examples and of test examples that are trained on."""
+    """Logs a description of the data; warns of classes never trained on and of test examples that are trained on."""
     logging.info("%s", describe(dataset, digest))
     missing = _missing_classes(dataset)
     if missing:
@@ -104,8 +104,8 @@ def announce(dataset: Dataset, digest: str) -> None:
     shared = overlap.count_shared(*train, *test)
     if shared:
         logging.warning(
-            "%s: %d of the %d test examples are training examples too; on those an error is no test error: take them "
-            "out of one part",
+            "%s: %d of the %d test examples are training examples too; errors on them are not test errors; remove them "
+            "from one of the two parts",
             dataset.name,
             shared,
             len(dataset.test_labels),

@@ -1,4 +1,4 @@
-"""What a run directory says of its run: config.json and status.json. Imports nothing heavy."""
+"""config.json and status.json of a run directory. Imports nothing heavy."""
 
 import contextlib
 import dataclasses
@@ -21,18 +21,18 @@ from collab_ensembles.settings.config import FORMAT_VERSION, RunConfig
 STATES = ("queued", "running", "stopped", "done", "failed")
 
 _LOCK_POLL_SECONDS = 0.2
-_TRAIN_AGAIN = "the command that trained the run makes it again"
+_TRAIN_AGAIN = "the command that trained the run writes it again"
 
 
 @dataclasses.dataclass(frozen=True)
 class DataFacts:
-    """What rebuilding a run's model takes to know of its data, and which they were.
+    """Facts on the data of a run that are needed to rebuild its model, and the digest of the data.
 
     Attributes:
       name: of the data set, see `Dataset`.
       image_shape: (height, width, channels).
       num_classes: the number of classes.
-      digest: that of `Dataset`; empty where it was not recorded.
+      digest: the digest of `Dataset`; empty if it was not recorded.
     """
 
     name: str
@@ -43,7 +43,7 @@ class DataFacts:
 
 @dataclasses.dataclass
 class Status:
-    """How far a run has come; written atomically after every epoch.
+    """The state and progress of a run; written atomically after every epoch.
 
     Attributes:
       state: one of STATES; `stopped` means that `--stop_after`, Ctrl-C or a signal ended it.
@@ -53,13 +53,13 @@ class Status:
       pickles: SHA-256 of each pickle, by file name.
       started: seconds since 1970.
       ended: likewise, at the latest change.
-      seconds: time of training, all attempts together, pauses and lost epochs left out.
-      training_memory: by how many bytes training has raised the peak of the process's resident memory; of
-        several attempts the most.
-      resumed: the numbers of completed epochs from which the training was taken up again.
+      seconds: time of training in all attempts, without pauses and lost epochs.
+      training_memory: the number of bytes by which training has raised the peak of the process's resident memory; the
+        maximum of all attempts.
+      resumed: the numbers of completed epochs after which the training was resumed.
       data: facts on the data, once they are loaded.
-      environment: versions, threads and whatever else may explain a difference.
-      earlier_environments: those of earlier attempts, where they were others.
+      environment: versions, threads and other facts that may explain a difference.
+      earlier_environments: the environments of earlier attempts, if they differ.
     """
 
     state: str = "queued"
@@ -88,7 +88,7 @@ def write_config(directory: str, config: RunConfig) -> None:
 
 
 def read_config(directory: str) -> RunConfig:
-    """The settings of the run in `directory`, with the paths of files as they were when it began.
+    """The settings of the run in `directory`, with the paths of its files when it began.
 
     Raises:
       RunDirectoryError: there is no valid config.json of this format version.
@@ -97,9 +97,9 @@ def read_config(directory: str) -> RunConfig:
 
 
 def read_located(directory: str) -> RunConfig:
-    """The settings of the run in `directory`, with the paths where its files lie now.
+    """The settings of the run in `directory`, with the present paths of its files.
 
-    Of a run whose folder was moved they have another digest than those that it keeps; errors: see `read_config`.
+    If the folder of the run was moved, their digest differs from the recorded one; errors: see `read_config`.
     """
     content = _read_json(os.path.join(directory, "config.json"))
     config = _config(directory, content)
@@ -107,16 +107,16 @@ def read_located(directory: str) -> RunConfig:
         return run_paths.located(config, content.get("paths", {}), directory)
     except (TypeError, ValueError) as error:
         raise RunDirectoryError(
-            f"{directory}/config.json: its paths were altered ({one_line(error)}); delete it, and the command that "
+            f"{directory}/config.json: its paths were changed ({one_line(error)}); delete it, then the command that "
             "trained the run writes it again"
         ) from error
 
 
 def find_run(log_dir: str, config: RunConfig) -> tuple[str, RunConfig]:
-    """Where a run keeps its files, or will, and the settings that it keeps there.
+    """The directory of a run, new or existing, and the settings that are recorded there.
 
-    These are other settings than the given ones, by the path of a file, where the run began in a folder that was moved
-    since as a whole; its name then has the digest of those.
+    If the run began in a folder that was moved as a whole, the recorded settings have other paths than the given ones,
+    and the name of the directory has their digest.
     """
     directory = naming.run_directory(log_dir, config)
     if not os.path.exists(os.path.join(directory, "config.json")) and run_paths.relative(config, directory):
@@ -131,8 +131,8 @@ def _config(directory: str, content: dict[str, Any]) -> RunConfig:
     version = content.get("format_version")
     if version != FORMAT_VERSION or isinstance(version, bool):
         raise RunDirectoryError(
-            f"{directory}: written in format version {version!r}, this release reads and writes {FORMAT_VERSION}; "
-            "use another log directory, or the release that wrote it"
+            f"{directory}: written in format version {version!r}, but this release reads and writes version "
+            f"{FORMAT_VERSION}; use another log directory, or the release that wrote it"
         )
     try:
         config = RunConfig.from_json(content["config"])
@@ -141,8 +141,8 @@ def _config(directory: str, content: dict[str, Any]) -> RunConfig:
         raise RunDirectoryError(f"{directory}/config.json: {type(error).__name__}: {one_line(error)}") from error
     if content.get("digest") != digest:
         raise RunDirectoryError(
-            f"{directory}/config.json: its settings have the digest {digest[:8]}, not the one written beside them; it "
-            "was altered: delete it, and the command that trained the run writes it again"
+            f"{directory}/config.json: it was changed, since its settings have the digest {digest[:8]} and not the "
+            "recorded one; delete it, then the command that trained the run writes it again"
         )
     return config
 
@@ -153,7 +153,7 @@ def write_status(directory: str, status: Status) -> None:
 
 
 def read_status(directory: str) -> Status:
-    """The status of the run in `directory`; `queued` where nothing has been written yet.
+    """The status of the run in `directory`; `queued` if nothing has been written yet.
 
     Raises:
       RunDirectoryError: status.json is damaged, or has unknown fields or values.
@@ -184,11 +184,11 @@ def _status(content: dict[str, Any]) -> Status:
     numbers = [*times, status.epochs_done, status.training_memory, *status.test_errors.values(), *status.resumed]
     texts = [status.state, status.reason, *status.pickles.values()]
     if not all(isinstance(number, int | float) and math.isfinite(number) and number >= 0 for number in numbers):
-        raise ValueError("something else where a number from 0 is needed")
+        raise ValueError("a value that should be a number from 0 is not")
     if type(status.epochs_done) is not int:
         raise ValueError(f"received {status.epochs_done!r} completed epochs")
     if not all(isinstance(text, str) for text in texts) or not _are_environments(status):
-        raise ValueError("no text where text is needed")
+        raise ValueError("a value that should be text is not")
     if status.state not in STATES:
         raise ValueError(f"unknown state {status.state!r}; known: {', '.join(STATES)}")
     return status
@@ -201,9 +201,9 @@ def _are_environments(status: Status) -> bool:
 
 
 def is_done(directory: str, stop_after: int | None = None) -> bool:
-    """Whether a run has been trained there to its end, or for `stop_after` epochs, and is undamaged.
+    """Whether the run in a directory is trained to its end, or for `stop_after` epochs, and undamaged.
 
-    Damage is named in a warning: a training that is started there mends it from its checkpoint.
+    Damage is reported in a warning; training the run again repairs it from its checkpoint.
     """
     if not os.path.exists(os.path.join(directory, "config.json")):
         return False
@@ -223,34 +223,34 @@ def is_done(directory: str, stop_after: int | None = None) -> bool:
 
 
 def changed_pickles(directory: str, status: Status) -> list[str]:
-    """The names of the pickles that are missing or differ from what the run wrote."""
+    """The names of the pickles that are missing or have changed since the run wrote them."""
     paths = {name: os.path.join(directory, name) for name in status.pickles}
     return [name for name, path in paths.items() if not os.path.isfile(path) or sha256(path) != status.pickles[name]]
 
 
 @contextlib.contextmanager
 def lock(directory: str, work: str = "training this run", patience: float = 0.0) -> Iterator[None]:
-    """Keeps other processes from the same work; released when this process ends, however it does.
+    """Prevents other processes from doing the same work; released when this process ends in any way.
 
-    The file `lock` in the directory stays: removing it would let a third process lock another file of that name.
+    The file `lock` is not removed: otherwise a third process could lock a new file of that name.
 
     Args:
-      directory: what is locked.
-      work: what only one process at a time may do there.
-      patience: for how many seconds to wait for another process to end.
+      directory: the directory to lock.
+      work: the work that only one process at a time may do there.
+      patience: the seconds to wait for another process to end.
 
     Raises:
       RunDirectoryError: another process holds the lock.
       CollabError: the directory cannot be written.
     """
     path = os.path.join(directory, "lock")
-    # A soft lock would outlive a killed process. And the thread that releases need not be the one that acquired.
+    # A soft lock would remain after a process is killed. Another thread than the one that acquired it may release it.
     lock = filelock.FileLock(path, thread_local=False, fallback_to_soft=False)
     try:
         acquired = lock.acquire(timeout=patience, poll_interval=_LOCK_POLL_SECONDS)
     except filelock.Timeout as error:
         raise RunDirectoryError(
-            f"{directory}: another process is {work}; wait for it, or give another --log_dir"
+            f"{directory}: another process is {work}; wait for it, or use another --log_dir"
         ) from error
     except OSError as error:
         raise files.unwritable(path, error) from error

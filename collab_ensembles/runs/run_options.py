@@ -9,17 +9,17 @@ from collab_ensembles.settings.fields import check_whole
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How a run is computed, which decides nothing about its results.
+    """How a run is computed; these options do not affect its results.
 
     Attributes:
       data_dir: see `datasets.load`.
-      stop_after: end after so many epochs of the schedule that `RunConfig.epochs` lays down.
-      checkpoint_every: write a checkpoint after so many epochs; there is always one at the end.
-      threads: how many TensorFlow was given; recorded, since equal bits are promised at equal threads.
-      tensorboard: also write what TensorBoard shows; see `tensorboard.callback`.
+      stop_after: stop after this many epochs, with the learning rates of a training of `RunConfig.epochs` epochs.
+      checkpoint_every: the number of epochs between two checkpoints; there is always one at the end.
+      threads: the number of TensorFlow's threads; recorded, since equal bits need equal numbers of threads.
+      tensorboard: also write logs for TensorBoard; see `tensorboard.callback`.
 
     Raises:
-      ConfigError: a number of epochs is below 1, or TensorBoard is asked for and not installed.
+      ConfigError: a number of epochs is below 1, or TensorBoard is not installed.
     """
 
     data_dir: str | None = None

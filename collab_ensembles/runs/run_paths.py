@@ -1,7 +1,7 @@
-"""The files that a run's settings name, found again after a move.
+"""Finds the files that a run's settings name, also after a move.
 
-Settings hold absolute paths, which are part of their digest. So that a folder with data and runs can be moved or
-renamed as a whole, config.json also has these paths as seen from the run directory.
+Settings have absolute paths, which are part of their digest. config.json also has these paths relative to the run
+directory, so that a folder with data and runs can be moved or renamed as a whole.
 """
 
 import dataclasses
@@ -17,19 +17,19 @@ Paths = dict[str, list[str]]
 
 
 def relative(config: RunConfig, directory: str) -> Paths:
-    """The files that settings name, as paths from a run directory; empty if they name none."""
+    """The files that settings name, as paths relative to a run directory; empty if they name none."""
     start = os.path.abspath(directory)
     return {name: [os.path.relpath(path, start) for path in paths] for name, paths in _named(config).items()}
 
 
 def located(config: RunConfig, recorded: Mapping[str, Any], directory: str) -> RunConfig:
-    """The settings with the paths where the files lie now.
+    """The settings with the present paths of the files.
 
-    That is where `relative` saw them from the run directory, if there is one, or else where the settings say. If there
-    is none either, the former: a folder was moved whose data are gone.
+    A file is first looked for at its recorded relative path, then at the path in the settings. If it is at neither, the
+    result has the relative one: the folder was moved and its data were removed.
 
     Raises:
-      TypeError: `recorded` is not what `relative` gives.
+      TypeError: `recorded` is not a result of `relative`.
       ValueError: likewise.
     """
     start = os.path.abspath(directory)

@@ -1,7 +1,7 @@
-"""Top-k errors of a trained run: what Song and Chai (2018), table 4, report for ImageNet beside the error.
+"""Top-k errors of a trained run, as in Song and Chai (2018), table 4, for ImageNet.
 
-They are computed from a checkpoint after training, so that the statistics of an epoch stay as they are, and kept in a
-file of their own in the run directory.
+They are computed from a checkpoint after training, so that the statistics of an epoch do not change, and saved in a
+separate file in the run directory.
 """
 
 import json
@@ -22,12 +22,11 @@ _BATCH_SIZE = 500
 
 
 def check(top: int, num_classes: int | None = None) -> None:
-    """Raises ConfigError unless some, and not all, of so many classes are among the `top` best, and more than one."""
+    """Raises ConfigError unless `top` is from 2 to `num_classes` - 1."""
     check_whole("top", top, 2)
     if num_classes is not None and top >= num_classes:
         raise ConfigError(
-            f"--top={top}: of {num_classes} classes the right one is always among so many; allowed: whole numbers "
-            f"from 2 to {num_classes - 1}"
+            f"--top={top}: with {num_classes} classes, allowed: whole numbers from 2 to {num_classes - 1}"
         )
 
 
@@ -35,7 +34,7 @@ def compute(model: "Model", images: np.ndarray, labels: np.ndarray, top: int) ->
     """The share of examples whose class is not among the `top` classes of the largest logits, for each output.
 
     Args:
-      model: as it is after training.
+      model: the trained model.
       images: uint8 [examples, height, width, channels].
       labels: int32 [examples].
       top: k, from 1; 1 gives the error.
@@ -58,7 +57,7 @@ def compute(model: "Model", images: np.ndarray, labels: np.ndarray, top: int) ->
 def is_among_best(logits: np.ndarray, labels: np.ndarray, top: int) -> np.ndarray:
     """Whether each example's class has one of the `top` largest logits.
 
-    Of equal logits the first counts as larger, as in an argmax. Logits that are not numbers make an answer wrong.
+    Of equal logits the first is treated as the largest, as in argmax. With NaN among the logits, the answer is wrong.
 
     Args:
       logits: [examples, classes].
@@ -75,12 +74,12 @@ def is_among_best(logits: np.ndarray, labels: np.ndarray, top: int) -> np.ndarra
 
 
 def write(directory: str, epochs_done: int, top: int, errors: dict[str, float]) -> None:
-    """Keeps the top-k errors on the run's own test examples in its directory, in place of earlier ones."""
+    """Saves the top-k errors on the run's own test examples in its directory, in place of earlier ones."""
     files.write_json(os.path.join(directory, FILE), {"epochs_done": epochs_done, "top": top, "errors": errors})
 
 
 def read(directory: str, epochs_done: int, top: int) -> dict[str, float]:
-    """What `write` kept of a run at this epoch, as fractions; empty where there is nothing.
+    """The errors that `write` saved for this epoch of a run, as fractions; empty if there are none.
 
     Raises:
       RunDirectoryError: the file is damaged.
@@ -93,7 +92,7 @@ def read(directory: str, epochs_done: int, top: int) -> dict[str, float]:
             return {}
         errors = {str(name): float(error) for name, error in content["errors"].items()}
         if not all(0 <= error <= 1 for error in errors.values()):
-            raise ValueError("an error is no fraction")
+            raise ValueError("an error is not a fraction")
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

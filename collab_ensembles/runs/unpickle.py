@@ -1,14 +1,14 @@
-"""Reading pickles without trusting them: builtins and NumPy arrays only, nothing is imported.
+"""Reads untrusted pickles: builtins and NumPy arrays only, without imports.
 
 `find_class` knows a list of names, as the documentation of `pickle` advises. A name that is not on the list becomes an
 inert placeholder; a file that asks to call or build it is refused. The list alone is not enough. Against the tests with
 hostile files it was tried with `pickle.Unpickler`, which is written in C, and they fail:
 
-- NumPy's own functions build arrays of objects and of any other type. Here functions of this module stand in for them,
-  and arrays are made from the bytes in the file.
+- NumPy's own functions build arrays of objects and of any other type. Functions of this module replace them and make
+  arrays from the bytes in the file.
 - BUILD sets attributes of functions on the list, and so changes how later files are read. Here it is checked.
 - BYTEARRAY8, BINBYTES, BINBYTES8, FRAME and LONG_BINPUT reserve as much memory as a file claims to need. Here the
-  implementation in Python reads the file: it takes what is there, and BYTEARRAY8 is mended.
+  implementation in Python reads the file: it reads only the bytes that exist, and BYTEARRAY8 is corrected.
 """
 
 import io
@@ -26,7 +26,7 @@ _LARGEST_FILE = 64 * 2**20
 
 
 class Placeholder:
-    """Stands for a function or class that a pickle names; does nothing."""
+    """Replaces a function or class that a pickle names; does nothing."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -59,12 +59,12 @@ def read_pickle(path: str) -> Any:
     try:
         return _Rebuilder()(_Unpickler(io.BytesIO(content)).load())
     except Exception as error:
-        # A damaged stream can raise nearly anything; none of it may pass for a result.
+        # Damaged bytes can raise nearly any error; each becomes a DataError.
         raise DataError(f"{path}: not a readable pickle of statistics ({error or type(error).__name__})") from error
 
 
 class _ArrayState:
-    """An array whose shape, type and bytes are still to come."""
+    """An array before its shape, type and bytes are known."""
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
@@ -82,7 +82,7 @@ class _ArrayState:
 
 
 class _TypeState:
-    """An array's element type; its byte order is still to come."""
+    """An array's element type before its byte order is known."""
 
     def __init__(self, code: str, *_: object) -> None:
         if not isinstance(code, str) or code[:1] not in tuple("biuf") or not code[1:].isdigit():
@@ -108,10 +108,10 @@ class _NumberState:
 
 
 class _BufferState(_ArrayState):
-    """An array as protocol 5 spells it: all at once."""
+    """An array of protocol 5, with all its parts at once."""
 
     def __init__(self, content: bytes, dtype: _TypeState, shape: tuple[int, ...], order: str) -> None:
-        # bytes() of a number would reserve so much memory.
+        # bytes() of a number would reserve that much memory.
         if not isinstance(content, bytes | bytearray):
             raise pickle.UnpicklingError(f"holds {type(content).__name__} where the bytes of an array should be")
         self.state = (1, shape, dtype, order == "F", bytes(content))
@@ -133,11 +133,11 @@ def _encoded(text: str, encoding: str) -> bytes:
 
 _KNOWN = {
     ("numpy", "dtype"): _TypeState,
-    # How protocols up to 2 spell bytes.
+    # Protocols up to 2 write bytes in this way.
     ("_codecs", "encode"): _encoded,
     ("__builtin__", "bytes"): _no_bytes,
 }
-# NumPy 2 moved these; files of NumPy 1 name the old place.
+# NumPy 2 has moved these; files of NumPy 1 have the old names.
 for _package in ("numpy.core", "numpy._core"):
     _KNOWN[f"{_package}.multiarray", "_reconstruct"] = _new_array
     _KNOWN[f"{_package}.multiarray", "scalar"] = _NumberState
@@ -157,7 +157,7 @@ class _Unpickler(_PythonUnpickler):
         raise pickle.UnpicklingError("refers to objects outside the file")
 
     def load_build(self) -> None:
-        # Anything else could be one of the functions above, which a file must not alter.
+        # Anything else could be one of the functions above, which a file must not change.
         if not isinstance(self.stack[-2], (_ArrayState, _TypeState, Placeholder)):
             raise pickle.UnpicklingError(f"asks to build {self.stack[-2]!r}")
         super().load_build()
@@ -172,10 +172,10 @@ class _Unpickler(_PythonUnpickler):
 
 
 class _Rebuilder:
-    """Puts arrays and numbers in the place of their states, each object once however often it occurs."""
+    """Replaces states with arrays and numbers; an object that occurs several times is replaced once."""
 
     def __init__(self) -> None:
-        # Beside each result its origin, whose identity would otherwise be given to a later object.
+        # Each result is kept with its origin: otherwise a later object could get the origin's id.
         self._results: dict[int, tuple[Any, Any]] = {}
         self._bytes = 0
 

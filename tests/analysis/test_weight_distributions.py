@@ -92,7 +92,7 @@ def test_the_newest_checkpoint_counts_and_a_damaged_one_is_passed_over(
     with caplog.at_level(logging.WARNING, logger="absl"):
         second = weight_distributions.read_kernels(str(directory))["logits"]
     np.testing.assert_array_equal(second, _kernels(2)["head1/logits/kernel"])
-    assert "epoch-00010.npz: truncated or altered" in caplog.text
+    assert "epoch-00010.npz: truncated or changed" in caplog.text
     (directory / "checkpoint" / "epoch-00002.npz").write_bytes(b"")
     with pytest.raises(DataError, match="no checkpoint to read weights from"):
         weight_distributions.read_kernels(str(directory))

@@ -134,7 +134,7 @@ def test_a_damaged_file_is_an_error_that_names_the_directory_and_what_mends_it(
     cache = ArrayCache(str(tmp_path), "things")
     cache.write("train", part, "abc", "somewhere")
     (tmp_path / "arrays/things/train" / name).write_bytes(content)
-    with pytest.raises(DataError, match=r"arrays/things/train: damaged .*; experiments\.prepare makes it again"):
+    with pytest.raises(DataError, match=r"arrays/things/train: damaged .*; repair it with experiments\.prepare"):
         cache.read("train")
 
 

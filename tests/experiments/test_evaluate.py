@@ -74,7 +74,7 @@ def test_other_data_in_place_of_its_own_are_refused(tmp_path: pathlib.Path) -> N
     for command in ("experiments.evaluate", "experiments.verify"):
         result = run(command, directory, f"--data_dir={tmp_path / 'other'}")
         assert result.exit_status == OtherDataError.exit_status == 2
-        assert "give the data that it began with" in result.errors
+        assert "use the data that it began with" in result.errors
         assert result.errors.count("\n") == 1
     path.unlink()
     result = run("experiments.evaluate", directory, "--dataset=digits", f"--data_dir={tmp_path / 'data'}")

@@ -30,7 +30,7 @@ def test_the_newest_checkpoint_is_damaged(
                 alter(checkpoints(directory)[-1], how, position)
             scene.assert_recovers(log_dir)
             for directory in damaged:
-                assert "truncated or altered" in (directory / "output.log").read_text()
+                assert "truncated or changed" in (directory / "output.log").read_text()
             survived(f"newest checkpoint damaged ({how})", len(damaged))
 
 

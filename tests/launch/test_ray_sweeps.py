@@ -112,7 +112,7 @@ def test_ctrl_c_ends_everything_and_a_second_call_finishes(
     start = time.monotonic()
     _, errors = _output(process, 130)
     assert time.monotonic() - start < 30
-    assert errors == "interrupted; the same command goes on\n"
+    assert errors == "interrupted; run the same command again to continue\n"
     assert not trainings(log_dir)
     wait_until(lambda: not _processes(process.pid), "the end of Ray's processes")
     assert not run_directories(log_dir)

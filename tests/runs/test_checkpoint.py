@@ -171,7 +171,7 @@ def test_where_none_is_good_the_model_stays_as_it_was_and_a_warning_says_so(
     before = _values(model)
     assert _restored(tmp_path, model) is None
     assert _are_equal(before, _values(model))
-    assert f"{tmp_path}: no checkpoint is left that can be used" in caplog.text
+    assert f"{tmp_path}: no usable checkpoint is left" in caplog.text
 
 
 def test_one_that_cannot_be_read_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

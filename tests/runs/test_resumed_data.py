@@ -74,7 +74,7 @@ def test_only_the_data_it_began_with_are_loaded_again(
     same = run_data.load_again(str(tmp_path / "run"), str(tmp_path / "data"))
     assert same.digest() == begun.data.digest
     _change_data(monkeypatch)
-    with pytest.raises(OtherDataError, match="give the data that it began with"):
+    with pytest.raises(OtherDataError, match="use the data that it began with"):
         run_data.load_again(str(tmp_path / "run"), str(tmp_path / "data"))
 
 

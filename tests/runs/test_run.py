@@ -135,7 +135,7 @@ def test_params_have_the_references_names() -> None:
 def test_a_directory_of_other_settings_is_not_touched(tmp_path: Path, data_dir: str) -> None:
     other = dataclasses.replace(TINY, seed=1)
     run_directory.write_config(str(tmp_path), other)
-    with pytest.raises(RunDirectoryError, match="holds a run of other settings"):
+    with pytest.raises(RunDirectoryError, match="has a run with other settings"):
         run.run(TINY, str(tmp_path), run.Options(data_dir))
     assert run_directory.read_config(str(tmp_path)) == other
 

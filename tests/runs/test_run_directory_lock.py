@@ -23,7 +23,7 @@ def test_a_lock_that_cannot_be_written_is_a_one_line_error(tmp_path: pathlib.Pat
 
 def test_who_holds_a_lock_says_at_what_work(tmp_path: pathlib.Path) -> None:
     for work in ("training this run", "running a sweep there"):
-        message = f"{tmp_path}: another process is {work}; wait for it, or give another --log_dir"
+        message = f"{tmp_path}: another process is {work}; wait for it, or use another --log_dir"
         start = time.monotonic()
         with (
             run_directory.lock(str(tmp_path)),

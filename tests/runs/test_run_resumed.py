@@ -71,7 +71,7 @@ def test_of_damaged_checkpoints_the_one_before_is_used(
     _cut_off(tmp_path, data_dir, 3)
     _flip(tmp_path / checkpoint_file.DIRECTORY / "epoch-00003.npz")
     assert _outcome(tmp_path, data_dir) == undisturbed
-    assert "epoch-00003.npz: truncated or altered" in caplog.text
+    assert "epoch-00003.npz: truncated or changed" in caplog.text
     assert run_directory.read_status(str(tmp_path)).resumed == [2]
 
 
@@ -85,7 +85,7 @@ def test_without_a_good_checkpoint_a_run_starts_over(
     for path in (tmp_path / checkpoint_file.DIRECTORY).iterdir():
         path.write_bytes(path.read_bytes()[:-7])
     assert _outcome(tmp_path, data_dir) == undisturbed
-    assert "no checkpoint is left that can be used" in caplog.text
+    assert "no usable checkpoint is left" in caplog.text
     assert run_directory.read_status(str(tmp_path)).resumed == []
 
 

@@ -75,7 +75,7 @@ def test_teachers_are_checked_before_anything_is_written(tmp_path: Path) -> None
     kept_files.keep(_taught(paths), directory)
     kept_files.check(_taught(paths), directory)
     shutil.copy(paths[0], paths[1])
-    with pytest.raises(ConfigError, match=r"two\.keras: another file than .*run began with"):
+    with pytest.raises(ConfigError, match=r"two\.keras: .*run began with another file"):
         kept_files.check(_taught(paths), directory)
     os.remove(paths[1])
     kept_files.check(_taught(paths), directory)
@@ -110,5 +110,5 @@ def test_a_run_keeps_the_teachers_that_it_began_with(tmp_path: Path, data_dir: s
     ]
     copy = next((directory / "teachers").glob("2-*.keras"))
     copy.write_bytes(copy.read_bytes() + b"0")
-    with pytest.raises(RunDirectoryError, match="altered, its name is not the SHA-256"):
+    with pytest.raises(RunDirectoryError, match="changed, since its name is not the SHA-256"):
         run.restore(str(directory))
