@@ -1,7 +1,7 @@
 """Groups of neural networks that learn from the labels and from each other.
 
-The public names below are imported when they are first used: `import collab_ensembles as ce` takes no time, and
-`ce.EnsembleModel` starts TensorFlow.
+The public names below are imported when they are first used: `import collab_ensembles as ce` is fast, and
+`ce.EnsembleModel` imports TensorFlow.
 """
 
 import importlib
@@ -43,7 +43,7 @@ __all__ = [
     "squared_distance",
 ]
 
-# The same places once more: type checkers read those above, Python these.
+# The same names again: type checkers read the list above, Python reads this one.
 _PLACES = {
     "BatchManager": "data.batch_manager",
     "EnsembleModel": "models.ensemble",

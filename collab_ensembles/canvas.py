@@ -1,4 +1,4 @@
-"""matplotlib for files alone: figures do not depend on what the environment and its settings files say of it.
+"""matplotlib for files only: figures do not depend on environment variables or the user's matplotlib settings.
 
 Figures are drawn on the Agg canvas, without pyplot. Imports nothing heavy.
 """
@@ -14,8 +14,8 @@ _VARIABLE = "MPLBACKEND"
 def load() -> None:
     """Imports matplotlib although MPLBACKEND names a backend that is not installed here.
 
-    A notebook hands that on to the processes that it starts, of another Python too. It concerns pyplot alone, and
-    there a backend that is installed is chosen all the same. Without the variable nothing is imported.
+    A notebook passes this variable to the processes that it starts, also to those of another Python. It affects only
+    pyplot, which then chooses an installed backend. Without the variable, nothing is imported.
     """
     if _VARIABLE not in os.environ or "matplotlib" in sys.modules:
         return
@@ -30,7 +30,7 @@ def load() -> None:
 
 @contextlib.contextmanager
 def default_style() -> Iterator[None]:
-    """Within it, figures look as matplotlib draws them by default, whatever a matplotlibrc file says."""
+    """In this context, figures have matplotlib's default style; a matplotlibrc file has no effect."""
     import matplotlib
 
     with matplotlib.rc_context():
@@ -39,6 +39,6 @@ def default_style() -> Iterator[None]:
 
 
 def forget_styles() -> None:
-    """The same for the rest of a process; nothing, where matplotlib is not imported yet."""
+    """The same for the rest of the process; does nothing if matplotlib is not imported yet."""
     if "matplotlib" in sys.modules:
         sys.modules["matplotlib"].rcdefaults()

@@ -1,4 +1,4 @@
-"""What may explain why the same settings gave other bits: versions, threads, devices, Keras' own settings."""
+"""Facts that can explain why equal settings gave other bits: versions, threads, devices, Keras' settings."""
 
 import os
 import platform
@@ -20,8 +20,8 @@ def describe(precision: str, threads: int | None) -> dict[str, Any]:
     """Facts on this process, as JSON values.
 
     Args:
-      precision: of the run.
-      threads: how many TensorFlow was given.
+      precision: the precision of the run.
+      threads: the number of TensorFlow's threads.
     """
     return {
         "collab_ensembles": __version__,
@@ -41,10 +41,10 @@ def describe(precision: str, threads: int | None) -> dict[str, Any]:
 
 
 def check_keras_numbers() -> None:
-    """Raises ConfigError if Keras computes with other numbers than it does by default.
+    """Raises ConfigError if Keras has other settings for its numbers than its defaults.
 
-    A user's keras.json, variables such as KERAS_BACKEND and calls of `keras.config` say so. The order of the axes,
-    `image_data_format`, is free: all layers of the networks here name theirs.
+    A user's keras.json, variables such as KERAS_BACKEND and calls of `keras.config` can change them.
+    `image_data_format` may have any value: all layers here name the order of their axes.
     """
     _check_keras("backend", keras.config.backend(), "tensorflow")
     _check_keras("floatx", keras.config.floatx(), "float32")
@@ -53,7 +53,7 @@ def check_keras_numbers() -> None:
 
 
 def check_keras_lengths() -> None:
-    """Raises ConfigError if Keras is told to cut trainings and evaluations short, as KERAS_MAX_EPOCHS does."""
+    """Raises ConfigError if a setting such as KERAS_MAX_EPOCHS makes Keras shorten trainings or evaluations."""
     _check_keras("max_epochs", keras.config.max_epochs(), None)
     _check_keras("max_steps_per_epoch", keras.config.max_steps_per_epoch(), None)
 
@@ -61,17 +61,17 @@ def check_keras_lengths() -> None:
 def _check_keras(name: str, received: object, needed: object) -> None:
     if received != needed:
         raise ConfigError(
-            f"Keras' {name} is {received}; needed: {needed}; call keras.config.set_{name}({needed!r}) first, or mend "
-            "keras.json and the variables KERAS_*"
+            f"Keras' {name} is {received}; needed: {needed}; call keras.config.set_{name}({needed!r}) first, or "
+            "correct keras.json and the variables KERAS_*"
         )
 
 
 def jit_compile() -> bool:
-    """Whether training steps are compiled by XLA: it pays on a GPU; on a CPU it gained nothing, and takes seconds."""
+    """Whether XLA compiles training steps: it is faster on a GPU; on a CPU it gained nothing and takes seconds."""
     return bool(tf.config.list_physical_devices("GPU"))
 
 
 def peak_memory() -> int:
-    """The most resident memory that this process has had so far, in bytes."""
+    """The peak of this process's resident memory so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak

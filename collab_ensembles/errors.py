@@ -1,46 +1,46 @@
-"""Errors whose message is one line for the person at the terminal."""
+"""Errors whose message is one line for the user."""
 
 
 def one_line(error: BaseException) -> str:
-    """What an error says, without line breaks."""
+    """The message of an error, without line breaks."""
     return " ".join(str(error).split())
 
 
 class CollabError(Exception):
-    """A failure that a person can act on: the message says what was received and what to do.
+    """An error that the user can correct: the message says what was received and what to do.
 
     Attributes:
-      exit_status: of a command that ends with it.
+      exit_status: the exit status of a command that ends with this error.
     """
 
     exit_status = 1
 
 
 class ConfigError(CollabError, ValueError):
-    """A setting that cannot be run; found before any work starts."""
+    """A setting that is not allowed; found before any work starts."""
 
     exit_status = 2
 
 
 class DataError(CollabError):
-    """Data that are missing, unreadable, or not what they should be."""
+    """Data that are missing, unreadable, or not as expected."""
 
     exit_status = 2
 
 
 class UnavailableDataError(DataError):
-    """Data that are not at hand: not fetched, out of reach, or a file that is not there."""
+    """Data that are not available: not fetched, from a host that cannot be reached, or in a missing file."""
 
 
 class RunDirectoryError(CollabError):
-    """A run directory that cannot be used as it is."""
+    """A run directory that cannot be used."""
 
 
 class OtherDataError(RunDirectoryError):
-    """Data that are not those that a run began with."""
+    """Data that differ from those that a run began with."""
 
     exit_status = 2
 
 
 class DivergenceError(CollabError):
-    """A training whose numbers are no longer finite."""
+    """A training whose costs are not finite any more."""

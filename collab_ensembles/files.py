@@ -25,9 +25,9 @@ def sync_directory(directory: str) -> None:
 
 @contextlib.contextmanager
 def atomic_write(path: str) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` once it is complete and on the disk.
+    """Opens a binary file that replaces `path` when it is complete and on the disk.
 
-    If the block raises, `path` stays as it was and nothing is left beside it.
+    If the block raises an error, `path` does not change and no temporary file is left.
 
     Raises:
       CollabError: the directory cannot be written, or its disk is full.
@@ -53,10 +53,10 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
 
 
 def remove(path: str) -> None:
-    """Removes a file or directory, if there is one.
+    """Removes a file or directory if it exists.
 
     Raises:
-      CollabError: that is not permitted.
+      CollabError: the permission is missing.
     """
     try:
         if os.path.isdir(path) and not os.path.islink(path):
@@ -65,12 +65,12 @@ def remove(path: str) -> None:
             os.unlink(path)
     except OSError as error:
         raise CollabError(
-            f"cannot remove {path}: {error.strerror or error}; permit it, or remove it yourself"
+            f"cannot remove {path}: {error.strerror or error}; change its permissions, or remove it yourself"
         ) from error
 
 
 def remove_temporaries(directory: str) -> None:
-    """Removes what `atomic_write` leaves in a directory, or in one that does not exist, when killed."""
+    """Removes the temporary files that a killed `atomic_write` has left; the directory may be missing."""
     if os.path.isdir(directory):
         for name in os.listdir(directory):
             if name.endswith(_TEMPORARY):
@@ -92,7 +92,7 @@ def make_directory(path: str) -> None:
     """Creates `path` and its parents.
 
     Raises:
-      CollabError: that is not permitted, or a file is in the way.
+      CollabError: the permission is missing, or there is a file with this name.
     """
     try:
         os.makedirs(path, exist_ok=True)
@@ -101,7 +101,7 @@ def make_directory(path: str) -> None:
 
 
 def check_can_make(path: str) -> None:
-    """Raises CollabError if the directory `path` cannot be made, as far as that shows before it is tried."""
+    """Raises CollabError if `path` cannot be made a directory; checks this without making it."""
     existing = os.path.abspath(path)
     while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
@@ -112,9 +112,11 @@ def check_can_make(path: str) -> None:
 
 
 def unwritable(path: str, error: OSError) -> CollabError:
-    """The error that says why `path` cannot be written, and what to do."""
+    """An error that says why `path` cannot be written and what to do."""
     reason = error.strerror or error
-    return CollabError(f"cannot write {path}: {reason}; make room or permit writing there, or choose another directory")
+    return CollabError(
+        f"cannot write {path}: {reason}; free some space or allow writing there, or choose another directory"
+    )
 
 
 def _umask() -> int:

@@ -1,10 +1,10 @@
-"""What machine this is. Imports nothing heavy."""
+"""Facts on this machine. Imports nothing heavy."""
 
 import platform
 
 
 def processor() -> str:
-    """The processor's model, as Linux names it, or whatever else is known of it."""
+    """The processor's model, as Linux names it, or else as Python does."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]

@@ -1,16 +1,16 @@
-"""The revision of this code. Imports nothing heavy."""
+"""The git revision of this code. Imports nothing heavy."""
 
 import os
 import subprocess
 
 VARIABLE = "COLLAB_ENSEMBLES_REVISION"
-"""The environment variable that tells the revision where there is only a copy of the code."""
+"""The environment variable with the revision, for copies of the code without git."""
 
 
 def revision() -> str | None:
-    """The git revision of the code, with a mark if files were changed; None where it is no checkout.
+    """The git revision of the code, with a mark if files were changed; None if it is not a git checkout.
 
-    A copy that is installed below another project's repository is no checkout either.
+    A copy that is installed inside another project's repository is not a checkout of this code.
     """
     if VARIABLE in os.environ:
         return os.environ[VARIABLE]

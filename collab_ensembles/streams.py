@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Stream(enum.IntEnum):
-    """What the random numbers are for. The values enter the seeds: never renumber them."""
+    """The purposes of random numbers. The values are part of the seeds: never change them."""
 
     INITIALISATION = 0
     ORDER = 1
@@ -16,11 +16,11 @@ class Stream(enum.IntEnum):
 
 
 def generator(seed: int, stream: Stream, *indices: int) -> np.random.Generator:
-    """A generator that depends on its arguments alone.
+    """A generator that depends only on its arguments.
 
     Args:
       seed: the run's seed, at least 0.
-      stream: what the numbers are for.
+      stream: the purpose of the numbers.
       *indices: further integers of at least 0, such as the epoch or the member.
     """
     sequence = np.random.SeedSequence([seed, int(stream), *indices])

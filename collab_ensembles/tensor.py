@@ -1,6 +1,6 @@
-"""Tensor: what networks, costs and training steps compute with. Imports nothing."""
+"""Tensor: the type of the values in networks, costs and training steps. Imports nothing."""
 
 from typing import Any
 
 Tensor = Any
-"""Of TensorFlow or Keras, eager, symbolic or in a graph; neither ships types."""
+"""A tensor of TensorFlow or Keras: eager, symbolic or in a graph. Neither library has types for it."""

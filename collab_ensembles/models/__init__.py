@@ -1,1 +1,1 @@
-"""Groups of networks as Keras models with a training step of their own, and what they share."""
+"""Groups of networks as Keras models with their own training step."""

@@ -1,4 +1,4 @@
-"""What several members predict together: an average of their logits, or of their probabilities."""
+"""The common prediction of several members: an average of their logits or of their probabilities."""
 
 import math
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from collab_ensembles.tensor import Tensor
 
 
 def average(logits: Sequence[Tensor], averaging: str) -> Tensor:
-    """The logits of several members together.
+    """The logits of the average of several members.
 
     Args:
-      logits: float32 [batch, classes], one a member.
-      averaging: `logits`, their mean; or `softmax`, the logarithm of the mean of the members' probabilities. A softmax
-        of the latter is that mean, whose cross-entropy and largest class it therefore has.
+      logits: float32 [batch, classes], one tensor for each member.
+      averaging: `logits`, their mean; or `softmax`, the logarithm of the mean of the members' probabilities. The
+        softmax of this logarithm is the mean, so that both give the same cross-entropy and the same largest class.
 
     Returns:
       float32 [batch, classes].
@@ -26,16 +26,16 @@ def average(logits: Sequence[Tensor], averaging: str) -> Tensor:
 
 
 def average_of_first(logits: Sequence[Tensor], count: Tensor, averaging: str) -> Tensor:
-    """The same of the first members alone, of as many as `count` says, int32 []."""
+    """The same for the first `count` members only; `count` is int32 []."""
     is_counted = tf.reshape(tf.range(len(logits)) < count, (-1, 1, 1))
     number = tf.cast(count, "float32")
     if averaging == "logits":
-        # Not as a product of matrices, which some GPUs compute in fewer bits.
+        # Not a product of matrices: some GPUs compute those with fewer bits.
         return tf.reduce_sum(tf.where(is_counted, tf.stack(logits), 0.0), axis=0) / number
     counted = tf.where(is_counted, _log_probabilities(logits), -math.inf)
     return tf.reduce_logsumexp(counted, axis=0) - tf.math.log(number)
 
 
 def _log_probabilities(logits: Sequence[Tensor]) -> Tensor:
-    """Logarithms, since a mean of probabilities too small for float32 would be 0; float32 [members, batch, classes]."""
+    """Logarithms of probabilities, float32 [members, batch, classes]; very small probabilities would become 0."""
     return keras.ops.stack([keras.ops.log_softmax(each, axis=-1) for each in logits])

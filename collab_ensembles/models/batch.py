@@ -1,6 +1,6 @@
-"""The batches that `fit` and `evaluate` hand to a step, brought into one form by what is known of their shapes.
+"""Converts the batches that `fit` and `evaluate` give to a step to one form, by their shapes.
 
-A step is traced once, and sees no values: what concerns those is `datasets.arrays`' business.
+A step is traced once, without values; `data.arrays` checks the values.
 """
 
 from typing import Any
@@ -12,14 +12,14 @@ from collab_ensembles.tensor import Tensor
 
 
 def unpacked(data: Any) -> tuple[Tensor, ...]:
-    """Images, labels int32 [batch] and, if there are any, sample weights float32 [batch].
+    """Returns images, labels int32 [batch] and, if there are any, sample weights float32 [batch].
 
     Args:
       data: a tuple of two or three; labels of any type of integers and weights of numbers, [batch] or [batch, 1].
 
     Raises:
-      ValueError: there are no labels, or labels or weights have other shapes or types. Whatever stood beside costs of
-        shape [batch] without an error would be compared all with all.
+      ValueError: there are no labels, or labels or weights have other shapes or types. Without this check, TensorFlow
+        would broadcast other shapes against costs of shape [batch].
     """
     images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     if labels is None:
@@ -38,7 +38,7 @@ def unpacked(data: Any) -> tuple[Tensor, ...]:
 
 
 def unweighted(data: Any) -> tuple[Tensor, Tensor]:
-    """Images and labels int32 [batch], of batches that may have nothing else; see `unpacked`.
+    """Returns images and labels int32 [batch]; there must be nothing else; see `unpacked`.
 
     Raises:
       ValueError: there are sample weights.
@@ -49,16 +49,16 @@ def unweighted(data: Any) -> tuple[Tensor, Tensor]:
 
 
 def refuse_weights(sample_weight: Tensor | None = None) -> None:
-    """Raises ValueError if there are sample weights, in models whose losses are not those of single examples."""
+    """Raises ValueError if there are sample weights, for models whose losses are not sums over examples."""
     if sample_weight is not None:
         raise ValueError(
-            "received sample weights, or class weights; this model takes none, SingleModel and EnsembleModel do; "
-            "leave out sample_weight and class_weight"
+            "received sample weights or class weights; this model takes none (SingleModel and EnsembleModel do); leave "
+            "out sample_weight and class_weight"
         )
 
 
 def _vector(values: Tensor, name: str, remedy: str = "") -> Tensor:
-    """The values of shape [batch], from those or [batch, 1]."""
+    """Values of shape [batch], from shape [batch] or [batch, 1]."""
     if values.shape.rank is None:
         return tf.ensure_shape(values, (None,))
     if values.shape.rank == 2 and values.shape[1] == 1:

@@ -1,8 +1,8 @@
-"""Collaboration costs: how far the outputs of the members of an ensemble are apart.
+"""Collaboration costs: distances between the outputs of the members of an ensemble.
 
-Each is a pure function of a list of logits, one tensor [batch, classes] a member, and of the pairs of members to
-compare; each gives a scalar, and is made of links. Noel (2017), section 5.2, and for more than two members and the
-gradients the reference code.
+Each is a pure function of a list of logits, one tensor [batch, classes] for each member, and of the pairs of members to
+compare. Each returns a scalar and is made of links. They follow Noel (2017), section 5.2; gradients and more than two
+members follow the reference code.
 """
 
 import functools
@@ -26,7 +26,7 @@ CollaborationCost = Callable[[Sequence[Tensor], Pairs], Tensor]
 
 
 def pairs(num_members: int, pairing: str = "chain") -> Pairs:
-    """The pairs that collaborate: neighbours (`chain`, the reference code) or all with `all`.
+    """The pairs that collaborate: neighbours (`chain`, as in the reference code) or every pair (`all`).
 
     Raises:
       ValueError: an unknown pairing.
@@ -42,14 +42,14 @@ def pairs(num_members: int, pairing: str = "chain") -> Pairs:
 def cross_entropy(logits: Sequence[Tensor], pairs: Pairs, *, target_gradient: bool = False) -> Tensor:
     """Symmetric cross-entropy: mean over the batch, sum over the pairs and both directions.
 
-    The softmax that serves as target is a constant to the gradient: TensorFlow 1.1, which the
-    reference code ran on, had no gradient into targets. The gradient is then that of
-    KL(softmax(l_j) || softmax(l_i)) in both directions, as in deep mutual learning (Zhang et al. 2017).
+    No gradient flows into the softmax that is the target: TensorFlow 1.1, which the reference code used, had none. The
+    gradient is then that of KL(softmax(l_j) || softmax(l_i)) in both directions, as in deep mutual learning (Zhang et
+    al. 2017).
 
     Args:
       logits: one tensor [batch, classes] a member.
       pairs: the members to compare.
-      target_gradient: let the gradient flow into the targets, as section 6.1 of the text has it.
+      target_gradient: let the gradient flow into the targets, as section 6.1 of the text says.
     """
     return _cost(functools.partial(cross_entropy, target_gradient=target_gradient), logits, pairs)
 
@@ -67,15 +67,15 @@ def absolute_distance(logits: Sequence[Tensor], pairs: Pairs) -> Tensor:
 
 
 def links(cost: CollaborationCost, named_pairs: Iterable[tuple[str, str]], weight: Weight = 1.0) -> list[Link] | None:
-    """The links that one of the costs of this module is made of; None for any other function.
+    """The links of one of the costs of this module; None for any other function.
 
-    Of the cross-entropy, two for each pair: each member learns from the other's probabilities. Of a distance one for
-    each pair, with the gradient into both members.
+    The cross-entropy has two links for each pair: each member learns from the other's probabilities. A distance has one
+    link for each pair, with the gradient into both members.
 
     Args:
       cost: such as `squared_distance`.
       named_pairs: the names of the members to compare.
-      weight: that of each link.
+      weight: the weight of each link.
     """
     named_pairs = list(named_pairs)
     function, options = (cost.func, cost.keywords) if isinstance(cost, functools.partial) else (cost, {})
@@ -93,14 +93,14 @@ _DISTANCES = [(squared_distance, squared_difference), (absolute_distance, absolu
 
 
 def _cost(cost: CollaborationCost, logits: Sequence[Tensor], pairs: Pairs) -> Tensor:
-    """The cost of links between members that have numbers for names."""
+    """The cost of links between members whose names are numbers."""
     made_of = links(cost, [(str(i), str(j)) for i, j in pairs])
     assert made_of is not None
     return sum_of_costs(made_of, {str(index): each for index, each in enumerate(logits)})
 
 
 def by_name(method: str, target_gradient: bool = False) -> CollaborationCost | None:
-    """The cost that `--method` names, or None for the plain ensemble."""
+    """The cost for a value of `--method`; None for the plain ensemble."""
     costs: dict[str, CollaborationCost | None] = {
         "plain": None,
         "CE": functools.partial(cross_entropy, target_gradient=target_gradient),

@@ -1,4 +1,4 @@
-"""Keras' metrics, given to `compile`, beside a model's own statistics."""
+"""Keras' metrics that are given to `compile`, in addition to a model's own statistics."""
 
 from collections.abc import Collection
 from typing import Any
@@ -17,16 +17,16 @@ _OF_ONE_HOT_LABELS = (
 
 
 def build(metrics: Any, taken: Collection[str]) -> None:
-    """Builds the metrics of a compiled model, so that no variable appears while a step is traced.
+    """Builds the metrics of a compiled model, so that no variable is made while a step is traced.
 
     Args:
-      metrics: `keras.Model.compile` has made it; they are given labels int32 [batch] and logits [batch, classes].
+      metrics: made by `keras.Model.compile`; their inputs are labels int32 [batch] and logits [batch, classes].
       taken: names that they must not have.
 
     Raises:
-      ValueError: a metric of that name or of one-hot labels.
+      ValueError: a metric has such a name, or takes one-hot labels.
     """
-    # Keras resolves names such as "accuracy" by shapes: of labels as class numbers, always to the sparse kind.
+    # Keras chooses metrics such as "accuracy" by shapes: for class numbers always the sparse kind.
     metrics.build(keras.KerasTensor((None,), "int32"), keras.KerasTensor((None, None)))
     for metric in metrics.metrics:
         if metric.name in taken:

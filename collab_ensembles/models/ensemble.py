@@ -24,8 +24,8 @@ from collab_ensembles.tensor import Tensor
 class EnsembleModel(Model):
     """Objective: the sum of the members' costs plus the weighted costs of the links between them.
 
-    With alpha for the weight of all links it is that of Noel (2017), equations 2.1 (without collaboration) and 2.2. The
-    model can be saved as a whole, with functions that are registered with Keras, as those of this package are.
+    If all links have the weight alpha, this is Noel (2017), equations 2.1 (without collaboration) and 2.2. The model
+    can be saved as a whole if its functions are registered with Keras; those of this package are.
     """
 
     def __init__(
@@ -43,20 +43,20 @@ class EnsembleModel(Model):
           members: built networks by name, at least two if there is a collaboration cost.
           collaboration_cost: a function of the members' logits and the pairs to compare, such as
             those of `collab_ensembles.models.collaboration`; None for the plain ensemble.
-          weight: alpha, the collaboration weight, at least 0. With the number 0 the cost is left out. A function gives
-            the weight of each epoch, counted from 0. A variable is not trained; what is assigned to it, by a callback
-            say, holds from the next step on, and it may begin at 0. Saved as a whole, the model has its value as a
-            number.
+          weight: alpha, the collaboration weight: a number from 0, a function or a variable. With the number 0 the cost
+            is left out. A function returns the weight of each epoch, counted from 0. A variable is not trained; a
+            callback, for example, can assign a value, which is used from the next step on; it may begin at 0. A saved
+            model has the value of the variable as a number.
           pairing: `chain` or `all`; see `collaboration.pairs`.
-          links: who learns from whom, in place of the three arguments before.
+          links: which member learns from which, in place of the three arguments before.
 
         Raises:
-          ValueError: a single member is to collaborate, a weight is negative, a link names no member, or there are both
-            a collaboration cost and links.
+          ValueError: there is collaboration but only one member, a weight is negative, a link names an unknown member,
+            or both a collaboration cost and links are given.
         """
         super().__init__(members)
         check_weight(weight)
-        # In a function, since Keras would train a variable that is in an attribute.
+        # Inside a function: Keras would train a variable in an attribute.
         self._arguments = lambda: (collaboration_cost, weight, pairing, tuple(links))
         if collaboration_cost is not None and len(members) < 2:
             raise ValueError(f"received one member, {list(members)}; collaboration needs two or more")
@@ -75,9 +75,9 @@ class EnsembleModel(Model):
         self._collaboration.begin_epoch(epoch)
 
     def collaboration_cost(self, logits: Sequence[Tensor]) -> Tensor:
-        """What the members' collaboration adds to the objective: the weighted costs of all links, a scalar.
+        """The part of the objective that collaboration adds: the weighted costs of all links, a scalar.
 
-        It needs no labels. Without links, and where all weights are the number 0, it is 0.
+        It needs no labels. It is 0 if there are no links or all weights are the number 0.
 
         Args:
           logits: float32 [batch, classes], one a member, such as `self.logits(images)`.
@@ -132,7 +132,7 @@ class EnsembleModel(Model):
 def _terms(
     cost: collaboration.CollaborationCost, names: Sequence[str], pairs: collaboration.Pairs, weight: Weight
 ) -> list[Term]:
-    """A collaboration cost as links, or, of the user's own, as one cost of all members."""
+    """A collaboration cost as links; the user's own function is one cost of all members."""
     made_of = collaboration.links(cost, [(names[i], names[j]) for i, j in pairs], weight)
     if made_of is not None:
         return grouped(made_of)

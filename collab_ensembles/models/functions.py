@@ -1,4 +1,4 @@
-"""Functions in the configuration of a model that is saved as a whole: by the names that Keras knows them by."""
+"""Stores functions in the configuration of a saved model by their names in Keras' registry."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ def to_config(function: Callable[..., Any], what: str) -> dict[str, Any]:
 
     Args:
       function: registered with Keras.
-      what: what a message calls it.
+      what: its name in messages.
 
     Raises:
       ValueError: it is not registered.
@@ -24,7 +24,7 @@ def to_config(function: Callable[..., Any], what: str) -> dict[str, Any]:
     if keras.saving.get_registered_object(name) is not function:
         raise ValueError(
             f"the {what} {name} is not registered, and a saved model could not be loaded; put "
-            "@keras.saving.register_keras_serializable() before it, or save the weights alone (save_weights_only=True)"
+            "@keras.saving.register_keras_serializable() before it, or save only the weights (save_weights_only=True)"
         )
     return {"function": name, "options": options}
 

@@ -1,7 +1,7 @@
-"""Links: who learns from whom, by which cost and with which weight.
+"""Links: which member learns from which, by which cost and with which weight.
 
-A link is directed: its target learns from its source. Its cost is a function of the outputs of these two members alone
-and needs no labels, so that it can be computed on any batch.
+A link is directed: its target learns from its source. Its cost is a function of the outputs of these two members. It
+needs no labels, so it can be computed on any batch.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ Schedule: TypeAlias = Callable[[int], float]
 """A weight by the epoch, counted from 0."""
 
 Weight: TypeAlias = float | keras.Variable | Schedule
-"""A number from 0, a schedule, or a variable, of Keras or TensorFlow, that somebody else assigns to."""
+"""A number from 0, a schedule, or a variable of Keras or TensorFlow that the user assigns values to."""
 
 Logits: TypeAlias = Mapping[str, Tensor]
 """The logits of each member by its name, float32 [batch, classes]."""
@@ -57,11 +57,11 @@ class Link:
       source: the name of the member that is learned from.
       target: the name of the member that learns.
       cost: a function of the logits of source and target, such as `soft_cross_entropy`; it gives a scalar.
-      weight: what the cost is multiplied by: a number from 0, a function of the epoch (from 0), or a variable. With the
-        number 0 the link is left out.
+      weight: the factor of the cost: a number from 0, a function of the epoch (from 0), or a variable. With the number
+        0 the link is left out.
       stop_gradient: no gradient of this link flows into the source; it learns nothing from the target.
-      mean_of: the cost is divided by this whole number, after the costs of the links of the same weight are added up:
-        of so many links, the mean counts.
+      mean_of: a whole number; the costs of links with the same weight are added up and then divided by it. So it gives
+        the mean over this number of links.
 
     Raises:
       ValueError: a link from a member to itself, a negative weight, or a `mean_of` below 1.
@@ -105,13 +105,13 @@ class Link:
 def sum_of_costs(links: Sequence[Link], logits: Logits) -> Tensor:
     """The costs of links, without weights, summed; a scalar.
 
-    The links of each pair are added up first, then the pairs, then the sum is divided by `mean_of`, which all links
-    share: the order of the reference code, on which the last bits depend.
+    First the links of each pair are added up, then the pairs; then the sum is divided by the common `mean_of`. This is
+    the order of the reference code; the last bits depend on it.
     """
     pairs: dict[frozenset[str], list[Tensor]] = {}
     for link in links:
         pairs.setdefault(frozenset((link.source, link.target)), []).append(link.value(logits))
-    # From 0: without it TensorFlow adds up the gradients of several pairs in another order.
+    # The sum starts at 0: without it TensorFlow adds the gradients of several pairs in another order.
     total = sum(add(costs) for costs in pairs.values())
     return total if links[0].mean_of == 1 else total / links[0].mean_of
 
@@ -122,7 +122,7 @@ def add(costs: Sequence[Tensor]) -> Tensor:
 
 
 def grouped(links: Iterable[Link]) -> list[Term]:
-    """Links as terms of `WeightedCosts`: those of one weight and one `mean_of` are one term."""
+    """Links as terms of `WeightedCosts`: links with equal weight and equal `mean_of` are one term."""
     groups: dict[tuple[bool, Any, int], list[Link]] = {}
     for link in links:
         is_number = _is_number(link.weight)
@@ -133,13 +133,13 @@ def grouped(links: Iterable[Link]) -> list[Term]:
 class WeightedCosts:
     """A sum of costs of the logits, each times a weight that the epoch sets.
 
-    The weight of a schedule is a variable, so that a step is traced once, whatever the schedule says. It is not trained
-    and no variable of the model: it is a function of the epoch and needs no memory. A number stays one: TensorFlow
-    folds it with other constants, and the last bits of published runs depend on that.
+    The weight of a schedule is a variable, so that a step is traced only once. It is not trained and not saved with the
+    model, since it is a function of the epoch. A number stays a constant: TensorFlow combines it with other constants,
+    and the last bits of published runs depend on that.
     """
 
     def __init__(self, terms: Iterable[Term]) -> None:
-        """Takes weights and costs, and leaves out those of the number 0: even an overflow in them changes nothing.
+        """Takes weights and costs. Costs with weight 0 (a number) are left out: even an overflow has no effect.
 
         Raises:
           ValueError: a weight is negative.
@@ -152,7 +152,7 @@ class WeightedCosts:
                 self._terms.append((self._factor(weight), cost))
 
     def _factor(self, weight: Weight) -> Any:
-        """What a cost is multiplied by: of a schedule, a variable."""
+        """The factor of a cost; for a schedule, a variable."""
         if _is_variable(weight) or not callable(weight):
             return weight
         variable = keras.Variable(_scheduled(weight, 0), dtype="float32", trainable=False, name="weight")
@@ -160,10 +160,10 @@ class WeightedCosts:
         return variable
 
     def begin_epoch(self, epoch: int) -> None:
-        """Sets the weights to what their schedules say of an epoch, counted from 0.
+        """Sets the weights to the values of their schedules for an epoch, counted from 0.
 
         Raises:
-          ValueError: a schedule gives a negative number, or none.
+          ValueError: a schedule returns a negative number, or something else.
         """
         for variable, schedule in self._schedules:
             variable.assign(_scheduled(schedule, epoch))
@@ -184,7 +184,7 @@ def check_weight(weight: Any) -> None:
 
 
 def weight_config(weight: Any) -> Any:
-    """A weight as a JSON value: a variable as its number, a schedule by the name it is registered under."""
+    """A weight as a JSON value: for a variable its number, for a schedule its registered name."""
     if callable(weight) and not _is_variable(weight):
         return functions.to_config(weight, "schedule of a weight")
     return float(weight)
@@ -205,7 +205,7 @@ def _scheduled(schedule: Schedule, epoch: int) -> float:
 
 
 def _is_variable(weight: Weight) -> bool:
-    # By what it can do, since costs and links do not import TensorFlow.
+    # Recognised by its methods, since costs and links do not import TensorFlow.
     return hasattr(weight, "assign")
 
 

@@ -1,4 +1,4 @@
-"""What a member of a group has to be: a built classifier with one input, that gives logits."""
+"""Checks the members of a group: built classifiers with one input and logits as output."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from collab_ensembles.networks.last_activation import probability_activation
 def check(members: Mapping[str, keras.Model]) -> None:
     """Raises ValueError, in one line, for members that cannot learn together.
 
-    What a network of the user's own class does not tell of itself is taken to be right.
+    If a network of the user's own class does not show a property, the check passes.
     """
     if not members or "ensemble" in members:
         raise ValueError(f"received members {list(members)}; needed: at least one, none of them named 'ensemble'")
@@ -23,7 +23,7 @@ def check(members: Mapping[str, keras.Model]) -> None:
 
 
 def _output_shape(name: str, member: Any) -> tuple[int | None, ...] | None:
-    """What one member gives, None where it does not tell; raises ValueError as `check`."""
+    """The number of logits of one member, None if unknown; raises ValueError like `check`."""
     if not isinstance(member, keras.Model):
         raise ValueError(f"member {name} is a {type(member).__name__}; needed: a keras.Model")
     if not member.built:

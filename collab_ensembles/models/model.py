@@ -1,4 +1,4 @@
-"""Model: the base of all groups of networks, with the one training step they share."""
+"""Model: the base class of all groups of networks, with their common training step."""
 
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,39 +20,40 @@ from collab_ensembles.networks.joined import joined
 from collab_ensembles.tensor import Tensor
 
 DISAGREEMENT = ("disagreement", "logit_distance")
-"""What the statistics of several members have beside costs and errors: the share of examples on which two
-members answer differently, and the Euclidean distance of their logits, as means over all pairs."""
+"""Statistics of several members in addition to costs and errors: the share of examples on which two members answer
+differently, and the Euclidean distance of their logits, as means over all pairs."""
 
 DISAGREEMENT_SERIES = {name: f"val_{name}" for name in DISAGREEMENT}
-"""How an epoch's logs name what of these is recorded: the values on the test examples."""
+"""The names of the recorded ones in an epoch's logs: their values on the test examples."""
 
 
 class Model(keras.Model):
-    """Named members trained at once on one objective.
+    """Named members that are trained together on one objective.
 
-    A subclass says what the objective is; members, optimizer step, statistics and evaluation are
-    common to all. Train it with `compile(optimizer)` and `fit`. `model(images)` and `predict` give the logits of all
-    members together, [batch, classes], see `ensemble_logits`; `logits` gives those of each.
+    A subclass defines the objective; members, optimizer step, statistics and evaluation are common to all. Train it
+    with `compile(optimizer)` and `fit`. `model(images)` and `predict` give the ensemble's logits, [batch, classes], see
+    `ensemble_logits`; `logits` gives those of each member.
 
     Attributes:
       members: the networks by name, in order; each maps float32 examples, such as images [batch, height, width,
         channels], to logits [batch, classes].
-      statistics_names: whose statistics are kept: the members, then, if there are several, `ensemble`.
-      averaging: what the ensemble's prediction is the mean of: the members' `logits` or, as `softmax`, probabilities.
-      head: a layer that makes the ensemble's logits from those of all members, in place of an average; or None.
-      further_series: what is recorded of the group as a whole, and under which name an epoch's logs have it:
-        disagreement on the test examples, and a subclass's own quantities on the training examples.
+      statistics_names: the outputs whose statistics are recorded: the members, then `ensemble` if there are several.
+      averaging: the ensemble's prediction is the mean of the members' `logits` or, with `softmax`, of their
+        probabilities.
+      head: a layer that computes the ensemble's logits from those of all members, in place of an average; or None.
+      further_series: recorded quantities of the whole group, with their names in an epoch's logs: disagreement on the
+        test examples, and a subclass's own quantities on the training examples.
     """
 
     averaging: str
     head: keras.layers.Dense | None
 
     def __init__(self, members: Mapping[str, keras.Model], further: Sequence[str] = ()) -> None:
-        """Takes built members, and the names of further quantities that a subclass gives `_record`.
+        """Takes built members, and the names of the further quantities that a subclass passes to `_record`.
 
         Raises:
-          ConfigError: Keras' own settings would have it compute with other numbers.
-          ValueError: there are none, one is named `ensemble`, or one is no built classifier with one input; see
+          ConfigError: Keras' settings for numbers are not its defaults.
+          ValueError: there is no member, one is named `ensemble`, or one is not a built classifier with one input; see
             `models.members`.
         """
         environment.check_keras_numbers()
@@ -67,14 +68,14 @@ class Model(keras.Model):
         self.built = True
 
     def compile(self, optimizer: Any = None, **options: Any) -> None:
-        """Gives the model its optimizer, built on all variables that are trained; None: it evaluates alone.
+        """Gives the model its optimizer, built for all trained variables; with None, the model can only evaluate.
 
-        See `keras.Model.compile` for the options. `metrics` are computed on labels int32 [batch] and the logits of all
-        members together, [batch, classes]; `weighted_metrics` also on the weights of the examples.
+        See `keras.Model.compile` for the options. `metrics` are computed from labels int32 [batch] and the ensemble's
+        logits, [batch, classes]; `weighted_metrics` also use the weights of the examples.
 
         Raises:
-          ValueError: a loss is given, the objective is the model's own; or a metric is, that has the name of a
-            statistic or takes one-hot labels.
+          ValueError: a loss is given, since the model has its own objective; or a metric has the name of a statistic or
+            takes one-hot labels.
         """
         refused = [name for name in ("loss", "loss_weights") if options.get(name)]
         if refused:
@@ -86,8 +87,8 @@ class Model(keras.Model):
         if self._compile_metrics is not None:
             compiled_metrics.build(self._compile_metrics, self.statistics.names)
         if self.optimizer is not None:
-            # Steps may be on parts of the variables, and the first would be taken for all; and variables that appear
-            # while the training step is traced have it traced twice.
+            # A step may train a part of the variables, and Keras would build the optimizer for the first part only.
+            # Variables that are made while the step is traced would also cause a second tracing.
             self.optimizer.build(self.trainable_variables)
 
     def fit(
@@ -102,24 +103,25 @@ class Model(keras.Model):
         validation_data: Any = None,
         **options: Any,
     ) -> Any:
-        """Trains on arrays or on batches of them; see `keras.Model.fit`. `begin_epoch` is called before each epoch.
+        """Trains on arrays or batches; see `keras.Model.fit`. Calls `begin_epoch` before each epoch.
 
         Args:
-          x: images as the members take them, or what gives batches (images, labels), such as a `tf.data.Dataset`.
-          y: of images in an array, the labels; see `data.arrays.checked_labels`. In batches labels are integers,
-            [batch] or [batch, 1].
-          batch_size: examples a batch, of arrays.
-          epochs: how many there are.
-          verbose: as of `keras.Model.fit`.
-          callbacks: as of `keras.Model.fit`.
-          arguments: further ones of `keras.Model.fit`, by position.
-          validation_data: (images, labels), perhaps with weights, or what gives batches of them.
-          options: further ones, by name. A `sample_weight` or `class_weight` concerns the members' cross-entropies, see
-            `mean_cross_entropy`, and not what members learn from each other.
+          x: images in the form that the members take, or an iterable of batches (images, labels), such as a
+            `tf.data.Dataset`.
+          y: the labels if `x` is an array; see `data.arrays.checked_labels`. In batches, labels are integers, [batch]
+            or [batch, 1].
+          batch_size: examples per batch, for arrays.
+          epochs: the number of epochs.
+          verbose: as in `keras.Model.fit`.
+          callbacks: as in `keras.Model.fit`.
+          arguments: further arguments of `keras.Model.fit`, by position.
+          validation_data: (images, labels), with or without weights, or an iterable of such batches.
+          options: further arguments, by name. `sample_weight` and `class_weight` are weights in the members'
+            cross-entropies, see `mean_cross_entropy`, not in the costs of links.
 
         Raises:
-          DataError: labels are of another form, not as many as images, or beyond the classes.
-          ValueError: the model was compiled without an optimizer; or what Keras or a step refuses.
+          DataError: labels have another form, their number is not that of the images, or they exceed the classes.
+          ValueError: the model was compiled without an optimizer, or Keras or a step refuses an argument.
         """
         if self.compiled and not self.optimizers():
             raise ValueError("the model was compiled without an optimizer; call model.compile(optimizer) first")
@@ -134,19 +136,19 @@ class Model(keras.Model):
         )
 
     def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
-        """The statistics of arrays or batches; labels and errors as of `fit`, the rest as of `keras.Model.evaluate`."""
+        """The statistics on arrays or batches; labels and errors as in `fit`, the rest as in `keras.Model.evaluate`."""
         return super().evaluate(x, self._checked(x, y, "y"), *arguments, **options)
 
     def _checked(self, images: Any, labels: Any, name: str) -> np.ndarray | None:
-        """Labels as class numbers, int32 [examples]; None where they come with the images."""
+        """Labels as class numbers, int32 [examples]; None if they come with the images."""
         if labels is None:
             return None
         labels = checked_labels(labels, name, len(images) if hasattr(images, "shape") else None)
-        # A network of the user's own class need not know the shape of what it gives.
+        # A network of the user's own class may not know the shape of its output.
         classes = min(getattr(each, "output_shape", (labels.max() + 1,))[-1] for each in self.members.values())
         if labels.max() >= classes:
             raise DataError(
-                f"{name} holds labels up to {labels.max()}, and the members give {classes} logits; allowed: 0 to "
+                f"{name} has labels up to {labels.max()}, but the members have {classes} logits; allowed: 0 to "
                 f"{classes - 1}; give members as many logits as there are classes"
             )
         return labels
@@ -157,18 +159,18 @@ class Model(keras.Model):
         return [keras.ops.cast(member(images, training=training), "float32") for member in self.members.values()]
 
     def traced_logits(self) -> Callable[[Any], list[Tensor]]:
-        """`logits`, for many batches: traced, and compiled by XLA where training steps are."""
+        """`logits` for many batches: traced, and compiled by XLA if training steps are."""
         traced: Callable[[Any], list[Tensor]] = tf.function(
             self.logits, reduce_retracing=True, jit_compile=self.jit_compile or None
         )
         return traced
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
-        """The logits of all members together, float32 [batch, classes]; of one member, its logits."""
+        """The ensemble's logits, float32 [batch, classes]; for a single member, its logits."""
         return self._together(self.logits(images, training=training))
 
     def ensemble_logits(self, logits: Sequence[Tensor]) -> Tensor:
-        """What the members predict together, [batch, classes]: the head's logits, or an average of the members'."""
+        """The ensemble's prediction, [batch, classes]: the head's logits, or an average of the members' outputs."""
         if self.head is None:
             return average(logits, self.averaging)
         return self.head(keras.ops.concatenate(logits, axis=-1))
@@ -177,11 +179,11 @@ class Model(keras.Model):
         return self.ensemble_logits(logits) if len(logits) > 1 else logits[0]
 
     def optimizers(self) -> dict[str, keras.Optimizer]:
-        """The optimizers by name, of a compiled model: one here."""
+        """The optimizers of a compiled model by name; here there is one."""
         return {"optimizer": self.optimizer} if self.compiled and self.optimizer is not None else {}
 
     def training_variables(self) -> dict[str, keras.Variable]:
-        """All that training has to remember, under names that last: variables of members and optimizers."""
+        """The variables that training must save, by permanent names: those of members and optimizers."""
         variables: dict[str, keras.Variable] = {}
         for name, member in self.members.items():
             known = {id(variable) for variable in variables.values()}
@@ -195,42 +197,42 @@ class Model(keras.Model):
         return variables
 
     def inference_names(self) -> list[str]:
-        """What `inference_network` takes: members, and `ensemble` if there are several."""
+        """The arguments of `inference_network`: members, and `ensemble` if there are several."""
         return list(self.statistics_names)
 
     def inference_network(self, name: str) -> keras.Model:
-        """A member as a network of its own, free of what only its training needs; or all of them as one network."""
+        """A member as a separate network, without the parts that only training needs; or all members as one network."""
         if name != "ensemble":
             return self.members[name]
         networks = {each: self.inference_network(each) for each in self.inference_names() if each != name}
         return joined(networks, name, self.head, self.averaging)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, of models that can be saved as a whole.
+        """The constructor's arguments, for models that can be saved as a whole.
 
         Raises:
           NotImplementedError: this one cannot.
         """
         raise NotImplementedError(
-            f"a {type(self).__name__} is not saved as a whole; save its weights alone (save_weights_only=True), or an "
-            "output: model.inference_network(name).save(path)"
+            f"a {type(self).__name__} cannot be saved as a whole; save only its weights (save_weights_only=True), or "
+            "one output: model.inference_network(name).save(path)"
         )
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles as before it was saved; Keras leaves that out where `compile` is not its own."""
+        """Compiles the model as before it was saved; Keras does not do this for models with their own `compile`."""
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def begin_epoch(self, epoch: int) -> None:
         """Called by `fit` before each epoch, counted from 0, for models whose epochs differ."""
 
     def callbacks(self, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
-        """What `fit` on these batches needs besides, with `validation_data`: nothing here."""
+        """Callbacks that `fit` needs for these batches, with `validation_data`; here there are none."""
         return []
 
     def objective(
         self, labels: Tensor, logits: Sequence[Tensor], sample_weight: Tensor | None = None
     ) -> tuple[Tensor, list[Tensor]]:
-        """What a training step minimises, and the cost of each member on its own.
+        """The objective of a training step, and the cost of each member.
 
         Args:
           labels: int32 [batch].
@@ -238,8 +240,8 @@ class Model(keras.Model):
           sample_weight: float32 [batch]; see `mean_cross_entropy`.
 
         Returns:
-          A scalar, and one scalar a member: mean cross-entropy plus the member's own weight decay.
-          Here the objective is the sum of the latter; Noel (2017), equation 2.1.
+          A scalar, and one scalar a member: mean cross-entropy plus the member's own weight decay. Here the objective
+          is the sum of the costs; Noel (2017), equation 2.1.
         """
         costs = [
             mean_cross_entropy(labels, member_logits, sample_weight) + sum(member.losses)
@@ -274,8 +276,8 @@ class Model(keras.Model):
     ) -> dict[str, Tensor]:
         """Statistics of members and ensemble, and a scalar for each of the subclass's further quantities.
 
-        The ensemble's prediction is the argmax of `ensemble_logits`; its cost is the
-        cross-entropy of their softmax, without decay or collaboration. Sample weights are in costs, not in errors.
+        The ensemble's prediction is the argmax of `ensemble_logits`; its cost is the cross-entropy of their softmax,
+        without decay or collaboration. Sample weights enter costs, not errors.
         """
         batch_size = keras.ops.shape(labels)[0]
         together = self._together(logits)
@@ -296,7 +298,7 @@ def _unused(key: str, taken: Collection[str]) -> str:
 
 
 def descend(optimizer: keras.Optimizer, tape: tf.GradientTape, loss: Tensor, variables: Sequence[Tensor]) -> None:
-    """One step of an optimizer on variables, down the gradient of a scalar that the tape has seen."""
+    """One step of an optimizer that lowers a scalar, which the tape has recorded."""
     gradients = tape.gradient(loss, variables)
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
@@ -312,7 +314,7 @@ def mean_cross_entropy(labels: Tensor, logits: Tensor, sample_weight: Tensor | N
 
 
 def _disagreement(logits: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Means over all pairs of members: how often their answers differ, and how far apart their logits are."""
+    """Means over all pairs of members: the share of different answers, and the distance of their logits."""
     pairs = list(itertools.combinations(logits, 2))
     answers = [keras.ops.not_equal(keras.ops.argmax(a, axis=-1), keras.ops.argmax(b, axis=-1)) for a, b in pairs]
     distances = [keras.ops.sqrt(keras.ops.sum(keras.ops.square(a - b), axis=-1)) for a, b in pairs]

@@ -13,9 +13,8 @@ from collab_ensembles.tensor import Tensor
 class Adam(keras.optimizers.Adam):
     """Adam with one operation for each variable: the kernel that TensorFlow 1's optimizer runs.
 
-    The same formula and, within rounding, the same numbers as Keras' Adam, which builds each update
-    from some thirty operations; in networks as small as these, that is a fifth of a training step.
-    Dense float32 gradients only.
+    Formula and numbers are, within rounding, those of Keras' Adam, which uses about thirty operations for each update;
+    in small networks, these take a fifth of a training step. Dense float32 gradients only.
     """
 
     def __init__(
@@ -62,8 +61,8 @@ class SGD(keras.optimizers.SGD):
     """SGD with momentum and a coupled weight decay, as TensorFlow 1's MomentumOptimizer and PyTorch's SGD have them.
 
     With the gradient g of variable w, decay d and momentum m: v = m v + (g + d w), then w -= rate v, or, with
-    Nesterov's momentum, w -= rate (g + d w + m v). Keras' own SGD puts the rate into v, which differs whenever the rate
-    changes, and its `weight_decay` is decoupled.
+    Nesterov's momentum, w -= rate (g + d w + m v). Keras' SGD includes the rate in v, which makes a difference when the
+    rate changes, and its `weight_decay` is decoupled.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class SGD(keras.optimizers.SGD):
         decay: float = 0.0,
         name: str = "sgd",
     ) -> None:
-        """The momentum is from 0 to below 1; `decay`, from 0, concerns all variables that are trained."""
+        """The momentum is from 0 to below 1; `decay`, from 0, applies to all trained variables."""
         super().__init__(learning_rate, momentum=momentum, nesterov=nesterov, name=name)
         self.decay = decay
 
@@ -96,7 +95,7 @@ class SGD(keras.optimizers.SGD):
         )
 
     def take_over(self, sources: Sequence[keras.Variable], targets: Sequence[keras.Variable]) -> None:
-        """Gives variables the momenta that others have; the optimizer is built on all of them."""
+        """Copies the momenta of some variables to others; the optimizer must be built for all of them."""
         for source, target in zip(sources, targets, strict=True):
             before, after = (self.momentums[self._get_variable_index(variable)] for variable in (source, target))
             after.assign(before)

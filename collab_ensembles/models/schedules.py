@@ -1,4 +1,4 @@
-"""Learning rates by the epoch, as the papers let them fall. Imports nothing heavy."""
+"""Learning rates of the papers by epoch. Imports nothing heavy."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,8 +9,8 @@ class Rate:
     """A learning rate over a training.
 
     Attributes:
-      of: the rate by the epochs that are over, from 0: 1.5 in the middle of the second.
-      by_step: whether it changes with each step; otherwise it is that of the epoch's beginning.
+      of: the rate as a function of the epochs so far, from 0: 1.5 in the middle of the second.
+      by_step: whether the rate changes at each step; otherwise it is constant in an epoch.
     """
 
     of: Callable[[float], float]
@@ -40,7 +40,7 @@ def halving(initial: float, epoch: float, epochs: int) -> float:
 def step(initial: float, epoch: float, epochs: int) -> float:
     """Divided by 10 at 50 % and again at 75 % of the epochs.
 
-    Where exactly is our reading: from the first epoch on before which half, or three quarters, of the epochs are over.
+    The exact epoch is our reading: the first one after at least half, or three quarters, of the epochs.
 
     Args:
       initial: the rate of the first epochs.

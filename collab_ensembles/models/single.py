@@ -9,7 +9,7 @@ from collab_ensembles.models.ensemble import EnsembleModel
 
 @keras.saving.register_keras_serializable("collab_ensembles")
 class SingleModel(EnsembleModel):
-    """One member with its cross-entropy and weight decay, under the name that it has itself."""
+    """One member with its cross-entropy and weight decay; its name is that of the network."""
 
     def __init__(self, member: keras.Model) -> None:
         super().__init__({member.name: member})

@@ -7,20 +7,19 @@ import keras
 from collab_ensembles.tensor import Tensor
 
 _DECAY = 0.95
-"""Of the running average: s = 0.95 s + 0.05 batch, from 0 at the start of each epoch."""
+"""The decay of the running average: s = 0.95 s + 0.05 batch, from 0 at the start of each epoch."""
 
 
 class EpochStatistics(keras.metrics.Metric):
     """Costs and errors of named outputs over the batches of an epoch.
 
-    Costs are what the model minimises, with the weights of the examples if `fit` was given any; errors have none.
-    For each output `name` the result has `<name>_cost` and `<name>_error` (a fraction), both means
-    weighted by the size of the batch, and `<name>_running_cost` and `<name>_running_error`, the
-    running average that the published statistics hold for the training set (remark 5.1).
+    Costs include sample weights, if `fit` was given any; errors do not. For each output `name` the result has
+    `<name>_cost` and `<name>_error` (a fraction), both means weighted by the size of the batch, and
+    `<name>_running_cost` and `<name>_running_error`, the running average that the published statistics hold for the
+    training set (remark 5.1).
 
-    `loss` is the mean of the objective, and quantities that concern no single output have means under
-    their own names. All values are kept in vectors: a step updates three
-    variables, however many outputs there are.
+    `loss` is the mean of the objective, and the means of quantities of the whole group have their own names. All values
+    are kept in vectors: a step updates three variables, however many outputs there are.
     """
 
     def __init__(self, names: Sequence[str], further: Sequence[str] = ()) -> None:
@@ -34,7 +33,7 @@ class EpochStatistics(keras.metrics.Metric):
 
     @property
     def names(self) -> list[str]:
-        """What `result` has."""
+        """The keys of `result`."""
         return [*self._keys, *self._running_keys]
 
     def update_state(
@@ -45,7 +44,7 @@ class EpochStatistics(keras.metrics.Metric):
         batch_size: Tensor,
         further: Sequence[Tensor] = (),
     ) -> None:
-        """Takes in one batch.
+        """Adds one batch.
 
         Args:
           loss: the objective, a scalar.

@@ -1,4 +1,4 @@
-"""From the name of a network to the network."""
+"""Builds a network from its name."""
 
 import keras
 import numpy as np
@@ -40,7 +40,7 @@ def network_segments(size: Size, num_classes: int) -> list[segments.Segment]:
             return convnet.segments(size, num_classes)
         case FDLNetSize():
             return fdlnet.segments(size, num_classes)
-    raise ConfigError(f"{size} is not made of segments and cannot be cut; allowed: networks such as resnet20")
+    raise ConfigError(f"{size} has no segments and cannot be split; allowed: networks such as resnet20")
 
 
 def build_network(
@@ -65,7 +65,7 @@ def build_network(
       regularization_rate: s; each decayed kernel adds s * sum(w^2) / 2 to the model's losses.
       decay_scope: of the same ResNets alone; in all other networks every kernel decays.
       precision: see `LayerFactory`.
-      random: where the seeds of the kernels' initial values come from.
+      random: the source of the seeds of the kernels' initial values.
       name: the model's name.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Networks as Keras files for people who do not have this package."""
+"""Saves networks as Keras files that load without this package."""
 
 import os
 import tempfile
@@ -11,10 +11,10 @@ from collab_ensembles import files
 
 
 def with_stock_layers(network: keras.Model) -> keras.Model:
-    """The same network, weights and all, in float32 and from layers that Keras itself has."""
+    """The same network with its weights, in float32, made of Keras' own layers."""
 
     def stock(layer: keras.layers.Layer) -> keras.layers.Layer:
-        # Our layers have the variables and the configuration of the Keras layers that they derive from.
+        # This package's layers have the variables and the configuration of their Keras base classes.
         kind: Any = next(kind for kind in type(layer).__mro__ if not kind.__module__.startswith("collab_ensembles."))
         return kind.from_config({**layer.get_config(), "dtype": "float32"})
 

@@ -1,9 +1,9 @@
-"""What the layers of a network give out, for costs that compare features; Das and Dutta Roy (2022)."""
+"""Outputs of a network's layers, for costs that compare features; Das and Dutta Roy (2022)."""
 
 import keras
 
 FEATURES = "features"
-"""The name of the layer whose output is a network's only feature, where it has one of that name."""
+"""If a network has a layer of this name, the output of the layer is its only feature."""
 
 
 def convolutions(network: keras.Model) -> list[str]:
@@ -14,11 +14,11 @@ def convolutions(network: keras.Model) -> list[str]:
 def with_features(network: keras.Model) -> keras.Model:
     """The same layers, with outputs [logits, feature 1, ..., feature D]: one feature a convolution.
 
-    A network with a layer of the name `FEATURES` has what that gives out as its only feature. Otherwise a feature
-    [batch, height, width, filters] is what a convolution layer gives out: before batch normalisation and ReLU, or after
-    the ReLU where that is the layer's own, as in `convnet`. Its dtype is the layer's, which is bfloat16 in a network of
-    mixed precision. Two convolutions at the same depth, such as those of a shortcut and beside it, stand in the order
-    in which Keras lists them, which the structure of the network alone decides.
+    If a network has a layer of the name `FEATURES`, its output is the only feature. Otherwise each feature [batch,
+    height, width, filters] is the output of a convolution layer: before batch normalisation and ReLU, or after the ReLU
+    if that is a part of the layer, as in `convnet`. Its dtype is the layer's, which is bfloat16 in a network of mixed
+    precision. Two convolutions at the same depth, such as those of a shortcut and beside it, are in the order of Keras'
+    list of layers, which depends only on the structure of the network.
     """
     own = [layer.name for layer in network.layers if layer.name == FEATURES]
     features = [network.get_layer(name).output for name in own or convolutions(network)]

@@ -13,20 +13,20 @@ def joined(
     head: keras.layers.Dense | None = None,
     averaging: str = "logits",
 ) -> keras.Model:
-    """A network that gives an average of several, or what a head makes of the logits of all, one after the other.
+    """A network whose output is an average of several networks, or the output of a head on all their logits.
 
     Args:
-      networks: from images of one shape to logits of one shape; they get the names they stand under.
-      name: that of the whole.
+      networks: networks from images of one shape to logits of one shape, by the names that they get.
+      name: the name of the joined network.
       head: a layer from [batch, networks * classes] to [batch, classes].
       averaging: without a head: `logits`, the mean of the networks' logits; or `softmax`, the logarithm of the mean of
         their probabilities.
     """
     for own, network in networks.items():
-        # Two exports of one network have one name.
+        # Two exports of one network have the same name.
         network.name = own
     inputs = keras.Input(next(iter(networks.values())).input_shape[1:], dtype="float32", name="images")
-    # Layers, since bare operations cannot be cloned.
+    # Layers, since operations without a layer cannot be cloned.
     logits = [network(inputs) for network in networks.values()]
     if head is not None:
         return keras.Model(
@@ -43,7 +43,7 @@ def joined(
 
 
 def _log_mean_softmax(logits: Sequence[Tensor]) -> Tensor:
-    """The logarithm of the mean of the probabilities that logits [batch, classes] stand for, from stock layers.
+    """The logarithm of the mean of the softmaxes of logits [batch, classes], from Keras' own layers.
 
     Keras has no layer for a logarithm of sums. Of two it is ln(e^a + e^b) = b + ln(1 + e^(a - b)), whose last part is
     `softplus`; and the sums over all networks are probabilities but for one factor, which `log_softmax` takes away.

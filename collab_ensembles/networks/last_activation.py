@@ -1,4 +1,4 @@
-"""What a network ends in: logits, or an activation that makes probabilities of them."""
+"""Finds out whether a network ends in logits or in an activation that gives probabilities."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ _PASS_THROUGH = (keras.layers.Activation, keras.layers.Flatten, keras.layers.Res
 
 
 def probability_activation(network: Any) -> str | None:
-    """The name of the softmax or sigmoid that a network ends in, in whatever networks it consists of.
+    """The name of the softmax or sigmoid at the end of a network, also of a nested network.
 
     Args:
       network: a keras.Model.
 
     Returns:
-      None where there is none, and of networks of the user's own class, which do not tell.
+      None if there is none, or if the network is of the user's own class and does not show it.
     """
     outputs = getattr(network, "outputs", None)
     while outputs:

@@ -1,4 +1,4 @@
-"""The maker of the networks' layers: one precision, one decay, one source of initial values."""
+"""Makes the layers of networks, with one precision, one decay and one source of initial values."""
 
 import functools
 import math
@@ -31,9 +31,9 @@ class LayerFactory:
     as `logits` says; biases and offsets with 0, scales with 1. Biases, offsets and scales do not decay.
 
     Attributes:
-      prefix: what the name of every layer begins with.
+      prefix: the beginning of the name of every layer.
       exact: the dtype of pixels, of the mean over height and width and of logits, whatever the precision.
-      decays: whether the kernels that are made from now on decay, if the rate is above 0.
+      decays: whether new kernels decay, if the rate is above 0.
     """
 
     def __init__(
@@ -49,15 +49,16 @@ class LayerFactory:
         """A factory for layers of one precision.
 
         Args:
-          random: where the seeds of the kernels' initial values come from: one number a kernel, in the order in
-            which they are made. Factories can share it.
+          random: the source of the seeds of the kernels' initial values: one number for each kernel, in the order in
+            which kernels are made. Factories can share it.
           regularization_rate: s; each decayed kernel adds s * sum(w^2) / 2 to the model's losses.
           precision: `float32`, or `mixed_bfloat16` for variables in float32 and operations in bfloat16. Any other
             dtype, such as float64, holds throughout.
           prefix: see the class.
           momentum: of the moving averages of batch normalisation, which keep this much of the old value.
-          epsilon: what batch normalisation adds to the variance. The papers on ResNets and DenseNets give neither;
-            these two are Torch's defaults (whose momentum is 1 minus this one), which the Torch code of both keeps.
+          epsilon: the constant that batch normalisation adds to the variance. The papers on ResNets and DenseNets give
+            neither; these two are Torch's defaults (whose momentum is 1 minus this one), which the Torch code of both
+            keeps.
         """
         self.prefix = prefix
         self.exact = "float32" if precision == "mixed_bfloat16" else precision

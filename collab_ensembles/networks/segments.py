@@ -1,4 +1,4 @@
-"""Networks as cascades of segments, so that training graphs can cut and branch them.
+"""Networks as chains of segments, so that training graphs can split and branch them.
 
 A segment is a function that puts layers on top of a tensor. It takes the factory that makes the layers, and so
 does not know whether it is part of the network itself or of one branch among several.
@@ -16,7 +16,7 @@ from collab_ensembles.tensor import Tensor
 
 @dataclasses.dataclass(frozen=True)
 class Segment:
-    """A part of a network between two points where it can be cut.
+    """A part of a network between two split points.
 
     Attributes:
       name: also the name of the split point at its end.

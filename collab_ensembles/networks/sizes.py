@@ -9,19 +9,19 @@ from collab_ensembles.errors import ConfigError
 
 
 class Size(Protocol):
-    """What is known of a network before it is built."""
+    """The properties of a network that are known before it is built."""
 
     @property
     def image_divisor(self) -> int:
-        """Height and width of the images must be multiples of this."""
+        """Height and width of the images must be multiples of this number."""
 
     @property
     def split_points(self) -> tuple[str, ...]:
-        """Where the network can be cut into subnets, in order from the input; () if nowhere."""
+        """The split points of the network, in order from the input; () if there are none."""
 
     @property
     def default_split_points(self) -> tuple[str, ...]:
-        """Where the published training graphs cut it: at the first of these, or at both."""
+        """The split points of the published training graphs, which use the first or both."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +132,7 @@ FORMS = "ST, M, sizes such as B3R5F16, resnet20 (6n + 2 layers), densenet40-12, 
 
 
 def parse_network(member: str) -> Size:
-    """The network that a member's name stands for; see FORMS.
+    """The network with the given name; see FORMS.
 
     Raises:
       ConfigError: there is no such network.
@@ -159,10 +159,10 @@ def check_image_shape(network: object, divisor: int, image_shape: tuple[int, int
 
 
 def parse_size(member: str) -> ResNetSize:
-    """The same for the ResNets of Noel (2017) alone.
+    """The same, but only for the ResNets of Noel (2017).
 
     Raises:
-      ConfigError: it is none of these.
+      ConfigError: the network is not one of these.
     """
     size = parse_network(member)
     if not isinstance(size, ResNetSize):

@@ -1,4 +1,4 @@
-"""Trained networks from Keras files, held to what a student needs of a teacher."""
+"""Loads trained networks from Keras files and checks that they can be teachers."""
 
 import os
 
@@ -10,7 +10,7 @@ from collab_ensembles.networks.last_activation import probability_activation
 
 _IMAGES = 16
 _ROUNDING = 0.01
-"""Of the sum of probabilities, in bfloat16 too."""
+"""Tolerance of the sum of probabilities, large enough for bfloat16."""
 
 
 def load_teacher(path: str, image_shape: tuple[int, int, int], num_classes: int, data: str) -> keras.Model:
@@ -20,7 +20,7 @@ def load_teacher(path: str, image_shape: tuple[int, int, int], num_classes: int,
       path: a .keras file.
       image_shape: (height, width, channels) of the student's images.
       num_classes: the number of the student's classes.
-      data: what has these images and classes, for messages.
+      data: the name of the data set, for messages.
 
     Raises:
       ConfigError: the file is missing or cannot be loaded, its network takes other inputs or has other outputs, or it
@@ -43,7 +43,9 @@ def load_teacher(path: str, image_shape: tuple[int, int, int], num_classes: int,
 
 def _loaded(path: str) -> keras.Model:
     if not os.path.isfile(path):
-        raise ConfigError(f"--teacher={path}: no such file; needed: .keras files such as experiments.export writes")
+        raise ConfigError(
+            f"--teacher={path}: no such file; needed: .keras files, such as those that experiments.export writes"
+        )
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # Damaged files can raise nearly any error.
@@ -51,7 +53,7 @@ def _loaded(path: str) -> keras.Model:
 
 
 def _shapes(network: keras.Model) -> tuple[list[tuple[int | None, ...]], list[tuple[int | None, ...]]]:
-    """Without the batch, of all inputs and of all outputs; none of a network that has not got any yet."""
+    """The shapes of all inputs and outputs without the batch axis; empty for a network that is not built."""
     try:
         return [each.shape[1:] for each in network.inputs], [each.shape[1:] for each in network.outputs]
     except (AttributeError, TypeError, ValueError):
@@ -59,7 +61,7 @@ def _shapes(network: keras.Model) -> tuple[list[tuple[int | None, ...]], list[tu
 
 
 def _fits(inputs: list[tuple[int | None, ...]], image_shape: tuple[int, int, int]) -> bool:
-    """Whether there is one input, of these images; None stands for any size."""
+    """Whether there is one input for these images; None means any size."""
     return (
         len(inputs) == 1
         and len(inputs[0]) == 3

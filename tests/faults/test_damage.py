@@ -87,7 +87,7 @@ def test_the_disk_is_full(scene: Scene, log_dir: pathlib.Path, thorough: bool, s
         )
         assert status == 1, output + errors
         assert "cannot write" in errors
-        assert "make room" in errors
+        assert "free some space" in errors
         assert "Traceback" not in output + errors
         scene.assert_recovers(log_dir)
         survived("disk full")

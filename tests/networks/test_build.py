@@ -30,7 +30,7 @@ def test_all_segments_but_the_last_are_named_after_the_split_points(member: str)
 
 
 def test_the_resnets_of_noel_have_no_segments() -> None:
-    with pytest.raises(ConfigError, match=r"^B3R1F8 is not made of segments and cannot be cut; [^\n]+$"):
+    with pytest.raises(ConfigError, match=r"^B3R1F8 has no segments and cannot be split; [^\n]+$"):
         network_segments(NAMED_SIZES["ST"], 10)
 
 
