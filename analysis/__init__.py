@@ -1,6 +1,6 @@
-"""From run directories to tables and figures. Nothing here imports the models."""
+"""Makes tables and figures from run directories. Nothing here imports the models."""
 
 from collab_ensembles import canvas
 
-# Before anything imports matplotlib.
+# This comes before every import of matplotlib.
 canvas.load()

@@ -1,4 +1,4 @@
-"""Observations of a publication as statements that can be computed; `analysis.claims` holds them against runs."""
+"""Observations of a publication as statements that can be computed; `analysis.claims` checks them with runs."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from analysis.recorded_run import Run
 Numbers = dict[str, float]
 
 NOISE = 1e-5
-"""What counts as 0: errors are counts in single precision, so that what is equal differs by up to a millionth point."""
+"""Differences up to this are 0: errors have single precision, so that equal ones can differ by a millionth point."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,13 +17,13 @@ class Claim:
     """One observation.
 
     Attributes:
-      name: the paper's number or place: `6.1 (2)`, or `L2 (1)` for those of Noel (2017) on L2 with weight 0.01.
+      name: its number or place in the paper: `6.1 (2)`, or `L2 (1)` for those of Noel (2017) on L2 with weight 0.01.
       text: the observation in short.
-      statement: what is computed; the claim holds where this is so.
-      margins: from what one seed gave the margins by name, all positive where the claim holds, and the numbers behind
-        them; KeyError where some are missing.
-      datasets: those that the paper says it of, or none for all.
-      chooses: whether the margins are of the best of several settings, see `claim_grid.Grid.best_gain`.
+      statement: the statement to compute; the claim holds if it is true.
+      margins: computes, from the results of one seed, the margins by name, all positive if the claim holds, and the
+        numbers that they come from; raises KeyError if results are missing.
+      datasets: the data sets for which the paper makes the claim; empty for all.
+      chooses: whether the margins are those of the best of several settings, see `claim_grid.Grid.best_gain`.
     """
 
     name: str
@@ -39,14 +39,14 @@ class ClaimSet:
     """The observations of one publication.
 
     Attributes:
-      source: where they stand.
-      question: what is asked of them.
-      claims: in its order.
-      grids_of: from runs of one data set in one setting what each seed gave, as the claims take it.
-      published: the same from the published numbers on a data set, by its label.
+      source: the publication.
+      question: the question that the verdicts answer.
+      claims: the claims in the order of the publication.
+      grids_of: makes, from runs of one data set in one setting, the results of each seed in the form that claims take.
+      published: the same for the published numbers on a data set, by its label.
       datasets: the labels of those that have published numbers.
-      least_seeds: from so many on claims hold or do not.
-      units: of the margins, where that must be said.
+      least_seeds: the number of seeds that a verdict needs.
+      units: a sentence on the units of the margins, if one is needed.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""Which observations of a publication hold in given runs.
+"""Checks which observations of a publication hold in given runs.
 
 The claims are those of the runs' system (`methods.Analysis.claim_set`). With one seed a claim is seen in it, or not, by
 the signs of its margins. Several seeds decide if they are as many as the claim set asks for; fewer are not enough data.
@@ -38,11 +38,11 @@ _WIDE_ENOUGH = 8
 
 @dataclasses.dataclass(frozen=True)
 class Margin:
-    """A margin over seeds.
+    """A margin as a mean over seeds.
 
     Attributes:
       mean: over the seeds.
-      interval: see `intervals.interval`; None for fewer than two seeds.
+      interval: the interval of the mean, see `intervals.interval`; None for fewer than two seeds.
     """
 
     mean: float
@@ -55,13 +55,13 @@ class Margin:
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """A claim, held against data.
+    """The result of checking a claim with data.
 
     Attributes:
       verdict: one of VERDICTS.
-      margins: by name; none without data.
-      numbers: means over the seeds of what is behind it.
-      seeds: how many it was judged by: those that have all it needs, less those that only chose a setting.
+      margins: the margins by name; empty without data.
+      numbers: means over the seeds of the numbers that the margins come from.
+      seeds: the number of seeds that decide: those with all needed runs, without those that only chose a setting.
     """
 
     claim: Claim
@@ -72,7 +72,7 @@ class Finding:
 
 
 def rule(claim_set: ClaimSet) -> str:
-    """How verdicts on its claims are come by, for people."""
+    """The rule for verdicts, as text for people."""
     least = claim_set.least_seeds
     choice = (
         "The best of several settings is chosen on every other seed and judged on the rest, so that it takes "
@@ -97,12 +97,12 @@ def rule(claim_set: ClaimSet) -> str:
 
 
 def set_of(runs: Sequence[Run]) -> ClaimSet | None:
-    """The claims that runs of one data set in one setting are held against; None where there are none."""
+    """The claims on runs of one data set in one setting; None if there are none."""
     return methods.of(runs[0].config).claim_set
 
 
 def judge(claim: Claim, grids: Sequence[Any], least_seeds: int) -> Finding:
-    """Holds a claim against the seeds, see `ClaimSet.grids_of`, that have all the runs it needs."""
+    """Checks a claim with the seeds that have all needed runs; see `ClaimSet.grids_of`."""
     complete = [grid for grid in grids if _has_all(claim, grid)]
     if not complete:
         return Finding(claim, TOO_FEW, {}, {}, 0)
@@ -132,7 +132,7 @@ def _has_all(claim: Claim, grid: Any) -> bool:
 def _verdict(ends: Sequence[tuple[float, float]]) -> str:
     if all(low > 0 for low, _ in ends):
         return HOLDS
-    # Where all seeds agree an interval has no width.
+    # If all seeds agree, the interval has no width.
     return FAILS if any(high < 0 or low == high <= 0 for low, high in ends) else INCONCLUSIVE
 
 
@@ -150,17 +150,17 @@ def _without_noise(value: float) -> float:
 
 
 def findings(grids: Sequence[Any], claim_set: ClaimSet) -> list[Finding]:
-    """All claims, held against the same grids."""
+    """Checks all claims with the same grids."""
     return [judge(claim, grids, claim_set.least_seeds) for claim in claim_set.claims]
 
 
 def findings_of(runs: Sequence[Run], claim_set: ClaimSet) -> list[Finding]:
-    """All claims, held against runs of one data set in one setting."""
+    """Checks all claims with runs of one data set in one setting."""
     return findings(claim_set.grids_of(runs), claim_set)
 
 
 def table(results: Sequence[Finding], label: str) -> pd.DataFrame:
-    """Findings as texts, for people: claim, verdict, what is computed, margin, seeds and numbers."""
+    """Findings as texts for people: claim, verdict, statement, margin, seeds and numbers."""
     rows = []
     for finding in results:
         claim = finding.claim
@@ -182,13 +182,13 @@ def table(results: Sequence[Finding], label: str) -> pd.DataFrame:
 
 
 def margins_in_full(finding: Finding) -> str:
-    """Every margin, by name where there are several, with its interval."""
+    """Every margin with its interval, and with its name if there are several."""
     names = [f"{name} " if len(finding.margins) > 1 else "" for name in finding.margins]
     return "; ".join(f"{name}{value}" for name, value in zip(names, finding.margins.values(), strict=True))
 
 
 def _margins_counted(finding: Finding) -> str:
-    """What margins there are, in short, where they are too many for a cell."""
+    """A summary of the margins if there are too many for a cell."""
     ends = [margin.interval or (margin.mean, margin.mean) for margin in finding.margins.values()]
     above, below = sum(low > 0 for low, _ in ends), sum(high < 0 for _, high in ends)
     lowest, highest = (choose(finding.margins.items(), key=lambda pair: pair[1].mean) for choose in (min, max))
@@ -199,7 +199,7 @@ def _margins_counted(finding: Finding) -> str:
 
 
 def table_beside_paper(results: Sequence[Finding], label: str, claim_set: ClaimSet) -> pd.DataFrame:
-    """Findings as `table` has them; for data sets of the paper with the verdicts on its own final numbers."""
+    """Findings as in `table`; for data sets of the paper also with the verdicts on the paper's final numbers."""
     rows = table(results, label)
     if label in claim_set.datasets:
         published = findings([claim_set.published(label)], claim_set)
@@ -218,7 +218,7 @@ def text(results: Sequence[Finding], heading: str, label: str) -> str:
 
 
 def _all_sets() -> list[ClaimSet]:
-    """Each once, of systems that share one."""
+    """Each claim set once, also if systems share it."""
     return list(dict.fromkeys(analysis.claim_set for analysis in methods.every() if analysis.claim_set))
 
 
@@ -227,7 +227,7 @@ def main(arguments: list[str]) -> None:
     command_line.no_arguments(arguments)
     if flags.FLAGS.paper:
         texts = [
-            text(findings([each.published(label)], each), f"{label}: the own numbers of {each.source}", label)
+            text(findings([each.published(label)], each), f"{label}: the published numbers of {each.source}", label)
             for each in _all_sets()
             for label in each.datasets
         ]
@@ -240,7 +240,7 @@ def main(arguments: list[str]) -> None:
                     texts.append(text(findings_of(runs, claim_set), f"{label} ({setting})", label))
     if not texts:
         raise DataError(
-            f"{flags.FLAGS.log_dir}: holds no finished run that there are claims on (there are claims of "
+            f"{flags.FLAGS.log_dir}: no finished run for which there are claims (there are claims of "
             f"{' and '.join(each.source for each in _all_sets())}); give the --log_dir of a sweep"
         )
     print("\n\n".join(texts))
@@ -248,6 +248,6 @@ def main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
-    flags.DEFINE_string("dataset", None, "the data set whose runs are judged; default: all that are there")
-    flags.DEFINE_bool("paper", False, "judge the papers' own numbers instead")
+    flags.DEFINE_string("dataset", None, "the data set of the runs to judge; default: all data sets in --log_dir")
+    flags.DEFINE_bool("paper", False, "judge the published numbers of the papers instead")
     command_line.launch(main)

@@ -1,4 +1,4 @@
-"""The commands that train given runs again."""
+"""Makes the commands that train given runs again."""
 
 import contextlib
 import functools
@@ -15,16 +15,16 @@ from collab_ensembles.settings import grid as grids
 from collab_ensembles.settings.config import RunConfig
 from experiments import config_flags
 
-# Grids name their members or take them.
+# A grid sets its members or takes them from the settings.
 _WITHOUT = (("members",), ())
 
 
 def training_commands(runs: Sequence[Run], log_dir: str) -> str:
-    """A line for each grid that the runs fill, and for each run that belongs to none.
+    """One line for each grid that the runs complete, and for each run that belongs to no grid.
 
     Args:
       runs: of one data set in one setting.
-      log_dir: where they are to be kept.
+      log_dir: the directory for the run directories.
     """
     sweeps, others = _sweeps(runs)
     lines = [shlex.join(["python", "-m", "experiments.sweep", *sweep, f"--log_dir={log_dir}"]) for sweep in sweeps]
@@ -36,7 +36,7 @@ def training_commands(runs: Sequence[Run], log_dir: str) -> str:
 
 
 def grid_of(name: str, config: RunConfig, seeds: Sequence[int]) -> set[RunConfig]:
-    """All runs, for each of these seeds, of the grid of this name that a run belongs to; none if it is in none."""
+    """All runs, for these seeds, of the named grid; empty if the given run does not belong to it."""
     for without in _WITHOUT:
         configs = _planned(name, _settings(config, without), seeds)
         if config in configs:
@@ -45,12 +45,12 @@ def grid_of(name: str, config: RunConfig, seeds: Sequence[int]) -> set[RunConfig
 
 
 def _sweeps(runs: Sequence[Run]) -> tuple[list[list[str]], Sequence[Run]]:
-    """The flags of sweeps, and the runs that these do not train; several grids may lie in one directory."""
+    """The flags of sweeps, and the runs that these do not train; a directory may have several grids."""
     seeds = sorted({run.config.seed for run in runs})
     rows = methods.of(runs[0].config).rows_of(runs)
     left = {run.config: run for row in rows.values() for run in row}
     planned = functools.cache(lambda grid, settings: _planned(grid, dict(settings), seeds))
-    # Grids share rows; a sweep skips those that another has trained.
+    # Grids share runs; a sweep skips those that another sweep has trained.
     every = set(left)
     sweeps = []
     for base in list(left):
@@ -64,7 +64,7 @@ def _sweeps(runs: Sequence[Run]) -> tuple[list[list[str]], Sequence[Run]]:
 
 
 def _settings(config: RunConfig, without: Sequence[str]) -> dict[str, Any]:
-    """What a run has in common with the others of its grid, as a sweep's flags give it."""
+    """The settings that a run shares with its grid, as flags of a sweep."""
     own = {field.name for field in config.own_fields()}
     varied = {"system", "seed", *without, *(own & {*config.varied})}
     values = {field.name: (getattr(config, field.name), config.default_of(field)) for field in config.in_order()}

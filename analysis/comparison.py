@@ -1,7 +1,7 @@
-"""Arrangements of networks compared with each other: runs of any system whose tables have a row for each.
+"""Compares arrangements of networks: runs of any system, with one row for each arrangement.
 
-A row is an arrangement such as `resnet32, 4 heads hierarchical`. Errors, time and memory as in table 4 of Song and
-Chai (2018), which evaluates the first head alone, and of the whole ensemble besides.
+A row is an arrangement such as `resnet32, 4 heads hierarchical`. Errors, time and memory are those of table 4 of Song
+and Chai (2018), which evaluates the first head only; the tables here also have the whole ensemble.
 """
 
 import math
@@ -41,10 +41,10 @@ _BEST_NOTE = (
 
 
 def rows_of(runs: Iterable[Run]) -> dict[str, list[Run]]:
-    """Runs by arrangement: networks by size, then label noise, then as their systems have it.
+    """Runs by arrangement: sorted by network size, label noise, and the order of their systems.
 
-    The runs of a row differ in their seeds, and in the runs that they learn from (`Analysis.sources`). Where that gives
-    two runs of a seed, the rows also name the sources.
+    The runs of a row differ in their seeds and in the runs that they learn from (`Analysis.sources`). If a row would
+    have two runs with the same seed, the rows also name the sources.
     """
     rows: dict[str, list[Run]] = {}
     for run in sorted(runs, key=lambda run: _place(run.config)):
@@ -54,7 +54,7 @@ def rows_of(runs: Iterable[Run]) -> dict[str, list[Run]]:
         ambiguous = len({run.config.seed for run in row}) < len(row)
         sources = [methods.of(run.config).sources(run.config) for run in row]
         names = [tuple(map(os.path.basename, each)) for each in sources]
-        # Whole paths where their last parts do not tell them apart.
+        # Whole paths if their last parts are equal.
         shown = names if len(set(names)) == len(set(sources)) else sources
         for run, own in zip(row, shown, strict=True):
             result.setdefault(f"{name} from {', '.join(own)}" if ambiguous else name, []).append(run)
@@ -62,12 +62,12 @@ def rows_of(runs: Iterable[Run]) -> dict[str, list[Run]]:
 
 
 def named_rows(runs: Iterable[Run]) -> dict[tuple[str, ...], list[Run]]:
-    """The rows as `Analysis.rows_of` has them."""
+    """The rows as in `Analysis.rows_of`."""
     return {(name,): row for name, row in rows_of(runs).items()}
 
 
 def by_network(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Runs by their network, in the order of `rows_of`; of an ensemble's networks, which are alike, by one."""
+    """Runs by their network, in the order of `rows_of`; an ensemble has equal networks, of which one counts."""
     result: dict[str, list[Run]] = {}
     for run in (run for row in rows_of(runs).values() for run in row):
         result.setdefault(run.config.members[0], []).append(run)
@@ -88,7 +88,7 @@ def _place(config: RunConfig) -> tuple[Any, ...]:
 
 
 def has_settings(config: RunConfig, **settings: Any) -> bool:
-    """Whether these are the settings of its system that are not at their default, and no label is noise."""
+    """Whether exactly these settings of the system differ from their defaults, without label noise."""
     own = config.own_fields()
     if not settings.keys() <= {field.name for field in own}:
         return False
@@ -97,12 +97,12 @@ def has_settings(config: RunConfig, **settings: Any) -> bool:
 
 
 def member_output(run: Run) -> str:
-    """The output that stands for a network of the group alone."""
+    """The output of the single network that represents the group."""
     return methods.of(run.config).member(run.config)
 
 
 def error_curve(run: Run) -> np.ndarray:
-    """The test errors [epochs] in percent of the ensemble, or of the network that stands for it."""
+    """The test errors [epochs] in percent of the ensemble, or of the only network."""
     whole = methods.of(run.config).whole
     return run.statistics[whole if whole in run.statistics else member_output(run)]["TestError"].to_numpy()
 
@@ -119,7 +119,7 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
     """The mean, and the standard deviation with n - 1 in the denominator: NaN for fewer than two values."""
     if not values:
         return math.nan, math.nan
-    # Not `statistics.stdev`, which takes no NaN: that stands for what was not recorded.
+    # Not `statistics.stdev`: it refuses NaN, which is the value of numbers that were not recorded.
     return statistics.fmean(values), float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
 
 
@@ -133,10 +133,11 @@ def compare(runs: Sequence[Run]) -> pd.DataFrame:
       A row for each arrangement, see `rows_of`. Columns: `runs`; test errors in percent after the last epoch, `first
       member` and `ensemble`, and the lowest of any epoch, with `best epoch, ` in front, each followed by `<column> sd`,
       the standard deviation over seeds; `seconds` and `memory` (bytes) of training; and `relative seconds` and
-      `relative memory`, both divided by those of the single network. What does not exist or was not recorded is NaN.
+      `relative memory`, both divided by those of the single network. Values that do not exist or were not recorded are
+      NaN.
 
     Raises:
-      DataError: the runs differ in data set or setting, or a run is there twice.
+      DataError: the runs differ in data set or setting, or a run occurs twice.
     """
     frame.check_comparable(runs)
     rows = rows_of(runs)
@@ -150,7 +151,7 @@ def compare(runs: Sequence[Run]) -> pd.DataFrame:
     costs = {"seconds": lambda run: run.status.seconds, "memory": lambda run: run.status.training_memory}
     baselines = [_single(row[0].config) for row in rows.values()]
     for name, cost in costs.items():
-        # 0 stands for what was not recorded.
+        # 0 means not recorded.
         table[name] = [mean_and_deviation([cost(run) or math.nan for run in row])[0] for row in rows.values()]
         table[f"relative {name}"] = table[name] / table[name].reindex(baselines).to_numpy()
     return table
@@ -167,7 +168,7 @@ def _single(config: RunConfig) -> str:
 
 
 def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
-    """Two tables to be written in any style: final errors and costs, and the best epochs.
+    """Two tables for any style: final errors and costs, and best epochs.
 
     Arguments and errors are those of `analysis.tables.text_tables`.
     """
@@ -211,7 +212,7 @@ def _distinct(notes: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _text_table(heading: str, table: pd.DataFrame, columns: dict[str, list[Cell]], notes: Sequence[str]) -> Table:
-    """Columns with nothing in them are left out, and so are the numbers of runs if each is one."""
+    """Empty columns are left out, and so is the number of runs if it is always one."""
     if table["runs"].max() > 1:
         columns = {"runs": [Cell(str(count)) for count in table["runs"]], **columns}
     columns = {name: cells for name, cells in columns.items() if any(cell.text for cell in cells)}
@@ -220,7 +221,7 @@ def _text_table(heading: str, table: pd.DataFrame, columns: dict[str, list[Cell]
 
 
 def cells_of(means: Iterable[float], deviations: Iterable[float]) -> list[Cell]:
-    """Cells such as `6.66 ± 0.21`, of one seed `6.66`, empty for NaN."""
+    """Cells such as `6.66 ± 0.21`; `6.66` for one seed; empty for NaN."""
     return [
         Cell(table_text.number(mean, ".2f"), "" if math.isnan(deviation) else f"± {deviation:.2f}")
         for mean, deviation in zip(means, deviations, strict=True)
@@ -241,7 +242,7 @@ def long_table(runs: Sequence[Run]) -> pd.DataFrame:
     nothing to compare.
 
     Raises:
-      DataError: the runs differ in data set or setting, or a run is there twice.
+      DataError: the runs differ in data set or setting, or a run occurs twice.
     """
     costs = compare(runs)
     result = []

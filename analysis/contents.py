@@ -1,4 +1,4 @@
-"""What a log directory holds, finished or not."""
+"""The content of a log directory, finished runs and others."""
 
 import dataclasses
 import os
@@ -12,12 +12,12 @@ from collab_ensembles.settings.config import RunConfig
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One run directory, as far as it can be read.
+    """One run directory, as far as it is readable.
 
     Attributes:
       directory: its path.
       config: its settings.
-      status: how far it has come, or `failed` with the reason why that cannot be read.
+      status: its status; `failed` with a reason if the status cannot be read.
     """
 
     directory: str

@@ -18,7 +18,7 @@ class Drawing(NamedTuple):
     Attributes:
       name: of its files, without ending.
       caption: a sentence.
-      draw: draws it; raises DataError if the runs do not have what it shows.
+      draw: draws it; raises DataError if the runs do not have the needed data.
     """
 
     name: str
@@ -34,7 +34,7 @@ def figure(draw: Callable[[Sequence[Axes]], object], panels: int, size: tuple[fl
 
 
 def ending(runs: Sequence[Run]) -> str:
-    """What ends the names of the files of runs of one data set in one setting: `_mnist`, `_mnist_epochs=3`."""
+    """The end of file names for runs of one data set in one setting: `_mnist`, `_mnist_epochs=3`."""
     label, setting = catalogue.label(runs[0].config.dataset), recorded_run.setting(runs[0].config)
     # The name of the figure says which system it is of.
     parts = [

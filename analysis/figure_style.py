@@ -1,4 +1,4 @@
-"""What all figures share: colours, line widths, bands over seeds, limits, titles and files.
+"""The common style of all figures: colours, line widths, bands over seeds, limits, titles and files.
 
 Figures are matplotlib `Figure`s without pyplot, so that drawing one leaves no state behind.
 """
@@ -123,13 +123,13 @@ def drawn(panels: Iterable[Axes]) -> list[np.ndarray]:
 
 
 def robust_limits(values: Iterable[np.ndarray]) -> tuple[float, float]:
-    """Limits that show most of the values well, and are not stretched by a few that lie far off.
+    """Limits that show most of the values well and ignore a few outliers.
 
-    Far off is what lies beyond the quartiles by more than three times their distance, and by more
-    than half of the quartile's own value.
+    An outlier is outside the quartiles by more than three times their distance, and by more than half of the quartile's
+    value.
 
     Args:
-      values: arrays of any shape; what is not finite does not count.
+      values: arrays of any shape; values that are not finite are ignored.
     """
     pooled = np.concatenate([np.ravel(array) for array in values])
     pooled = pooled[np.isfinite(pooled)]
@@ -142,7 +142,7 @@ def robust_limits(values: Iterable[np.ndarray]) -> tuple[float, float]:
 
 
 def outside(finals: Mapping[str, float], limits: tuple[float, float]) -> str:
-    """The note that names the lines which end outside the limits; empty if there are none.
+    """A note that names the lines that end outside the limits; empty if there are none.
 
     Args:
       finals: the last value of each line by its name.
@@ -164,7 +164,7 @@ def set_limits(
     Args:
       panels: for each panel the last value of each line by its name.
       limits: of the y-axis.
-      may_grow: raise the upper limit so that the notes stand above the lines.
+      may_grow: raise the upper limit so that the notes are above the lines.
 
     Returns:
       The limits that were set.

@@ -40,7 +40,7 @@ def _main(arguments: list[str]) -> None:
     catalogue.check_name(flags.FLAGS.dataset)
     runs = frame.read_runs(flags.FLAGS.log_dir, flags.FLAGS.dataset)
     groups = frame.by_setting(runs).values()
-    # All of them before the first is written: what is refused writes nothing.
+    # All are drawn before the first is written: after an error, no file is written.
     for each in [drawing for group in groups for drawing in drawings(group, flags.FLAGS.paper_axes)]:
         try:
             figure = each.draw()
@@ -52,7 +52,7 @@ def _main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
-    flags.DEFINE_string("dataset", "digits", "the data set whose runs are shown")
-    path_flags.define("out", "figures", "the directory that figures are written to")
+    flags.DEFINE_string("dataset", "digits", "the data set of the runs to show")
+    path_flags.define("out", "figures", "the directory for the figures")
     flags.DEFINE_bool("paper_axes", False, "use the y-limits of the paper's figures; default: limits from the data")
     command_line.launch(_main)

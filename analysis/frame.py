@@ -21,7 +21,7 @@ COLUMNS = ("Model", "Method", "Weight", "Seed", "Digest", "Data")
 
 
 def read_runs(log_dir: str, dataset: str) -> list[Run]:
-    """All runs of one data set that are done.
+    """Reads all finished runs of one data set.
 
     Besides our run directories, result files of other code are read, such as those of the author's (see
     `methods.Analysis.foreign`).
@@ -31,15 +31,14 @@ def read_runs(log_dir: str, dataset: str) -> list[Run]:
       dataset: the name of the data set, as `--dataset` takes it.
 
     Raises:
-      DataError: the directory does not exist or holds no finished run, a file is damaged, or a run is
-        there twice.
+      DataError: the directory does not exist or has no finished run, a file is damaged, or a run occurs twice.
       RunDirectoryError: a run directory of ours is damaged.
     """
     return read_all(log_dir, dataset)[0]
 
 
 def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[RunConfig]]:
-    """The runs of one data set that are done, and the settings of those that are not.
+    """Reads the finished runs of one data set, and the settings of the others.
 
     Arguments and errors are those of `read_runs`.
     """
@@ -63,7 +62,7 @@ def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[RunConfig]]:
             unfinished.append(run.config)
     if not runs:
         raise DataError(
-            f"{log_dir}: no finished run of {dataset} ({len(unfinished)} unfinished); it holds {_held(log_dir)}; "
+            f"{log_dir}: no finished run of {dataset} ({len(unfinished)} unfinished); it has {_held(log_dir)}; "
             "train some with experiments.sweep"
         )
     check_distinct(runs)
@@ -71,10 +70,10 @@ def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[RunConfig]]:
 
 
 def foreign_files(log_dir: str, dataset: str | None = None) -> Iterator[methods.Foreign]:
-    """Result files of other code below a directory, of one data set or of all, for each run; nothing is read yet.
+    """Finds result files of other code in a directory, of one data set or of all, without reading them.
 
     Raises:
-      DataError: files are named as if they were such, but not quite.
+      DataError: file names are similar to those of other code, but wrong.
     """
     for analysis in methods.every():
         if analysis.foreign:
@@ -82,7 +81,7 @@ def foreign_files(log_dir: str, dataset: str | None = None) -> Iterator[methods.
 
 
 def _is_done(directory: str) -> bool:
-    """A run whose status cannot be read is one to be taken up again, like others that are not finished."""
+    """A run whose status cannot be read counts as not finished: it can be resumed."""
     try:
         return run_directory.read_status(directory).state == "done"
     except RunDirectoryError as error:
@@ -97,22 +96,22 @@ def _held(log_dir: str) -> str:
 
 
 def check_distinct(runs: Iterable[Run]) -> None:
-    """Raises DataError if a run is there twice, such as in a copied directory: it would count twice in every mean."""
+    """Raises DataError if a run occurs twice, for example in a copied directory: it would count twice in every mean."""
     seen: dict[tuple[object, ...], Run] = {}
     for run in runs:
-        # Numbers that differ by rounding alone, as 0.01 and 0.1**2, are one.
+        # Numbers that differ only by rounding, such as 0.01 and 0.1**2, are equal.
         values = (getattr(run.config, field.name) for field in dataclasses.fields(run.config))
         key = tuple(recorded_run.without_rounding(value) if isinstance(value, float) else value for value in values)
         if key in seen:
             raise DataError(
-                f"{seen[key].directory} and {run.directory}: both hold {naming.describe(run.config)} of "
+                f"{seen[key].directory} and {run.directory}: both have {naming.describe(run.config)} of "
                 f"{run.config.dataset} ({recorded_run.setting(run.config)}); move one of them out of the log directory"
             )
         seen[key] = run
 
 
 def check_comparable(runs: Sequence[Run]) -> None:
-    """Raises DataError unless these are distinct runs of one data set, of the same content, in one setting."""
+    """Raises DataError unless these are different runs on the same data, in one setting."""
     kinds = dict.fromkeys((run.config.dataset, recorded_run.setting(run.config)) for run in runs)
     if len(kinds) != 1:
         received = "; ".join(f"{dataset} ({setting})" for dataset, setting in kinds) or "no runs"
@@ -171,8 +170,8 @@ def load(log_dir: str, dataset: str) -> pd.DataFrame:
     groups = by_setting(read_runs(log_dir, dataset))
     if len(groups) > 1:
         raise DataError(
-            f"{log_dir} holds runs of {dataset} in {len(groups)} settings ({'; '.join(groups)}); keep each in a "
-            "log directory of its own, or take them apart with by_setting"
+            f"{log_dir} holds runs of {dataset} in {len(groups)} settings ({'; '.join(groups)}); keep each in its own "
+            "log directory, or separate them with by_setting"
         )
     return to_frame(next(iter(groups.values())))
 
@@ -190,8 +189,8 @@ def _statistics(directory: str, config: RunConfig, status: Status) -> dict[str, 
 def _check_sum(path: str, status: Status) -> None:
     name = os.path.basename(path)
     if not os.path.exists(path):
-        raise RunDirectoryError(f"{path}: missing; the command that trained the run makes it again")
+        raise RunDirectoryError(f"{path}: missing; the command that trained the run writes it again")
     if run_directory.sha256(path) != status.pickles.get(name):
         raise RunDirectoryError(
-            f"{path}: changed since the run wrote it; the command that trained the run makes it again"
+            f"{path}: changed since the run wrote it; the command that trained the run writes it again"
         )

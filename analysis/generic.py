@@ -1,4 +1,4 @@
-"""The analysis of a system that has none of its own: what runs of any system can be compared by."""
+"""The analysis of systems without their own: comparisons that fit runs of any system."""
 
 import functools
 import math

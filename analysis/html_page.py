@@ -1,6 +1,6 @@
 """One self-contained HTML page: no network, images embedded, readable on a phone and on paper.
 
-Not by Jinja2: each part is one element of escaped text, which a template would write in as many lines.
+Jinja2 is not used: each part is one element with escaped text, and templates would be as long as this code.
 """
 
 import base64
@@ -40,7 +40,7 @@ figure { margin: 1rem 0; } figcaption { color: #555; font-size: 0.9rem; }
 
 
 def page(title: str, parts: Sequence[str]) -> str:
-    """A whole page of parts that are HTML already."""
+    """A whole page, made of parts in HTML."""
     return "\n".join(
         [
             "<!DOCTYPE html>",
@@ -65,7 +65,7 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def preformatted(text: str) -> str:
-    """Commands, as they are typed."""
+    """Commands as the user types them."""
     return f"<pre>{html.escape(text)}</pre>"
 
 

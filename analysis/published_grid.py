@@ -31,17 +31,17 @@ def finished_runs(log_dir: str, dataset: str, grid: PublishedGrid) -> list[Run]:
     unfinished = [config for config in left_out if grid in methods.of(config).grids]
     settings = sorted({recorded_run.setting(config) for config in (*(run.config for run in runs), *unfinished)})
     if not runs:
-        raise DataError(f"{log_dir}: holds no finished {grid.kind} of {dataset}; {_how_to_train(grid, dataset)}")
+        raise DataError(f"{log_dir}: no finished {grid.kind} of {dataset} there; {_how_to_train(grid, dataset)}")
     if len(settings) > 1:
         raise DataError(
-            f"{log_dir}: holds {grid.kind}s of {dataset} in {len(settings)} settings ({'; '.join(settings)}); keep "
-            "each in a log directory of its own"
+            f"{log_dir}: there are {grid.kind}s of {dataset} in {len(settings)} settings ({'; '.join(settings)}); keep "
+            "each in its own log directory"
         )
     _check_whole(log_dir, runs, unfinished, grid)
     for run in runs:
         if not provenance.environments(run):
             raise DataError(
-                f"{run.directory}: does not say in what environment it was computed; publish what this project trained"
+                f"{run.directory}: its environment was not recorded; publish only runs that this project has trained"
             )
     rows = methods.of(runs[0].config).rows_of(runs)
     return [run for row in rows.values() for run in row]

@@ -35,7 +35,7 @@ def report(log_dir: str) -> str:
     """
     entries = contents.entries(log_dir)
     if not entries:
-        raise DataError(f"{log_dir}: holds no runs; give the --log_dir of a sweep")
+        raise DataError(f"{log_dir}: no runs there; give the --log_dir of a sweep")
     finished = [entry for entry in entries if entry.status.state == "done"]
     parts = [_overview(log_dir, entries), *_faults(entries)]
     for dataset in sorted({entry.config.dataset for entry in finished}):
@@ -151,5 +151,5 @@ def main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
-    path_flags.define("out", "report.html", "where the page goes")
+    path_flags.define("out", "report.html", "the file of the page")
     command_line.launch(main)

@@ -200,7 +200,7 @@ def _main(arguments: list[str]) -> None:
     command_line.no_arguments(arguments)
     out = flags.FLAGS.out
     if not out:
-        raise ConfigError("--out: needed: the directory that is written, such as --out=results/mnist")
+        raise ConfigError("--out: needed: the directory for the results, such as --out=results/mnist")
     catalogue.check_name(flags.FLAGS.dataset)
     content = contents(flags.FLAGS.log_dir, flags.FLAGS.dataset, out, flags.FLAGS.grid)
     write(out, content)
@@ -210,7 +210,7 @@ def _main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
-    flags.DEFINE_string("dataset", "digits", "the data set whose runs are published")
+    flags.DEFINE_string("dataset", "digits", "the data set of the runs to publish")
     flags.DEFINE_enum("grid", _DEFAULT_GRID, list(published()), "which grid of that data set is published")
-    path_flags.define("out", None, "the directory that is written, such as results/digits")
+    path_flags.define("out", None, "the directory for the results, such as results/digits")
     command_line.launch(_main)

@@ -92,6 +92,6 @@ def _main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
-    flags.DEFINE_string("dataset", "digits", "the data set whose runs are shown")
-    flags.DEFINE_enum("format", "markdown", list(FORMATS), "how the tables are written")
+    flags.DEFINE_string("dataset", "digits", "the data set of the runs to show")
+    flags.DEFINE_enum("format", "markdown", list(FORMATS), "the format of the tables")
     command_line.launch(_main)

@@ -46,7 +46,7 @@ _NEAR_ZERO_NOTE = (
 def read_kernels(directory: str) -> dict[str, np.ndarray]:
     """The kernels of a run's first member; layers of a head have the names that the network alone gives them.
 
-    Damaged checkpoints are named in a warning and passed over, as a training that is taken up again does.
+    Damaged checkpoints are skipped with a warning, as when a training is resumed.
 
     Raises:
       DataError: there is no checkpoint that can be used.

@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> None:
     if dataset is not None:
         run_data.check_unchanged(directory, dataset.digest(), is_done)
     if is_done:
-        print(f"already trained, nothing to do:  {directory}")
+        print(f"already trained, nothing to do: {directory}")
         return
     files.check_can_make(directory)
     runtime.warn_of_slow_bfloat16(config.precision)

@@ -1,10 +1,10 @@
 """Writes the tables and sentences with numbers in README.md and docs/ again, from the committed results.
 
-They stand between `<!-- generated: NAME -->` and `<!-- end -->`. All other text is left as it is.
+They are between `<!-- generated: NAME -->` and `<!-- end -->`. All other text does not change.
 
 Example:
-  python -m analysis.documents           # write the documents
-  python -m analysis.documents --check   # only look: exit status 1 if a document is not up to date
+  python -m analysis.documents           # write the documents python -m analysis.documents --check   # only check: exit
+  status 1 if a document is not up to date
 """
 
 from absl import flags

@@ -1,6 +1,6 @@
-"""What the analysis does for each system: a folder each, an entry point of another package, or what suits any system.
+"""The analysis of each system: a folder here, an entry point of another package, or the generic one.
 
-Nothing outside a system's own folder names the system: all else asks `of`.
+No code outside a system's folder names the system: it calls `of`.
 """
 
 import dataclasses
@@ -54,9 +54,9 @@ class PublishedGrid:
 
     Attributes:
       name: of the grid.
-      kind: what one of its runs is called.
-      title: what they are all together.
-      tables: what tables.md has.
+      kind: the name of one of its runs.
+      title: the name of all its runs together.
+      tables: a description of tables.md.
       main: the table that README.md shows.
     """
 
@@ -78,22 +78,22 @@ class Analysis:
       rows_of: the runs of each row of a table, by what names the row, in the order of tables.
       text_tables: the tables, given the runs and how many more of their setting are not finished.
       long_table: the same as one table with a row for each row and output.
-      drawings: the figures.
+      drawings: makes the figures.
       row_columns: the names of the columns that name a row.
-      rows: what rows are called.
-      place: where a configuration stands among those of the same network.
-      sources: directories of runs that a run learns from; rows name them only where they are the same otherwise.
-      member: the output that stands for one network of a group.
-      whole: the output that stands for all together; empty where nobody would use them together.
-      cost_notes: what is said under tables of training costs.
-      best_notes: what is said under tables of best epochs.
+      rows: the name of the rows.
+      place: the position of a configuration among those of the same network.
+      sources: directories of runs that a run learns from; rows name them only if they are equal otherwise.
+      member: the output of one network that represents the group.
+      whole: the output of all networks together; empty if there is no use for them together.
+      cost_notes: notes under tables of training costs.
+      best_notes: notes under tables of best epochs.
       statistics: columns of statistics.csv that only this system has, and the names of Data.
       paper_row: the row of its paper's tables that a configuration stands in, or would with another number of networks;
         None where there is none.
-      published_error: what a paper has for an output.
+      published_error: the error of an output in a paper.
       claim_set: the claims of a paper, or none.
-      grids: those whose results are published.
-      report_parts: what the report shows after the figures, as HTML, given the runs and the log directory.
+      grids: the grids whose results are published.
+      report_parts: makes further parts of the report as HTML, after the figures, from the runs and the log directory.
       foreign: result files of other code below a directory, of one data set or of all.
     """
 
@@ -128,7 +128,7 @@ def of(config: RunConfig) -> Analysis:
 
 
 def every() -> list[Analysis]:
-    """All that have a folder or an entry point; of the latter those that cannot be loaded are named in a warning."""
+    """All that have a folder or an entry point; of the latter those that cannot be loaded are reported in a warning."""
     found = [_of_system(name) for name in _folders()]
     for name in sorted({point.name for point in _entry_points()} - {*_folders()}):
         try:
@@ -152,16 +152,16 @@ def _of_system(name: str) -> Analysis:
         )
     try:
         found = points[0].load()
-    # Whatever the code of other people raises.
+    # The code of another package can raise any error.
     except Exception as error:
         raise ConfigError(
             f"the analysis of {name}, {points[0].value}, cannot be loaded ({type(error).__name__}: {one_line(error)}); "
-            "mend or remove the package"
+            "repair or remove the package"
         ) from error
     if not isinstance(found, Analysis):
         raise ConfigError(
             f"the analysis of {name}, {points[0].value}: needed: an analysis.methods.Analysis; received "
-            f"{type(found).__name__}; mend or remove the package"
+            f"{type(found).__name__}; repair or remove the package"
         )
     return found
 

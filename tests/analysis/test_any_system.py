@@ -116,7 +116,7 @@ def test_its_own_grid_is_one_command_and_its_results_are_not_published(own_runs:
         "python -m experiments.sweep --grid=consensus-shares --dataset=mnist --epochs=4 --seeds=0 --log_dir=logs"
     )
     for grid in published_grid.published():
-        with pytest.raises(DataError, match=re.escape(f"{own_runs}: holds no finished")) as error:
+        with pytest.raises(DataError, match=re.escape(f"{own_runs}: no finished")) as error:
             results.contents(str(own_runs), "mnist", "out", grid)
         assert "\n" not in str(error.value)
 

@@ -104,7 +104,7 @@ def test_what_is_left_out_is_told_with_its_settings(tmp_path: pathlib.Path) -> N
 def test_a_log_directory_that_is_missing_or_empty_is_an_error(tmp_path: pathlib.Path) -> None:
     with pytest.raises(DataError, match="nowhere: no such directory"):
         frame.read_runs(str(tmp_path / "nowhere"), "mnist")
-    with pytest.raises(DataError, match=r"no finished run of mnist \(0 unfinished\); it holds no run; train"):
+    with pytest.raises(DataError, match=r"no finished run of mnist \(0 unfinished\); it has no run; train"):
         frame.read_runs(str(tmp_path), "mnist")
 
 
@@ -112,7 +112,7 @@ def test_where_there_are_runs_of_other_data_sets_only_these_are_named(tmp_path: 
     for seed in (0, 1):
         write_run(tmp_path, RunConfig(dataset="notmnist", epochs=2, seed=seed), invented(0, 2))
     write_run(tmp_path, RunConfig(epochs=2), invented(0, 2))
-    with pytest.raises(DataError, match=r"\(0 unfinished\); it holds runs of digits \(1\), notmnist \(2\); train"):
+    with pytest.raises(DataError, match=r"\(0 unfinished\); it has runs of digits \(1\), notmnist \(2\); train"):
         frame.read_runs(str(tmp_path), "mnist")
 
 

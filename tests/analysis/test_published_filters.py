@@ -118,5 +118,5 @@ def test_runs_that_are_missing_or_of_no_such_grid_are_refused(
     write(own, networks(3, member=f"{kind}4", dataset="mnist", epochs=_EPOCHS, **settings), [[5] * _EPOCHS] * 4)
     with pytest.raises(DataError, match=f"{kind}4, 3 x FDL, seed 0: no runs of one-layer networks"):
         results.contents(str(own), "mnist", "out", "fdl-mnist")
-    with pytest.raises(DataError, match="holds no finished collaborative ensemble of mnist"):
+    with pytest.raises(DataError, match="no finished collaborative ensemble of mnist there"):
         results.contents(str(log_dir), "mnist", "out")

@@ -120,7 +120,7 @@ def test_inference_is_shown_where_it_was_measured(log_dir: pathlib.Path) -> None
 
 
 def test_a_directory_without_runs_is_an_error(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(DataError, match="holds no runs"):
+    with pytest.raises(DataError, match="no runs there"):
         report.report(str(tmp_path))
     with pytest.raises(DataError, match="no such directory"):
         report.report(str(tmp_path / "missing"))

@@ -143,7 +143,7 @@ def test_claims_are_not_asked_of_other_systems(tmp_path: pathlib.Path) -> None:
     write(tmp_path, heads("single"), constant(6))
     result = command_runner.run("analysis.claims", f"--log_dir={tmp_path}")
     assert (result.exit_status, result.output) == (2, "")
-    assert "holds no finished run that there are claims on" in result.errors
+    assert "no finished run for which there are claims" in result.errors
 
 
 def test_the_papers_axes_are_no_matter_to_other_systems(tmp_path: pathlib.Path) -> None:

@@ -88,7 +88,7 @@ def test_images_of_three_dimensions_have_one_channel(path: pathlib.Path, data_di
         ({"x_test": np.zeros((0, 8, 4, 3), np.uint8), "y_test": np.zeros(0, int)}, ["x_test is uint8 (0, 8, 4, 3)"]),
         ({"x_test": np.zeros((20, 3, 8, 8), np.uint8)}, ["x_test is uint8 (20, 3, 8, 8)", "np.moveaxis(x, 1, -1)"]),
         ({"y_test": np.array(["owl"] * 20)}, ["y_test is <U3 (20,)", "np.searchsorted"]),
-        ({"y_test": np.full(20, 1_000_000)}, ["y_test holds labels up to 1000000", "0 to 999999"]),
+        ({"y_test": np.full(20, 1_000_000)}, ["y_test has labels up to 1000000", "0 to 999999"]),
         ({"y_train": np.full(50, -1)}, ["y_train holds labels from -1 to -1", "0 to 2147483647"]),
     ],
 )
@@ -206,6 +206,6 @@ def test_pickled_objects_are_refused_and_not_loaded(path: pathlib.Path, data_dir
     labels = np.empty(50, object)
     labels[:] = [Harmful()] * 50
     np.savez(path, **_arrays(y_train=labels))  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r"my data\.npz: y_train holds Python objects.*; y\.astype"):
+    with pytest.raises(DataError, match=r"my data\.npz: y_train contains Python objects.*; y\.astype"):
         npz.read(str(path), data_dir)
     assert not (tmp_path / "touched").exists()

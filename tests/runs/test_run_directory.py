@@ -57,7 +57,7 @@ def test_another_format_version_is_refused_with_advice(tmp_path: pathlib.Path, v
         for fragment in (
             f"{tmp_path}/runs/run",
             f"format version {version!r}",
-            "reads and writes 1",
+            "reads and writes version 1",
             "another log dir",
         ):
             assert fragment in str(caught.value)
