@@ -1,4 +1,4 @@
-"""Packaging: what the project needs, and within which tested ranges."""
+"""Packaging: the dependencies of the project and their tested versions."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "tensorboard": ["tensorboard>=2.19,<3"],
         "ray": ["ray>=2.52,<2.61"],
-        # The peer of the benchmarks.
+        # The benchmarks compare with PyTorch.
         "bench": ["torch==2.13.0"],
         "dev": [
             # dill: needed by tensorflow_datasets.testing, which does not declare it.
