@@ -204,4 +204,4 @@ def test_the_same_ensemble_of_the_author_and_of_us_is_a_duplicate(tmp_path: path
     write(tmp_path / "author", "MNIST", "L2", 2, invented(1, 30))
     with pytest.raises(DataError) as caught:
         frame.read_runs(str(tmp_path), "mnist")
-    assert f"{directory} and {tmp_path / 'author'}: both hold L2 0.01, seed 0 of mnist" in str(caught.value)
+    assert f"{directory} and {tmp_path / 'author'}: both have L2 0.01, seed 0 of mnist" in str(caught.value)

@@ -223,7 +223,7 @@ def test_runs_of_other_settings_or_there_twice_are_no_table(tmp_path: pathlib.Pa
     runs = read(tmp_path)
     with pytest.raises(DataError, match=r"in one setting; received: .*batch_size=64"):
         comparison.compare(runs)
-    with pytest.raises(DataError, match="both hold resnet32, single, seed 0 of cifar10"):
+    with pytest.raises(DataError, match="both have resnet32, single, seed 0 of cifar10"):
         comparison.compare([runs[0], runs[0]])
 
 

@@ -125,7 +125,7 @@ def test_a_run_that_is_there_twice_is_an_error_that_names_both_directories(
     for read in (frame.read_runs, frame.load):
         with pytest.raises(DataError) as caught:
             read(str(tmp_path), "mnist")
-        assert f"{one} and {other}: both hold L2 0.01, seed 2 of mnist (epochs=4)" in str(caught.value)
+        assert f"{one} and {other}: both have L2 0.01, seed 2 of mnist (epochs=4)" in str(caught.value)
 
 
 def test_a_second_copy_that_is_not_finished_is_left_out_as_any_other(tmp_path: pathlib.Path) -> None:

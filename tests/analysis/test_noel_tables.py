@@ -226,7 +226,7 @@ def test_no_runs_and_runs_of_two_data_sets_are_no_table(tmp_path: pathlib.Path) 
 def test_a_run_that_is_there_twice_is_not_averaged(tmp_path: pathlib.Path) -> None:
     (run,) = runs_with(tmp_path, {("L2", 0.01, 0): (1, 2, 3)})
     for quantity in noel_tables.QUANTITIES:
-        with pytest.raises(DataError, match=r"both hold L2 0\.01, seed 0 of mnist"):
+        with pytest.raises(DataError, match=r"both have L2 0\.01, seed 0 of mnist"):
             noel_tables.final_table([run, run], quantity)
 
 
