@@ -97,7 +97,7 @@ def test_answers_are_compared_in_enough_bits(batch: Batch) -> None:
         (np.zeros(11, int), "give one label for each image"),
         (np.array(["owl"] * 12), "np.searchsorted"),
         (np.full((12, 5), 0.2), "y.argmax(axis=1)"),
-        (np.full(12, 5), "the members give 5 logits; allowed: 0 to 4"),
+        (np.full(12, 5), "the members have 5 logits; allowed: 0 to 4"),
         (np.zeros(0, int), "at least one"),
     ],
 )
