@@ -9,9 +9,9 @@ from typing import Any
 
 from analysis import methods
 from analysis.recorded_run import Run
-from collab_ensembles import methods as systems
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.settings import grid as grids
+from collab_ensembles.settings import registry as systems
 from collab_ensembles.settings.config import RunConfig
 from experiments import config_flags
 

@@ -34,8 +34,7 @@ def entries(log_dir: str) -> list[Entry]:
     if not os.path.isdir(log_dir):
         raise DataError(f"{log_dir}: no such directory; give the --log_dir of a sweep")
     found = []
-    for directory in run_directory.find(log_dir):
-        config = run_directory.read_located(directory)
+    for directory, config in run_directory.find_known(log_dir):
         try:
             status = run_directory.read_status(directory)
         except RunDirectoryError as error:

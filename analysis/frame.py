@@ -46,8 +46,7 @@ def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[RunConfig]]:
         raise DataError(f"{log_dir}: no such directory; give the --log_dir of a sweep")
     runs = []
     unfinished = []
-    for directory in run_directory.find(log_dir):
-        config = run_directory.read_located(directory)
+    for directory, config in run_directory.find_known(log_dir):
         if catalogue.is_same(config.dataset, dataset):
             if _is_done(directory):
                 status = run_directory.read_status(directory)
@@ -90,7 +89,7 @@ def _is_done(directory: str) -> bool:
 
 
 def _held(log_dir: str) -> str:
-    datasets = [run_directory.read_located(directory).dataset for directory in run_directory.find(log_dir)]
+    datasets = [config.dataset for _, config in run_directory.find_known(log_dir)]
     counts = Counter([*datasets, *(files.dataset for files in foreign_files(log_dir))])
     return "runs of " + ", ".join(f"{name} ({count})" for name, count in sorted(counts.items())) if counts else "no run"
 

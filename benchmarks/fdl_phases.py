@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
 def measure() -> tuple[pd.DataFrame, list[str]]:
     """A row a phase, and a line for each phase that changed variables of other kinds than `_OWN` says."""
-    from collab_ensembles.methods.build import build_model, compile_for_training
+    from collab_ensembles.methods.assembly import build_model, compile_for_training
     from collab_ensembles.runs import run_data
 
     config = FeatureDifferenceConfig(system="fdl", dataset="cifar10", pretraining_epochs=0)

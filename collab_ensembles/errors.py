@@ -36,6 +36,10 @@ class RunDirectoryError(CollabError):
     """A run directory that cannot be used."""
 
 
+class OtherSystemError(RunDirectoryError):
+    """A run directory of a system that is not here."""
+
+
 class OtherDataError(RunDirectoryError):
     """Data that differ from those that a run began with."""
 

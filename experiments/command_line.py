@@ -119,16 +119,17 @@ def _parse(define: Define, arguments: list[str]) -> list[str]:
     further = FurtherFlags()
     try:
         further = define(arguments[1:])
-        if {"--help", "-help", "-h", "--helpshort", "--helpfull", "--helpxml"} & set(arguments[1:]):
-            sys.exit(_guarded(lambda _: print(_help(further, "--helpfull" in arguments)), []))
+        given_names = {argument.partition("=")[0] for argument in arguments[1:]}
+        if {"--help", "-help", "-h", "--helpshort", "--helpfull", "--helpxml"} & given_names:
+            sys.exit(_guarded(lambda _: print(_help(further, "--helpfull" in given_names)), []))
         return list(flags.FLAGS(arguments))
     except flags.UnrecognizedFlagError as error:
         why = further.owner(error.flagname)
         _say_error(ConfigError(why) if why else error)
         sys.exit(2)
-    except (flags.Error, ConfigError) as error:
+    except Exception as error:
         _say_error(error)
-        sys.exit(2)
+        sys.exit(2 if isinstance(error, flags.Error | ConfigError) else 1)
 
 
 def _guarded(main: Main, arguments: list[str]) -> int:
@@ -159,11 +160,14 @@ def _say_error(error: Exception) -> None:
 
 def _help(further: FurtherFlags, in_full: bool) -> str:
     placed = {*further.hidden, *(name for names in further.sections.values() for name in names)}
+    by_module = flags.FLAGS.flags_by_module_dict()
+    # First those of the command itself, last those of all commands.
+    modules = sorted(by_module, key=lambda module: (module != sys.argv[0], module.endswith(__name__)))
     own = [
         flag.name
-        for module, module_flags in flags.FLAGS.flags_by_module_dict().items()
+        for module in modules
         if not module.startswith("absl")
-        for flag in module_flags
+        for flag in by_module[module]
         if flag.name not in placed
     ]
     lines = [(sys.modules["__main__"].__doc__ or "").strip()]

@@ -7,10 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 
 from absl import flags
 
-from collab_ensembles import methods
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.settings import grid
+from collab_ensembles.settings import grid, registry
 from collab_ensembles.settings.config import DEFAULT_SYSTEM, RunConfig
 from collab_ensembles.settings.fields import field_types
 from collab_ensembles.settings.method import Method
@@ -27,11 +26,15 @@ def of_system(arguments: Sequence[str]) -> FurtherFlags:
     Raises:
       ConfigError: there is no such system, or its package is broken.
     """
-    method = methods.method(given("system", arguments) or DEFAULT_SYSTEM)
+    method = registry.method(given("system", arguments) or DEFAULT_SYSTEM)
     heading = f"Settings of --system={method.name} (for another system add --system=NAME to --help)"
     sections = _define(method, heading)
     return FurtherFlags(
-        (), sections, _defaults(method, arguments), _of_others(method), functools.partial(_owner, method)
+        (),
+        sections,
+        _defaults(lambda settings: _typical(method, settings), arguments),
+        _of_others(method),
+        functools.partial(_owner, method),
     )
 
 
@@ -42,7 +45,7 @@ def of_grid(arguments: Sequence[str]) -> FurtherFlags:
       ConfigError: there is no such grid.
     """
     method, chosen = grid.find(given("grid", arguments) or DEFAULT_GRID)
-    grids = {name: each for name, (_, each) in methods.grids().items()}
+    grids = {name: each for name, (_, each) in registry.grids().items()}
     texts = "; ".join(f"{name}: {each.summary.rstrip('.')}" for name, each in grids.items())
     flags.DEFINE_enum("grid", DEFAULT_GRID, list(grids), f"what to train: {texts}")
     sections = _define(
@@ -50,7 +53,11 @@ def of_grid(arguments: Sequence[str]) -> FurtherFlags:
     )
     shown = {heading: [name for name in names if name not in chosen.sets] for heading, names in sections.items()}
     return FurtherFlags(
-        chosen.sets, {"Grid": ["grid"], **shown}, {}, _of_others(method), functools.partial(_owner, method)
+        chosen.sets,
+        {"Grid": ["grid"], **shown},
+        _defaults(lambda settings: chosen.plan(settings)[0], arguments),
+        _of_others(method),
+        functools.partial(_owner, method),
     )
 
 
@@ -61,6 +68,11 @@ def _define(method: Method, heading: str, without: Collection[str] = ()) -> dict
     types, own = field_types(_kind), {field.name for field in _kind.own_fields()}
     sections: dict[str, list[str]] = {}
     for field in _kind.in_order():
+        if field.name in own and field.name in flags.FLAGS:
+            raise ConfigError(
+                f"--system={method.name}: its setting {field.name} has the name of a flag of this command; the "
+                "package that brings the system has to rename it"
+            )
         if field.name not in without:
             _define_flag(field, types[field.name])
             sections.setdefault(heading if field.name in own else field.metadata["heading"], []).append(field.name)
@@ -71,26 +83,33 @@ def _define_flag(field: "dataclasses.Field[typing.Any]", kind: object) -> None:
     text, choices = field.metadata["help"], field.metadata["choices"]
     default: typing.Any = list(field.default) if isinstance(field.default, tuple) else field.default
     if field.name == "system":
-        choices = tuple(methods.names())
-        text = "; ".join(f"{name}: {methods.method(name).summary}" for name in methods.usable())
+        choices = tuple(registry.names())
+        text = "; ".join(f"{name}: {registry.method(name).summary}" for name in registry.usable())
     if choices:
         flags.DEFINE_enum(field.name, default, list(choices), text)
     else:
         _DEFINERS[kind](field.name, default, text)
 
 
-def _defaults(method: Method, arguments: Sequence[str]) -> dict[str, str]:
+def _defaults(typical: Callable[[dict[str, typing.Any]], RunConfig], arguments: Sequence[str]) -> dict[str, str]:
     """The defaults that depend on data and networks, for those in the arguments; empty if these are not allowed."""
     named = {name: given(name, arguments) for name in ("dataset", "members")}
-    settings: dict[str, typing.Any] = {"system": method.name}
-    settings |= {name: value.split(",") if name == "members" else value for name, value in named.items() if value}
+    settings = {name: value.split(",") if name == "members" else value for name, value in named.items() if value}
     try:
-        typical = RunConfig(**settings)
+        config = typical(settings)
     except ConfigError:
         return {}
-    derived = (field.name for field in typical.in_order() if field.default is None)
-    values = {name: getattr(typical, name) for name in derived}
-    return {name: _text(value) for name, value in values.items() if value is not None}
+    derived = (field.name for field in config.in_order() if field.default is None)
+    values = {name: getattr(config, name) for name in derived}
+    # As absl writes booleans.
+    texts = {name: str(value).lower() if isinstance(value, bool) else _text(value) for name, value in values.items()}
+    return {name: text for name, text in texts.items() if values[name] is not None}
+
+
+def _typical(method: Method, settings: dict[str, typing.Any]) -> RunConfig:
+    """A run of a system; files that it needs have made-up names."""
+    files = {field.name: ("any.keras",) for field in method.config.own_fields() if field.metadata["kept_in"]}
+    return RunConfig(**{"system": method.name, **files, **settings})
 
 
 def _text(value: object) -> str:
@@ -99,7 +118,7 @@ def _text(value: object) -> str:
 
 def _of_others(method: Method) -> list[tuple[str, list[Flag]]]:
     """The settings of the other systems, by heading."""
-    others = (each for each in map(methods.method, methods.usable()) if each is not method)
+    others = (each for each in map(registry.method, registry.usable()) if each is not method)
     return [
         (
             f"Settings of --system={each.name}",
@@ -112,7 +131,7 @@ def _of_others(method: Method) -> list[tuple[str, list[Flag]]]:
 def _owner(method: Method, flag: str) -> str:
     """The message for a flag that is not defined: the system that it belongs to, or an empty text."""
     for name in (flag, flag.removeprefix("no")):
-        owners = methods.owners(name)
+        owners = registry.owners(name)
         if owners:
             return f"--{name} belongs to --system={' or '.join(owners)}; received --system={method.name}"
     return ""

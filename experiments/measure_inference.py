@@ -80,8 +80,7 @@ def finished_run(log_dir: str, dataset: str) -> str:
       RunDirectoryError: there is none, or there are several with different networks.
     """
     found: dict[tuple[object, ...], str] = {}
-    for directory in run_directory.find(log_dir):
-        config = run_directory.read_located(directory)
+    for directory, config in run_directory.find_known(log_dir):
         plain = config.description() == "plain" and len(config.members) > 1
         finished = run_directory.read_status(directory).state == "done"
         if finished and plain and catalogue.is_same(config.dataset, dataset):

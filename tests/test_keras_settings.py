@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.methods.build import build_model
+from collab_ensembles.methods.assembly import build_model
 from collab_ensembles.models.single import SingleModel
 from collab_ensembles.networks import exported
 from collab_ensembles.networks.build import build_network

@@ -10,17 +10,18 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from collab_ensembles import environment, files, methods
+from collab_ensembles import environment, files
 from collab_ensembles.data import Dataset, catalogue
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.data.label_noise import LabelNoise
 from collab_ensembles.errors import DivergenceError, RunDirectoryError, UnavailableDataError, one_line
-from collab_ensembles.methods.build import build_model, compile_for_training
+from collab_ensembles.methods.assembly import build_model, compile_for_training
 from collab_ensembles.models.model import Model
 from collab_ensembles.runs import checkpoint, checkpoint_file, kept_files, naming, run_data, run_directory, tensorboard
 from collab_ensembles.runs.logger import Logger, Record
 from collab_ensembles.runs.run_directory import DataFacts, Status
 from collab_ensembles.runs.run_options import Options
+from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 
 _TEST_BATCH_SIZE = 500
@@ -186,6 +187,9 @@ def _train(
     checkpoints, digest = os.path.join(directory, checkpoint_file.DIRECTORY), config.digest()
     status.data = data
     kept_files.keep(config, directory)
+    if config.kept_files():
+        # From the copies: the files may have been written anew while this process waited for the lock.
+        model = _built(config, directory, data)
     compile_for_training(model, config)
     # With the present path of its file.
     description = catalogue.describe(run_directory.read_located(directory).dataset, config.split)
@@ -259,7 +263,7 @@ def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> kera
 
 def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callback:
     """Sets the learning rates of the optimizers for each epoch, or for each step if a rate changes by the step."""
-    rates = methods.training(config).learning_rates(config)
+    rates = registry.training(config).learning_rates(config)
     within = {name: rate for name, rate in rates.items() if rate.by_step}
     current = 0
 

@@ -14,8 +14,9 @@ import filelock
 from absl import logging
 
 from collab_ensembles import files
-from collab_ensembles.errors import ConfigError, RunDirectoryError, one_line
+from collab_ensembles.errors import ConfigError, OtherSystemError, RunDirectoryError, one_line
 from collab_ensembles.runs import naming, run_paths
+from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import FORMAT_VERSION, RunConfig
 
 STATES = ("queued", "running", "stopped", "done", "failed")
@@ -128,15 +129,12 @@ def find_run(log_dir: str, config: RunConfig) -> tuple[str, RunConfig]:
 
 
 def _config(directory: str, content: dict[str, Any]) -> RunConfig:
-    version = content.get("format_version")
-    if version != FORMAT_VERSION or isinstance(version, bool):
-        raise RunDirectoryError(
-            f"{directory}: written in format version {version!r}, but this release reads and writes version "
-            f"{FORMAT_VERSION}; use another log directory, or the release that wrote it"
-        )
+    _check_version(directory, content)
     try:
         config = RunConfig.from_json(content["config"])
         digest = config.digest()
+    except registry.UnknownSystemError as error:
+        raise OtherSystemError(f"{directory}: {one_line(error)}") from error
     except (AttributeError, KeyError, TypeError, ConfigError) as error:
         raise RunDirectoryError(f"{directory}/config.json: {type(error).__name__}: {one_line(error)}") from error
     if content.get("digest") != digest:
@@ -145,6 +143,15 @@ def _config(directory: str, content: dict[str, Any]) -> RunConfig:
             "recorded one; delete it, then the command that trained the run writes it again"
         )
     return config
+
+
+def _check_version(directory: str, content: dict[str, Any]) -> None:
+    version = content.get("format_version")
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        raise RunDirectoryError(
+            f"{directory}: written in format version {version!r}, but this release reads and writes version "
+            f"{FORMAT_VERSION}; use another log directory, or the release that wrote it"
+        )
 
 
 def write_status(directory: str, status: Status) -> None:
@@ -267,10 +274,21 @@ def find(log_dir: str) -> Iterator[str]:
             yield parent
 
 
+def find_known(log_dir: str) -> Iterator[tuple[str, RunConfig]]:
+    """The same with the settings of each, see `read_located`; runs of systems that are not here get a warning."""
+    for directory in find(log_dir):
+        try:
+            config = read_located(directory)
+        except OtherSystemError as error:
+            logging.warning("%s; the run is left out", error)
+            continue
+        yield directory, config
+
+
 def check_format(log_dir: str) -> None:
     """Raises RunDirectoryError if a run below `log_dir` was written in another format version."""
     for directory in find(log_dir):
-        read_config(directory)
+        _check_version(directory, _read_json(os.path.join(directory, "config.json")))
 
 
 def sha256(path: str) -> str:

@@ -7,12 +7,11 @@ import os
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self, cast
 
-from collab_ensembles import methods
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.networks.sizes import FORMS, LONG_NAMES, ResNetSize, check_image_shape, parse_network
-from collab_ensembles.settings import first_release
-from collab_ensembles.settings.fields import check_number, check_whole, field_types, option, typed
+from collab_ensembles.settings import first_release, registry
+from collab_ensembles.settings.fields import KINDS, check_number, check_whole, field_types, option, typed
 
 FORMAT_VERSION = 1
 """Increased when the meaning of a field changes. A new default does not increase it: see `RunConfig.first_default`."""
@@ -115,9 +114,9 @@ class RunConfig:
     def __new__(cls, **settings: Any) -> Self:
         """Makes an object of the system's class if RunConfig itself is called."""
         system = settings.get("system", DEFAULT_SYSTEM)
-        kind = methods.method(system).config if cls is RunConfig else cls
+        kind = registry.method(system).config if cls is RunConfig else cls
         for name in settings.keys() - {field.name for field in dataclasses.fields(kind)}:
-            owners = methods.owners(name)
+            owners = registry.owners(name)
             if owners:
                 raise ConfigError(f"--{name} belongs to --system={' or '.join(owners)}; received --system={system}")
             raise ConfigError(f"--{name}: not known; see --help")
@@ -128,7 +127,7 @@ class RunConfig:
         for field in fields:
             if getattr(self, field.name) is not None or field.default is not None:
                 self._set(field.name, typed(field.name, types[field.name], getattr(self, field.name)))
-        if methods.method(self.system).config is not type(self):
+        if registry.method(self.system).config is not type(self):
             raise ConfigError(
                 f"--system={self.system}: its settings have another class than {type(self).__name__}; call RunConfig"
             )
@@ -235,6 +234,23 @@ class RunConfig:
         return self.default(field.name) if field.default is None else field.default
 
     @classmethod
+    def fault(cls) -> str:
+        """What is wrong with this class as that of a system's settings, or nothing."""
+        if "__dataclass_fields__" not in vars(cls):
+            return "has a config without @dataclasses.dataclass(frozen=True, kw_only=True)"
+        shared = {field.name for field in dataclasses.fields(RunConfig)} & set(vars(cls).get("__annotations__", {}))
+        if shared:
+            return f"has a setting {' and a setting '.join(sorted(shared))} as all systems have; give it another name"
+        types = field_types(cls)
+        for field in cls.own_fields():
+            if "help" not in field.metadata:
+                return f"has a setting {field.name} that is not made by settings.fields.option"
+            if types[field.name] not in KINDS:
+                allowed = ", ".join(getattr(kind, "__name__", str(kind)) for kind in KINDS)
+                return f"has a setting {field.name} of type {types[field.name]}; allowed: {allowed}"
+        return ""
+
+    @classmethod
     def own_fields(cls) -> list["dataclasses.Field[Any]"]:
         """The fields that only this system has."""
         shared = {field.name for field in dataclasses.fields(RunConfig)}
@@ -315,13 +331,13 @@ class RunConfig:
         Raises:
           ConfigError: there are unknown fields, or values that are not allowed.
         """
-        for name in methods.usable():
-            values = methods.method(name).config.modernised(values)
-        kind = methods.method(str(values.get("system", DEFAULT_SYSTEM))).config
+        for name in (*registry.folders(), str(values.get("system", DEFAULT_SYSTEM))):
+            values = registry.method(name).config.modernised(values)
+        kind = registry.method(str(values.get("system", DEFAULT_SYSTEM))).config
         known = {field.name for field in dataclasses.fields(kind)}
         idle = {name for name in values.keys() - known if first_release.is_idle(name, values[name])}
         own = {name: value for name, value in values.items() if name not in idle}
-        unknown = [name for name in sorted(own.keys() - known) if not methods.owners(name)]
+        unknown = [name for name in sorted(own.keys() - known) if not registry.owners(name)]
         if unknown:
             raise ConfigError(f"unknown settings: {', '.join(unknown)}; was this written by another version?")
         return kind(**{**kind.younger, **own})

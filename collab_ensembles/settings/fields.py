@@ -12,6 +12,9 @@ from collab_ensembles.errors import ConfigError
 
 MOST = 2**31 - 1
 
+KINDS: tuple[Any, ...] = (str, bool, int, int | None, float, tuple[str, ...])
+"""The types that a setting can have."""
+
 
 def option(
     default: Any, description: str, choices: tuple[str, ...] = (), *, heading: str = "", kept_in: str = ""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from collab_ensembles import methods
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.method import Grid, Method
 
@@ -15,7 +15,7 @@ def find(name: str) -> tuple[Method, Grid]:
     Raises:
       ConfigError: there is none of this name.
     """
-    grids = methods.grids()
+    grids = registry.grids()
     if name not in grids:
         raise ConfigError(f"--grid={name}: not known; allowed: {', '.join(grids)}")
     return grids[name]

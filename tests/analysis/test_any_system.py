@@ -18,9 +18,9 @@ from synthetic_runs import invented, write_run
 from analysis import claims, commands, figures, frame, generic, methods, published_grid, report, results, tables
 from analysis.methods.ensemble.noel_looks import colour
 from analysis.recorded_run import Run
-from collab_ensembles import methods as systems
 from collab_ensembles.errors import ConfigError, DataError
 from collab_ensembles.methods.ensemble import options
+from collab_ensembles.settings import registry as systems
 from collab_ensembles.settings.config import RunConfig
 from own_package import install_consensus
 

@@ -20,7 +20,7 @@ import command_runner
 from analysis import figures, report, weight_distributions
 from analysis.methods.multihead import song_chai_weights
 from collab_ensembles.errors import DataError
-from collab_ensembles.methods.build import build_model
+from collab_ensembles.methods.assembly import build_model
 from collab_ensembles.runs import checkpoint, checkpoint_file, naming
 from collab_ensembles.runs.logger import Record
 from collab_ensembles.settings.config import RunConfig

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from absl import flags
 
-from collab_ensembles import methods
+from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 from experiments import config_flags
 
-FIELDS = {field.name: field for name in methods.names() for field in methods.method(name).config.in_order()}
+FIELDS = {field.name: field for name in registry.names() for field in registry.method(name).config.in_order()}
 """Of all systems."""
 
 

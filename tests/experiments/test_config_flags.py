@@ -10,8 +10,8 @@ import pytest
 from absl import flags
 from parsed_flags import parse, undefined
 
-from collab_ensembles import methods
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 from experiments import config_flags
 
@@ -116,10 +116,10 @@ def test_an_own_file_is_named_by_its_absolute_path(tmp_path: pathlib.Path, monke
     assert config.digest() == RunConfig(dataset=f"{tmp_path}/own.npz").digest()
 
 
-@pytest.mark.parametrize("system", methods.names())
+@pytest.mark.parametrize("system", registry.names())
 def test_flags_are_those_of_the_system_with_the_help_text_of_their_fields(system: str) -> None:
     further = config_flags.of_system([f"--system={system}"])
-    fields = methods.method(system).config.in_order()
+    fields = registry.method(system).config.in_order()
     assert [name for names in further.sections.values() for name in names] == [field.name for field in fields]
     for field in fields:
         assert field.metadata["help"]

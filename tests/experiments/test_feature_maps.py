@@ -9,7 +9,7 @@ import pytest
 from matplotlib.image import imread
 
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.methods.build import build_model
+from collab_ensembles.methods.assembly import build_model
 from collab_ensembles.runs import checkpoint, checkpoint_file, run_data, run_directory
 from collab_ensembles.runs.logger import Record
 from collab_ensembles.runs.run_directory import DataFacts, Status

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parsed_flags import FIELDS, parse, undefined
 
-from collab_ensembles import methods
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 from experiments import config_flags
 
@@ -40,8 +40,8 @@ def _likely(name: str) -> st.SearchStrategy[str]:
 
 @st.composite
 def _arguments(draw: st.DrawFn) -> list[str]:
-    system = draw(st.sampled_from(methods.names()))
-    fields = [field.name for field in methods.method(system).config.in_order()]
+    system = draw(st.sampled_from(registry.names()))
+    fields = [field.name for field in registry.method(system).config.in_order()]
     result = [f"--system={system}"]
     for name in draw(st.lists(st.sampled_from(fields), min_size=1, max_size=4)):
         value = draw(st.one_of(_likely(name), _likely(name), st.text(max_size=12)))
@@ -66,7 +66,7 @@ def test_any_values_of_flags_give_a_configuration_that_comes_back_or_an_error_of
 def test_each_flag_alone_refuses_what_it_does_not_allow(name: str, data: st.DataObject) -> None:
     value = data.draw(st.one_of(_likely(name), st.text(max_size=12)))
     try:
-        config = parse(f"--system={(methods.owners(name) or ['ensemble'])[0]}", f"--{name}={value}")
+        config = parse(f"--system={(registry.owners(name) or ['ensemble'])[0]}", f"--{name}={value}")
     except (ConfigError, flags.Error):
         return
     assert RunConfig.from_json(config.to_json()) == config

@@ -2,10 +2,10 @@
 
 import pytest
 
-from collab_ensembles import methods
+from collab_ensembles.settings import registry
 from command_runner import run
 
-_FIELDS = [field.name for field in methods.method("ensemble").config.in_order()]
+_FIELDS = [field.name for field in registry.method("ensemble").config.in_order()]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_help_shows_an_example_and_every_flag_without_tensorflow(
 def test_the_whole_help_gives_the_text_and_default_of_every_setting_of_every_system() -> None:
     result = run("experiments.train", "--epochs=0", "--helpfull")
     assert result.exit_status == 0
-    for field in (field for name in methods.names() for field in methods.method(name).config.own_fields()):
+    for field in (field for name in registry.names() for field in registry.method(name).config.own_fields()):
         assert f"\n  --{field.name}: " in result.output
         assert field.metadata["help"] in result.output
     assert "share of the labels in a head's loss; the soft labels have the rest (default: 0.5)" in result.output
@@ -52,7 +52,7 @@ def test_the_whole_help_gives_the_text_and_default_of_every_setting_of_every_sys
 
 def test_help_shows_the_settings_of_the_system_and_of_no_other() -> None:
     result = run("experiments.train", "--system=multihead", "--help")
-    for field in methods.method("multihead").config.in_order():
+    for field in registry.method("multihead").config.in_order():
         assert result.output.count(f"\n  --{field.name}: ") == 1
     for name in ("method", "phases", "snapshots", "teacher"):
         assert f"--{name}:" not in result.output

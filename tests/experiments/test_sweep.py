@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import short_grid
-from collab_ensembles.methods.build import build_model
+from collab_ensembles.methods.assembly import build_model
 from collab_ensembles.settings.config import RunConfig
 from command_runner import Result, environment, run, run_command
 

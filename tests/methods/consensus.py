@@ -41,7 +41,7 @@ def build(config: ConsensusConfig, image_shape: Shape, num_classes: int) -> Any:
     """The model. Here and below, TensorFlow and what needs it are imported late: the settings are read without."""
     import keras
 
-    from collab_ensembles.methods.build import build_members
+    from collab_ensembles.methods.assembly import build_members
     from collab_ensembles.models.model import Model
 
     class ConsensusModel(Model):

@@ -81,10 +81,11 @@ def test_a_killed_run_goes_on_to_the_same_bits(log_dir: str, place: pathlib.Path
             training.send_signal(signal.SIGKILL)
             break
         time.sleep(0.02)
-    training.wait()
+    assert training.wait() == -signal.SIGKILL
     result = run("experiments.train", *flags, "--threads=1", **package)
     assert result.exit_status == 0, result.errors
     (directory,) = run_directory.find(str(place / "killed"))
+    assert run_directory.read_status(directory).resumed
     assert _statistics(directory) == _statistics(_run_of(log_dir, 0.9))
 
 
@@ -127,39 +128,45 @@ def test_help_shows_its_settings(package: dict[str, str]) -> None:
     assert "consensus-shares: Independent members" in run("experiments.sweep", "--help", **package).output
 
 
-_OTHER = """
-import dataclasses
-from consensus import METHOD
-METHOD = dataclasses.replace(METHOD, name="other")
-"""
-
-
-@pytest.mark.parametrize(
-    ("source", "point", "fragments"),
-    [
-        ("import no_such_module", "own:METHOD", ["own", "ModuleNotFoundError", "no_such_module"]),
-        ("raise RuntimeError('two\\nlines')", "own:METHOD", ["RuntimeError: two lines"]),
-        ("", "own:METHOD", ["own", "AttributeError", "METHOD"]),
-        ("METHOD = 3", "own:METHOD", ["own:METHOD", "no collab_ensembles.settings.method.Method"]),
-        (_OTHER, "own:METHOD", ["named other", "entry point own"]),
-        (_OTHER.replace('name="other"', 'name="own", config=int'), "own:METHOD", ["no subclass of RunConfig"]),
-    ],
-)
-def test_a_package_that_cannot_be_used_is_named_in_one_line_and_takes_nothing_else_away(
-    tmp_path: pathlib.Path, source: str, point: str, fragments: list[str]
-) -> None:
-    install_consensus(tmp_path / "site")
-    package = install(tmp_path / "site", {"own": source}, {"own": point})
+def test_a_package_that_cannot_be_used_is_named_in_one_line_and_takes_nothing_else_away(tmp_path: pathlib.Path) -> None:
+    """What else can be wrong with one: tests/settings/test_registry.py."""
+    package = install(tmp_path / "site", {"own": "import no_such_module"}, {"own": "own:METHOD"})
     flags = (f"--log_dir={tmp_path}/runs", f"--data_dir={tmp_path}/data")
     refused = run("experiments.train", "--system=own", *flags, **package)
     assert (refused.exit_status, refused.output) == (2, "")
     assert refused.errors.count("\n") == 1
-    for fragment in ("--system=own", *fragments):
+    for fragment in ("--system=own", "ModuleNotFoundError", "no_such_module"):
         assert fragment in refused.errors
     assert not (tmp_path / "runs").exists()
     planned = run("experiments.sweep", "--dataset=digits", "--dry_run", *flags, **package)
     assert (planned.exit_status, planned.errors) == (0, "")
     assert planned.output.count("experiments.train") == 13
+
+
+def test_functions_that_are_missing_and_flags_that_are_taken_are_named(tmp_path: pathlib.Path) -> None:
+    source = CONSENSUS.read_text()
+    modules = {
+        "lame": source.replace("def learning_rates", "def rates").replace('"consensus"', '"lame"'),
+        "taken": source.replace("share: float", "log_dir: float").replace('"consensus"', '"taken"'),
+    }
+    package = install(tmp_path / "site", modules, {name: f"{name}:METHOD" for name in modules})
+    for system, fragment in (
+        ("lame", "no function learning_rates"),
+        ("taken", "setting log_dir has the name of a flag"),
+    ):
+        refused = run("experiments.train", f"--system={system}", *_SMALL, f"--log_dir={tmp_path}/runs", **package)
+        assert (refused.exit_status, refused.errors.count("\n")) == (2, 1)
+        assert fragment in refused.errors
+        assert not (tmp_path / "runs").exists()
+
+
+def test_runs_of_a_system_that_is_gone_are_left_out(log_dir: str) -> None:
+    table = run("analysis.tables", f"--log_dir={log_dir}", "--dataset=digits")
+    assert table.exit_status == 2
+    assert table.errors.count("--system=consensus: not known") >= 3
+    assert "no finished run of digits" in table.errors
+    planned = run("experiments.sweep", "--dataset=digits", "--dry_run", f"--log_dir={log_dir}")
+    assert (planned.exit_status, planned.errors) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ import keras
 import numpy as np
 import pytest
 
-from collab_ensembles import methods
-from collab_ensembles.methods import build
+from collab_ensembles.methods import assembly
 from collab_ensembles.methods.snapshot import training
 from collab_ensembles.models.optimizers import SGD
 from collab_ensembles.models.schedules import Rate
 from collab_ensembles.networks import exported
 from collab_ensembles.runs import checkpoint_file, run, run_data, run_directory
+from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 from reference import log_mean_softmax
 from trainings import SMALL, TREE, series, train
@@ -85,7 +85,7 @@ def trained(tmp_path: Path, data_dir: str) -> Callable[..., dict[str, bytes]]:
 
 def test_all_settings_that_reach_a_run_are_tried_above() -> None:
     tried = {name for _, change in _CHANGES for name in change}
-    systems = [methods.method(name).config for name in methods.names() if name != "ensemble"]
+    systems = [registry.method(name).config for name in registry.names() if name != "ensemble"]
     own = {field.name for config in systems for field in config.own_fields()}
     # A teacher: test_run_teachers.py.
     assert own - tried == {"teacher"}
@@ -128,7 +128,7 @@ def test_a_run_goes_on_bit_for_bit(settings: dict[str, Any], pause: int, tmp_pat
 
 def _rates(settings: dict[str, Any], epochs: tuple[int, ...]) -> dict[str, list[float]]:
     config = RunConfig(**settings)
-    rates = methods.training(config).learning_rates(config)
+    rates = registry.training(config).learning_rates(config)
     return {name: [rate.of(epoch) for epoch in epochs] for name, rate in rates.items()}
 
 
@@ -180,8 +180,8 @@ def test_rates_that_change_within_an_epoch_reach_each_step(
 
 def _optimizers(**settings: Any) -> dict[str, keras.Optimizer]:
     config = RunConfig(**settings)
-    model = build.build_model(config, (8, 8, 1), 10)
-    build.compile_for_training(model, config)
+    model = assembly.build_model(config, (8, 8, 1), 10)
+    assembly.compile_for_training(model, config)
     return model.optimizers()
 
 
@@ -212,8 +212,8 @@ def test_weights_decay_once_in_the_objective_or_in_the_optimizer(
     settings: dict[str, Any], coupled: float, kernels: float
 ) -> None:
     config = RunConfig(**settings)
-    model = build.build_model(config, (8, 8, 1), 10)
-    build.compile_for_training(model, config)
+    model = assembly.build_model(config, (8, 8, 1), 10)
+    assembly.compile_for_training(model, config)
     assert next(iter(model.optimizers().values())).decay == coupled
     layers = [layer for layer in next(iter(model.members.values())).layers if hasattr(layer, "kernel")]
     rates = [2 * float(layer.kernel_regularizer.l2) if layer.kernel_regularizer else 0.0 for layer in layers]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collab_ensembles import methods
 from collab_ensembles.data.catalogue import Description
 from collab_ensembles.errors import CollabError, ConfigError
+from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 
 _HEADS = {"system": "multihead"}
@@ -207,7 +207,7 @@ def test_no_epochs_and_the_usual_epochs_are_the_same_run() -> None:
 
 
 def test_every_field_is_covered_below() -> None:
-    assert set(_OTHER) == {field.name for name in methods.names() for field in methods.method(name).config.in_order()}
+    assert set(_OTHER) == {field.name for name in registry.names() for field in registry.method(name).config.in_order()}
 
 
 @pytest.mark.parametrize("pair", _OTHER, indirect=True)

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collab_ensembles import methods
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, RunDirectoryError
 from collab_ensembles.runs import run_directory
 from collab_ensembles.runs.run_directory import Status
+from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 
-_FIELDS = {field.name: field for name in methods.names() for field in methods.method(name).config.in_order()}
+_FIELDS = {field.name: field for name in registry.names() for field in registry.method(name).config.in_order()}
 # Larger numbers have tests of their own below.
 _NUMBERS = st.one_of(st.booleans(), st.integers(-(2**70), 2**70), st.integers(-2, 100), st.floats())
 _SCALARS = st.one_of(st.none(), _NUMBERS, st.text(max_size=8))

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from collab_ensembles import methods
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.methods.ensemble.grids import noel
-from collab_ensembles.settings import grid
+from collab_ensembles.settings import grid, registry
 from collab_ensembles.settings.config import RunConfig
 
 
@@ -50,7 +49,7 @@ def test_a_grid_is_repeated_for_each_seed_one_after_the_other() -> None:
     assert [config.method for config in configs[:13]] == [config.method for config in configs[13:]]
 
 
-@pytest.mark.parametrize("name", methods.grids())
+@pytest.mark.parametrize("name", registry.grids())
 def test_every_named_grid_has_distinct_configurations(name: str) -> None:
     configs = grid.plan(name, {}, [0, 1])
     assert configs

@@ -1,6 +1,6 @@
 """Builds a student with its teachers, and chooses its optimizer and learning rate."""
 
-from collab_ensembles.methods.build import build_member
+from collab_ensembles.methods.assembly import build_member
 from collab_ensembles.methods.distillation.model import DistillationModel
 from collab_ensembles.methods.distillation.options import DistillationConfig
 from collab_ensembles.models.model import Model

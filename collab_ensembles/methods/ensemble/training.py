@@ -1,6 +1,6 @@
 """Builds collaborative ensembles, and chooses their optimizer and learning rate."""
 
-from collab_ensembles.methods.build import build_members
+from collab_ensembles.methods.assembly import build_members
 from collab_ensembles.methods.ensemble.options import EnsembleConfig
 from collab_ensembles.models import collaboration
 from collab_ensembles.models.ensemble import EnsembleModel

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from collab_ensembles.methods.build import build_members
+from collab_ensembles.methods.assembly import build_members
 from collab_ensembles.methods.fdl.model import FeatureDifferenceModel
 from collab_ensembles.methods.fdl.options import JOINT, FeatureDifferenceConfig
 from collab_ensembles.methods.fdl.recipes import ADADELTA_FACTOR, ADADELTA_RATE, FIRST, RECIPES, exponential

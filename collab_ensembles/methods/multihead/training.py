@@ -1,6 +1,6 @@
 """Builds the heads of Song and Chai (2018), and chooses their optimizer and learning rate."""
 
-from collab_ensembles.methods.build import build_member
+from collab_ensembles.methods.assembly import build_member
 from collab_ensembles.methods.multihead.head_graph import build_head_graph, head_groups
 from collab_ensembles.methods.multihead.model import MultiheadModel
 from collab_ensembles.methods.multihead.options import MultiheadConfig

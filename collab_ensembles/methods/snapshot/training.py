@@ -1,6 +1,6 @@
 """Builds snapshot and fast geometric ensembles, and chooses their optimizer and learning rate."""
 
-from collab_ensembles.methods.build import build_member
+from collab_ensembles.methods.assembly import build_member
 from collab_ensembles.methods.snapshot import cycles
 from collab_ensembles.methods.snapshot.model import SnapshotModel
 from collab_ensembles.methods.snapshot.options import SnapshotConfig

@@ -2,9 +2,10 @@
 
 import keras
 
-from collab_ensembles import environment, methods
+from collab_ensembles import environment
 from collab_ensembles.models.model import Model
 from collab_ensembles.networks.build import build_network
+from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.method import Shape
 from collab_ensembles.streams import Stream, generator
@@ -17,12 +18,12 @@ def build_model(config: RunConfig, image_shape: Shape, num_classes: int) -> Mode
       ConfigError: files that the settings name do not fit the data, or the package of the system is broken.
     """
     environment.check_keras_lengths()
-    return methods.training(config).build(config, image_shape, num_classes)
+    return registry.training(config).build(config, image_shape, num_classes)
 
 
 def compile_for_training(model: Model, config: RunConfig) -> None:
     """Compiles a model with the optimizers that runs train with."""
-    model.compile(methods.training(config).optimizer(config), jit_compile=environment.jit_compile())
+    model.compile(registry.training(config).optimizer(config), jit_compile=environment.jit_compile())
 
 
 def build_member(
