@@ -13,6 +13,13 @@ def thorough(pytestconfig: pytest.Config) -> bool:
     return bool(pytestconfig.getoption("--all-faults"))
 
 
+@pytest.fixture
+def long(thorough: bool) -> None:
+    """Leaves a test to `make faults`: it takes its time, and its kind of fault has a shorter test elsewhere."""
+    if not thorough:
+        pytest.skip("left to make faults")
+
+
 @pytest.fixture(scope="session")
 def scene(tmp_path_factory: pytest.TempPathFactory, thorough: bool) -> Scene:
     """Data and the undisturbed sweep."""

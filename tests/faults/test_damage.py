@@ -10,6 +10,8 @@ import resource
 import shutil
 from collections.abc import Callable
 
+import pytest
+
 from collab_ensembles.runs import run_directory
 from faults.sweeps import Scene, alter, checkpoints, kill_sweep, run_directories, trainings, wait_until
 
@@ -66,6 +68,7 @@ def test_a_file_of_a_finished_run_is_damaged(
                 survived(f"{name} of a finished run damaged ({how})")
 
 
+@pytest.mark.usefixtures("long")
 def test_the_data_cache_is_damaged(scene: Scene, log_dir: pathlib.Path, thorough: bool, survived: Survived) -> None:
     # What is cut off: datasets/test_load.py.
     for how in ("flip", "cut") if thorough else ("flip",):
@@ -78,6 +81,7 @@ def test_the_data_cache_is_damaged(scene: Scene, log_dir: pathlib.Path, thorough
         survived(f"data cache damaged ({how})")
 
 
+@pytest.mark.usefixtures("long")
 def test_the_disk_is_full(scene: Scene, log_dir: pathlib.Path, thorough: bool, survived: Survived) -> None:
     for limit in (5_000, 10_000, 20_000) if thorough else (20_000,):
         shutil.rmtree(log_dir, ignore_errors=True)

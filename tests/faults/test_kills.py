@@ -11,6 +11,8 @@ import subprocess
 import time
 from collections.abc import Callable
 
+import pytest
+
 from faults.sweeps import Scene, checkpoints, kill, kill_sweep, trainings, wait_until
 
 Survived = Callable[..., None]
@@ -39,6 +41,7 @@ def test_trainings_end_when_their_sweep_is_killed(scene: Scene, log_dir: pathlib
     survived("kill -9 of the sweep: its trainings end by themselves")
 
 
+@pytest.mark.usefixtures("long")
 def test_a_killed_training_is_started_again(
     scene: Scene, log_dir: pathlib.Path, thorough: bool, survived: Survived
 ) -> None:
