@@ -103,7 +103,7 @@ def test_a_second_sweep_is_refused_and_harms_nothing(scene: Scene, log_dir: path
         process.send_signal(signal.SIGCONT)
     assert (status, output) == (1, "")
     assert errors == (
-        f"error: {log_dir}: another process is running a sweep there; wait for it, or give another --log_dir\n"
+        f"error: {log_dir}: another process is running a sweep there; wait for it, or use another --log_dir\n"
     )
     process.communicate(timeout=240)
     assert process.returncode == 0
