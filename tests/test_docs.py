@@ -16,6 +16,7 @@ _BLOCKS = [
     for block in re.finditer(r"^```python\n(.*?)^```$", _TEXTS[page], re.MULTILINE | re.DOTALL)
 ]
 _FIRST_PAGE_BYTES = 8_000
+_SOURCES = ("collab_ensembles", "experiments", "analysis", "benchmarks")
 
 
 def _line(page: Path, block: re.Match[str]) -> int:
@@ -72,3 +73,15 @@ def _anchors(text: str) -> set[str]:
     """What links to the headings of a page end in, by GitHub's rule."""
     headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_modules_that_docstrings_name_are_there() -> None:
+    """The first part of each dotted name, such as `data.arrays`: a module, or a name that the file's code has."""
+    files = [path for folder in _SOURCES for path in (_ROOT / folder).rglob("*.py")]
+    modules = {part for path in files for part in path.relative_to(_ROOT).with_suffix("").parts} | {"ce"}
+    stale = []
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        code = set(re.findall(r"\w+", re.sub(r"`[^`\n]*`", "", text)))
+        stale += [f"{path}: {first}" for first in re.findall(r"`([a-z_]\w*)\.\w", text) if first not in modules | code]
+    assert stale == []

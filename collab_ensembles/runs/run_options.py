@@ -12,7 +12,7 @@ class Options:
     """How a run is computed; these options do not affect its results.
 
     Attributes:
-      data_dir: see `datasets.load`.
+      data_dir: see `data.load`.
       stop_after: stop after this many epochs, with the learning rates of a training of `RunConfig.epochs` epochs.
       checkpoint_every: the number of epochs between two checkpoints; there is always one at the end.
       threads: the number of TensorFlow's threads; recorded, since equal bits need equal numbers of threads.

@@ -62,7 +62,7 @@ class FeatureDifferenceModel(Model):
         Args:
           members: networks of the same layers by name, differently initialised; at least two, or one with the phase
             `cross_entropy` alone.
-          phases: `cross_entropy`, then any of the others in the order of `feature_difference_options.PHASES`; or
+          phases: `cross_entropy`, then any of the others in the order of `methods.fdl.options.PHASES`; or
             `joint`; or `joint` and `head`.
           head: the ensemble head, not built: a dense layer of as many units as there are classes.
           recipe: what the authors' scripts do, beyond the other arguments.
