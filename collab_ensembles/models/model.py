@@ -11,20 +11,13 @@ import tensorflow as tf
 from collab_ensembles import environment
 from collab_ensembles.data.arrays import checked_labels
 from collab_ensembles.errors import DataError
-from collab_ensembles.models import compiled_metrics
+from collab_ensembles.models import compiled_metrics, monitors
 from collab_ensembles.models.averaging import average
 from collab_ensembles.models.batch import unpacked
 from collab_ensembles.models.members import check as check_members
-from collab_ensembles.models.statistics import EpochStatistics
+from collab_ensembles.models.statistics import DISAGREEMENT_SERIES, EpochStatistics, disagreement, error
 from collab_ensembles.networks.joined import joined
 from collab_ensembles.tensor import Tensor
-
-DISAGREEMENT = ("disagreement", "logit_distance")
-"""Statistics of several members in addition to costs and errors: the share of examples on which two members answer
-differently, and the Euclidean distance of their logits, as means over all pairs."""
-
-DISAGREEMENT_SERIES = {name: f"val_{name}" for name in DISAGREEMENT}
-"""The names of the recorded ones in an epoch's logs: their values on the test examples."""
 
 
 class Model(keras.Model):
@@ -62,9 +55,9 @@ class Model(keras.Model):
         check_members(members)
         self.members = dict(members)
         self.statistics_names = [*members, "ensemble"] if len(members) > 1 else list(members)
-        disagreement = DISAGREEMENT_SERIES if len(members) > 1 else {}
-        self.statistics = EpochStatistics(self.statistics_names, [*disagreement, *further])
-        self.further_series = {**disagreement, **{name: name for name in further}}
+        of_several = DISAGREEMENT_SERIES if len(members) > 1 else {}
+        self.statistics = EpochStatistics(self.statistics_names, [*of_several, *further])
+        self.further_series = {**of_several, **{name: name for name in further}}
         self.built = True
 
     def compile(self, optimizer: Any = None, **options: Any) -> None:
@@ -113,7 +106,7 @@ class Model(keras.Model):
           batch_size: examples per batch, for arrays.
           epochs: the number of epochs.
           verbose: as in `keras.Model.fit`.
-          callbacks: as in `keras.Model.fit`.
+          callbacks: as in `keras.Model.fit`. Those that watch a cost or an error have the mode `min` by default.
           arguments: further arguments of `keras.Model.fit`, by position.
           validation_data: (images, labels), with or without weights, or an iterable of such batches.
           options: further arguments, by name. `sample_weight` and `class_weight` are weights in the members'
@@ -131,6 +124,7 @@ class Model(keras.Model):
         y = self._checked(x, y, "y")
         clock = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: self.begin_epoch(epoch))
         callbacks = [clock, *keras.tree.flatten(callbacks or [])]
+        monitors.set_modes(callbacks, self.statistics.lower_is_better)
         return super().fit(
             x, y, batch_size, epochs, verbose, callbacks, *arguments, validation_data=validation_data, **options
         )
@@ -282,10 +276,10 @@ class Model(keras.Model):
         batch_size = keras.ops.shape(labels)[0]
         together = self._together(logits)
         if len(logits) > 1:
-            further = [*_disagreement(logits), *further]
+            further = [*disagreement(logits), *further]
             logits = [*logits, together]
             costs = [*costs, mean_cross_entropy(labels, together, sample_weight)]
-        errors = [_error(labels, output) for output in logits]
+        errors = [error(labels, output) for output in logits]
         self.statistics.update_state(total, costs, errors, batch_size, further)
         if self._compile_metrics is not None:
             self._compile_metrics.update_state(labels, together, sample_weight)
@@ -298,7 +292,16 @@ def _unused(key: str, taken: Collection[str]) -> str:
 
 
 def descend(optimizer: keras.Optimizer, tape: tf.GradientTape, loss: Tensor, variables: Sequence[Tensor]) -> None:
-    """One step of an optimizer that lowers a scalar, which the tape has recorded."""
+    """One step of an optimizer that lowers a scalar, which the tape has recorded.
+
+    Raises:
+      ValueError: there are no variables, since all are frozen.
+    """
+    if not variables:
+        raise ValueError(
+            "received members that are all frozen, so there is nothing to train; set trainable = True for a layer, "
+            "then compile the model again"
+        )
     gradients = tape.gradient(loss, variables)
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
@@ -311,19 +314,3 @@ def mean_cross_entropy(labels: Tensor, logits: Tensor, sample_weight: Tensor | N
     """
     losses = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
     return keras.ops.mean(losses if sample_weight is None else sample_weight * losses)
-
-
-def _disagreement(logits: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Means over all pairs of members: the share of different answers, and the distance of their logits."""
-    pairs = list(itertools.combinations(logits, 2))
-    answers = [keras.ops.not_equal(keras.ops.argmax(a, axis=-1), keras.ops.argmax(b, axis=-1)) for a, b in pairs]
-    distances = [keras.ops.sqrt(keras.ops.sum(keras.ops.square(a - b), axis=-1)) for a, b in pairs]
-    return (
-        keras.ops.mean(keras.ops.cast(keras.ops.stack(answers), "float32")),
-        keras.ops.mean(keras.ops.stack(distances)),
-    )
-
-
-def _error(labels: Tensor, logits: Tensor) -> Tensor:
-    wrong = keras.ops.not_equal(keras.ops.cast(keras.ops.argmax(logits, axis=-1), labels.dtype), labels)
-    return keras.ops.mean(keras.ops.cast(wrong, "float32"))

@@ -1,10 +1,18 @@
-"""Statistics over an epoch, as the reference code keeps them and as a plain mean."""
+"""Statistics of batches, and over an epoch: as the reference code keeps them, and as a plain mean."""
 
+import itertools
 from collections.abc import Sequence
 
 import keras
 
 from collab_ensembles.tensor import Tensor
+
+DISAGREEMENT = ("disagreement", "logit_distance")
+"""Statistics of several members in addition to costs and errors: the share of examples on which two members answer
+differently, and the Euclidean distance of their logits, as means over all pairs."""
+
+DISAGREEMENT_SERIES = {name: f"val_{name}" for name in DISAGREEMENT}
+"""The names of the recorded ones in an epoch's logs: their values on the test examples."""
 
 _DECAY = 0.95
 """The decay of the running average: s = 0.95 s + 0.05 batch, from 0 at the start of each epoch."""
@@ -25,8 +33,10 @@ class EpochStatistics(keras.metrics.Metric):
     def __init__(self, names: Sequence[str], further: Sequence[str] = ()) -> None:
         """Takes the names of the outputs, and of further quantities."""
         super().__init__(name="statistics")
-        self._keys = ["loss", *(f"{name}_{kind}" for kind in ("cost", "error") for name in names), *further]
+        means = ["loss", *(f"{name}_{kind}" for kind in ("cost", "error") for name in names)]
+        self._keys = [*means, *further]
         self._running_keys = [f"{name}_running_{kind}" for kind in ("cost", "error") for name in names]
+        self._lower_is_better = [*means, *self._running_keys]
         self._total = self.add_weight(shape=(len(self._keys),), initializer="zeros", name="total")
         self._running = self.add_weight(shape=(len(self._keys),), initializer="zeros", name="running")
         self._count = self.add_weight(shape=(), initializer="zeros", name="count")
@@ -35,6 +45,11 @@ class EpochStatistics(keras.metrics.Metric):
     def names(self) -> list[str]:
         """The keys of `result`."""
         return [*self._keys, *self._running_keys]
+
+    @property
+    def lower_is_better(self) -> list[str]:
+        """The names of the objective, the costs and the errors; of further quantities this is not known."""
+        return self._lower_is_better
 
     def update_state(
         self,
@@ -66,3 +81,20 @@ class EpochStatistics(keras.metrics.Metric):
             **{key: means[index] for index, key in enumerate(self._keys)},
             **{key: self._running[index] for index, key in enumerate(self._running_keys, start=1)},
         }
+
+
+def disagreement(logits: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Means over all pairs of members: the share of different answers, and the distance of their logits."""
+    pairs = list(itertools.combinations(logits, 2))
+    answers = [keras.ops.not_equal(keras.ops.argmax(a, axis=-1), keras.ops.argmax(b, axis=-1)) for a, b in pairs]
+    distances = [keras.ops.sqrt(keras.ops.sum(keras.ops.square(a - b), axis=-1)) for a, b in pairs]
+    return (
+        keras.ops.mean(keras.ops.cast(keras.ops.stack(answers), "float32")),
+        keras.ops.mean(keras.ops.stack(distances)),
+    )
+
+
+def error(labels: Tensor, logits: Tensor) -> Tensor:
+    """The fraction of wrong answers; labels are integers [batch], logits [batch, classes]."""
+    wrong = keras.ops.not_equal(keras.ops.cast(keras.ops.argmax(logits, axis=-1), labels.dtype), labels)
+    return keras.ops.mean(keras.ops.cast(wrong, "float32"))

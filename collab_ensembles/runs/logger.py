@@ -12,7 +12,7 @@ import numpy as np
 from absl import logging
 
 from collab_ensembles import files
-from collab_ensembles.models.model import DISAGREEMENT_SERIES
+from collab_ensembles.models.statistics import DISAGREEMENT_SERIES
 from collab_ensembles.runs import epoch_graph
 
 _GRAPH_SECONDS = 30.0

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collab_ensembles.models.model import DISAGREEMENT
+from collab_ensembles.models.statistics import DISAGREEMENT
 from collab_ensembles.runs import epoch_graph
 from collab_ensembles.runs.logger import Logger, Record
 
