@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from collab_ensembles.models import collaboration
 from collab_ensembles.models.ensemble import EnsembleModel
@@ -106,10 +107,9 @@ def test_callbacks_of_keras_watch_the_error_of_the_ensemble(tmp_path: Path, batc
     images = batch[0]
     answers = np.mean(_member_logits(ensemble(), images), axis=0).argmax(axis=1)
     best = str(tmp_path / "best.keras")
-    watched: dict[str, Any] = {"monitor": "val_ensemble_error", "mode": "min"}
     callbacks = [
-        keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True, **watched),
-        keras.callbacks.ModelCheckpoint(best, save_best_only=True, **watched),
+        keras.callbacks.EarlyStopping("val_ensemble_error", patience=1, restore_best_weights=True),
+        [keras.callbacks.ModelCheckpoint(best, "val_ensemble_error", save_best_only=True)],
         keras.callbacks.TensorBoard(str(tmp_path / "board"), update_freq=1),
     ]
     # What it answers at first is right in validation; it unlearns that and stops after the second epoch.
@@ -122,6 +122,31 @@ def test_callbacks_of_keras_watch_the_error_of_the_ensemble(tmp_path: Path, batc
         assert received["ensemble_error"] == pytest.approx(min(errors))
         assert received["accuracy"] == pytest.approx(1 - min(errors))
     assert {each.parent.name for each in tmp_path.rglob("events.*")} == {"train", "validation"}
+
+
+def test_only_what_falls_with_learning_is_watched_for_its_minimum(batch: Batch) -> None:
+    """Also in Keras' own list of callbacks; a mode that is given stays, and metrics have their own direction."""
+    names = ["val_a_cost", "ensemble_running_error", "val_accuracy", "val_disagreement"]
+    watching = [keras.callbacks.ReduceLROnPlateau(name) for name in names]
+    model = ensemble(metrics=["accuracy"])
+    upwards = keras.callbacks.EarlyStopping("val_a_error", mode="max")
+    callbacks = keras.callbacks.CallbackList([*watching[:3], upwards], model=model)
+    model.fit(*batch, epochs=2, verbose=0, callbacks=callbacks, validation_data=batch)
+    assert [each.mode for each in watching[:3]] == ["min", "min", "auto"]
+    assert upwards.mode == "max"
+    with pytest.raises(ValueError, match="monitor=val_disagreement"):
+        model.fit(*batch, verbose=0, callbacks=watching[3:], validation_data=batch)
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_training_of_frozen_members_is_refused_in_one_line(eager: bool, batch: Batch) -> None:
+    model = ensemble()
+    for member in model.members.values():
+        member.trainable = False
+    model.compile("adam", run_eagerly=eager)
+    with pytest.raises(ValueError, match=r"^received members that are all frozen[^\n]*$"):
+        model.fit(*batch, verbose=0)
+    assert np.isfinite(model.evaluate(*batch, verbose=0)).all()
 
 
 def test_frozen_layers_of_a_member_stay_as_they_are(batch: Batch) -> None:
@@ -143,12 +168,13 @@ def test_frozen_layers_of_a_member_stay_as_they_are(batch: Batch) -> None:
 class _Own(keras.Model):
     """A network of the user's own class, that does not tell what it gives."""
 
-    def __init__(self) -> None:
+    def __init__(self, activation: str | None = None) -> None:
         super().__init__()
-        self.last = keras.layers.Dense(5)
+        self.last = keras.layers.Dense(5, activation)
+        self.flatten = keras.layers.Flatten()
 
     def call(self, images: Any) -> Any:
-        return self.last(keras.ops.reshape(images, (-1, 64)))
+        return self.last(self.flatten(images))
 
 
 def test_networks_of_the_users_own_class_can_be_members(batch: Batch) -> None:
@@ -158,6 +184,17 @@ def test_networks_of_the_users_own_class_can_be_members(batch: Batch) -> None:
     model.compile(keras.optimizers.SGD(1e-4), run_eagerly=True)
     model.fit(*batch, verbose=0)
     assert model.predict(batch[0], verbose=0).shape == (12, 5)
+
+
+def _own(activation: str) -> keras.Model:
+    own = _Own(activation)
+    own(np.zeros((1, 8, 8, 1)))
+    return own
+
+
+def _own_within() -> keras.Model:
+    inputs = keras.Input((8, 8, 1))
+    return keras.Model(inputs, _own("sigmoid")(inputs))
 
 
 def _nested_softmax() -> keras.Model:
@@ -181,6 +218,11 @@ def _two_outputs() -> keras.Model:
     [
         (lambda: classifier(activation="softmax"), "ends in a softmax[^\n]*needed: logits"),
         (lambda: classifier(activation="sigmoid"), "ends in a sigmoid[^\n]*needed: logits"),
+        (lambda: classifier(activation=tf.nn.softmax), "gives probabilities; needed: logits"),
+        (lambda: classifier(activation=lambda x: keras.ops.softmax(x)), "gives probabilities; needed: logits"),
+        (lambda: classifier(activation=keras.layers.Softmax()), "ends in a softmax[^\n]*needed: logits"),
+        (lambda: _own("softmax"), "ends in a softmax[^\n]*needed: logits"),
+        (_own_within, "ends in a sigmoid[^\n]*needed: logits"),
         (_nested_softmax, "ends in a softmax[^\n]*needed: logits"),
         (lambda: keras.Sequential([classifier(), keras.layers.Softmax()]), "ends in a softmax[^\n]*needed: logits"),
         (lambda: keras.Sequential([keras.layers.Dense(5)]), "is not built; begin it with keras.Input"),
@@ -194,6 +236,25 @@ def _two_outputs() -> keras.Model:
 def test_other_members_are_refused_in_one_line(build: Any, fragment: str) -> None:
     with pytest.raises(ValueError, match=f"^[^\n]*{fragment}[^\n]*$"):
         EnsembleModel({"right": classifier(), "wrong": build()})
+
+
+@pytest.mark.parametrize(
+    ("build", "fragment"),
+    [
+        (lambda: EnsembleModel([classifier(), classifier()]), "members that are a list; needed: a dictionary"),
+        (lambda: SingleModel({"a": classifier()}), "is a dict; needed: a keras.Model"),
+    ],
+)
+def test_other_groups_of_members_are_refused_in_one_line(build: Any, fragment: str) -> None:
+    with pytest.raises(ValueError, match=f"^[^\n]*{fragment}[^\n]*$"):
+        build()
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "log_softmax", lambda x: keras.ops.reshape(x, (-1, 5))])
+def test_other_activations_at_the_end_are_allowed(activation: Any) -> None:
+    SingleModel(classifier(activation=activation))
+    if isinstance(activation, str):
+        SingleModel(classifier(activation=activation, classes=1))
 
 
 def test_training_without_an_optimizer_is_refused(batch: Batch) -> None:
