@@ -11,8 +11,10 @@ from collab_ensembles.models.links import (
     Term,
     Weight,
     WeightedCosts,
+    check_cost,
     check_weight,
     grouped,
+    is_number,
     weight_config,
     weight_of,
 )
@@ -51,13 +53,20 @@ class EnsembleModel(Model):
           links: which member learns from which, in place of the three arguments before.
 
         Raises:
-          ValueError: there is collaboration but only one member, a weight is negative, a link names an unknown member,
-            or both a collaboration cost and links are given.
+          ValueError: there is a cost but only one member, a cost is no function, a weight is not allowed, a link names
+            an unknown member, both a collaboration cost and links are given, or a weight or a pairing without a cost.
         """
         super().__init__(members)
         check_weight(weight)
+        pairs = collaboration.pairs(len(members), pairing)
+        if collaboration_cost is None:
+            _refuse_effectless(weight, pairing)
+        else:
+            check_cost(collaboration_cost, "collaboration cost", "cross_entropy")
+        links = _checked(links)
         # Inside a function: Keras would train a variable in an attribute.
-        self._arguments = lambda: (collaboration_cost, weight, pairing, tuple(links))
+        self._arguments = lambda: (collaboration_cost, weight, pairing, links)
+        self._epoch = 0
         if collaboration_cost is not None and len(members) < 2:
             raise ValueError(f"received one member, {list(members)}; collaboration needs two or more")
         if collaboration_cost is not None and links:
@@ -65,13 +74,13 @@ class EnsembleModel(Model):
         unknown = sorted({name for link in links for name in (link.source, link.target)} - set(members))
         if unknown:
             raise ValueError(f"received links of {', '.join(unknown)}; allowed: members, {', '.join(members)}")
-        pairs = collaboration.pairs(len(members), pairing)
         self._collaboration = WeightedCosts(
             grouped(links) if collaboration_cost is None else _terms(collaboration_cost, list(members), pairs, weight)
         )
 
     def begin_epoch(self, epoch: int) -> None:
         """Sets the weights that are functions of the epoch; see `Model.begin_epoch`."""
+        self._epoch = int(epoch)
         self._collaboration.begin_epoch(epoch)
 
     def collaboration_cost(self, logits: Sequence[Tensor]) -> Tensor:
@@ -96,7 +105,7 @@ class EnsembleModel(Model):
         return total, costs
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, serialised.
+        """The constructor's arguments, serialised, and the latest epoch, on which the weights depend.
 
         Raises:
           ValueError: a cost or a schedule is not registered with Keras.
@@ -110,23 +119,47 @@ class EnsembleModel(Model):
             "weight": weight_config(weight),
             "pairing": pairing,
             "links": [link.get_config() for link in links],
+            "epoch": self._epoch,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "EnsembleModel":
-        """The model of a configuration, with new weights."""
+        """The model of a configuration, with new weights of its networks and the collaboration weights of its epoch."""
         members = {
             name: keras.saving.deserialize_keras_object(each, custom_objects) for name, each in config["members"]
         }
         cost = config["collaboration_cost"]
-        return cls(
-            members,
-            cost and functions.from_config(cost, "collaboration cost", custom_objects),
-            weight_of(config["weight"], custom_objects),
-            config["pairing"],
-            # Files of version 0.1.0 have none.
-            links=[Link.from_config(each, custom_objects) for each in config.get("links", [])],
+        if cost is None:
+            # Files of version 0.1.0 have no links, and may have a weight and a pairing without a cost.
+            links = [Link.from_config(each, custom_objects) for each in config.get("links", [])]
+            model = cls(members, links=links)
+        else:
+            function = functions.from_config(cost, "collaboration cost", custom_objects)
+            model = cls(members, function, weight_of(config["weight"], custom_objects), config["pairing"])
+        model.begin_epoch(config.get("epoch", 0))
+        return model
+
+
+def _refuse_effectless(weight: Weight, pairing: str) -> None:
+    """Raises ValueError for a weight or a pairing that is not the default, since there is no collaboration cost."""
+    given = [
+        name
+        for name, is_default in (("weight", is_number(weight, 1)), ("pairing", pairing == "chain"))
+        if not is_default
+    ]
+    if given:
+        raise ValueError(
+            f"received {' and '.join(given)} without a collaboration cost, which has no effect; add a cost, or leave "
+            f"out {' and '.join(given)} (a link has a weight of its own)"
         )
+
+
+def _checked(links: Any) -> tuple[Link, ...]:
+    """The links of a list; raises ValueError for anything else."""
+    wrong = [each for each in links if not isinstance(each, Link)] if isinstance(links, list | tuple) else [links]
+    if wrong:
+        raise ValueError(f"received a {type(wrong[0]).__name__} in place of links; needed: a list of Link objects")
+    return tuple(links)
 
 
 def _terms(

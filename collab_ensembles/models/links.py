@@ -6,6 +6,8 @@ needs no labels, so it can be computed on any batch.
 
 import dataclasses
 import functools
+import math
+import numbers
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -64,7 +66,8 @@ class Link:
         the mean over this number of links.
 
     Raises:
-      ValueError: a link from a member to itself, a negative weight, or a `mean_of` below 1.
+      ValueError: a link from a member to itself, a cost that is no function, a weight that is not allowed, or a
+        `mean_of` that is no whole number from 1.
     """
 
     source: str
@@ -78,8 +81,9 @@ class Link:
         """Checks what it was given."""
         if self.source == self.target:
             raise ValueError(f"received a link from {self.source!r} to itself; needed: two members")
-        if self.mean_of < 1:
-            raise ValueError(f"received mean_of={self.mean_of}; allowed: whole numbers from 1")
+        check_cost(self.cost, "cost of a link", "soft_cross_entropy")
+        if not isinstance(self.mean_of, numbers.Integral) or self.mean_of < 1:
+            raise ValueError(f"received mean_of={self.mean_of!r}; allowed: whole numbers from 1")
         check_weight(self.weight)
 
     def value(self, logits: Logits) -> Tensor:
@@ -125,8 +129,8 @@ def grouped(links: Iterable[Link]) -> list[Term]:
     """Links as terms of `WeightedCosts`: links with equal weight and equal `mean_of` are one term."""
     groups: dict[tuple[bool, Any, int], list[Link]] = {}
     for link in links:
-        is_number = _is_number(link.weight)
-        groups.setdefault((is_number, link.weight if is_number else id(link.weight), link.mean_of), []).append(link)
+        is_fixed = is_number(link.weight)
+        groups.setdefault((is_fixed, link.weight if is_fixed else id(link.weight), link.mean_of), []).append(link)
     return [(group[0].weight, functools.partial(sum_of_costs, group)) for group in groups.values()]
 
 
@@ -142,13 +146,13 @@ class WeightedCosts:
         """Takes weights and costs. Costs with weight 0 (a number) are left out: even an overflow has no effect.
 
         Raises:
-          ValueError: a weight is negative.
+          ValueError: a weight is not allowed; see `check_weight`.
         """
         self._terms: list[tuple[Any, Callable[[Logits], Tensor]]] = []
         self._schedules: list[tuple[keras.Variable, Schedule]] = []
         for weight, cost in terms:
             check_weight(weight)
-            if not (_is_number(weight) and weight == 0):
+            if not is_number(weight, 0):
                 self._terms.append((self._factor(weight), cost))
 
     def _factor(self, weight: Weight) -> Any:
@@ -163,7 +167,7 @@ class WeightedCosts:
         """Sets the weights to the values of their schedules for an epoch, counted from 0.
 
         Raises:
-          ValueError: a schedule returns a negative number, or something else.
+          ValueError: a schedule returns a negative or infinite number, or something else.
         """
         for variable, schedule in self._schedules:
             variable.assign(_scheduled(schedule, epoch))
@@ -178,14 +182,32 @@ class WeightedCosts:
 
 
 def check_weight(weight: Any) -> None:
-    """Raises ValueError unless a weight is a schedule, or a number or variable of at least 0."""
-    if (_is_variable(weight) or not callable(weight)) and not float(weight) >= 0:
-        raise ValueError(f"received the collaboration weight {float(weight)}; allowed: numbers from 0")
+    """Raises ValueError unless a weight is a schedule, or a finite number or scalar variable of at least 0."""
+    if _is_schedule(weight):
+        return
+    if not (isinstance(weight, numbers.Real) or (_is_variable(weight) and tuple(weight.shape) == ())):
+        raise ValueError(
+            f"received a collaboration weight that is a {type(weight).__name__}; needed: a number from 0, a function "
+            "of the epoch, or a variable of shape ()"
+        )
+    if not 0 <= float(weight) < math.inf:
+        raise ValueError(f"received the collaboration weight {float(weight)}; allowed: numbers from 0, not infinite")
+
+
+def check_cost(cost: Any, what: str, example: str) -> None:
+    """Raises ValueError unless a cost is a function; `example` is a name in `collab_ensembles`."""
+    if not callable(cost):
+        raise ValueError(f"received the {what} {cost!r}; needed: a function, such as collab_ensembles.{example}")
+
+
+def is_number(weight: Weight, number: float | None = None) -> bool:
+    """Whether a weight is a number, or this number: neither a schedule nor a variable."""
+    return isinstance(weight, numbers.Real) and number in (None, weight)
 
 
 def weight_config(weight: Any) -> Any:
     """A weight as a JSON value: for a variable its number, for a schedule its registered name."""
-    if callable(weight) and not _is_variable(weight):
+    if _is_schedule(weight):
         return functions.to_config(weight, "schedule of a weight")
     return float(weight)
 
@@ -198,10 +220,16 @@ def weight_of(config: Any, custom_objects: Any = None) -> Weight:
 
 
 def _scheduled(schedule: Schedule, epoch: int) -> float:
-    value = float(schedule(epoch))
-    if not value >= 0:
-        raise ValueError(f"the schedule of a weight gives {value} for epoch {epoch}; allowed: numbers from 0")
-    return value
+    value: Any = schedule(epoch)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise ValueError(
+            f"the schedule of a weight gives {value} for epoch {epoch}; allowed: numbers from 0, not infinite"
+        )
+    return number
 
 
 def _is_variable(weight: Weight) -> bool:
@@ -209,5 +237,5 @@ def _is_variable(weight: Weight) -> bool:
     return hasattr(weight, "assign")
 
 
-def _is_number(weight: Weight) -> bool:
-    return not _is_variable(weight) and not callable(weight)
+def _is_schedule(weight: Weight) -> bool:
+    return callable(weight) and not _is_variable(weight)

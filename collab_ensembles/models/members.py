@@ -13,6 +13,11 @@ def check(members: Mapping[str, keras.Model]) -> None:
 
     If a network of the user's own class does not show a property, the check passes.
     """
+    if not isinstance(members, Mapping):
+        raise ValueError(
+            f"received members that are a {type(members).__name__}; needed: a dictionary of networks by name, such as "
+            '{"a": network, "b": other}'
+        )
     if not members or "ensemble" in members:
         raise ValueError(f"received members {list(members)}; needed: at least one, none of them named 'ensemble'")
     shapes = {name: _output_shape(name, member) for name, member in members.items()}

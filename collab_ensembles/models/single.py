@@ -12,7 +12,8 @@ class SingleModel(EnsembleModel):
     """One member with its cross-entropy and weight decay; its name is that of the network."""
 
     def __init__(self, member: keras.Model) -> None:
-        super().__init__({member.name: member})
+        # Anything but a network may have no name; the check of the members refuses it.
+        super().__init__({getattr(member, "name", "member"): member})
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's argument, serialised."""

@@ -143,8 +143,9 @@ def test_the_weight_of_a_collaboration_cost_can_be_a_schedule(logits: list[np.nd
         model.begin_epoch(epoch)
         costs.append(float(model.collaboration_cost(logits[:2])))
     np.testing.assert_allclose(costs, [0, costs[1], 2 * costs[1]], rtol=1e-6)
-    with pytest.raises(ValueError, match=r"gives -1\.0 for epoch 0; allowed: numbers from 0"):
-        ensemble(collaboration.squared_distance, lambda epoch: -1.0, names="ab")
+    for wrong in (-1.0, float("inf"), None, "high"):
+        with pytest.raises(ValueError, match=f"gives {wrong} for epoch 0; allowed: numbers from 0"):
+            ensemble(collaboration.squared_distance, lambda epoch, wrong=wrong: wrong, names="ab")
 
 
 @pytest.mark.parametrize(
@@ -153,6 +154,20 @@ def test_the_weight_of_a_collaboration_cost_can_be_a_schedule(logits: list[np.nd
         (lambda: Link("a", "a", squared_difference), "from 'a' to itself"),
         (lambda: Link("a", "b", squared_difference, -1.0), "weight -1.0; allowed: numbers from 0"),
         (lambda: Link("a", "b", squared_difference, mean_of=0), "mean_of=0; allowed"),
+        (lambda: Link("a", "b", squared_difference, mean_of=1.5), "mean_of=1.5; allowed: whole numbers"),
+        (lambda: Link("a", "b", squared_difference, "1"), "weight that is a str; needed: a number"),
+        (lambda: Link("a", "b", squared_difference, keras.Variable([1.0, 2.0])), "needed: a number"),
+        (lambda: Link("a", "b", "CE"), "cost of a link 'CE'; needed: a function"),
+        (lambda: ensemble("CE"), "collaboration cost 'CE'; needed: a function"),
+        (lambda: ensemble(links=Link("a", "b", squared_difference)), "a Link in place of links; needed: a list"),
+        (lambda: ensemble(links=["ab"]), "a str in place of links; needed: a list"),
+        (lambda: ensemble(weight=5.0), "received weight without a collaboration cost"),
+        (lambda: ensemble(weight=lambda epoch: 1.0), "received weight without a collaboration cost"),
+        (lambda: ensemble(pairing="all"), "received pairing without a collaboration cost"),
+        (
+            lambda: ensemble(None, 5.0, "all", links=[Link("a", "b", squared_difference)]),
+            "received weight and pairing without a collaboration cost",
+        ),
         (lambda: ensemble(links=[Link("a", "x", squared_difference)]), "links of x; allowed: members, a, b, c"),
         (lambda: ensemble(collaboration.squared_distance, links=[Link("a", "b", squared_difference)]), "one of them"),
     ],

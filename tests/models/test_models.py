@@ -19,7 +19,8 @@ def _ensemble(
     method: str = "plain", weight: float = 0.3, sizes: tuple[str, ...] = ("B2R1F2", "B2R2F3"), **options: str
 ) -> EnsembleModel:
     members = {f"member{index}": network(size, index, regularization_rate=0.02) for index, size in enumerate(sizes)}
-    model = EnsembleModel(members, collaboration.by_name(method), weight, **options)
+    cost = collaboration.by_name(method)
+    model = EnsembleModel(members) if cost is None else EnsembleModel(members, cost, weight, **options)
     model.compile(optimizer=keras.optimizers.Adam(0.01))
     return model
 
@@ -85,7 +86,8 @@ def _double_precision_ensemble(method: str) -> EnsembleModel:
         f"member{index}": network(size, index, regularization_rate=0.02, precision="float64")
         for index, size in enumerate(("B2R1F2", "B2R2F3"))
     }
-    return DoublePrecision(members, collaboration.by_name(method), 0.3)
+    cost = collaboration.by_name(method)
+    return DoublePrecision(members, cost, 1.0 if cost is None else 0.3)
 
 
 def _slope(

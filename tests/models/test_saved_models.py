@@ -23,8 +23,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 Batch = tuple[np.ndarray, np.ndarray]
 
 
-def _ensemble(cost: Any = None, weight: Any = 0.3, **options: Any) -> EnsembleModel:
+def _ensemble(cost: Any = None, weight: Any = None, **options: Any) -> EnsembleModel:
     members = {name: network(size, index) for index, (name, size) in enumerate((("z", "B1R1F2"), ("a", "B1R1F3")))}
+    weight = weight if weight is not None else 1.0 if cost is None else 0.3
     model = EnsembleModel(members, cost, weight, **options)
     model.compile(Adam(0.01), run_eagerly=True)
     return model
@@ -46,18 +47,19 @@ def _linked() -> EnsembleModel:
         Link("z", "a", soft_cross_entropy, functools.partial(rising, by=0.5)),
         Link("a", "z", squared_difference, keras.Variable(0.1), stop_gradient=False, mean_of=2),
     ]
-    return _ensemble(None, 1.0, links=links)
+    return _ensemble(links=links)
 
 
 def _scheduled() -> EnsembleModel:
     return _ensemble(collaboration.squared_distance, rising)
 
 
-COSTS = [None, collaboration.squared_distance, collaboration.absolute_distance, collaboration.by_name("CE", True)]
+COSTS = [collaboration.squared_distance, collaboration.absolute_distance, collaboration.by_name("CE", True)]
 
 
 @pytest.mark.parametrize(
-    "build", [_single, _linked, _scheduled, *(functools.partial(_ensemble, cost, pairing="all") for cost in COSTS)]
+    "build",
+    [_single, _ensemble, _linked, _scheduled, *(functools.partial(_ensemble, cost, pairing="all") for cost in COSTS)],
 )
 def test_a_checkpoint_of_the_whole_goes_on_as_if_it_had_never_been_saved(
     build: Any, tmp_path: Path, batch: Batch
@@ -73,12 +75,26 @@ def test_a_checkpoint_of_the_whole_goes_on_as_if_it_had_never_been_saved(
     assert histories[0] == histories[1]
 
 
+def test_the_weight_of_the_latest_epoch_is_saved(tmp_path: Path, batch: Batch) -> None:
+    """The links' schedule and that of a collaboration cost; both are 0 in the first epoch."""
+    path = str(tmp_path / "third.keras")
+    for model in (_scheduled(), _linked()):
+        first = model.evaluate(*batch, verbose=0)
+        model.begin_epoch(2)
+        model.save(path)
+        expected = model.evaluate(*batch, verbose=0)
+        assert keras.saving.load_model(path).evaluate(*batch, verbose=0) == expected != first
+
+
 def test_files_of_the_first_release_are_read() -> None:
-    """Their configurations have no links."""
+    """Their configurations have neither links nor an epoch; those of plain ensembles had any weight and pairing."""
+    plain = _ensemble().get_config()
+    old = {key: value for key, value in copy.deepcopy(plain).items() if key not in ("links", "epoch")}
+    assert EnsembleModel.from_config({**old, "weight": 0.3, "pairing": "all"}).get_config() == plain
     expected = _ensemble(collaboration.squared_distance).get_config()
     # A copy, since Keras takes a configuration apart when it reads it.
     config = copy.deepcopy(expected)
-    del config["links"]
+    del config["links"], config["epoch"]
     assert config["collaboration_cost"] == {"function": "collab_ensembles>squared_distance", "options": {}}
     assert EnsembleModel.from_config(config).get_config() == expected
 
@@ -162,9 +178,9 @@ def test_the_number_0_leaves_the_cost_out(batch: Batch) -> None:
     assert np.isfinite(_ensemble(never, 0.0).evaluate(*batch, verbose=0, return_dict=True)["loss"])
 
 
-@pytest.mark.parametrize("weight", [-0.1, float("nan"), np.float32(-1), keras.Variable(-0.1)])
+@pytest.mark.parametrize("weight", [-0.1, float("nan"), np.float32(-1), keras.Variable(-0.1), float("inf")])
 def test_weights_below_0_are_refused(weight: Any) -> None:
     with pytest.raises(
-        ValueError, match=r"received the collaboration weight (-0\.1|-1|nan).*; allowed: numbers from 0"
+        ValueError, match=r"received the collaboration weight (-0\.1|-1|nan|inf).*; allowed: numbers from 0"
     ):
         _ensemble(collaboration.squared_distance, weight)

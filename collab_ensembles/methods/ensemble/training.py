@@ -17,7 +17,7 @@ def build(config: EnsembleConfig, image_shape: Shape, num_classes: int) -> Model
     if len(members) == 1:
         return SingleModel(next(iter(members.values())))
     cost = collaboration.by_name(config.method, config.target_gradient)
-    return EnsembleModel(members, cost, config.weight, config.pairing)
+    return EnsembleModel(members) if cost is None else EnsembleModel(members, cost, config.weight, config.pairing)
 
 
 def optimizer(config: EnsembleConfig) -> Adam:
