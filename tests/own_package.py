@@ -4,6 +4,8 @@ import pathlib
 import shutil
 from collections.abc import Mapping
 
+from collab_ensembles.settings import registry
+
 METHODS = "collab_ensembles.methods"
 CONSENSUS = pathlib.Path(__file__).with_name("methods") / "consensus.py"
 
@@ -37,3 +39,9 @@ def install_consensus(directory: pathlib.Path) -> dict[str, str]:
     variables = install(directory, {}, {"consensus": "consensus:METHOD"}, "consensus")
     shutil.copy(CONSENSUS, directory)
     return variables
+
+
+def forget() -> None:
+    """Has this process look for systems again."""
+    for cached in (registry._loaded, registry._entry_points, registry.grids):
+        cached.cache_clear()

@@ -20,9 +20,8 @@ from analysis.methods.ensemble.noel_looks import colour
 from analysis.recorded_run import Run
 from collab_ensembles.errors import ConfigError, DataError
 from collab_ensembles.methods.ensemble import options
-from collab_ensembles.settings import registry as systems
 from collab_ensembles.settings.config import RunConfig
-from own_package import install_consensus
+from own_package import forget, install_consensus
 
 _EPOCHS = 4
 _SHARES = (0.0, 0.5, 0.9)
@@ -75,8 +74,8 @@ def own_runs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 def _forget() -> None:
-    for cached in (systems.method, systems._entry_points, methods._of_system):
-        cached.cache_clear()
+    forget()
+    methods._of_system.cache_clear()
 
 
 def test_a_system_that_the_analysis_has_never_heard_of_stands_everywhere(own_runs: pathlib.Path) -> None:

@@ -222,7 +222,7 @@ def test_runs_that_do_not_say_where_they_come_from_are_refused(tmp_path: pathlib
     for method, power in [("None", 0), *((method, power) for method in ("CE", "L1", "L2") for power in (0, 1, 2, 4))]:
         statistics = make_author_files.invented(power, 3)
         make_author_files.write(tmp_path / "MNIST" / "collab", "MNIST", method, power, statistics)
-    _refused(tmp_path, "does not say in what environment")
+    _refused(tmp_path, "its environment was not recorded")
 
 
 def test_the_command_writes_all_or_nothing(short: tuple[pathlib.Path, Directories], tmp_path: pathlib.Path) -> None:

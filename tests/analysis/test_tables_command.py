@@ -45,7 +45,7 @@ def test_the_command_says_how_many_runs_are_left_out(tmp_path: pathlib.Path, sty
 def test_the_command_says_what_is_wrong_in_one_line(tmp_path: pathlib.Path) -> None:
     write_run(tmp_path / "a", make_config("L2", 0.01), invented(0, 30))
     write_run(tmp_path / "b", make_config("L2", 0.01), invented(1, 30))
-    for dataset, words in (("mnist", "both have L2 0.01, seed 0"), ("cifar10", "it holds runs of mnist (2)")):
+    for dataset, words in (("mnist", "both have L2 0.01, seed 0"), ("cifar10", "it has runs of mnist (2)")):
         result = _run(f"--log_dir={tmp_path}", f"--dataset={dataset}")
         assert (result.exit_status, result.output) == (2, "")
         assert result.errors.startswith("error: ")

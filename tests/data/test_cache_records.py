@@ -23,7 +23,7 @@ def test_a_part_is_held_to_the_record_of_its_first_use(tmp_path: pathlib.Path) -
     cache.hold_to_record({"train": "abc"}, "somewhere")
     with pytest.raises(DataError) as caught:
         cache.write("train", part, "xyz", "the other source")
-    for fragment in ("the other source", "expected abc", "received xyz", "train", "nothing was cached"):
+    for fragment in ("the other source", "expected content digest abc", "received xyz", "train", "nothing was cached"):
         assert fragment in str(caught.value)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.rglob("*.npy")) == []
@@ -41,7 +41,7 @@ def test_a_damaged_record_is_an_error_that_names_it(tmp_path: pathlib.Path) -> N
 def test_an_expected_digest_is_compared_and_an_unknown_one_is_not() -> None:
     check_digest("train part", "abc", None, "somewhere")
     check_digest("train part", "abc", "abc", "somewhere")
-    with pytest.raises(DataError, match=r"somewhere .* train part: content digest expected abd, received abc"):
+    with pytest.raises(DataError, match=r"somewhere .* train part: expected content digest abd, received abc"):
         check_digest("train part", "abc", "abd", "somewhere")
 
 

@@ -146,7 +146,13 @@ def test_data_with_another_digest_are_refused_and_not_cached(
     )
     with pytest.raises(DataError) as caught:
         data.load("digits", str(tmp_path))
-    for fragment in ("a forged copy", "digits", f"expected {_DIGITS}", f"received {received}", "nothing was cached"):
+    for fragment in (
+        "a forged copy",
+        "digits",
+        f"expected content digest {_DIGITS}",
+        f"received {received}",
+        "nothing was cached",
+    ):
         assert fragment in str(caught.value)
     assert list(tmp_path.rglob("*.npy")) == []
 

@@ -165,7 +165,9 @@ def test_files_that_tensorflow_datasets_has_elsewhere_are_used(
 def test_a_small_archive_of_other_content_is_refused(data_dir: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
-    with pytest.raises(DataError, match=r"notMNIST_small\.tar\.gz.*expected efaff5ed43131789b4df845bd4f89b58"):
+    with pytest.raises(
+        DataError, match=r"notMNIST_small\.tar\.gz.*expected content digest efaff5ed43131789b4df845bd4f89b58"
+    ):
         data.load("notmnist/small", data_dir)
     assert list(pathlib.Path(data_dir).rglob("*.npy")) == []
 

@@ -46,7 +46,7 @@ def test_on_its_own_test_part_it_gives_what_was_recorded(digits: str) -> None:
 def test_as_many_best_answers_as_classes_are_refused_and_nothing_is_kept(digits: str) -> None:
     result = _evaluate(digits, "--top=10")
     assert (result.exit_status, result.output, result.errors.count("\n")) == (2, "", 1)
-    assert "--top=10: of 10 classes" in result.errors
+    assert "--top=10: with 10 classes" in result.errors
     assert "allowed: whole numbers from 2 to 9" in result.errors
     assert top_errors.read(digits, 1, 10) == {}
 

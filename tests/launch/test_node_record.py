@@ -17,4 +17,4 @@ def test_the_data_of_the_first_run_count() -> None:
     assert record.other_data("a", "one") == ""
     assert record.other_data("a", "other") == ""
     assert record.other_data("", "other") == ""
-    assert record.other_data("b", "other") == "other has other data of this name than one; make them the same"
+    assert record.other_data("b", "other") == "other and one have different data of this name; make them the same"

@@ -113,7 +113,7 @@ def _lead_to_root(content: dict[str, bytes]) -> None:
         (_damage_pickle, "incomplete or damaged"),
         (_lose_pickle, "incomplete or damaged"),
         (_lose_status, "incomplete or damaged"),
-        (_change_config, "altered"),
+        (_change_config, "it was changed"),
         (_lead_out, "a node sent a file called '../elsewhere'"),
         (_lead_to_root, "a node sent a file called '/elsewhere'"),
     ],

@@ -212,7 +212,7 @@ def test_what_does_not_fit_is_refused() -> None:
     two = {"a": small_network(0), "b": small_network(1)}
     with pytest.raises(ValueError, match="allowed for one member: cross_entropy"):
         FeatureDifferenceModel({"a": two["a"]}, ("cross_entropy", "similarity"))
-    with pytest.raises(ValueError, match="defined for two"):
+    with pytest.raises(ValueError, match="single objective: two"):
         FeatureDifferenceModel({**two, "c": small_network(2)}, ("joint",))
     with pytest.raises(ValueError, match="received no head"):
         FeatureDifferenceModel(two)

@@ -118,7 +118,7 @@ def test_a_run_that_is_done_stays_so_where_its_data_are_not_at_hand(
     monkeypatch.setattr(data.sources, "fetch", lambda *arguments: 1 / 0)
     shutil.rmtree(tmp_path / "data")
     assert _go_on(tmp_path) == done
-    assert "not known" in caplog.text
+    assert "cannot check whether the data" in caplog.text
 
 
 def test_what_dying_processes_left_half_written_is_removed(tmp_path: pathlib.Path, begun: Status) -> None:

@@ -16,7 +16,7 @@ from conftest import REPOSITORY
 
 def test_a_lock_that_cannot_be_written_is_a_one_line_error(tmp_path: pathlib.Path) -> None:
     (tmp_path / "lock").mkdir()
-    message = r"cannot write .*lock: Is a directory; make room or permit writing"
+    message = r"cannot write .*lock: Is a directory; free some space or allow writing there"
     with pytest.raises(CollabError, match=message), run_directory.lock(str(tmp_path)):
         pass
 

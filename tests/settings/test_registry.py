@@ -10,9 +10,8 @@ import pytest
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
-from own_package import CONSENSUS, install
+from own_package import CONSENSUS, forget, install
 
-_CACHED = (registry._loaded, registry._entry_points, registry.grids)
 _OURS = ["distillation", "ensemble", "fdl", "multihead", "snapshot"]
 _SOURCE = CONSENSUS.read_text()
 
@@ -26,15 +25,13 @@ def installed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     def install_own(source: str) -> None:
         install(tmp_path, {"own_system": source}, {"own": "own_system:METHOD"})
         monkeypatch.syspath_prepend(str(tmp_path))
-        for cached in _CACHED:
-            cached.cache_clear()
+        forget()
 
     with monkeypatch.context() as patch:
         patch.delitem(sys.modules, "own_system", raising=False)
         yield install_own
     sys.modules.pop("own_system", None)
-    for cached in _CACHED:
-        cached.cache_clear()
+    forget()
 
 
 def _source(**changes: str) -> str:
