@@ -162,7 +162,7 @@ def test_a_node_of_other_versions_gets_no_more_runs(
     output, errors = _output(_start(scene, log_dir, cluster.address, "--nosend_package"))
     cluster.kill("old")
     assert errors.startswith("warning: old: numpy is 0.1, on the driver ")
-    assert errors.endswith("; install what the driver has; this node gets no more runs\n")
+    assert errors.endswith("; install the same as on the driver; this node gets no more runs\n")
     assert errors.count("\n") == 1
     assert output.count("   on head") == 2
     assert statistics(log_dir) == scene.expected
@@ -183,7 +183,7 @@ def test_the_code_that_is_sent_counts_and_not_what_a_node_has(
     output, errors = _output(_start(scene, installed, cluster.address, "--nosend_package"))
     cluster.kill("other")
     assert errors.startswith("warning: other: collab-ensembles is ")
-    assert errors.endswith("; install what the driver has; this node gets no more runs\n")
+    assert errors.endswith("; install the same as on the driver; this node gets no more runs\n")
     assert output.count("   on head") == 2
 
 
