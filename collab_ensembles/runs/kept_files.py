@@ -9,6 +9,7 @@ import glob
 import hashlib
 import os
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 from collab_ensembles import files
@@ -20,18 +21,17 @@ _NEEDED = ".keras files, such as those that experiments.export writes"
 
 def check(config: RunConfig, directory: str) -> None:
     """Raises ConfigError if a file is missing, is not a Keras file, or is not the one that a run began with."""
-    for field, folder in config.kept_files().items():
-        for number, path in enumerate(getattr(config, field), start=1):
-            copy = _copy(directory, folder, number, field)
-            if copy is not None and not os.path.exists(path):
-                continue
-            content = _read(path, field)
-            if copy is not None and os.path.basename(copy) != _name(number, content):
-                raise ConfigError(
-                    f"--{field}={path}: {directory} began with another file of this name; rename the new file"
-                )
-            if not zipfile.is_zipfile(path):
-                raise ConfigError(f"--{field}={path}: not a Keras file; needed: {_NEEDED}")
+    for field, folder, number, path in _named(config):
+        copy = _copy(directory, folder, number, field)
+        if copy is not None and not os.path.exists(path):
+            continue
+        content = _read(path, field)
+        if copy is not None and os.path.basename(copy) != _name(number, content):
+            raise ConfigError(
+                f"--{field}={path}: {directory} began with another file of this name; rename the new file"
+            )
+        if not zipfile.is_zipfile(path):
+            raise ConfigError(f"--{field}={path}: not a Keras file; needed: {_NEEDED}")
 
 
 def keep(config: RunConfig, directory: str) -> None:
@@ -41,12 +41,11 @@ def keep(config: RunConfig, directory: str) -> None:
       CollabError: the copy cannot be written.
       ConfigError: there is no such file.
     """
-    for field, folder in config.kept_files().items():
-        for number, path in enumerate(getattr(config, field), start=1):
-            if _copy(directory, folder, number, field) is None:
-                content = _read(path, field)
-                files.make_directory(os.path.join(directory, folder))
-                files.write_bytes(os.path.join(directory, folder, _name(number, content)), content)
+    for field, folder, number, path in _named(config):
+        if _copy(directory, folder, number, field) is None:
+            content = _read(path, field)
+            files.make_directory(os.path.join(directory, folder))
+            files.write_bytes(os.path.join(directory, folder, _name(number, content)), content)
 
 
 def located(config: RunConfig, directory: str) -> RunConfig:
@@ -55,14 +54,17 @@ def located(config: RunConfig, directory: str) -> RunConfig:
     Raises:
       RunDirectoryError: a copy is damaged.
     """
-    changes: dict[str, Any] = {
-        field: tuple(
-            _copy(directory, folder, number, field) or path
-            for number, path in enumerate(getattr(config, field), start=1)
-        )
-        for field, folder in config.kept_files().items()
-    }
+    changes: dict[str, Any] = {}
+    for field, folder, number, path in _named(config):
+        changes[field] = (*changes.get(field, ()), _copy(directory, folder, number, field) or path)
     return dataclasses.replace(config, **changes)
+
+
+def _named(config: RunConfig) -> Iterator[tuple[str, str, int, str]]:
+    """Field, folder of the copies, number from 1, and path of each file."""
+    for field, folder in config.kept_files().items():
+        for number, path in enumerate(getattr(config, field), start=1):
+            yield field, folder, number, path
 
 
 def _copy(directory: str, folder: str, number: int, field: str) -> str | None:

@@ -55,8 +55,8 @@ def run(config: RunConfig, directory: str, options: Options | None = None, datas
         another run.
     """
     options = options or Options()
+    is_done = run_directory.is_done(directory, options.stop_after)
     if dataset is None:
-        is_done = run_directory.is_done(directory, options.stop_after)
         try:
             dataset = run_data.load(_located(config, directory), options.data_dir, fetch=not is_done)
         except UnavailableDataError as error:
@@ -66,7 +66,7 @@ def run(config: RunConfig, directory: str, options: Options | None = None, datas
             return run_directory.read_status(directory)
     data = run_data.facts(dataset)
     # Built here, so that no run directory is made if files are refused.
-    model = None if run_directory.is_done(directory, options.stop_after) else _built(config, directory, data)
+    model = None if is_done else _built(config, directory, data)
     files.make_directory(directory)
     with run_directory.lock(directory, patience=_LOCK_PATIENCE):
         is_done = run_directory.is_done(directory, options.stop_after)
