@@ -13,6 +13,7 @@ from collab_ensembles.errors import ConfigError
 from collab_ensembles.settings import grid as grids
 from collab_ensembles.settings import registry as systems
 from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.fields import as_text
 from experiments import config_flags
 
 # A grid sets its members or takes them from the settings.
@@ -58,7 +59,7 @@ def _sweeps(runs: Sequence[Run]) -> tuple[list[list[str]], Sequence[Run]]:
             settings = _settings(base, without)
             configs = planned(grid, tuple(settings.items())) if base in left else set()
             if base in configs and configs <= every:
-                sweeps.append(_flags(grid, [f"--{name}={_text(value)}" for name, value in settings.items()], seeds))
+                sweeps.append(_flags(grid, [f"--{name}={as_text(value)}" for name, value in settings.items()], seeds))
                 left = {config: run for config, run in left.items() if config not in configs}
     return sweeps, list(left.values())
 
@@ -75,10 +76,6 @@ def _planned(grid: str, settings: dict[str, Any], seeds: Sequence[int]) -> set[R
     with contextlib.suppress(ConfigError):
         return set(grids.plan(grid, settings, seeds))
     return set()
-
-
-def _text(value: Any) -> str:
-    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _flags(grid: str, arguments: Sequence[str], seeds: Sequence[int]) -> list[str]:

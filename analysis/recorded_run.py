@@ -8,6 +8,7 @@ import pandas as pd
 from collab_ensembles.errors import DataError
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.fields import as_text
 
 # Names of Data, and the keys of the pickles.
 DATA = {
@@ -52,7 +53,7 @@ def setting(config: RunConfig) -> str:
     for field in config.in_order():
         value = getattr(config, field.name)
         if field.name not in (*config.varied, "system") and value != config.default_of(field):
-            parts.append(f"{field.name}={','.join(value) if isinstance(value, tuple) else value}")
+            parts.append(f"{field.name}={as_text(value)}")
     return ", ".join(parts) or DEFAULT_SETTINGS
 
 

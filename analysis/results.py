@@ -37,12 +37,12 @@ from collab_ensembles import files
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, DataError
 from experiments import command_line, path_flags
+from experiments.config_flags import DEFAULT_GRID
 
 _DOTS_PER_INCH = 110
-_DEFAULT_GRID = "noel"
 
 
-def contents(log_dir: str, dataset: str, out: str, grid_name: str = _DEFAULT_GRID) -> dict[str, bytes]:
+def contents(log_dir: str, dataset: str, out: str, grid_name: str = DEFAULT_GRID) -> dict[str, bytes]:
     """The files of the directory by name, README.md last.
 
     Args:
@@ -95,7 +95,7 @@ def _label(runs: Sequence[Run]) -> str:
 
 def _commands(runs: Sequence[Run], log_dir: str, out: str, grid: PublishedGrid) -> str:
     build = ["python", "-m", "analysis.results", f"--log_dir={log_dir}", f"--dataset={runs[0].config.dataset}"]
-    build += [] if grid.name == _DEFAULT_GRID else [f"--grid={grid.name}"]
+    build += [] if grid.name == DEFAULT_GRID else [f"--grid={grid.name}"]
     return markdown_page.commands(
         [
             "# train the runs again",
@@ -211,6 +211,6 @@ def _main(arguments: list[str]) -> None:
 if __name__ == "__main__":
     path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
     flags.DEFINE_string("dataset", "digits", "the data set of the runs to publish")
-    flags.DEFINE_enum("grid", _DEFAULT_GRID, list(published()), "which grid of that data set is published")
+    flags.DEFINE_enum("grid", DEFAULT_GRID, list(published()), "which grid of that data set is published")
     path_flags.define("out", None, "the directory for the results, such as results/digits")
     command_line.launch(_main)

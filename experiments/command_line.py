@@ -31,15 +31,15 @@ class FurtherFlags:
     Attributes:
       hidden: the defined flags that the help does not show.
       sections: for each heading of the help, in order, the names of its flags.
-      defaults: the defaults that depend on other settings, as texts, by the names of their flags.
-      others: flags that are not defined, by heading; only `--helpfull` shows them.
+      defaults: gives the defaults that depend on other settings, as texts, by the names of their flags; for the help.
+      others: gives flags that are not defined, by heading; for `--helpfull`.
       owner: takes the name of an unknown flag; returns a message that names its system, or an empty text.
     """
 
     hidden: Sequence[str] = ()
     sections: Mapping[str, list[str]] = dataclasses.field(default_factory=dict)
-    defaults: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    others: Sequence[tuple[str, list[Flag]]] = ()
+    defaults: Callable[[], Mapping[str, str]] = dict
+    others: Callable[[], Sequence[tuple[str, list[Flag]]]] = tuple
     owner: Callable[[str], str] = lambda flag: ""
 
 
@@ -170,16 +170,17 @@ def _help(further: FurtherFlags, in_full: bool) -> str:
         for flag in by_module[module]
         if flag.name not in placed
     ]
+    defaults, others = further.defaults(), further.others()
     lines = [(sys.modules["__main__"].__doc__ or "").strip()]
     for heading, names in (*further.sections.items(), ("This command" if further.sections else "Flags", own)):
         defined = [flags.FLAGS[name] for name in names]
         lines += _help_section(
             heading,
-            [(flag.name, flag.help, _default(flag) or further.defaults.get(flag.name)) for flag in defined],
+            [(flag.name, flag.help, _default(flag) or defaults.get(flag.name)) for flag in defined],
         )
-    for heading, described in further.others if in_full else ():
+    for heading, described in others if in_full else ():
         lines += _help_section(heading, described)
-    if further.others and not in_full:
+    if others and not in_full:
         lines += ["", "To see the settings of all systems, use --helpfull."]
     return "\n".join(lines)
 

@@ -11,7 +11,7 @@ from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.settings import grid, registry
 from collab_ensembles.settings.config import DEFAULT_SYSTEM, RunConfig
-from collab_ensembles.settings.fields import field_types
+from collab_ensembles.settings.fields import as_text, field_types
 from collab_ensembles.settings.method import Method
 from experiments.command_line import Flag, FurtherFlags, given
 
@@ -32,8 +32,8 @@ def of_system(arguments: Sequence[str]) -> FurtherFlags:
     return FurtherFlags(
         (),
         sections,
-        _defaults(lambda settings: _typical(method, settings), arguments),
-        _of_others(method),
+        lambda: _defaults(functools.partial(_typical, method), arguments),
+        lambda: _of_others(method),
         functools.partial(_owner, method),
     )
 
@@ -55,8 +55,8 @@ def of_grid(arguments: Sequence[str]) -> FurtherFlags:
     return FurtherFlags(
         chosen.sets,
         {"Grid": ["grid"], **shown},
-        _defaults(lambda settings: chosen.plan(settings)[0], arguments),
-        _of_others(method),
+        lambda: _defaults(lambda settings: chosen.plan(settings)[0], arguments),
+        lambda: _of_others(method),
         functools.partial(_owner, method),
     )
 
@@ -102,7 +102,7 @@ def _defaults(typical: Callable[[dict[str, typing.Any]], RunConfig], arguments: 
     derived = (field.name for field in config.in_order() if field.default is None)
     values = {name: getattr(config, name) for name in derived}
     # As absl writes booleans.
-    texts = {name: str(value).lower() if isinstance(value, bool) else _text(value) for name, value in values.items()}
+    texts = {name: str(value).lower() if isinstance(value, bool) else as_text(value) for name, value in values.items()}
     return {name: text for name, text in texts.items() if values[name] is not None}
 
 
@@ -110,10 +110,6 @@ def _typical(method: Method, settings: dict[str, typing.Any]) -> RunConfig:
     """A run of a system; files that it needs have made-up names."""
     files = {field.name: ("any.keras",) for field in method.config.own_fields() if field.metadata["kept_in"]}
     return RunConfig(**{"system": method.name, **files, **settings})
-
-
-def _text(value: object) -> str:
-    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _of_others(method: Method) -> list[tuple[str, list[Flag]]]:
@@ -130,11 +126,7 @@ def _of_others(method: Method) -> list[tuple[str, list[Flag]]]:
 
 def _owner(method: Method, flag: str) -> str:
     """The message for a flag that is not defined: the system that it belongs to, or an empty text."""
-    for name in (flag, flag.removeprefix("no")):
-        owners = registry.owners(name)
-        if owners:
-            return f"--{name} belongs to --system={' or '.join(owners)}; received --system={method.name}"
-    return ""
+    return registry.misplaced(flag, method.name) or registry.misplaced(flag.removeprefix("no"), method.name)
 
 
 def settings() -> dict[str, typing.Any]:
@@ -168,7 +160,7 @@ def arguments(run: RunConfig) -> list[str]:
     for field in run.in_order():
         value = getattr(run, field.name)
         if value != run.default_of(field):
-            result.append(f"--{field.name}={_text(value)}")
+            result.append(f"--{field.name}={as_text(value)}")
     return result
 
 

@@ -11,7 +11,7 @@ from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.networks.sizes import FORMS, LONG_NAMES, ResNetSize, check_image_shape, parse_network
 from collab_ensembles.settings import first_release, registry
-from collab_ensembles.settings.fields import KINDS, check_number, check_whole, field_types, option, typed
+from collab_ensembles.settings.fields import KINDS, as_text, check_number, check_whole, field_types, option, typed
 
 FORMAT_VERSION = 1
 """Increased when the meaning of a field changes. A new default does not increase it: see `RunConfig.first_default`."""
@@ -20,6 +20,15 @@ DEFAULT_SYSTEM = "ensemble"
 
 AVERAGES = ("logits", "softmax")
 """The prediction of an ensemble is the mean of one of these."""
+
+SGD_DEFAULTS: Mapping[str, Any] = {
+    "batch_size": 128,
+    "learning_rate": 0.1,
+    "regularization_rate": 1e-4,
+    "shuffle": "permute",
+    "augment": True,
+}
+"""What the papers on networks for CIFAR that are trained by SGD have in common."""
 
 WHAT, TRAINING = "Data and networks", "Training"
 """Headings of the shared settings."""
@@ -116,10 +125,7 @@ class RunConfig:
         system = settings.get("system", DEFAULT_SYSTEM)
         kind = registry.method(system).config if cls is RunConfig else cls
         for name in settings.keys() - {field.name for field in dataclasses.fields(kind)}:
-            owners = registry.owners(name)
-            if owners:
-                raise ConfigError(f"--{name} belongs to --system={' or '.join(owners)}; received --system={system}")
-            raise ConfigError(f"--{name}: not known; see --help")
+            raise ConfigError(registry.misplaced(name, system) or f"--{name}: not known; see --help")
         return cast(Self, object.__new__(kind))
 
     def __post_init__(self) -> None:
@@ -291,12 +297,11 @@ class RunConfig:
 
     def particulars(self, named: tuple[str, ...] = ()) -> list[str]:
         """The settings that differ from their defaults, such as `label_noise 0.4`, without the fields in `named`."""
-        noise = [field for field in dataclasses.fields(self) if field.name == "label_noise"]
-        values = {field.name: (getattr(self, field.name), field) for field in (*self.own_fields(), *noise)}
+        shown = [*self.own_fields(), *(field for field in dataclasses.fields(self) if field.name == "label_noise")]
         return [
-            f"{name} {','.join(value) if isinstance(value, tuple) else value}"
-            for name, (value, field) in values.items()
-            if name not in named and value != self.default_of(field)
+            f"{field.name} {as_text(getattr(self, field.name))}"
+            for field in shown
+            if field.name not in named and getattr(self, field.name) != self.default_of(field)
         ]
 
     def remedies(self) -> str:

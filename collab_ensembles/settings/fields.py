@@ -69,6 +69,11 @@ def _typed_as(kind: Any, value: Any) -> Any:
     return value
 
 
+def as_text(value: object) -> str:
+    """The value of a setting as a flag takes it: lists are separated by commas."""
+    return ",".join(value) if isinstance(value, tuple | list) else str(value)
+
+
 def check_whole(name: str, value: int | None, least: int, most: int = MOST) -> None:
     """Raises ConfigError unless the value is None or a whole number from `least` to `most`."""
     if value is not None and not least <= value <= most:
@@ -101,5 +106,4 @@ def check_effects(config: Any, without_effect: Mapping[str, Any], given: str) ->
     for name, only in without_effect.items():
         value = getattr(config, name)
         if value != only:
-            text = ",".join(value) if isinstance(value, tuple) else value
-            raise ConfigError(f"--{name}={text}: has no effect with {given}; leave it out")
+            raise ConfigError(f"--{name}={as_text(value)}: has no effect with {given}; leave it out")

@@ -6,6 +6,7 @@ from typing import Any
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.fields import as_text
 from collab_ensembles.settings.method import Grid, Method
 
 
@@ -33,7 +34,7 @@ def plan(name: str, settings: Mapping[str, Any], seeds: Sequence[int]) -> list[R
         given = tuple(value) if isinstance(value, list) else value
         # A data set's path is made absolute.
         others = [config for config in configs if getattr(config, key) != given and key != "dataset"]
-        text = ",".join(value) if isinstance(value, list) else value
+        text = as_text(value)
         if any(key not in config.without_effect() for config in others):
             raise ConfigError(f"--{key}={text}: --grid={name} sets this itself; leave it out")
         if len(others) == len(configs):

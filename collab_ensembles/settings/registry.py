@@ -73,6 +73,12 @@ def owners(field: str) -> list[str]:
     return [name for name in usable() if field in {own.name for own in method(name).config.own_fields()}]
 
 
+def misplaced(field: str, system: str) -> str:
+    """The message for a setting of other systems than this one; empty if no system has such a setting."""
+    found = owners(field)
+    return f"--{field} belongs to --system={' or '.join(found)}; received --system={system}" if found else ""
+
+
 @functools.cache
 def grids() -> Mapping[str, tuple[Method, Grid]]:
     """What sweeps can train, by name, with the system that brings it."""

@@ -7,17 +7,10 @@ from typing import Any
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.networks.sizes import DenseNetSize, parse_network
-from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.config import SGD_DEFAULTS, RunConfig
 from collab_ensembles.settings.fields import check_number, option
 
-_DEFAULTS = {
-    "members": ("resnet32",),
-    "batch_size": 128,
-    "learning_rate": 0.1,
-    "regularization_rate": 1e-4,
-    "shuffle": "permute",
-    "augment": True,
-}
+_DEFAULTS = {**SGD_DEFAULTS, "members": ("resnet32",)}
 
 _FORMERLY = {"system": "multihead", "graph": "single"}
 """How release 0.1.0 wrote this system in its settings; so digests and names of its runs stay the same."""

@@ -17,6 +17,7 @@ from collab_ensembles.networks.sizes import (
     VGG16Size,
     parse_network,
 )
+from collab_ensembles.settings.config import SGD_DEFAULTS
 
 FIRST = "0.1.0"
 """The recipe of the first release of this project, when only the poster was known."""
@@ -116,20 +117,8 @@ ADADELTA_RATE = 1.0
 ADADELTA_FACTOR = 0.7
 """In pre-training by Adadelta the rate is multiplied by this factor after each epoch."""
 
-CIFAR: Mapping[str, Any] = {
-    "batch_size": 128,
-    "learning_rate": 0.1,
-    "regularization_rate": 5e-4,
-    "shuffle": "permute",
-    "augment": True,
-}
-_MNIST: Mapping[str, Any] = {
-    "batch_size": 256,
-    "learning_rate": 0.1,
-    "regularization_rate": 1e-4,
-    "shuffle": "permute",
-    "augment": False,
-}
+_CIFAR: Mapping[str, Any] = {**SGD_DEFAULTS, "regularization_rate": 5e-4}
+_MNIST: Mapping[str, Any] = {**SGD_DEFAULTS, "batch_size": 256, "augment": False}
 
 _JOINT_EPOCHS = 999
 """For one-layer networks on MNIST, whose published training has no practical end."""
@@ -156,7 +145,7 @@ def default(name: str, config: Any) -> Any:
         return 1e-3 if config.recipe == "mnist" else _head_rate(config)
     if name == "epochs":
         return _epochs(config)
-    return (_MNIST if config.recipe == "mnist" else CIFAR).get(name)
+    return (_MNIST if config.recipe == "mnist" else _CIFAR).get(name)
 
 
 def _network(config: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.networks.sizes import DenseNetSize, ResNetSize, parse_network
-from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.config import SGD_DEFAULTS, RunConfig
 from collab_ensembles.settings.fields import check_effects, check_number, option
 
 GRAPHS = ("single", "instances", "simple", "hierarchical")
@@ -18,14 +18,7 @@ _HEADS = {"single": 1, "instances": 2, "simple": 2, "hierarchical": 4}
 _BRANCHINGS = {"single": 0, "instances": 0, "simple": 1, "hierarchical": 2}
 """After how many segments of the network a training graph branches."""
 
-_DEFAULTS = {
-    "members": ("resnet32",),
-    "batch_size": 128,
-    "learning_rate": 0.1,
-    "regularization_rate": 1e-4,
-    "shuffle": "permute",
-    "augment": True,
-}
+_DEFAULTS = {**SGD_DEFAULTS, "members": ("resnet32",)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

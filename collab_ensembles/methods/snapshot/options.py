@@ -8,19 +8,11 @@ from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.methods.snapshot import cycles
 from collab_ensembles.networks.sizes import ConvNetSize, VGG16Size, parse_network
-from collab_ensembles.settings.config import AVERAGES, RunConfig
+from collab_ensembles.settings.config import AVERAGES, SGD_DEFAULTS, RunConfig
 from collab_ensembles.settings.fields import check_effects, check_number, check_whole, option
 
 # The defaults of feature-difference ensembles on CIFAR, with which snapshots are compared.
-_DEFAULTS = {
-    "members": ("vgg16",),
-    "batch_size": 128,
-    "learning_rate": 0.1,
-    "regularization_rate": 5e-4,
-    "shuffle": "permute",
-    "augment": True,
-    "averaging": "softmax",
-}
+_DEFAULTS = {**SGD_DEFAULTS, "members": ("vgg16",), "regularization_rate": 5e-4, "averaging": "softmax"}
 
 # Garipov et al. (2018), section 5, and the commands of the authors' code: for VGG-16, and for ResNets, whose values all
 # other networks have.
