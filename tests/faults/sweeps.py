@@ -103,14 +103,14 @@ def statistics(log_dir: pathlib.Path) -> Statistics:
 
 
 def trainings(log_dir: pathlib.Path) -> list[int]:
-    """The process numbers of trainings that are running for this log directory."""
+    """The process numbers of trainings that are running for this log directory: those that write to an output there."""
     found = []
     for entry in pathlib.Path("/proc").iterdir():
         try:
-            command = (entry / "cmdline").read_bytes().decode(errors="replace") if entry.name.isdigit() else ""
+            output = os.readlink(entry / "fd" / "1") if entry.name.isdigit() else ""
         except OSError:
             continue
-        if "experiments.train" in command and f"--log_dir={log_dir}\0" in command:
+        if output.startswith(f"{log_dir}/"):
             found.append(int(entry.name))
     return found
 
