@@ -15,6 +15,7 @@ import os
 import runpy
 import signal
 import sys
+import warnings
 
 from experiments import runtime
 
@@ -44,6 +45,8 @@ def main() -> None:
 
 def _preload() -> None:
     """Imports what a run needs. If that fails, so does each run, with a message in its own output."""
+    # Python 3.12 warns of forks of processes with threads. Those of TensorFlow have not been given work here yet.
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     runtime.quiet_tensorflow()
     with contextlib.suppress(Exception), runtime.stderr_held_back(shown_on_failure=False):
         runtime.import_tensorflow()
