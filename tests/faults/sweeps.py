@@ -38,8 +38,9 @@ class Scene:
         return self.directory / "data"
 
     def prepare(self) -> None:
-        """Fetches the data and computes the undisturbed sweep."""
-        undisturbed = self.new_log_dir("undisturbed")
+        """Fetches the data and computes the undisturbed sweep, or takes one that is there."""
+        undisturbed = self.directory / "undisturbed"
+        undisturbed.mkdir(parents=True, exist_ok=True)
         self.table, _ = self._finish(undisturbed)
         self.expected = statistics(undisturbed)
         assert len(self.expected) == self.runs * (6 + 6 + 8)
