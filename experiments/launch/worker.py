@@ -1,11 +1,11 @@
-"""A process that computes runs, one after another, each in a copy of itself (a fork).
+"""A process that computes runs, one after another, each in a process of its own.
 
-With `--preload` it imports TensorFlow first, once for all its runs: a run then starts without the seconds that this
-takes. Nothing of a run is left for the next one, so a run computes what it would in a process of its own.
+With `--preload` it imports TensorFlow first, once for all its runs, and they are copies of it (forks): they start
+without the seconds that the import takes. Nothing of a run is left for the next one.
 
 A sweep starts one worker for each run at a time. For each run it writes a line to the worker's standard input, a JSON
 list of the path of the output file and the command. The worker answers with a line, the exit status of the run,
-negative for a signal. The copies inherit standard input, so a run also ends when the sweep dies, see
+negative for a signal. The runs inherit standard input, so they also end when the sweep dies, see
 `runtime.end_with_stdin`.
 """
 
@@ -61,7 +61,7 @@ def _become(output: str, command: list[str]) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
-    if command[:2] == [sys.executable, "-m"]:
+    if PRELOAD in sys.argv and command[:2] == [sys.executable, "-m"]:
         sys.argv = command[2:]
         runpy.run_module(command[2], run_name="__main__", alter_sys=True)
     else:

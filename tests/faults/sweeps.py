@@ -104,14 +104,17 @@ def statistics(log_dir: pathlib.Path) -> Statistics:
 
 
 def trainings(log_dir: pathlib.Path) -> list[int]:
-    """The process numbers of trainings that are running for this log directory: those that write to an output there."""
+    """The process numbers of trainings that are running for this log directory."""
     found = []
     for entry in pathlib.Path("/proc").iterdir():
         try:
-            output = os.readlink(entry / "fd" / "1") if entry.name.isdigit() else ""
+            command = (entry / "cmdline").read_bytes().decode(errors="replace") if entry.name.isdigit() else ""
+            output = os.readlink(entry / "fd" / "1") if "experiments." in command else ""
         except OSError:
             continue
-        if output.startswith(f"{log_dir}/"):
+        # Copies of a worker have its command; they write below the directory. On a cluster's node, others do.
+        is_its_own = "experiments.train" in command and f"--log_dir={log_dir}\0" in command
+        if is_its_own or ("launch.worker" in command and output.startswith(f"{log_dir}/")):
             found.append(int(entry.name))
     return found
 

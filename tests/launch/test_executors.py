@@ -181,18 +181,24 @@ def test_a_command_that_does_not_exist_fails_alone(tmp_path: pathlib.Path) -> No
     assert missing.last_words().startswith("FileNotFoundError")
 
 
-def test_runs_share_a_worker_and_nothing_else(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("preload", [False, True])
+def test_runs_share_a_worker_and_nothing_else(
+    preload: bool, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a run changes in its process, the next one does not see."""
     (tmp_path / "changes.py").write_text(
-        "import os, signal; print(os.getppid(), os.environ.get('CHANGED'), os.getcwd(), signal.getsignal(15) == 0)\n"
+        "import os, signal, sys; print('tensorflow' in sys.modules, os.getppid(), os.environ.get('CHANGED'), "
+        "os.getcwd(), signal.getsignal(15) == 0, sys.argv)\n"
         "os.environ['CHANGED'] = 'yes'; os.chdir('/')"
     )
     monkeypatch.chdir(tmp_path)
     tasks = [Task(name, [sys.executable, "-m", "changes"], str(tmp_path / name)) for name in ("first", "second")]
-    LocalExecutor(1).compute(tasks, _nothing)
+    LocalExecutor(1, preload).compute(tasks, _nothing)
     first, second = (task.last_words() for task in tasks)
     assert first == second
-    assert first.split()[1:] == ["None", str(tmp_path), "True"]
+    assert first.split()[0] == str(preload)
+    assert first.split()[2:-2] == ["None", str(tmp_path), "True"]
+    assert first.endswith("changes.py', '--end_with_stdin']")
 
 
 def test_a_worker_that_dies_takes_its_run_with_it(tmp_path: pathlib.Path) -> None:
