@@ -199,11 +199,11 @@ def _margins_counted(finding: Finding) -> str:
 
 
 def table_beside_paper(results: Sequence[Finding], label: str, claim_set: ClaimSet) -> pd.DataFrame:
-    """Findings as in `table`; for data sets of the paper also with the verdicts on the paper's final numbers."""
+    """Findings as in `table`; for data sets of the paper also with the verdicts on the paper's own numbers."""
     rows = table(results, label)
     if label in claim_set.datasets:
         published = findings([claim_set.published(label)], claim_set)
-        rows.insert(2, "paper's final numbers", [finding.verdict for finding in published])
+        rows.insert(2, "paper's own numbers", [finding.verdict for finding in published])
     return rows
 
 

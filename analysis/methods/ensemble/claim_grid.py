@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.claim import NOISE
-from analysis.methods.ensemble import noel_tables
+from analysis.methods.ensemble import author_curves
 from analysis.methods.ensemble.noel_rows import PLAIN, Setting, setting_of
 from analysis.recorded_run import Run
 
@@ -64,9 +64,6 @@ def grids_of(runs: Sequence[Run]) -> list[Grid]:
 
 
 def published(label: str) -> Grid:
-    """The published final numbers of a data set: MNIST, notMNIST or CIFAR10."""
-    results = noel_tables.paper_results()
-    errors: dict[Setting, dict[str, float]] = {}
-    for row in results[results["dataset"] == label].to_dict("records"):
-        errors.setdefault((row["method"], row["weight"]), {})[row["model"]] = row["test_error_percent"]
-    return Grid(errors)
+    """What the author's own training gave on a data set: MNIST, notMNIST or CIFAR10."""
+    (grid,) = grids_of(author_curves.runs_of(label))
+    return grid
