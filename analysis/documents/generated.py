@@ -4,7 +4,7 @@ import pathlib
 import re
 from collections.abc import Callable, Mapping
 
-from analysis.documents import noel_blocks, other_blocks, overview_blocks
+from analysis.documents import first_epoch_blocks, noel_blocks, other_blocks, overview_blocks, path_blocks
 from collab_ensembles import files
 from collab_ensembles.errors import DataError
 
@@ -22,6 +22,8 @@ def _example() -> str:
 BLOCKS: Blocks = {
     **overview_blocks.BLOCKS,
     **noel_blocks.BLOCKS,
+    **path_blocks.BLOCKS,
+    **first_epoch_blocks.BLOCKS,
     **other_blocks.BLOCKS,
     "a system in one file": _example,
 }
