@@ -97,11 +97,14 @@ documents: install ## write the tables and numbers in README.md and docs/ again 
 	$(RUN) -m analysis.documents
 	$(RUN) -m analysis.documents.overview_figure
 
-records: ## copy the finished runs of RUNS=runs/mnist-grid, without checkpoints, to results/records/mnist-grid
+records: ## copy the finished runs of RUNS=runs/mnist-grid, without checkpoints, and what inference costs, to results/records/mnist-grid
 	mkdir -p results/records/$(notdir $(RUNS))
 	cd $(RUNS) && for status in $$(grep -l '"state": "done"' */*/status.json); do \
 		run=$$(dirname $$status); \
 		cp --parents $$run/config.json $$status $$run/*.pkl $(CURDIR)/results/records/$(notdir $(RUNS)) || exit $$?; \
+	done; \
+	for measured in $$(ls */inference.json 2>/dev/null); do \
+		cp --parents $$measured $(CURDIR)/results/records/$(notdir $(RUNS)) || exit $$?; \
 	done
 
 mnist-results: install

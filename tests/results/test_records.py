@@ -15,7 +15,7 @@ from collab_ensembles.runs import naming, run_directory
 from collab_ensembles.settings.config import RunConfig
 from committed_results import MODELS, REPOSITORY, cells, published
 
-_RUNS = sorted((REPOSITORY / "results" / "records" / "mnist-grid").glob("*/*"))
+_RUNS = sorted((REPOSITORY / "results" / "records" / "mnist-grid").glob("*/*/"))
 _CONFIGS = {directory: run_directory.read_config(str(directory)) for directory in _RUNS}
 _OUTPUTS = ("ST", "M", "ensemble")
 _PLAIN = RunConfig(dataset="mnist")

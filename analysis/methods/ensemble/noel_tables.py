@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis import frame, table_notes, table_text
 from analysis.intervals import FEWEST, describe, interval
+from analysis.methods.ensemble import noel_robust
 from analysis.methods.ensemble.noel_rows import is_as_published, rows_of
 from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table, number
@@ -103,8 +104,11 @@ def render(table: pd.DataFrame, quantity: str, style: str) -> str:
 
 
 def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
-    """One table for each of QUANTITIES; arguments and errors are those of `analysis.tables.text_tables`."""
-    return [_table(runs, quantity, unfinished) for quantity in QUANTITIES]
+    """One table for each of QUANTITIES, and for five seeds or more one of robust summaries (`noel_robust`).
+
+    Arguments and errors are those of `analysis.tables.text_tables`.
+    """
+    return [*(_table(runs, quantity, unfinished) for quantity in QUANTITIES), *noel_robust.tables(runs)]
 
 
 def long_table(runs: Sequence[Run]) -> pd.DataFrame:
