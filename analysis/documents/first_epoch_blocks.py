@@ -43,10 +43,7 @@ def first_epoch() -> str:
         lines.append(["his program on TensorFlow 1.1.0", text, *(f"{run[model]:.2f}" for model in MODELS)])
     for program, (order, text) in itertools.product(_OURS, _ORDERS.items()):
         runs = _found(program, order)
-        errors = [
-            "" if any(math.isnan(run[model]) for run in runs.values()) else _listed(run[model] for run in runs.values())
-            for model in MODELS
-        ]
+        errors = [_listed(run[model] for run in runs.values()) for model in MODELS]
         lines += [[f"{program}, seeds {', '.join(runs)}", text, *errors]] if runs else []
     return table(["", "order of images", "ST", "M", "both together"], lines, words=2)
 
@@ -77,7 +74,9 @@ def orders() -> str:
 
 
 def _listed(errors: Iterable[float]) -> str:
-    return ", ".join(f"{error:.2f}" for error in errors)
+    """Errors as text; empty if none is known."""
+    texts = ["?" if math.isnan(error) else f"{error:.2f}" for error in errors]
+    return ", ".join(texts) if {*texts} != {"?"} else ""
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
