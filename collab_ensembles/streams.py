@@ -13,6 +13,7 @@ class Stream(enum.IntEnum):
     AUGMENTATION = 2
     LABEL_NOISE = 3
     PAIRS = 4
+    CHOICE = 5
 
 
 def generator(seed: int, stream: Stream, *indices: int) -> np.random.Generator:

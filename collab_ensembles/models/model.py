@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from collab_ensembles import environment
 from collab_ensembles.data.arrays import checked_labels
+from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.errors import DataError
 from collab_ensembles.models import compiled_metrics, monitors
 from collab_ensembles.models.averaging import average
@@ -218,6 +219,15 @@ class Model(keras.Model):
 
     def begin_epoch(self, epoch: int) -> None:
         """Called by `fit` before each epoch, counted from 0, for models whose epochs differ."""
+
+    def feed(self, batches: BatchManager, validation: tuple[np.ndarray, np.ndarray] | None = None) -> tf.data.Dataset:
+        """What a run gives `fit`; here the batches of each epoch.
+
+        Args:
+          batches: of the training examples.
+          validation: the images and labels that `RunConfig.held_out` takes from them, for models that choose by them.
+        """
+        return batches.dataset()
 
     def callbacks(self, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
         """Callbacks that `fit` needs for these batches, with `validation_data`; here there are none."""
