@@ -1,23 +1,25 @@
 """What a language is like: measures of the literature on emergent languages. NumPy and SciPy alone."""
 
+from collections import Counter
+
 import numpy as np
 from scipy import stats
 from scipy.spatial.distance import pdist
 
 
-def entropy(messages: np.ndarray) -> float:
-    """The entropy in bits of messages, integers [examples, length], as often as they occur.
+def frequencies(messages: np.ndarray) -> np.ndarray:
+    """How often each message occurs, int64, the highest first; messages are integers up to 255, [examples, length]."""
+    counts = Counter(map(bytes, messages.astype(np.uint8)))
+    return np.array([count for _, count in counts.most_common()])
+
+
+def entropy(counts: np.ndarray) -> float:
+    """The entropy in bits of messages that occur so often.
 
     For messages that an image decides without chance it is I(X; S). Of n examples it is at most log2 n.
     """
-    counts = _counts(messages)
     shares = counts / counts.sum()
     return float(-np.sum(shares * np.log2(shares)))
-
-
-def distinct(messages: np.ndarray) -> int:
-    """How many messages there are, of integers [examples, length]."""
-    return len(_counts(messages))
 
 
 def topographic_similarity(images: np.ndarray, messages: np.ndarray) -> float:
@@ -47,8 +49,3 @@ def class_shares(messages: np.ndarray, labels: np.ndarray, classes: int) -> np.n
     """
     of_classes = [messages[labels == label] for label in range(classes)]
     return np.stack([each.mean(axis=0) if len(each) else np.zeros(messages.shape[1]) for each in of_classes])
-
-
-def _counts(messages: np.ndarray) -> np.ndarray:
-    _, counts = np.unique(messages, axis=0, return_counts=True)
-    return np.asarray(counts)

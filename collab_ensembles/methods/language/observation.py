@@ -65,11 +65,12 @@ def quantities(seen: dict[str, Seen], images: np.ndarray, labels: np.ndarray, cl
     messages = {}
     for name, each in seen.items():
         own = messages[name] = np.asarray(symbols(each.symbol_logits))
+        counts = measures.frequencies(own)
         values = (
             np.mean(np.argmax(each.logits, axis=-1) != labels),
             each.information,
-            measures.entropy(own),
-            measures.distinct(own),
+            measures.entropy(counts),
+            len(counts),
             measures.topographic_similarity(images[:_PAIRED], own[:_PAIRED]),
         )
         result |= {f"{name}_{quantity}": float(value) for quantity, value in zip(_OF_AGENT, values, strict=True)}
