@@ -175,8 +175,8 @@ class TeachingModel(Model):
             return tf.range(self._batch_size)
         size = self._stack * self._batch_size
         if self._chooses:
-            examples = order[start : start + size]
-            logits = self._logits(tf.ensure_shape(tf.gather(self._images, examples), (size, *self._images.shape[1:])))
+            examples = tf.slice(order, [start], [size])
+            logits = self._logits(tf.gather(self._images, examples))
             scores = choosing.difficulty(self._difficulty, tf.gather(self._answers, examples), logits)
         else:
             seed = tf.stack([self._step_seed.value, tf.cast(start, tf.int64)])
