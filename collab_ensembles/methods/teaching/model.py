@@ -87,9 +87,15 @@ class TeachingModel(Model):
         return list(self._learner.trainable_variables)
 
     def training_variables(self) -> dict[str, keras.Variable]:
-        """The variables of the student and the optimizer, those of the learner, and how far it is."""
+        """The variables of the student and the optimizer, those of the learner, and how far it is.
+
+        Without the states of dropout, which `begin_epoch` sets.
+        """
+        weights = {id(variable) for variable in self.members["student"].weights}
+        states = {id(variable) for variable in self.members["student"].variables} - weights
+        inherited = {name: each for name, each in super().training_variables().items() if id(each) not in states}
         learner = {f"learner/{index}": variable for index, variable in enumerate(self._learner.weights)}
-        return {**super().training_variables(), **learner, **self._progress}
+        return {**inherited, **learner, **self._progress}
 
     def begin_epoch(self, epoch: int) -> None:
         """Sets what is random in the epoch's steps."""
