@@ -80,8 +80,10 @@ def published_rows(label: str) -> dict[str, tuple[float, float]]:
     """Accuracy in percent and updates by the name of the row; empty for other data than the thesis'."""
     if label != "MNIST":
         return {}
-    rows = published().itertuples(index=False)
-    return {row_name(row.stack, row.difficulty, row.targets): (row.accuracy_percent, row.updates) for row in rows}
+    return {
+        row_name(int(row["stack"]), row["difficulty"], row["targets"]): (row["accuracy_percent"], row["updates"])
+        for row in published().to_dict("records")
+    }
 
 
 def row_of(config: RunConfig) -> str | None:
