@@ -179,7 +179,7 @@ def table(runs: Sequence[Run]) -> Table:
     if not paper:
         columns = {name: cells for name, cells in columns.items() if not name.startswith("paper")}
     heading = f"{label}, students as in table 3.1 of Lacaille (2018) ({recorded_run.setting(runs[0].config)})"
-    return _table(heading, rows, columns, [_NUMBERS_NOTE])
+    return _table(heading, "student", rows, columns, [_NUMBERS_NOTE])
 
 
 def cost_table(runs: Sequence[Run]) -> Table:
@@ -198,18 +198,20 @@ def cost_table(runs: Sequence[Run]) -> Table:
         titles[name]: [_cell(own, field, form) for own in outcomes.values()] for name, (field, form) in forms.items()
     }
     heading = f"{catalogue.label(runs[0].config.dataset)}, what students cost ({recorded_run.setting(runs[0].config)})"
-    return _table(heading, rows, columns, [_NUMBERS_NOTE, _PASSES_NOTE, _MARK_NOTE, _RIGHT_NOTE])
+    return _table(heading, "cost of", rows, columns, [_NUMBERS_NOTE, _PASSES_NOTE, _MARK_NOTE, _RIGHT_NOTE])
 
 
 def _table(
-    heading: str, rows: Mapping[str, Sequence[Run]], columns: Mapping[str, Sequence[Cell]], notes: Sequence[str]
+    heading: str,
+    corner: str,
+    rows: Mapping[str, Sequence[Run]],
+    columns: Mapping[str, Sequence[Cell]],
+    notes: Sequence[str],
 ) -> Table:
     cells = [[Cell(name), *row] for name, *row in zip(rows, *columns.values(), strict=True)]
     seeds = table_notes.seeds({name: [run.config.seed for run in own] for name, own in rows.items()})
     number = intervals.describe([len(own) for own in rows.values()])
-    return Table(
-        heading, ["student", *columns], cells, [*notes, *([f"Intervals: {number}."] if number else []), *seeds]
-    )
+    return Table(heading, [corner, *columns], cells, [*notes, *([f"Intervals: {number}."] if number else []), *seeds])
 
 
 def _cell(outcomes: Sequence[Outcome], field: str, form: str) -> Cell:
