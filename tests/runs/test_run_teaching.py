@@ -3,7 +3,7 @@
 import dataclasses
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 import command_runner
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.methods.teaching import options
 from collab_ensembles.networks import exported
 from collab_ensembles.runs import naming, run, run_data, run_directory
 from collab_ensembles.settings.config import RunConfig
@@ -23,7 +24,7 @@ SMALL: dict[str, Any] = {
     "members": ("mlp8-8",),
     "train_limit": 120,
     "batch_size": 10,
-    "epochs": 4,
+    "epochs": 3,
     "learning_rate": 0.02,
 }
 ALONE = {**SMALL, "stack": 1}
@@ -42,7 +43,10 @@ def test_an_interrupted_run_with_dropout_and_random_choices_continues_to_the_bit
     assert series(train(config, tmp_path / "parts", data_dir)) == whole
 
 
-def test_students_share_a_teacher_that_is_trained_first_and_keep_it(tmp_path: Path, data_dir: str) -> None:
+def test_students_share_a_teacher_that_is_trained_first_and_keep_it(
+    tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(cast(dict[str, Any], options.TEACHER), "members", ("mlp16-16",))
     log_dir = tmp_path / "runs"
     soft, hard = (RunConfig(**SMALL, targets=targets) for targets in ("soft", "true"))
     needed = soft.needed_runs()["teacher"]
@@ -60,6 +64,7 @@ def test_students_share_a_teacher_that_is_trained_first_and_keep_it(tmp_path: Pa
         np.testing.assert_array_equal(one, other)
         np.testing.assert_array_equal(one, own)
 
+    # A student goes on with its copy.
     shutil.rmtree(places[needed])
     shutil.rmtree(places[hard] / "checkpoint")
     (places[hard] / f"{hard.run_name()}_000.pkl").unlink()

@@ -1,7 +1,5 @@
 """TeachingModel: a student that learns from those examples of a stack that a teacher chooses."""
 
-from typing import Any
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -130,13 +128,10 @@ class TeachingModel(Model):
 
         return tf.data.Dataset.range(1).map(epoch)
 
-    def callbacks(self, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
-        """Ends the training when there was no lower validation error for long enough."""
-
-        def check(epoch: int, logs: Any) -> None:
-            self.stop_training = int(self._progress["epochs"] - self._progress["best_epoch"]) >= self._patience
-
-        return [keras.callbacks.LambdaCallback(on_epoch_end=check)]
+    @property
+    def ended(self) -> bool:
+        """Whether there was no lower validation error for long enough."""
+        return int(self._progress["epochs"] - self._progress["best_epoch"]) >= self._patience
 
     def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """All steps of an epoch, then the validation. Examples that fill no stack are left out of this epoch."""
