@@ -48,13 +48,13 @@ def measure(stack: int) -> dict[str, Any]:
 
 
 def _fastest(run: Callable[[], object]) -> float:
-    """Seconds of the fastest of several runs, after one that traces."""
+    """CPU seconds of the fastest of several runs, after one that traces; what else the machine does counts little."""
     run()
     seconds = []
     for _ in range(_REPEATS.value):
-        start = time.perf_counter()
+        start = time.process_time()
         run()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     return min(seconds)
 
 

@@ -14,6 +14,9 @@ ANALYSIS = dataclasses.replace(
     paper_row=thesis.row_of,
     published_error=thesis.published_error,
     whole="",
+    cost_notes=(
+        "Training ends early, when validation says so; the error is that of the epoch with the lowest validation error.",
+    ),
     statistics={
         "updates": "Updates",
         "forward_passes": "ForwardPasses",
