@@ -15,7 +15,7 @@ ANALYSIS = dataclasses.replace(
     published_error=thesis.published_error,
     whole="",
     cost_notes=(
-        "Training ends early, when validation says so; the error is that of the epoch with the lowest validation error.",
+        "Training ends when validation says so; the error is that of the epoch with the lowest validation error.",
     ),
     statistics={
         "updates": "Updates",
