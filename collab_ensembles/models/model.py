@@ -159,7 +159,7 @@ class Model(keras.Model):
     def traced_logits(self) -> Callable[[Any], list[Tensor]]:
         """`logits` for many batches: traced, and compiled by XLA if training steps are."""
         traced: Callable[[Any], list[Tensor]] = tf.function(
-            self.logits, reduce_retracing=True, jit_compile=self.jit_compile or None
+            self.logits, autograph=False, reduce_retracing=True, jit_compile=self.jit_compile or None
         )
         return traced
 
