@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> None:
     batch = tf.constant(pixels, tf.float32)
     rows = []
     for name, member in model.members.items():
-        answer = tf.function(with_stock_layers(member))
+        answer = tf.function(with_stock_layers(member), autograph=False)
         seconds = []
         for repetition in range(_REPETITIONS + 1):
             start = time.perf_counter()

@@ -125,7 +125,7 @@ def _sweep(configs: list[RunConfig], rows: list[Row], workers: int, threads: int
 def _executor(config: RunConfig, workers: int, threads: int) -> tuple[Executor, str]:
     """The executor of the runs, and a description of it for people."""
     if not executor_flags.on_ray():
-        return LocalExecutor(workers), f"{workers} at a time"
+        return LocalExecutor(workers, preload=True), f"{workers} at a time"
     prepare = [sys.executable, "-m", "experiments.prepare", *_prepare_flags(config)]
     most = None if _WORKERS.value == "auto" else workers
     return executor_flags.ray_executor(_LOG_DIR.value, prepare, most, threads), ray_cluster.describe()

@@ -19,6 +19,7 @@ import pytest
 
 from collab_ensembles.networks.resnet import build_resnet
 from collab_ensembles.networks.sizes import parse_size
+from collab_ensembles.runs import epoch_graph
 from collab_ensembles.streams import Stream, generator
 
 _SURVIVED_FAULTS: Counter[str] = Counter()
@@ -44,6 +45,14 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.delenv(name, raising=False)
         patch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _graphs_not_drawn() -> Iterator[None]:
+    """Trainings in the process of the tests draw no graphs, a quarter of their time; test_logger.py and commands do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(epoch_graph, "epoch_graph", lambda title, quantity, curves: b"")
         yield
 
 

@@ -4,7 +4,7 @@ import pathlib
 import re
 from collections.abc import Callable, Mapping
 
-from analysis.documents import noel_blocks, other_blocks, overview_blocks
+from analysis.documents import noel_blocks, other_blocks, overview_blocks, teaching_blocks
 from collab_ensembles import files
 from collab_ensembles.errors import DataError
 
@@ -23,6 +23,7 @@ BLOCKS: Blocks = {
     **overview_blocks.BLOCKS,
     **noel_blocks.BLOCKS,
     **other_blocks.BLOCKS,
+    **teaching_blocks.BLOCKS,
     "a system in one file": _example,
 }
 """By name: what writes the Markdown between the marks."""

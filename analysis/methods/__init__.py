@@ -152,8 +152,8 @@ def _of_system(name: str) -> Analysis:
         )
     try:
         found = points[0].load()
-    # The code of another package can raise any error.
-    except Exception as error:
+    # The code of another package can raise any error, and can even try to end this process.
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             f"the analysis of {name}, {points[0].value}, cannot be loaded ({type(error).__name__}: {one_line(error)}); "
             "repair or remove the package"

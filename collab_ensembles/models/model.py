@@ -123,7 +123,10 @@ class Model(keras.Model):
             images, labels, *weights = validation_data
             validation_data = images, self._checked(images, labels, "labels of the validation data"), *weights
         y = self._checked(x, y, "y")
-        clock = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: self.begin_epoch(epoch))
+        clock = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: self.begin_epoch(epoch),
+            on_epoch_end=lambda epoch, logs: self._end_early(),
+        )
         callbacks = [clock, *keras.tree.flatten(callbacks or [])]
         monitors.set_modes(callbacks, self.statistics.lower_is_better)
         return super().fit(
@@ -156,7 +159,7 @@ class Model(keras.Model):
     def traced_logits(self) -> Callable[[Any], list[Tensor]]:
         """`logits` for many batches: traced, and compiled by XLA if training steps are."""
         traced: Callable[[Any], list[Tensor]] = tf.function(
-            self.logits, reduce_retracing=True, jit_compile=self.jit_compile or None
+            self.logits, autograph=False, reduce_retracing=True, jit_compile=self.jit_compile or None
         )
         return traced
 
@@ -219,6 +222,14 @@ class Model(keras.Model):
 
     def begin_epoch(self, epoch: int) -> None:
         """Called by `fit` before each epoch, counted from 0, for models whose epochs differ."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether training ends before its last epoch, since a model found that nothing is to be gained any more."""
+        return False
+
+    def _end_early(self) -> None:
+        self.stop_training = self.stop_training or self.ended
 
     def feed(self, batches: BatchManager, validation: tuple[np.ndarray, np.ndarray] | None = None) -> tf.data.Dataset:
         """What a run gives `fit`; here the batches of each epoch.

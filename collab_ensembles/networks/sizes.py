@@ -141,7 +141,8 @@ class MLPSize:
 NAMED_SIZES = {"ST": ResNetSize(3, 1, 8), "M": ResNetSize(3, 2, 16)}
 LONG_NAMES = {"ST": "shallow_and_thin", "M": "medium"}
 FORMS = (
-    "ST, M, sizes such as B3R5F16, resnet20 (6n + 2 layers), densenet40-12, resnet50, vgg16, convnet8, fdlnet8, mlp32-32"
+    "ST, M, sizes such as B3R5F16, resnet20 (6n + 2 layers), densenet40-12, resnet50, vgg16, convnet8, fdlnet8, "
+    "mlp32-32"
 )
 
 

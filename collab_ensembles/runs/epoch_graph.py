@@ -22,7 +22,7 @@ def epoch_graph(title: str, quantity: str, curves: Mapping[str, np.ndarray]) -> 
         from matplotlib.ticker import MaxNLocator
 
         percent = quantity == "error"
-        figure = Figure(figsize=(6, 4), layout="constrained")
+        figure = Figure(figsize=(6, 4))
         axes = figure.add_subplot()
         for name, values in curves.items():
             marker = "o" if len(values) == 1 else None

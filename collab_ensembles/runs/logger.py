@@ -140,7 +140,7 @@ class Logger(keras.callbacks.Callback):
             for key, name in _series(output, self._stems, self._further).items():
                 series[key][epoch] = logs[name]
         self._record.epochs_done = epoch + 1
-        if self.model.stop_training:
+        if getattr(self.model, "ended", False):
             self._record.end_early()
         self._record.seconds = time.monotonic() - self._started
         self._write_pickles()

@@ -253,7 +253,8 @@ def _train(
 
 def _trained_first(field: str, config: RunConfig, directory: str, options: Options, dataset: Dataset) -> bytes:
     """Trains a run that another one needs, in a directory beside it, which others share; returns its Keras file."""
-    beside = naming.run_directory(os.path.dirname(os.path.dirname(os.path.abspath(directory))), config)
+    name = os.path.basename(naming.run_directory("", config))
+    beside = os.path.join(os.path.dirname(os.path.abspath(directory)), name)
     logging.info("first the %s, in %s", field, beside)
     run(config, beside, dataclasses.replace(options, stop_after=None), dataset, patience=math.inf)
     model, _ = restore(beside)

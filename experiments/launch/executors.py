@@ -1,19 +1,23 @@
-"""Executors compute the runs of a sweep. `LocalExecutor` uses a subprocess for each run, a few at a time.
+"""Executors compute the runs of a sweep. `LocalExecutor` uses a few subprocesses, the workers.
 
 The other executor, for many machines, is `ray_executor.RayExecutor`.
 """
 
 import contextlib
 import dataclasses
+import json
 import os
+import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from collab_ensembles import files
 from collab_ensembles.runs.run_directory import Status
+from experiments.launch.worker import PRELOAD
 
 _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 10.0
@@ -80,10 +84,12 @@ class Executor(Protocol):
 class LocalExecutor:
     """Subprocesses on this machine."""
 
-    def __init__(self, workers: int) -> None:
-        """Takes the number of runs at a time."""
+    def __init__(self, workers: int, preload: bool = False) -> None:
+        """Takes the number of runs at a time, and whether workers import TensorFlow once for all their runs."""
         self._workers = workers
-        self._processes: list[tuple[Task, subprocess.Popen[bytes]]] = []
+        self._preload = preload
+        self._idle: list[_Worker] = []
+        self._busy: list[tuple[Task, _Worker]] = []
 
     def compute(self, tasks: Sequence[Task], watch: Callable[[], None]) -> None:
         """Computes all tasks, whether or not some fail, and sets their exit status.
@@ -100,8 +106,8 @@ class LocalExecutor:
         """
         waiting = list(tasks)
         try:
-            while waiting or self._processes:
-                while waiting and len(self._processes) < self._workers:
+            while waiting or self._busy:
+                while waiting and len(self._busy) < self._workers:
                     self._start(waiting.pop(0))
                 waiting[:0] = self._collect()
                 watch()
@@ -112,27 +118,21 @@ class LocalExecutor:
     def _start(self, task: Task) -> None:
         files.make_directory(task.directory)
         task.running, task.started = True, time.time()
-        with open(os.path.join(task.directory, OUTPUT), "ab") as output:
-            # In a new session: Ctrl-C then reaches only this process, which ends all others. The pipe is never written
-            # to; it closes when this process is killed.
-            process = subprocess.Popen(
-                [*task.command, "--end_with_stdin"],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self._processes.append((task, process))
+        worker = self._idle.pop() if self._idle else _Worker(self._preload)
+        self._busy.append((task, worker))
+        worker.start(task.command, os.path.join(task.directory, OUTPUT))
 
     def _collect(self) -> list[Task]:
-        """Records which processes have ended, and returns those to start again."""
+        """Records which runs have ended, and returns those to start again."""
         again = []
-        for task, process in list(self._processes):
-            status = process.poll()
+        for task, worker in list(self._busy):
+            status = worker.poll()
             if status is None:
                 continue
-            self._processes.remove((task, process))
-            _let_go(task, process)
+            self._busy.remove((task, worker))
+            task.running = False
+            if worker.is_alive:
+                self._idle.append(worker)
             if (status < 0 or status in _SIGNALLED) and task.retries < _MOST_RETRIES:
                 task.retries += 1
                 again.append(task)
@@ -141,19 +141,71 @@ class LocalExecutor:
         return again
 
     def _end_all(self) -> None:
-        for _, process in self._processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-        for task, process in self._processes:
-            try:
-                process.wait(_PATIENCE_SECONDS)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-            _let_go(task, process)
+        workers = [*self._idle, *(worker for _, worker in self._busy)]
+        for worker in workers:
+            worker.end()
+        for worker in workers:
+            worker.wait()
+        for task, _ in self._busy:
+            task.running = False
 
 
-def _let_go(task: Task, process: "subprocess.Popen[bytes]") -> None:
-    task.running = False
-    if process.stdin is not None:
-        process.stdin.close()
+class _Worker:
+    """A process of `launch.worker`, which computes one run at a time."""
+
+    def __init__(self, preload: bool) -> None:
+        # In a new session: Ctrl-C then reaches only this process, which ends all others.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "experiments.launch.worker", *([PRELOAD] if preload else [])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can compute another run."""
+        return self._process.poll() is None
+
+    def start(self, command: Sequence[str], output: str) -> None:
+        """Starts a run, with its output at the end of a file."""
+        assert self._process.stdin is not None
+        # A worker that has just died is seen by `poll`.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps([output, *command, "--end_with_stdin"]).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def poll(self) -> int | None:
+        """The exit status of the run; None while it is computed."""
+        assert self._process.stdout is not None
+        if not select.select([self._process.stdout], [], [], 0)[0]:
+            return None
+        answer = self._process.stdout.readline()
+        if answer:
+            return int(answer)
+        # The worker has died, and the run may be left.
+        self._signal(signal.SIGKILL)
+        self.wait()
+        return self._process.returncode
+
+    def end(self) -> None:
+        """Asks the run, and all processes that it has started, to end; and the worker."""
+        assert self._process.stdin is not None
+        self._signal(signal.SIGTERM)
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+
+    def wait(self) -> None:
+        """Waits for the end that was asked for, and then enforces it."""
+        assert self._process.stdout is not None
+        try:
+            self._process.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+        self.end()
+        self._process.stdout.close()
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)

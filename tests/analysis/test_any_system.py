@@ -141,13 +141,20 @@ def test_a_package_can_bring_the_analysis_of_its_system(
     ("values", "message"),
     [
         (["no_such_module:ANALYSIS"], "no_such_module:ANALYSIS, cannot be loaded .ModuleNotFoundError"),
+        (["exits:ANALYSIS"], "exits:ANALYSIS, cannot be loaded .SystemExit"),
         ([f"{__name__}:_NO_ANALYSIS"], "_NO_ANALYSIS: needed: an analysis.methods.Analysis; received int"),
         (["one:ANALYSIS", "two:ANALYSIS"], "2 packages have an analysis of consensus .one:ANALYSIS, two:ANALYSIS"),
     ],
 )
 def test_an_analysis_that_cannot_be_used_is_named_in_one_line_and_takes_no_other_away(
-    own_runs: pathlib.Path, monkeypatch: pytest.MonkeyPatch, values: list[str], message: str
+    own_runs: pathlib.Path,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    values: list[str],
+    message: str,
 ) -> None:
+    (tmp_path / "exits.py").write_text("raise SystemExit(3)")
+    monkeypatch.syspath_prepend(tmp_path)
     _points(monkeypatch, *values)
     runs = frame.read_runs(str(own_runs), "mnist")
     with pytest.raises(ConfigError, match=message) as error:

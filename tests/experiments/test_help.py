@@ -26,6 +26,7 @@ _FIELDS = [field.name for field in registry.method("ensemble").config.in_order()
         ("benchmarks.fdl_phases", ["data_dir"]),
         ("benchmarks.fdl_torch", ["filters", "train_limit", "joint_epochs", "seed", "data_dir"]),
         ("benchmarks.ray_overhead", ["runs", "dataset"]),
+        ("benchmarks.teaching_epoch", ["repeats", "threads"]),
         ("experiments.prepare", ["dataset", "split", "data_dir"]),
         ("analysis.tables", ["log_dir", "dataset", "format"]),
     ],

@@ -2,6 +2,7 @@
 
 import pathlib
 
+import filelock
 import pytest
 
 from faults.sweeps import Scene
@@ -21,10 +22,13 @@ def long(thorough: bool) -> None:
 
 
 @pytest.fixture(scope="session")
-def scene(tmp_path_factory: pytest.TempPathFactory, thorough: bool) -> Scene:
-    """Data and the undisturbed sweep."""
-    scene = Scene(tmp_path_factory.mktemp("faults"), runs=4 if thorough else 2, epochs=24 if thorough else 6)
-    scene.prepare()
+def scene(tmp_path_factory: pytest.TempPathFactory, thorough: bool, worker_id: str) -> Scene:
+    """Data and the undisturbed sweep; one of several processes that run tests prepares it for all."""
+    base = tmp_path_factory.getbasetemp()
+    directory = (base if worker_id == "master" else base.parent) / "faults"
+    scene = Scene(directory, runs=4 if thorough else 2, epochs=24 if thorough else 6)
+    with filelock.FileLock(f"{directory}.lock"):
+        scene.prepare()
     return scene
 
 

@@ -38,8 +38,9 @@ class Scene:
         return self.directory / "data"
 
     def prepare(self) -> None:
-        """Fetches the data and computes the undisturbed sweep."""
-        undisturbed = self.new_log_dir("undisturbed")
+        """Fetches the data and computes the undisturbed sweep, or takes one that is there."""
+        undisturbed = self.directory / "undisturbed"
+        undisturbed.mkdir(parents=True, exist_ok=True)
         self.table, _ = self._finish(undisturbed)
         self.expected = statistics(undisturbed)
         assert len(self.expected) == self.runs * (6 + 6 + 8)
@@ -108,9 +109,12 @@ def trainings(log_dir: pathlib.Path) -> list[int]:
     for entry in pathlib.Path("/proc").iterdir():
         try:
             command = (entry / "cmdline").read_bytes().decode(errors="replace") if entry.name.isdigit() else ""
+            output = os.readlink(entry / "fd" / "1") if "experiments." in command else ""
         except OSError:
             continue
-        if "experiments.train" in command and f"--log_dir={log_dir}\0" in command:
+        # Copies of a worker have its command; they write below the directory. On a cluster's node, others do.
+        is_its_own = "experiments.train" in command and f"--log_dir={log_dir}\0" in command
+        if is_its_own or ("launch.worker" in command and output.startswith(f"{log_dir}/")):
             found.append(int(entry.name))
     return found
 

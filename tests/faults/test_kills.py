@@ -23,7 +23,7 @@ _END_SECONDS = 60
 
 def test_kill_9_at_random_moments(scene: Scene, log_dir: pathlib.Path, thorough: bool, survived: Survived) -> None:
     moments = random.Random(20170602)
-    kills = 30 if thorough else 4
+    kills = 30 if thorough else 2
     for number in range(kills):
         process = scene.start(log_dir)
         time.sleep(moments.uniform(0.3, 14.0 if thorough else 7.0))

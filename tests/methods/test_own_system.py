@@ -13,10 +13,14 @@ import pytest
 
 from collab_ensembles.runs import run_directory
 from collab_ensembles.runs.unpickle import read_pickle
-from command_runner import REPOSITORY, environment, run
+from command_runner import REPOSITORY, Result, environment, run
 from own_package import CONSENSUS, install, install_consensus
 
 _SMALL = ("--dataset=digits", "--members=B1R1F2,B2R1F2", "--train_limit=200", "--batch_size=50", "--epochs=4")
+
+
+def _run(package: dict[str, str], *command: str) -> Result:
+    return run(*command, preloaded=True, **package)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,7 @@ def package(place: pathlib.Path) -> dict[str, str]:
 def log_dir(place: pathlib.Path, package: dict[str, str]) -> str:
     """The runs of the system's own grid."""
     flags = (f"--log_dir={place}/runs", f"--data_dir={place}/data", "--threads=1", "--workers=2")
-    result = run("experiments.sweep", "--grid=consensus-shares", *_SMALL, *flags, **package)
+    result = _run(package, "experiments.sweep", "--grid=consensus-shares", *_SMALL, *flags)
     assert (result.exit_status, result.errors) == (0, "")
     return f"{place}/runs"
 
@@ -82,7 +86,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(log_dir: str, place: pathlib.Path
             break
         time.sleep(0.02)
     assert training.wait() == -signal.SIGKILL
-    result = run("experiments.train", *flags, "--threads=1", **package)
+    result = _run(package, "experiments.train", *flags, "--threads=1")
     assert result.exit_status == 0, result.errors
     (directory,) = run_directory.find(str(place / "killed"))
     assert run_directory.read_status(directory).resumed
@@ -95,26 +99,26 @@ def _started(log_dir: pathlib.Path) -> list[str]:
 
 def test_a_run_is_verified_evaluated_and_exported(log_dir: str, place: pathlib.Path, package: dict[str, str]) -> None:
     directory, data = _run_of(log_dir, 0.5), f"--data_dir={place}/data"
-    verified = run("experiments.verify", directory, data, **package)
+    verified = _run(package, "experiments.verify", directory, data)
     assert (verified.exit_status, verified.errors) == (0, "")
     assert "differs" not in verified.output
-    scored = run("experiments.evaluate", directory, data, "--threads=1", **package)
+    scored = _run(package, "experiments.evaluate", directory, data, "--threads=1")
     assert scored.exit_status == 0, scored.errors
     error = run_directory.read_status(directory).test_errors["ensemble"]
     (line,) = (line for line in scored.output.splitlines() if line.startswith("ensemble"))
     assert f"error {100 * error:6.2f} %" in line
     out = place / "member.keras"
-    assert run("experiments.export", directory, "--member=B1R1F2", f"--out={out}", **package).exit_status == 0
+    assert _run(package, "experiments.export", directory, "--member=B1R1F2", f"--out={out}").exit_status == 0
     assert out.exists()
 
 
 def test_its_runs_stand_in_the_tables_and_in_the_report(
     log_dir: str, place: pathlib.Path, package: dict[str, str]
 ) -> None:
-    table = run("analysis.tables", f"--log_dir={log_dir}", "--dataset=digits", "--format=csv", **package)
+    table = _run(package, "analysis.tables", f"--log_dir={log_dir}", "--dataset=digits", "--format=csv")
     assert (table.exit_status, table.errors) == (0, "")
     page = place / "report.html"
-    report = run("analysis.report", f"--log_dir={log_dir}", f"--out={page}", **package)
+    report = _run(package, "analysis.report", f"--log_dir={log_dir}", f"--out={page}")
     assert (report.exit_status, report.errors) == (0, "")
     for share in ("0", "0.5", "0.9"):
         assert f"2 members, share {share}" in table.output
@@ -122,23 +126,23 @@ def test_its_runs_stand_in_the_tables_and_in_the_report(
 
 
 def test_help_shows_its_settings(package: dict[str, str]) -> None:
-    result = run("experiments.train", "--system=consensus", "--help", **package)
+    result = _run(package, "experiments.train", "--system=consensus", "--help")
     assert "--share: share of the consensus" in result.output
     assert "--method:" not in result.output
-    assert "consensus-shares: Independent members" in run("experiments.sweep", "--help", **package).output
+    assert "consensus-shares: Independent members" in _run(package, "experiments.sweep", "--help").output
 
 
 def test_a_package_that_cannot_be_used_is_named_in_one_line_and_takes_nothing_else_away(tmp_path: pathlib.Path) -> None:
     """What else can be wrong with one: tests/settings/test_registry.py."""
     package = install(tmp_path / "site", {"own": "import no_such_module"}, {"own": "own:METHOD"})
     flags = (f"--log_dir={tmp_path}/runs", f"--data_dir={tmp_path}/data")
-    refused = run("experiments.train", "--system=own", *flags, **package)
+    refused = _run(package, "experiments.train", "--system=own", *flags)
     assert (refused.exit_status, refused.output) == (2, "")
     assert refused.errors.count("\n") == 1
     for fragment in ("--system=own", "ModuleNotFoundError", "no_such_module"):
         assert fragment in refused.errors
     assert not (tmp_path / "runs").exists()
-    planned = run("experiments.sweep", "--dataset=digits", "--dry_run", *flags, **package)
+    planned = _run(package, "experiments.sweep", "--dataset=digits", "--dry_run", *flags)
     assert (planned.exit_status, planned.errors) == (0, "")
     assert planned.output.count("experiments.train") == 13
 
@@ -154,7 +158,7 @@ def test_functions_that_are_missing_and_flags_that_are_taken_are_named(tmp_path:
         ("lame", "no function learning_rates"),
         ("taken", "setting log_dir has the name of a flag"),
     ):
-        refused = run("experiments.train", f"--system={system}", *_SMALL, f"--log_dir={tmp_path}/runs", **package)
+        refused = _run(package, "experiments.train", f"--system={system}", *_SMALL, f"--log_dir={tmp_path}/runs")
         assert (refused.exit_status, refused.errors.count("\n")) == (2, 1)
         assert fragment in refused.errors
         assert not (tmp_path / "runs").exists()
@@ -185,7 +189,7 @@ def test_a_name_that_is_taken_is_said(
 ) -> None:
     install_consensus(tmp_path / "site")
     package = install(tmp_path / "site", {}, points)
-    refused = run("experiments.train", *flags, f"--log_dir={tmp_path}/runs", **package)
+    refused = _run(package, "experiments.train", *flags, f"--log_dir={tmp_path}/runs")
     assert refused.exit_status == 2
     for fragment in fragments:
         assert fragment in refused.errors

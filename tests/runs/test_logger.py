@@ -9,6 +9,7 @@ import pytest
 
 from collab_ensembles.models.statistics import DISAGREEMENT
 from collab_ensembles.runs import epoch_graph
+from collab_ensembles.runs.epoch_graph import epoch_graph as draw
 from collab_ensembles.runs.logger import Logger, Record
 
 STEMS = {"ST": "X_000", "ensemble": "X_Ensemble"}
@@ -27,6 +28,11 @@ def _pickle(directory: Path, stem: str) -> dict:
     with open(directory / f"{stem}.pkl", "rb") as file:
         content: dict = pickle.load(file)
     return content
+
+
+@pytest.fixture(autouse=True)
+def _graphs_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(epoch_graph, "epoch_graph", draw)
 
 
 @pytest.fixture

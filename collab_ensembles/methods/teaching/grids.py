@@ -29,4 +29,8 @@ def lacaille_table(settings: Settings) -> list[RunConfig]:
     return [learner.as_teacher(), *students]
 
 
-GRIDS = {"lacaille-3.1": Grid(lacaille_table, ("stack", "difficulty", "targets", "dropout", "patience", "teacher"))}
+GRIDS = {
+    "lacaille-3.1": Grid(
+        lacaille_table, ("members", "stack", "difficulty", "targets", "dropout", "patience", "teacher")
+    )
+}

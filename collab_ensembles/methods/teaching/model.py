@@ -1,7 +1,5 @@
 """TeachingModel: a student that learns from those examples of a stack that a teacher chooses."""
 
-from typing import Any
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -87,9 +85,15 @@ class TeachingModel(Model):
         return list(self._learner.trainable_variables)
 
     def training_variables(self) -> dict[str, keras.Variable]:
-        """The variables of the student and the optimizer, those of the learner, and how far it is."""
+        """The variables of the student and the optimizer, those of the learner, and how far it is.
+
+        Without the states of dropout, which `begin_epoch` sets.
+        """
+        weights = {id(variable) for variable in self.members["student"].weights}
+        states = {id(variable) for variable in self.members["student"].variables} - weights
+        inherited = {name: each for name, each in super().training_variables().items() if id(each) not in states}
         learner = {f"learner/{index}": variable for index, variable in enumerate(self._learner.weights)}
-        return {**super().training_variables(), **learner, **self._progress}
+        return {**inherited, **learner, **self._progress}
 
     def begin_epoch(self, epoch: int) -> None:
         """Sets what is random in the epoch's steps."""
@@ -124,13 +128,10 @@ class TeachingModel(Model):
 
         return tf.data.Dataset.range(1).map(epoch)
 
-    def callbacks(self, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
-        """Ends the training when there was no lower validation error for long enough."""
-
-        def check(epoch: int, logs: Any) -> None:
-            self.stop_training = int(self._progress["epochs"] - self._progress["best_epoch"]) >= self._patience
-
-        return [keras.callbacks.LambdaCallback(on_epoch_end=check)]
+    @property
+    def ended(self) -> bool:
+        """Whether there was no lower validation error for long enough."""
+        return int(self._progress["epochs"] - self._progress["best_epoch"]) >= self._patience
 
     def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """All steps of an epoch, then the validation. Examples that fill no stack are left out of this epoch."""
@@ -175,8 +176,8 @@ class TeachingModel(Model):
             return tf.range(self._batch_size)
         size = self._stack * self._batch_size
         if self._chooses:
-            examples = order[start : start + size]
-            logits = self._logits(tf.ensure_shape(tf.gather(self._images, examples), (size, *self._images.shape[1:])))
+            examples = tf.slice(order, [start], [size])
+            logits = self._logits(tf.gather(self._images, examples))
             scores = choosing.difficulty(self._difficulty, tf.gather(self._answers, examples), logits)
         else:
             seed = tf.stack([self._step_seed.value, tf.cast(start, tf.int64)])
