@@ -43,11 +43,6 @@ class Agent:
         return {"speaker": self.speaker, "image_part": self.image_part, "judge": self.judge}
 
 
-def mask(shape: tuple[int, ...], noise: float, random: np.random.Generator) -> np.ndarray:
-    """Which pixels an agent sees inverted, bool [height, width, channels]; algorithm 4, line 1."""
-    return random.random(shape) < noise
-
-
 def build(
     size: MLPSize,
     inverted: np.ndarray,
@@ -60,7 +55,7 @@ def build(
 
     Args:
       size: the hidden layers, also those of the discriminator.
-      inverted: see `mask`.
+      inverted: see `LanguageConfig.inverted`.
       num_classes: of the classifier.
       message_length: the symbols of a message.
       random: of the initial values.

@@ -2,13 +2,17 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.networks.sizes import MLPSize, parse_network
 from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.fields import check_effects, check_number, check_whole, option
+from collab_ensembles.settings.method import Shape
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LEVELS = ("baseline", "receive", "feedback", "both")
 
@@ -102,6 +106,15 @@ class LanguageConfig(RunConfig):
     def held_out(self, num_train: int) -> int:
         """The number of validation examples: a sixth of the training examples."""
         return num_train // _HELD_OUT
+
+    def inverted(self, agent: int, image_shape: Shape) -> "np.ndarray":
+        """The pixels that an agent sees inverted, bool [height, width, channels]; algorithm 4, line 1.
+
+        They depend on the seed, the agent (0: the teacher) and the noise, and are the same at all levels.
+        """
+        from collab_ensembles.streams import Stream, generator
+
+        return generator(self.seed, Stream.MASKS, agent).random(image_shape) < self.noise
 
     def member_names(self) -> tuple[str, ...]:
         """The two agents; A and B in the thesis."""

@@ -23,9 +23,10 @@ def build(config: LanguageConfig, image_shape: Shape, num_classes: int) -> Model
     for index, (name, member) in enumerate(zip(config.member_names(), config.members, strict=True)):
         size = parse_network(member)
         assert isinstance(size, MLPSize)
-        inverted = agent.mask(image_shape, config.noise, generator(config.seed, Stream.MASKS, index))
         initial = generator(config.seed, Stream.INITIALISATION, index)
-        agents[name] = agent.build(size, inverted, num_classes, config.message_length, initial, name)
+        agents[name] = agent.build(
+            size, config.inverted(index, image_shape), num_classes, config.message_length, initial, name
+        )
     return LanguageModel(
         agents,
         config.level,
