@@ -84,10 +84,6 @@ class LanguageModel(Model):
         self.further_series |= {name: name for name in observation.names(list(agents), self._classes, length)}
         self._steps = 0
 
-    def compile(self, optimizer: Any = None, **options: Any) -> None:
-        """See `Model.compile`. XLA does not compile the steps: the data of a whole epoch would be part of them."""
-        super().compile(optimizer, **{**options, "jit_compile": False})
-
     @property
     def trainable_variables(self) -> list[keras.Variable]:
         """Those of all networks of the agents."""
