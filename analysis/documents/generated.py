@@ -4,7 +4,7 @@ import pathlib
 import re
 from collections.abc import Callable, Mapping
 
-from analysis.documents import noel_blocks, other_blocks, overview_blocks, teaching_blocks
+from analysis.documents import language_blocks, noel_blocks, other_blocks, overview_blocks, teaching_blocks
 from collab_ensembles import files
 from collab_ensembles.errors import DataError
 
@@ -24,6 +24,7 @@ BLOCKS: Blocks = {
     **noel_blocks.BLOCKS,
     **other_blocks.BLOCKS,
     **teaching_blocks.BLOCKS,
+    **language_blocks.BLOCKS,
     "a system in one file": _example,
 }
 """By name: what writes the Markdown between the marks."""

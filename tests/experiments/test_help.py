@@ -27,6 +27,8 @@ _FIELDS = [field.name for field in registry.method("ensemble").config.in_order()
         ("benchmarks.fdl_torch", ["filters", "train_limit", "joint_epochs", "seed", "data_dir"]),
         ("benchmarks.ray_overhead", ["runs", "dataset"]),
         ("benchmarks.teaching_epoch", ["repeats", "threads"]),
+        ("benchmarks.language_epoch", ["repeats", "threads"]),
+        ("analysis.methods.language.views", ["dataset", "seed", "data_dir", "out"]),
         ("experiments.prepare", ["dataset", "split", "data_dir"]),
         ("analysis.tables", ["log_dir", "dataset", "format"]),
     ],

@@ -16,7 +16,9 @@ def _place(config: LanguageConfig) -> tuple[int]:
 
 
 def _row(config: LanguageConfig) -> str | None:
-    return config.level if comparison.has_settings(config, level=config.level) else None
+    """Of the networks that the table here has; the thesis does not say which it had."""
+    is_default = config.members == config.default("members")
+    return config.level if is_default and comparison.has_settings(config, level=config.level) else None
 
 
 def _student(config: RunConfig) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis import comparison, drawing
+from analysis import comparison, drawing, recorded_run
 from analysis import figure_style as style
 from analysis.drawing import Drawing
 from analysis.methods.language.outcomes import series
 from analysis.recorded_run import Run
+from collab_ensembles.data import catalogue
 from collab_ensembles.errors import DataError
 from collab_ensembles.methods.language.options import LanguageConfig
 
@@ -89,7 +90,8 @@ def class_messages(runs: Sequence[Run], axes: Sequence[Axes]) -> None:
         panel.set(xlabel="place in the message", ylabel="class", yticks=range(len(shares)))
         panel.set_title(run.config.description(), fontsize=10)
     axes[0].figure.colorbar(picture, ax=list(axes), label="share of symbol 1")
-    axes[0].figure.suptitle(f"{style.title(runs, 'messages of the student by class')}, seed {runs[0].config.seed}")
+    label, setting = catalogue.label(runs[0].config.dataset), recorded_run.setting(runs[0].config)
+    axes[0].figure.suptitle(f"{label}, messages of the student by class, seed {runs[0].config.seed}\n{setting}")
 
 
 def _shares(run: Run) -> np.ndarray:

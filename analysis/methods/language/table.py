@@ -14,11 +14,11 @@ from collab_ensembles.data import catalogue
 
 _NAMES = {
     "baseline": "baseline",
-    "receive": "student-receiving-only",
-    "feedback": "student-feedback-to-teacher",
-    "both": "both-feedback",
+    "receive": "receive (student-receiving-only)",
+    "feedback": "feedback (student-feedback-to-teacher)",
+    "both": "both (both-feedback)",
 }
-"""What table 4.1 calls the levels."""
+"""The levels; in brackets what table 4.1 calls them."""
 
 _ACCURACY_NOTE = (
     "The accuracy of the linear classifier on the student's last hidden layer, after the epoch with its lowest "
@@ -58,7 +58,7 @@ def accuracy_table(runs: Sequence[Run]) -> Table:
         published = [Cell(table_text.number(value, ".1f")) for value in paper]
         cells = {"student": student, "paper student": published, **cells}
     heading = f"{_label(runs)}, table 4.1 of Lacaille (2018): test accuracy in % ({_setting(runs)})"
-    return _table(heading, rows, cells, [_ACCURACY_NOTE])
+    return _table(heading, "level", rows, cells, [_ACCURACY_NOTE])
 
 
 def measures_table(runs: Sequence[Run]) -> Table:
@@ -78,7 +78,7 @@ def measures_table(runs: Sequence[Run]) -> Table:
         for name, (data, form) in columns.items()
     }
     heading = f"{_label(runs)}, the languages: information, entropy and surprise in bits ({_setting(runs)})"
-    return _table(heading, rows, cells, [_MEASURES_NOTE])
+    return _table(heading, "language", rows, cells, [_MEASURES_NOTE])
 
 
 def long_table(runs: Sequence[Run]) -> pd.DataFrame:
@@ -108,17 +108,19 @@ def _rows(runs: Sequence[Run]) -> dict[str, list[Run]]:
     names = {}
     for name, row in comparison.rows_of(runs).items():
         level = methods.of(row[0].config).paper_row(row[0].config)
-        names[f"{name} ({_NAMES[level]})" if level else name] = row
+        names[_NAMES[level] if level else name] = row
     return names
 
 
-def _table(heading: str, rows: dict[str, list[Run]], columns: dict[str, list[Cell]], notes: list[str]) -> Table:
+def _table(
+    heading: str, corner: str, rows: dict[str, list[Run]], columns: dict[str, list[Cell]], notes: list[str]
+) -> Table:
     several = [len(row) for row in rows.values()]
     if max(several) > 1:
         notes = [*notes, f"Means over seeds, with {intervals.describe(several)}."]
     notes += table_notes.seeds({name: [run.config.seed for run in row] for name, row in rows.items()})
     lines = [[Cell(name), *cells] for name, *cells in zip(rows, *columns.values(), strict=True)]
-    return Table(heading, ["arrangement", *columns], lines, notes)
+    return Table(heading, [corner, *columns], lines, notes)
 
 
 def _cell(values: Sequence[float], form: str) -> Cell:
