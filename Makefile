@@ -92,9 +92,8 @@ teaching-demo: install ## train a teacher, and students whose minibatches it cho
 	$(END_OF_DRY_RUN) \
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/teaching-demo --out=$(LOG_DIR)/teaching-demo/report.html
 
-language-demo: install ## train two agents that share a language, at each level of communication (MNIST, 18,000 images, five minutes)
-	$(RUN) -m experiments.sweep --grid=lacaille-4.1 --dataset=mnist --train_limit=18000 --epochs=10 \
-		--log_dir=$(LOG_DIR)/language-demo $(SWEEP_FLAGS)
+language-demo: install ## train two agents that share a language, at each level of communication (MNIST, five minutes)
+	$(RUN) -m experiments.sweep --grid=lacaille-4.1 --dataset=mnist --log_dir=$(LOG_DIR)/language-demo $(SWEEP_FLAGS)
 	$(END_OF_DRY_RUN) \
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/language-demo --out=$(LOG_DIR)/language-demo/report.html
 
