@@ -4,7 +4,7 @@ Both take the same steps of the same model; the plain loop gathers each minibatc
 would write it with Keras alone. MNIST's shapes with random pixels: the time of a step does not depend on them.
 
 Example:
-  python -m benchmarks.language_epoch
+  python -m benchmarks.language_epoch --repeats=5
 """
 
 import time
