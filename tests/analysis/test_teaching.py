@@ -144,9 +144,9 @@ def test_what_a_choice_costs_can_undo_its_speed() -> None:
 def test_the_published_numbers_can_be_judged_where_the_table_has_them() -> None:
     verdicts = {each.claim.name: each.verdict for each in claims.findings([CLAIM_SET.published("MNIST")], CLAIM_SET)}
     seen = [name for name, verdict in verdicts.items() if verdict == claims.SEEN]
-    assert seen == ["table 3.1, updates"]
-    # 96.9 is 0.5 more than 96.4 and not less; soft and true labels are 0.4 apart.
-    assert verdicts["table 3.1, accuracy"] == verdicts["figure 3.1, targets"] == claims.UNSEEN
+    assert seen == ["table 3.1, accuracy", "table 3.1, updates"]
+    # With a stack of 2 soft and true labels are 0.4 apart.
+    assert verdicts["figure 3.1, targets"] == claims.UNSEEN
 
 
 def test_all_figures_are_drawn_as_far_as_every_seed_trains() -> None:
