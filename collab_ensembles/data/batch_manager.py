@@ -153,6 +153,15 @@ class BatchManager:
         if self._noise is not None:
             self._labels = self._noise(epoch)
 
+    @property
+    def examples(self) -> tuple[np.ndarray, np.ndarray]:
+        """All images and, as they are in this epoch, labels, in the data's own order."""
+        return self._images, self._labels
+
+    def order_and_labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """The epoch's order, int64 [examples], and the labels in this order, int32 [examples]."""
+        return self._order, self._labels[self._order]
+
     def dataset(self) -> tf.data.Dataset:
         """The batches of the epoch that is set when the iteration begins.
 

@@ -45,6 +45,13 @@ class Dataset:
             result.update(np.ascontiguousarray(array).data)
         return result.hexdigest()
 
+    def parted(self, held_out: int) -> "tuple[Dataset, tuple[np.ndarray, np.ndarray] | None]":
+        """The same data without the last training examples, and images and labels of these; None if there are none."""
+        if not held_out:
+            return self, None
+        last = self.train_images[-held_out:], self.train_labels[-held_out:]
+        return self.first(len(self.train_labels) - held_out), last
+
     def first(self, train_limit: int) -> "Dataset":
         """The same data with only the first `train_limit` training examples; the test set is complete."""
         return dataclasses.replace(

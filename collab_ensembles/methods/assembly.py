@@ -34,6 +34,7 @@ def build_member(
     name: str,
     *,
     decays: bool = True,
+    dropout: float = 0.0,
 ) -> keras.Model:
     """Builds the member with the given index, with its own initial values.
 
@@ -44,6 +45,7 @@ def build_member(
       index: among the members.
       name: the name of the network.
       decays: True if the network's losses include the weight decay of its kernels; False if the optimizer decays.
+      dropout: see `build_network`.
     """
     return build_network(
         config.members[index],
@@ -53,6 +55,7 @@ def build_member(
         regularization_rate=config.regularization_rate if decays else 0.0,
         decay_scope=config.decay_scope,
         precision=config.precision,
+        dropout=dropout,
         random=generator(config.seed, Stream.INITIALISATION, index),
         name=name,
     )

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from collab_ensembles import environment
 from collab_ensembles.data.arrays import checked_labels
+from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.errors import DataError
 from collab_ensembles.models import compiled_metrics, monitors
 from collab_ensembles.models.averaging import average
@@ -122,7 +123,10 @@ class Model(keras.Model):
             images, labels, *weights = validation_data
             validation_data = images, self._checked(images, labels, "labels of the validation data"), *weights
         y = self._checked(x, y, "y")
-        clock = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: self.begin_epoch(epoch))
+        clock = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: self.begin_epoch(epoch),
+            on_epoch_end=lambda epoch, logs: self._end_early(),
+        )
         callbacks = [clock, *keras.tree.flatten(callbacks or [])]
         monitors.set_modes(callbacks, self.statistics.lower_is_better)
         return super().fit(
@@ -218,6 +222,23 @@ class Model(keras.Model):
 
     def begin_epoch(self, epoch: int) -> None:
         """Called by `fit` before each epoch, counted from 0, for models whose epochs differ."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether training ends before its last epoch, since a model found that nothing is to be gained any more."""
+        return False
+
+    def _end_early(self) -> None:
+        self.stop_training = self.stop_training or self.ended
+
+    def feed(self, batches: BatchManager, validation: tuple[np.ndarray, np.ndarray] | None = None) -> tf.data.Dataset:
+        """What a run gives `fit`; here the batches of each epoch.
+
+        Args:
+          batches: of the training examples.
+          validation: the images and labels that `RunConfig.held_out` takes from them, for models that choose by them.
+        """
+        return batches.dataset()
 
     def callbacks(self, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
         """Callbacks that `fit` needs for these batches, with `validation_data`; here there are none."""

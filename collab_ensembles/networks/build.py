@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.networks import cifar_resnet, convnet, densenet, fdlnet, resnet50, segments, vgg
+from collab_ensembles.networks import cifar_resnet, convnet, densenet, fdlnet, mlp, resnet50, segments, vgg
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.resnet import build_resnet
 from collab_ensembles.networks.sizes import (
@@ -12,6 +12,7 @@ from collab_ensembles.networks.sizes import (
     ConvNetSize,
     DenseNetSize,
     FDLNetSize,
+    MLPSize,
     ResNet50Size,
     ResNetSize,
     Size,
@@ -21,8 +22,13 @@ from collab_ensembles.networks.sizes import (
 )
 
 
-def network_segments(size: Size, num_classes: int) -> list[segments.Segment]:
+def network_segments(size: Size, num_classes: int, dropout: float = 0.0) -> list[segments.Segment]:
     """The segments of a network; all but the last are named after `size.split_points`.
+
+    Args:
+      size: the network.
+      num_classes: the number of logits.
+      dropout: of networks such as mlp32-32 alone; see `mlp.segments`.
 
     Raises:
       ConfigError: it is a ResNet of Noel (2017), which is not made of segments.
@@ -40,6 +46,8 @@ def network_segments(size: Size, num_classes: int) -> list[segments.Segment]:
             return convnet.segments(size, num_classes)
         case FDLNetSize():
             return fdlnet.segments(size, num_classes)
+        case MLPSize():
+            return mlp.segments(size, num_classes, dropout)
     raise ConfigError(f"{size} has no segments and cannot be split; allowed: networks such as resnet20")
 
 
@@ -52,6 +60,7 @@ def build_network(
     regularization_rate: float = 1e-4,
     decay_scope: str = "report",
     precision: str = "float32",
+    dropout: float = 0.0,
     random: np.random.Generator,
     name: str,
 ) -> keras.Model:
@@ -65,6 +74,7 @@ def build_network(
       regularization_rate: s; each decayed kernel adds s * sum(w^2) / 2 to the model's losses.
       decay_scope: of the same ResNets alone; in all other networks every kernel decays.
       precision: see `LayerFactory`.
+      dropout: see `network_segments`.
       random: the source of the seeds of the kernels' initial values.
       name: the model's name.
 
@@ -86,4 +96,4 @@ def build_network(
         )
     check_image_shape(member, size.image_divisor, image_shape)
     factory = LayerFactory(random, regularization_rate=regularization_rate, precision=precision)
-    return segments.build(network_segments(size, num_classes), image_shape, factory, name)
+    return segments.build(network_segments(size, num_classes, dropout), image_shape, factory, name)

@@ -29,6 +29,11 @@ def save(network: keras.Model, path: str) -> None:
     Raises:
       CollabError: the file cannot be written.
     """
+    files.write_bytes(path, content(network))
+
+
+def content(network: keras.Model) -> bytes:
+    """What `save` writes."""
     with tempfile.TemporaryDirectory() as directory:
         whole = os.path.join(directory, "network.keras")
         with warnings.catch_warnings():
@@ -36,4 +41,4 @@ def save(network: keras.Model, path: str) -> None:
             warnings.filterwarnings("ignore", message=r"__array__ implementation doesn't accept a copy keyword")
             with_stock_layers(network).save(whole)
         with open(whole, "rb") as file:
-            files.write_bytes(path, file.read())
+            return file.read()

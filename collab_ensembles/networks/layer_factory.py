@@ -183,6 +183,11 @@ class LayerFactory:
         layer = keras.layers.Flatten(data_format="channels_last", dtype=self.exact, name=self.prefix + name)
         return layer(x)
 
+    def drop(self, x: Tensor, share: float, name: str) -> Tensor:
+        """Dropout: in training 0 in place of a share of the values, drawn anew in each step; the others are raised."""
+        layer = keras.layers.Dropout(share, seed=next(self._seeds), dtype=self._precision, name=self.prefix + name)
+        return layer(x)
+
     def mean(self, x: Tensor, name: str = "mean") -> Tensor:
         """The mean over height and width: [batch, channels], as `exact`."""
         layer = keras.layers.GlobalAveragePooling2D(

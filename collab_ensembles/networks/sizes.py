@@ -126,9 +126,24 @@ class FDLNetSize:
     default_split_points = ()
 
 
+@dataclasses.dataclass(frozen=True)
+class MLPSize:
+    """The networks of Lacaille (2018), section 3.2.2: two dense hidden layers of so many units."""
+
+    first: int
+    second: int
+
+    image_divisor = 1
+    split_points = ()
+    default_split_points = ()
+
+
 NAMED_SIZES = {"ST": ResNetSize(3, 1, 8), "M": ResNetSize(3, 2, 16)}
 LONG_NAMES = {"ST": "shallow_and_thin", "M": "medium"}
-FORMS = "ST, M, sizes such as B3R5F16, resnet20 (6n + 2 layers), densenet40-12, resnet50, vgg16, convnet8, fdlnet8"
+FORMS = (
+    "ST, M, sizes such as B3R5F16, resnet20 (6n + 2 layers), densenet40-12, resnet50, vgg16, convnet8, fdlnet8, "
+    "mlp32-32"
+)
 
 
 def parse_network(member: str) -> Size:
@@ -190,4 +205,5 @@ _PATTERNS = (
     (r"vgg16", VGG16Size),
     (r"convnet([1-9]\d{0,3})", ConvNetSize),
     (r"fdlnet([1-9]\d{0,3})", FDLNetSize),
+    (r"mlp([1-9]\d{0,3})-([1-9]\d{0,3})", MLPSize),
 )

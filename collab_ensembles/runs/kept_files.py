@@ -48,8 +48,22 @@ def keep(config: RunConfig, directory: str) -> None:
             files.write_bytes(os.path.join(directory, folder, _name(number, content)), content)
 
 
+def has(config: RunConfig, directory: str, field: str) -> bool:
+    """Whether a run directory has the file of a run that was trained first, see `RunConfig.needed_runs`."""
+    return _copy(directory, config.kept_files()[field], 1, field) is not None
+
+
+def add(config: RunConfig, directory: str, field: str, content: bytes) -> None:
+    """Keeps such a file."""
+    folder = os.path.join(directory, config.kept_files()[field])
+    files.make_directory(folder)
+    files.write_bytes(os.path.join(folder, _name(1, content)), content)
+
+
 def located(config: RunConfig, directory: str) -> RunConfig:
     """The settings with the paths of the verified copies in a run directory, for all files that have one.
+
+    These include the files of runs that were trained first.
 
     Raises:
       RunDirectoryError: a copy is damaged.
@@ -57,6 +71,9 @@ def located(config: RunConfig, directory: str) -> RunConfig:
     changes: dict[str, Any] = {}
     for field, folder, number, path in _named(config):
         changes[field] = (*changes.get(field, ()), _copy(directory, folder, number, field) or path)
+    for field in config.needed_runs():
+        copy = _copy(directory, config.kept_files()[field], 1, field)
+        changes |= {field: (copy,)} if copy else {}
     return dataclasses.replace(config, **changes)
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import os
 import pickle
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import keras
@@ -45,19 +45,33 @@ class Record:
     series: dict[str, dict[str, np.ndarray]]
 
     @classmethod
-    def empty(cls, outputs: Iterable[str], epochs: int, further: Mapping[str, str] = DISAGREEMENT_SERIES) -> "Record":
+    def empty(cls, outputs: Collection[str], epochs: int, further: Mapping[str, str] | None = None) -> "Record":
         """An empty record for the given number of epochs; `further` as in `Logger`."""
-        return cls(0, 0.0, {output: {key: np.zeros(epochs) for key in _series(output, further)} for output in outputs})
+        return cls(
+            0, 0.0, {output: {key: np.zeros(epochs) for key in _series(output, outputs, further)} for output in outputs}
+        )
+
+    def end_early(self) -> None:
+        """Fills the epochs to come with the latest statistics: the training has ended, and nothing changes any more."""
+        arrays = [values for series in self.series.values() for values in series.values()]
+        for values in arrays:
+            values[self.epochs_done :] = values[self.epochs_done - 1]
+        self.epochs_done = len(arrays[0])
 
     def test_errors(self) -> dict[str, float]:
         """The latest test error of each output, as a fraction."""
         return {output: float(series["test_errors"][self.epochs_done - 1]) for output, series in self.series.items()}
 
 
-def _series(output: str, further: Mapping[str, str]) -> dict[str, str]:
-    """The keys of an output's pickle, and the entries of the epoch's logs that they collect."""
+def _series(output: str, outputs: Collection[str], further: Mapping[str, str] | None) -> dict[str, str]:
+    """The keys of an output's pickle, and the entries of the epoch's logs that they collect.
+
+    Quantities of the whole group stand with the ensemble, or with the only output.
+    """
     series = {key: template.format(output) for key, template in _SERIES.items()}
-    return {**series, **further} if output == "ensemble" else series
+    if further is None:
+        further = DISAGREEMENT_SERIES if "ensemble" in outputs else {}
+    return {**series, **further} if output == "ensemble" or len(outputs) == 1 else series
 
 
 Report = Callable[[Record], None]
@@ -82,7 +96,7 @@ class Logger(keras.callbacks.Callback):
         params: Mapping[str, Any],
         report: Report = lambda record: None,
         record: Record | None = None,
-        further: Mapping[str, str] = DISAGREEMENT_SERIES,
+        further: Mapping[str, str] | None = None,
     ) -> None:
         """Prepares a training of `epochs` epochs.
 
@@ -93,7 +107,8 @@ class Logger(keras.callbacks.Callback):
           params: the settings as the pickles have them; builtins only.
           report: called each time the pickles have been written.
           record: the statistics of a resumed training; the pickles are written from it at once.
-          further: additional series of the ensemble's pickle; see `Model.further_series`.
+          further: additional series of the ensemble's pickle, or of that of the only output; see
+            `Model.further_series`. Default: those of `DISAGREEMENT_SERIES` if there is an ensemble.
         """
         super().__init__()
         self._directory, self._stems, self._epochs = directory, stems, epochs
@@ -114,16 +129,19 @@ class Logger(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Adds the statistics of an epoch, counted from 0, and writes all files."""
-        missing = {name for output in self._stems for name in _series(output, self._further).values()} - set(logs or {})
+        names = {name for output in self._stems for name in _series(output, self._stems, self._further).values()}
+        missing = names - set(logs or {})
         if logs is None or missing:
             raise ValueError(
                 f"the logs of the epoch have no {', '.join(sorted(missing))}; pass validation_data to fit, and one "
                 "stem for each of the model's statistics_names"
             )
         for output, series in self._record.series.items():
-            for key, name in _series(output, self._further).items():
+            for key, name in _series(output, self._stems, self._further).items():
                 series[key][epoch] = logs[name]
         self._record.epochs_done = epoch + 1
+        if getattr(self.model, "ended", False):
+            self._record.end_early()
         self._record.seconds = time.monotonic() - self._started
         self._write_pickles()
         if time.monotonic() - self._graphs_drawn >= _GRAPH_SECONDS:

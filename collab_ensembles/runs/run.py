@@ -1,6 +1,7 @@
 """run: connects configuration, data, model, training and logging."""
 
 import dataclasses
+import math
 import os
 import time
 from typing import Any
@@ -17,6 +18,7 @@ from collab_ensembles.data.label_noise import LabelNoise
 from collab_ensembles.errors import DivergenceError, RunDirectoryError, UnavailableDataError, one_line
 from collab_ensembles.methods.assembly import build_model, compile_for_training
 from collab_ensembles.models.model import Model
+from collab_ensembles.networks import exported
 from collab_ensembles.runs import checkpoint, checkpoint_file, kept_files, naming, run_data, run_directory, tensorboard
 from collab_ensembles.runs.logger import Logger, Record
 from collab_ensembles.runs.run_directory import DataFacts, Status
@@ -32,7 +34,13 @@ _LOCK_PATIENCE = 20.0
 """Seconds to wait for another process to end, for example the training of a killed sweep."""
 
 
-def run(config: RunConfig, directory: str, options: Options | None = None, dataset: Dataset | None = None) -> Status:
+def run(
+    config: RunConfig,
+    directory: str,
+    options: Options | None = None,
+    dataset: Dataset | None = None,
+    patience: float = _LOCK_PATIENCE,
+) -> Status:
     """Trains one configuration and leaves its statistics and checkpoints in `directory`.
 
     A run that is done, or was stopped after the same number of epochs, is not changed. An interrupted run continues
@@ -44,6 +52,7 @@ def run(config: RunConfig, directory: str, options: Options | None = None, datas
       directory: the run directory; created if missing.
       options: how to compute the run; default: `Options()`.
       dataset: the data, if they are loaded already; default: the data that `config` names.
+      patience: the seconds to wait for another process that trains the same run.
 
     Returns:
       The status at the end: `done`, or `stopped` if `stop_after` came first.
@@ -68,7 +77,7 @@ def run(config: RunConfig, directory: str, options: Options | None = None, datas
     # Built here, so that no run directory is made if files are refused.
     model = None if is_done else _built(config, directory, data)
     files.make_directory(directory)
-    with run_directory.lock(directory, patience=_LOCK_PATIENCE):
+    with run_directory.lock(directory, patience=patience):
         is_done = run_directory.is_done(directory, options.stop_after)
         run_data.check_unchanged(directory, data.digest, is_done)
         if is_done:
@@ -187,13 +196,17 @@ def _train(
     checkpoints, digest = os.path.join(directory, checkpoint_file.DIRECTORY), config.digest()
     status.data = data
     kept_files.keep(config, directory)
+    for field, needed in config.needed_runs().items():
+        if not kept_files.has(config, directory, field):
+            kept_files.add(config, directory, field, _trained_first(field, needed, directory, options, dataset))
     if config.kept_files():
         # From the copies: the files may have been written anew while this process waited for the lock.
         model = _built(config, directory, data)
     compile_for_training(model, config)
     # With the present path of its file.
     description = catalogue.describe(run_directory.read_located(directory).dataset, config.split)
-    batches = _training_batches(config, dataset, description.num_train)
+    parted, held_out = dataset.parted(config.held_out(len(dataset.train_labels)))
+    batches = _training_batches(config, parted, description.num_train)
     memory_before = environment.peak_memory()
     restored = checkpoint.restore(checkpoints, model, digest)
     first_epoch = restored.epochs_done if restored else 0
@@ -205,7 +218,7 @@ def _train(
 
     def report(record: Record) -> None:
         epoch = record.epochs_done
-        if epoch > first_epoch and (epoch % options.checkpoint_every == 0 or epoch == last_epoch):
+        if epoch > first_epoch and (epoch % options.checkpoint_every == 0 or epoch >= last_epoch):
             checkpoint.save(checkpoints, model, record, digest)
         status.epochs_done, status.test_errors, status.ended = epoch, record.test_errors(), time.time()
         status.seconds = record.seconds
@@ -219,7 +232,7 @@ def _train(
         _note_attempt(directory, status, environment.describe(config.precision, options.threads), first_epoch)
     if restored:
         logging.info("continuing after epoch %d of %d, from the checkpoint", first_epoch, config.epochs)
-    training = batches.dataset()
+    training = model.feed(batches, held_out)
     model.fit(
         training,
         initial_epoch=first_epoch,
@@ -236,6 +249,16 @@ def _train(
             *([tensorboard.callback(directory, config)] if options.tensorboard else []),
         ],
     )
+
+
+def _trained_first(field: str, config: RunConfig, directory: str, options: Options, dataset: Dataset) -> bytes:
+    """Trains a run that another one needs, in a directory beside it, which others share; returns its Keras file."""
+    name = os.path.basename(naming.run_directory("", config))
+    beside = os.path.join(os.path.dirname(os.path.abspath(directory)), name)
+    logging.info("first the %s, in %s", field, beside)
+    run(config, beside, dataclasses.replace(options, stop_after=None), dataset, patience=math.inf)
+    model, _ = restore(beside)
+    return exported.content(model.inference_network(model.inference_names()[0]))
 
 
 def _built(config: RunConfig, directory: str, data: DataFacts) -> Model:

@@ -204,6 +204,14 @@ class RunConfig:
                 f"--batch_size={self.batch_size} exceeds the {examples} training examples; allowed: 1 to {examples}"
             )
 
+    def held_out(self, num_train: int) -> int:
+        """How many of the training examples, the last ones, no step sees, so that a model can choose by them."""
+        return 0
+
+    def needed_runs(self) -> "dict[str, RunConfig]":
+        """Runs to be trained first, by the field of Keras files (see `kept_files`) that names their network."""
+        return {}
+
     @property
     def together(self) -> str:
         """The systems that share tables, as text for people: this one, unless it is compared with others."""

@@ -29,7 +29,8 @@ def plan(name: str, settings: Mapping[str, Any], seeds: Sequence[int]) -> list[R
       ConfigError: a setting is not allowed, has no effect in any run, or is one that the grid sets itself.
     """
     _, grid = find(name)
-    configs = [config for seed in seeds for config in grid.plan({**settings, "seed": seed})]
+    # A run that several seeds share is planned once.
+    configs = list(dict.fromkeys(config for seed in seeds for config in grid.plan({**settings, "seed": seed})))
     for key, value in settings.items():
         given = tuple(value) if isinstance(value, list) else value
         # A data set's path is made absolute.

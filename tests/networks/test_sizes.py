@@ -9,6 +9,7 @@ from collab_ensembles.networks.sizes import (
     ConvNetSize,
     DenseNetSize,
     FDLNetSize,
+    MLPSize,
     ResNet50Size,
     ResNetSize,
     Size,
@@ -33,6 +34,7 @@ from collab_ensembles.networks.sizes import (
         ("vgg16", VGG16Size()),
         ("convnet8", ConvNetSize(8)),
         ("fdlnet8", FDLNetSize(8)),
+        ("mlp32-16", MLPSize(32, 16)),
     ],
 )
 def test_networks_by_name(member: str, size: Size) -> None:

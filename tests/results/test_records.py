@@ -63,7 +63,13 @@ def test_the_numbers_in_sentences_follow_from_the_records() -> None:
 
 
 @pytest.mark.parametrize(
-    ("records", "name", "grid"), [("mnist-grid", "mnist", "noel"), ("fdl-6000", "fdl-6000", "fdl-mnist")]
+    ("records", "name", "grid"),
+    [
+        ("mnist-grid", "mnist", "noel"),
+        ("fdl-6000", "fdl-6000", "fdl-mnist"),
+        ("teaching", "teaching", "lacaille-3.1"),
+        ("language", "language", "lacaille-4.1"),
+    ],
 )
 def test_the_published_results_follow_from_the_records(
     records: str, name: str, grid: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch

@@ -18,6 +18,7 @@ from collab_ensembles.settings.config import RunConfig
 _HEADS = {"system": "multihead"}
 _FDL = {"system": "fdl"}
 _JOINT = {"system": "fdl", "phases": ("joint",)}
+_LANGUAGE = {"system": "language"}
 _SNAPSHOTS = {"system": "snapshot"}
 _TRIANGULAR = {"system": "snapshot", "cycle": "triangular", "snapshots": 5}
 
@@ -67,6 +68,12 @@ _OTHER: dict[str, Any] = {
     "lowest_learning_rate": 1e-3,
     "snapshots": 10,
     "averaging": "logits",
+    "level": "receive",
+    "likelihood_weight": 0.1,
+    "message_length": 8,
+    "noise": 0.3,
+    "annealing": 0.8,
+    "lowest_temperature": 0.1,
 }
 
 # What else has to be set for the value to be allowed; otherwise CE, which goes with everything.
@@ -84,6 +91,9 @@ _BASES: dict[str, dict[str, Any]] = {
     ),
     **dict.fromkeys(("k", "k1", "k2"), _JOINT),
     **dict.fromkeys(("cycle", "snapshots", "averaging"), _SNAPSHOTS),
+    **dict.fromkeys(
+        ("level", "likelihood_weight", "message_length", "noise", "annealing", "lowest_temperature"), _LANGUAGE
+    ),
     **dict.fromkeys(("cycle_epochs", "cycle_learning_rate", "lowest_learning_rate"), _TRIANGULAR),
 }
 
