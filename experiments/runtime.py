@@ -98,7 +98,6 @@ def import_tensorflow() -> Any:
     hidden = [name for name in _OF_UNUSED_FEATURES if name not in sys.modules]
     sys.modules |= dict.fromkeys(hidden)  # type: ignore[arg-type]
     try:
-        import keras  # noqa: F401
         import tensorflow as tf
     finally:
         for name in hidden:

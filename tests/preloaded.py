@@ -6,12 +6,16 @@ For each command it reads a line of JSON and answers with a line, the exit statu
 
 import json
 import os
+import pathlib
 import runpy
 import sys
 import warnings
 from typing import Any
 
-from experiments import runtime
+# As `python -m` does: the commands are those of this directory, whatever is installed.
+sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+from experiments import runtime  # noqa: E402
 
 runtime.quiet_tensorflow()
 with runtime.stderr_held_back():
