@@ -67,6 +67,12 @@ _OTHER: dict[str, Any] = {
     "lowest_learning_rate": 1e-3,
     "snapshots": 10,
     "averaging": "logits",
+    "stack": 3,
+    "difficulty": "euclidean",
+    "targets": "true",
+    "teacher_seed": 4,
+    "dropout": 0.3,
+    "patience": 7,
 }
 
 # What else has to be set for the value to be allowed; otherwise CE, which goes with everything.
@@ -84,6 +90,7 @@ _BASES: dict[str, dict[str, Any]] = {
     ),
     **dict.fromkeys(("k", "k1", "k2"), _JOINT),
     **dict.fromkeys(("cycle", "snapshots", "averaging"), _SNAPSHOTS),
+    **dict.fromkeys(("stack", "difficulty", "targets", "teacher_seed", "dropout", "patience"), {"system": "teaching"}),
     **dict.fromkeys(("cycle_epochs", "cycle_learning_rate", "lowest_learning_rate"), _TRIANGULAR),
 }
 
@@ -263,8 +270,8 @@ def test_snapshots_of_the_first_release_average_logits_under_their_old_digest() 
 
 
 def test_unknown_settings_are_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="unknown settings: dropout, momentum"):
-        RunConfig.from_json({**RunConfig().to_json(), "momentum": 0.9, "dropout": 0.5})
+    with pytest.raises(ConfigError, match="unknown settings: momentum, width"):
+        RunConfig.from_json({**RunConfig().to_json(), "momentum": 0.9, "width": 0.5})
 
 
 @pytest.mark.parametrize(
