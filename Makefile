@@ -17,7 +17,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo teaching-demo results documents records mnist-results digits-results fdl-results teaching-results bench clean
+.PHONY: help install test test-ray faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo teaching-demo language-demo results documents records mnist-results digits-results fdl-results teaching-results language-results bench clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -92,23 +92,32 @@ teaching-demo: install ## train a teacher, and students whose minibatches it cho
 	$(END_OF_DRY_RUN) \
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/teaching-demo --out=$(LOG_DIR)/teaching-demo/report.html
 
+language-demo: install ## train two agents that share a language, at each level of communication (MNIST, five minutes)
+	$(RUN) -m experiments.sweep --grid=lacaille-4.1 --dataset=mnist --log_dir=$(LOG_DIR)/language-demo $(SWEEP_FLAGS)
+	$(END_OF_DRY_RUN) \
+	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/language-demo --out=$(LOG_DIR)/language-demo/report.html
+
 MNIST_RUNS ?= $(LOG_DIR)/mnist-grid
 DIGITS_RUNS ?= $(LOG_DIR)/digits-grid
 FDL_RUNS ?= $(LOG_DIR)/fdl-6000
 TEACHING_RUNS ?= $(LOG_DIR)/teaching
+LANGUAGE_RUNS ?= $(LOG_DIR)/language
 RUNS ?= $(MNIST_RUNS)
 
-results: mnist-results digits-results fdl-results teaching-results ## write results/ again from the runs in MNIST_RUNS, DIGITS_RUNS, FDL_RUNS and TEACHING_RUNS (results/*/README.md says how to train them)
+results: mnist-results digits-results fdl-results teaching-results language-results ## write results/ again from the runs in MNIST_RUNS, DIGITS_RUNS, FDL_RUNS, TEACHING_RUNS and LANGUAGE_RUNS (results/*/README.md says how to train them)
 
 documents: install ## write the tables and numbers in README.md and docs/ again from results/
 	$(RUN) -m analysis.documents
 	$(RUN) -m analysis.documents.overview_figure
 
-records: ## copy the finished runs of RUNS=runs/mnist-grid, without checkpoints, to results/records/mnist-grid
+records: ## copy the finished runs of RUNS=runs/mnist-grid, without checkpoints, and what inference costs, to results/records/mnist-grid
 	mkdir -p results/records/$(notdir $(RUNS))
 	cd $(RUNS) && for status in $$(grep -l '"state": "done"' */*/status.json); do \
 		run=$$(dirname $$status); \
 		cp --parents $$run/config.json $$status $$run/*.pkl $(CURDIR)/results/records/$(notdir $(RUNS)) || exit $$?; \
+	done; \
+	for measured in $$(ls */inference.json 2>/dev/null); do \
+		cp --parents $$measured $(CURDIR)/results/records/$(notdir $(RUNS)) || exit $$?; \
 	done
 
 mnist-results: install
@@ -122,6 +131,9 @@ fdl-results: install
 
 teaching-results: install
 	$(RUN) -m analysis.results --log_dir=$(TEACHING_RUNS) --dataset=mnist --grid=lacaille-3.1 --out=results/teaching
+
+language-results: install
+	$(RUN) -m analysis.results --log_dir=$(LANGUAGE_RUNS) --dataset=mnist --grid=lacaille-4.1 --out=results/language
 
 bench: install ## measure speed and memory, also of PyTorch if it is installed (a quarter of an hour)
 	$(RUN) -m benchmarks.bench

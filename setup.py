@@ -13,7 +13,10 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["collab_ensembles*", "experiments*", "analysis*"]),
-    package_data={"analysis": ["reference/*.csv"]},
+    package_data={
+        "collab_ensembles": ["data/author_order/*.npz"],
+        "analysis": ["reference/*.csv", "reference/*.csv.xz"],
+    },
     install_requires=[
         "absl-py>=2.1,<3",
         "filelock>=4,<5",

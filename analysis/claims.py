@@ -3,7 +3,8 @@
 The claims are those of the runs' system (`methods.Analysis.claim_set`). With one seed a claim is seen in it, or not, by
 the signs of its margins. Several seeds decide if they are as many as the claim set asks for; fewer are not enough data.
 A claim holds if the 95 % bootstrap interval of each mean margin lies above 0. It does not hold if one lies below, or is
-0 for all seeds. Otherwise the runs are inconclusive.
+0 for all seeds. Otherwise the runs are inconclusive. Since many claims are judged at once, each has a p-value besides,
+corrected by Holm's method (`holm`).
 
 Example:
   python -m analysis.claims --log_dir=runs
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from absl import flags
+from scipy import stats
 
 from analysis import contents, frame, intervals, methods
 from analysis.claim import NOISE, Claim, ClaimSet, Numbers
@@ -62,6 +64,9 @@ class Finding:
       margins: the margins by name; empty without data.
       numbers: means over the seeds of the numbers that the margins come from.
       seeds: the number of seeds that decide: those with all needed runs, without those that only chose a setting.
+      p: where seeds decide, the largest of the margins' one-sided p-values (`p_above_zero`): a claim holds only if all
+        its margins are above 0.
+      corrected: the same, corrected for all claims that are judged at once (`holm`).
     """
 
     claim: Claim
@@ -69,6 +74,27 @@ class Finding:
     margins: Mapping[str, Margin]
     numbers: Numbers
     seeds: int
+    p: float | None = None
+    corrected: float | None = None
+
+
+def p_above_zero(values: Sequence[float]) -> float:
+    """The one-sided p-value of Student's t-test: how likely is such a mean or a higher one if the true one is 0."""
+    if np.ptp(values) < NOISE:
+        return 0.0 if _mean(values) > 0 else 1.0
+    return float(stats.ttest_1samp(values, 0, alternative="greater").pvalue)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """P-values corrected for their number by Holm's method (Scandinavian Journal of Statistics 6, 1979).
+
+    Among those of true null hypotheses, of whatever dependence, any is at most 0.05 in at most 5 % of cases.
+    """
+    corrected, floor = [0.0] * len(ps), 0.0
+    for place, index in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        floor = max(floor, min(1.0, (len(ps) - place) * ps[index]))
+        corrected[index] = floor
+    return corrected
 
 
 def rule(claim_set: ClaimSet) -> str:
@@ -92,7 +118,9 @@ def rule(claim_set: ClaimSet) -> str:
         "enough data. "
         f"{choice}{level}Seeds differ in initial values and share their images: what another draw of test images "
         f"would change lies in no interval. {len(claim_set.claims)} claims are judged at once, each margin at this "
-        f"level.{f' {claim_set.units}' if claim_set.units else ''}"
+        "level. So where seeds decide, each claim has a p-value besides: the largest one-sided one of its margins "
+        "(t-test), corrected by Holm's method for the claims with enough seeds. If it is at most 0.05, the claim holds "
+        f"after this correction too.{f' {claim_set.units}' if claim_set.units else ''}"
     )
 
 
@@ -113,12 +141,13 @@ def judge(claim: Claim, grids: Sequence[Any], least_seeds: int) -> Finding:
     outcomes = [claim.margins(grid) for grid in complete]
     margins = {name: _margin([margins[name] for margins, _ in outcomes]) for name in outcomes[0][0]}
     numbers = {name: _mean([each[name] for _, each in outcomes]) for name in outcomes[0][1]}
-    verdict = TOO_FEW
+    verdict, p = TOO_FEW, None
     if alone:
         verdict = SEEN if all(margin.mean > 0 for margin in margins.values()) else UNSEEN
     elif len(outcomes) >= least_seeds:
         verdict = _verdict([margin.interval for margin in margins.values() if margin.interval])
-    return Finding(claim, verdict, margins, numbers, len(outcomes))
+        p = max(p_above_zero([each[name] for each, _ in outcomes]) for name in margins)
+    return Finding(claim, verdict, margins, numbers, len(outcomes), p)
 
 
 def _has_all(claim: Claim, grid: Any) -> bool:
@@ -151,7 +180,11 @@ def _without_noise(value: float) -> float:
 
 def findings(grids: Sequence[Any], claim_set: ClaimSet) -> list[Finding]:
     """Checks all claims with the same grids."""
-    return [judge(claim, grids, claim_set.least_seeds) for claim in claim_set.claims]
+    found = [judge(claim, grids, claim_set.least_seeds) for claim in claim_set.claims]
+    corrected = iter(holm([finding.p for finding in found if finding.p is not None]))
+    return [
+        finding if finding.p is None else dataclasses.replace(finding, corrected=next(corrected)) for finding in found
+    ]
 
 
 def findings_of(runs: Sequence[Run], claim_set: ClaimSet) -> list[Finding]:
@@ -160,7 +193,7 @@ def findings_of(runs: Sequence[Run], claim_set: ClaimSet) -> list[Finding]:
 
 
 def table(results: Sequence[Finding], label: str) -> pd.DataFrame:
-    """Findings as texts for people: claim, verdict, statement, margin, seeds and numbers."""
+    """Findings as texts for people: claim, verdict, statement, margin, seeds and numbers; p-values if there are any."""
     rows = []
     for finding in results:
         claim = finding.claim
@@ -178,7 +211,14 @@ def table(results: Sequence[Finding], label: str) -> pd.DataFrame:
                 "numbers": "; ".join(f"{name} {value:.3g}" for name, value in finding.numbers.items()),
             }
         )
-    return pd.DataFrame(rows)
+    result = pd.DataFrame(rows)
+    if any(finding.corrected is not None for finding in results):
+        result.insert(4, "p (Holm)", [_p_text(finding.corrected) for finding in results])
+    return result
+
+
+def _p_text(p: float | None) -> str:
+    return "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def margins_in_full(finding: Finding) -> str:
@@ -199,11 +239,11 @@ def _margins_counted(finding: Finding) -> str:
 
 
 def table_beside_paper(results: Sequence[Finding], label: str, claim_set: ClaimSet) -> pd.DataFrame:
-    """Findings as in `table`; for data sets of the paper also with the verdicts on the paper's final numbers."""
+    """Findings as in `table`; for data sets of the paper also with the verdicts on the paper's own numbers."""
     rows = table(results, label)
     if label in claim_set.datasets:
         published = findings([claim_set.published(label)], claim_set)
-        rows.insert(2, "paper's final numbers", [finding.verdict for finding in published])
+        rows.insert(2, "paper's own numbers", [finding.verdict for finding in published])
     return rows
 
 
@@ -213,7 +253,8 @@ def text(results: Sequence[Finding], heading: str, label: str) -> str:
     for row in table(results, label).to_dict("records"):
         lines += [f"{row['verdict'].upper()}: {row['claim']}", f"    holds if {row['holds if']}"]
         if row["seeds"]:
-            lines.append(f"    margin {row['margin']}, {row['seeds']} seed(s): {row['numbers']}")
+            p = f", p (Holm) {row['p (Holm)']}" if row.get("p (Holm)") else ""
+            lines.append(f"    margin {row['margin']}, {row['seeds']} seed(s){p}: {row['numbers']}")
     return "\n".join(lines)
 
 

@@ -35,7 +35,7 @@ def figure(draw: Callable[[Sequence[Axes]], object], panels: int, size: tuple[fl
 
 def ending(runs: Sequence[Run]) -> str:
     """The end of file names for runs of one data set in one setting: `_mnist`, `_mnist_epochs=3`."""
-    label, setting = catalogue.label(runs[0].config.dataset), recorded_run.setting(runs[0].config)
+    label, setting = catalogue.label(runs[0].config.dataset), runs[0].setting
     # The name of the figure says which system it is of.
     parts = [
         part for part in setting.split(", ") if part != recorded_run.DEFAULT_SETTINGS and not part.startswith("system=")

@@ -198,7 +198,7 @@ def title(runs: Sequence[Run], what: str) -> str:
     fewest, most = min(counts.values()), max(counts.values())
     seeds = ("1 seed" if most == 1 else f"{most} seeds") if fewest == most else f"{fewest} to {most} seeds"
     text = f"{catalogue.label(runs[0].config.dataset)}, {what} ({seeds}{f'; means and {bands}' if bands else ''})"
-    setting = recorded_run.setting(runs[0].config)
+    setting = runs[0].setting
     return text if setting == recorded_run.DEFAULT_SETTINGS else f"{text}\n{textwrap.fill(setting, _TITLE_WIDTH)}"
 
 

@@ -37,8 +37,8 @@ def read_runs(log_dir: str, dataset: str) -> list[Run]:
     return read_all(log_dir, dataset)[0]
 
 
-def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[RunConfig]]:
-    """Reads the finished runs of one data set, and the settings of the others.
+def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[Run]]:
+    """Reads the finished runs of one data set, and the others without their statistics.
 
     Arguments and errors are those of `read_runs`.
     """
@@ -48,17 +48,17 @@ def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[RunConfig]]:
     unfinished = []
     for directory, config in run_directory.find_known(log_dir):
         if catalogue.is_same(config.dataset, dataset):
-            if _is_done(directory):
-                status = run_directory.read_status(directory)
+            status = _finished(directory)
+            if status:
                 runs.append(Run(directory, config, status, _statistics(directory, config, status)))
             else:
-                unfinished.append(config)
+                unfinished.append(Run(directory, config, Status(), {}))
     for files in foreign_files(log_dir, dataset):
         run = files.read()
         if run.status.state == "done":
             runs.append(run)
         else:
-            unfinished.append(run.config)
+            unfinished.append(dataclasses.replace(run, statistics={}))
     if not runs:
         raise DataError(
             f"{log_dir}: no finished run of {dataset} ({len(unfinished)} unfinished); it has {_held(log_dir)}; "
@@ -79,13 +79,14 @@ def foreign_files(log_dir: str, dataset: str | None = None) -> Iterator[methods.
             yield from analysis.foreign(log_dir, dataset)
 
 
-def _is_done(directory: str) -> bool:
-    """A run whose status cannot be read counts as not finished: it can be resumed."""
+def _finished(directory: str) -> Status | None:
+    """The status of a finished run, or None. One whose status cannot be read can be resumed: it is not finished."""
     try:
-        return run_directory.read_status(directory).state == "done"
+        status = run_directory.read_status(directory)
     except RunDirectoryError as error:
         logging.warning("%s", error)
-        return False
+        return None
+    return status if status.state == "done" else None
 
 
 def _held(log_dir: str) -> str:
@@ -100,18 +101,19 @@ def check_distinct(runs: Iterable[Run]) -> None:
     for run in runs:
         # Numbers that differ only by rounding, such as 0.01 and 0.1**2, are equal.
         values = (getattr(run.config, field.name) for field in dataclasses.fields(run.config))
-        key = tuple(recorded_run.without_rounding(value) if isinstance(value, float) else value for value in values)
+        settings = (recorded_run.without_rounding(value) if isinstance(value, float) else value for value in values)
+        key = (run.origin, *settings)
         if key in seen:
             raise DataError(
                 f"{seen[key].directory} and {run.directory}: both have {naming.describe(run.config)} of "
-                f"{run.config.dataset} ({recorded_run.setting(run.config)}); move one of them out of the log directory"
+                f"{run.config.dataset} ({run.setting}); move one of them out of the log directory"
             )
         seen[key] = run
 
 
 def check_comparable(runs: Sequence[Run]) -> None:
     """Raises DataError unless these are different runs on the same data, in one setting."""
-    kinds = dict.fromkeys((run.config.dataset, recorded_run.setting(run.config)) for run in runs)
+    kinds = dict.fromkeys((run.config.dataset, run.setting) for run in runs)
     if len(kinds) != 1:
         received = "; ".join(f"{dataset} ({setting})" for dataset, setting in kinds) or "no runs"
         raise DataError(f"a table shows runs of one data set in one setting; received: {received}")
@@ -128,7 +130,7 @@ def by_setting(runs: Iterable[Run]) -> dict[str, list[Run]]:
     """The runs that may be compared with each other."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(recorded_run.setting(run.config), []).append(run)
+        groups.setdefault(run.setting, []).append(run)
     return groups
 
 

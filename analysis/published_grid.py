@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from analysis import frame, methods, provenance, recorded_run
+from analysis import frame, methods, provenance
 from analysis.commands import grid_of
 from analysis.methods import PublishedGrid
 from analysis.recorded_run import Run
@@ -28,8 +28,8 @@ def finished_runs(log_dir: str, dataset: str, grid: PublishedGrid) -> list[Run]:
     """
     found, left_out = frame.read_all(log_dir, dataset)
     runs = [run for run in found if grid in methods.of(run.config).grids]
-    unfinished = [config for config in left_out if grid in methods.of(config).grids]
-    settings = sorted({recorded_run.setting(config) for config in (*(run.config for run in runs), *unfinished)})
+    unfinished = [run for run in left_out if grid in methods.of(run.config).grids]
+    settings = sorted({run.setting for run in (*runs, *unfinished)})
     if not runs:
         raise DataError(f"{log_dir}: no finished {grid.kind} of {dataset} there; {_how_to_train(grid, dataset)}")
     if len(settings) > 1:
@@ -47,9 +47,9 @@ def finished_runs(log_dir: str, dataset: str, grid: PublishedGrid) -> list[Run]:
     return [run for row in rows.values() for run in row]
 
 
-def _check_whole(log_dir: str, runs: Sequence[Run], unfinished: Sequence[RunConfig], grid: PublishedGrid) -> None:
+def _check_whole(log_dir: str, runs: Sequence[Run], unfinished: Sequence[Run], grid: PublishedGrid) -> None:
     finished = {run.config for run in runs}
-    every = {*finished, *unfinished}
+    every = {*finished, *(run.config for run in unfinished)}
     seeds = sorted({config.seed for config in every})
     # Of runs that are in no such grid the first that is in one says which grid it is.
     planned = next(filter(None, (grid_of(grid.name, config, seeds) for config in sorted(every, key=_place))), set())

@@ -35,13 +35,21 @@ class Run:
     Attributes:
       directory: where its files lie.
       statistics: by output (member names, and `Ens`), one row an epoch from 1, one column a kind of
-        data; errors in percent.
+        data; errors in percent. Empty for a run that is not finished.
+      origin: what trained it, such as `the author's files`; empty for this project.
     """
 
     directory: str
     config: RunConfig
     status: Status
     statistics: dict[str, pd.DataFrame]
+    origin: str = ""
+
+    @property
+    def setting(self) -> str:
+        """The function `setting` of its settings, with what trained it: runs of other code have tables of their own."""
+        own = setting(self.config)
+        return ", ".join([self.origin, *([] if own == DEFAULT_SETTINGS else [own])]) if self.origin else own
 
 
 def setting(config: RunConfig) -> str:

@@ -92,7 +92,7 @@ def _group(runs: Sequence[Run], label: str, log_dir: str) -> list[str]:
             f"{len(rows)} {analysis.rows}, {len(seeds)} "
             f"seed{'s' if len(seeds) > 1 else ''} ({', '.join(map(str, seeds))}), {_epochs(runs)} epochs."
         ),
-        html_page.preformatted(training_commands(runs, log_dir)),
+        *([] if runs[0].origin else [html_page.preformatted(training_commands(runs, log_dir))]),
         html_page.heading("Final results", 3),
         *tables.html_tables(runs),
         *_claims(runs, label),

@@ -23,7 +23,6 @@ from analysis import (
     markdown_page,
     methods,
     provenance,
-    recorded_run,
     statistics_csv,
     table_text,
     tables,
@@ -149,7 +148,7 @@ def _size(runs: Sequence[Run], grid: PublishedGrid) -> str:
     epochs = " to ".join(map(str, sorted({min(lengths), max(lengths)})))
     return (
         f"{len(runs)} runs ({len(rows)} {analysis.rows}; {len(seeds)} seed{'s' if len(seeds) > 1 else ''}: {names}), "
-        f"{epochs} epochs each, {recorded_run.setting(runs[0].config)}"
+        f"{epochs} epochs each, {runs[0].setting}"
     )
 
 

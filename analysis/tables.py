@@ -10,23 +10,22 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from absl import flags, logging
 
-from analysis import frame, methods, recorded_run, table_notes, table_text
+from analysis import frame, methods, table_notes, table_text
 from analysis.recorded_run import Run
 from analysis.table_text import Table
 from collab_ensembles.data import catalogue
-from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags
 
 FORMATS = ("markdown", "latex", "csv")
 
 
-def report(runs: Sequence[Run], style: str, unfinished: Iterable[RunConfig] = ()) -> str:
+def report(runs: Sequence[Run], style: str, unfinished: Iterable[Run] = ()) -> str:
     """The results of runs of one data set, apart for each setting they were trained in.
 
     Args:
       runs: finished runs of one data set.
       style: `markdown` or `latex` for the tables of `text_tables`, `csv` for `long_table`.
-      unfinished: the settings of runs that are left out; how many is said under the tables (not in CSV).
+      unfinished: the runs that are left out; how many is said under the tables (not in CSV).
 
     Raises:
       DataError: a run is there twice.
@@ -34,7 +33,7 @@ def report(runs: Sequence[Run], style: str, unfinished: Iterable[RunConfig] = ()
     if style == "csv":
         return long_table(runs).to_csv(index=False, lineterminator="\n", float_format="%.8g").rstrip()
     groups = frame.by_setting(runs)
-    left_out = Counter(recorded_run.setting(config) for config in unfinished)
+    left_out = Counter(run.setting for run in unfinished)
     texts = [
         table_text.write(table, style)
         for setting, group in groups.items()

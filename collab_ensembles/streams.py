@@ -14,6 +14,8 @@ class Stream(enum.IntEnum):
     LABEL_NOISE = 3
     PAIRS = 4
     CHOICE = 5
+    MASKS = 6
+    SYMBOLS = 7
 
 
 def generator(seed: int, stream: Stream, *indices: int) -> np.random.Generator:

@@ -1,5 +1,9 @@
 """Evaluates the members and the ensemble of a trained run, on its own test data or on other data.
 
+With --uncertainty it also measures how far the outputs know what they do not know: negative log-likelihood, Brier score
+and calibration errors; with --unknown, how well they tell the images of another data set from those of the run. The
+measures on the run's own test data are saved in its directory.
+
 With other data, it warns if the run was trained on some of the examples. The ensemble can be averaged in another way
 than in the run. With --top=5 it also computes the top-5 errors; those on the run's own test data are saved in its
 directory, for the tables.
@@ -7,6 +11,7 @@ directory, for the tables.
 Example:
   python -m experiments.evaluate runs/MNIST/RUN_DIRECTORY --split=standard
   python -m experiments.evaluate runs/MNIST/RUN_DIRECTORY --averaging=softmax
+  python -m experiments.evaluate runs/MNIST/RUN_DIRECTORY --unknown=notmnist/small
 """
 
 import contextlib
@@ -17,7 +22,7 @@ from absl import flags, logging
 from collab_ensembles import data
 from collab_ensembles.data import catalogue, overlap
 from collab_ensembles.errors import CollabError, ConfigError, UnavailableDataError
-from collab_ensembles.runs import run_data, run_directory, top_errors
+from collab_ensembles.runs import run_data, run_directory, top_errors, uncertainty
 from collab_ensembles.runs.run_directory import DataFacts
 from collab_ensembles.settings.config import AVERAGES
 from experiments import command_line, path_flags, runtime
@@ -38,6 +43,10 @@ _AVERAGING = flags.DEFINE_enum(
     "the ensemble's prediction is the mean of the members' logits or of their probabilities (softmax); default: as in "
     "the run",
 )
+_UNCERTAINTY = flags.DEFINE_bool("uncertainty", False, "also measure how far the outputs know what they do not know")
+_UNKNOWN = flags.DEFINE_string(
+    "unknown", None, "measure also how well images of this data set are told from those of the run"
+)
 _THREADS = flags.DEFINE_integer("threads", None, "number of TensorFlow's threads; default: one for each core")
 
 
@@ -50,6 +59,8 @@ def main(arguments: list[str]) -> None:
     config = run_directory.read_located(directory)
     dataset, split = catalogue.resolve(_DATASET.value or config.dataset), _SPLIT.value or config.split
     catalogue.check_name(dataset)
+    if _UNKNOWN.value is not None:
+        catalogue.check_name(_UNKNOWN.value)
     is_own = (dataset, split) == (config.dataset, config.split)
 
     def load(fetch: bool) -> data.Dataset:
@@ -71,6 +82,11 @@ def main(arguments: list[str]) -> None:
     if not is_own:
         _check_fit(status.data, test)
         _warn_of_training_examples(directory, test)
+    unknown = data.load(_UNKNOWN.value, _DATA_DIR.value) if _UNKNOWN.value else None
+    if unknown is not None and unknown.image_shape != test.image_shape:
+        raise ConfigError(
+            f"--unknown={_UNKNOWN.value} has images of shape {unknown.image_shape}; needed: {test.image_shape}"
+        )
     averages_as_trained = _AVERAGING.value in (None, model.averaging)
     if _AVERAGING.value:
         _check_average(model)
@@ -84,6 +100,13 @@ def main(arguments: list[str]) -> None:
         error, cost = statistics[f"{output}_error"], statistics[f"{output}_cost"]
         further = f"   top-{_TOP.value} error {100 * top[output]:6.2f} %" if top else ""
         print(f"{output:10s} error {100 * error:6.2f} %   cost {cost:.6f}{further}")
+    if _UNCERTAINTY.value or unknown is not None:
+        others = None if unknown is None else uncertainty.outputs(model, unknown.test_images)
+        measures = uncertainty.measure(uncertainty.outputs(model, test.test_images), test.test_labels, others)
+        for output, values in measures.items():
+            print(f"{output}: {', '.join(f'{name} {value:.5f}' for name, value in values.items())}")
+        if is_own and averages_as_trained:
+            uncertainty.write(directory, status.epochs_done, _UNKNOWN.value, measures)
     if is_own and averages_as_trained and _TOP.value is not None:
         top_errors.write(directory, status.epochs_done, _TOP.value, top)
 

@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> None:
         {"model": "Ens", "parameters": int(total["parameters"]), "seconds_per_image": total["seconds_per_image"]}
     )
     path = os.path.join(_LOG_DIR.value, catalogue.label(_DATASET.value), "inference.json")
-    files.write_json(path, {"measured_on": directory, "models": rows})
+    files.write_json(path, {"measured_on": os.path.basename(directory), "models": rows})
     for row in rows:
         microseconds = 1e6 * float(str(row["seconds_per_image"]))
         print(f"{row['model']}: {row['parameters']:,} parameters, {microseconds:.0f} microseconds an image")

@@ -25,4 +25,7 @@ def test_the_numbers_of_the_streams_stay() -> None:
         "AUGMENTATION": 2,
         "LABEL_NOISE": 3,
         "PAIRS": 4,
+        "CHOICE": 5,
+        "MASKS": 6,
+        "SYMBOLS": 7,
     }

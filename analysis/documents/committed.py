@@ -3,6 +3,7 @@
 import csv
 import functools
 import json
+import lzma
 import pathlib
 import re
 import textwrap
@@ -16,8 +17,9 @@ _WIDTH = 120
 
 @functools.cache
 def rows(path: str) -> list[dict[str, str]]:
-    """The rows of a CSV file; `path` is seen from the repository."""
-    with (_ROOT / path).open(encoding="utf-8", newline="") as file:
+    """The rows of a CSV file, which may be compressed; `path` is seen from the repository."""
+    read = lzma.open if path.endswith(".xz") else open
+    with read(_ROOT / path, "rt", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

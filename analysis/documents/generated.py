@@ -4,7 +4,15 @@ import pathlib
 import re
 from collections.abc import Callable, Mapping
 
-from analysis.documents import noel_blocks, other_blocks, overview_blocks, teaching_blocks
+from analysis.documents import (
+    first_epoch_blocks,
+    language_blocks,
+    noel_blocks,
+    other_blocks,
+    overview_blocks,
+    path_blocks,
+    teaching_blocks,
+)
 from collab_ensembles import files
 from collab_ensembles.errors import DataError
 
@@ -22,8 +30,11 @@ def _example() -> str:
 BLOCKS: Blocks = {
     **overview_blocks.BLOCKS,
     **noel_blocks.BLOCKS,
+    **path_blocks.BLOCKS,
+    **first_epoch_blocks.BLOCKS,
     **other_blocks.BLOCKS,
     **teaching_blocks.BLOCKS,
+    **language_blocks.BLOCKS,
     "a system in one file": _example,
 }
 """By name: what writes the Markdown between the marks."""

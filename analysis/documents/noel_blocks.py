@@ -114,7 +114,7 @@ def mnist_gaps() -> str:
 def mnist_claims() -> str:
     """The verdict on each observation of the paper, by our runs and by the paper's own numbers."""
     lines = [cells[:3] for cells in markdown_rows("results/mnist/claims.md", "claim")]
-    return table(["observation of the paper", "our runs", "the paper's final numbers"], lines, words=3)
+    return table(["observation of the paper", "our runs", "the author's curves"], lines, words=3)
 
 
 def mnist_members() -> str:

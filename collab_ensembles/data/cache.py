@@ -45,15 +45,28 @@ class ArrayCache:
     """
 
     def __init__(
-        self, data_dir: str, dataset: str, verify: bool = False, known: Mapping[str, str] | None = None
+        self,
+        data_dir: str,
+        dataset: str,
+        verify: bool = False,
+        known: Mapping[str, str] | None = None,
+        positions: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        """Opens the cache of a data set; takes the digests of its parts that are known beforehand.
+        """Opens the cache of a data set.
 
-        With `verify`, parts are checked against their digests when they are read, and incomplete parts of killed
-        processes are removed.
+        With `verify`, parts are checked against their digests and order when they are read, and incomplete parts of
+        killed processes are removed.
+
+        Args:
+          data_dir: the directory for data.
+          dataset: the name of the data set.
+          verify: check what is read.
+          known: the digests of its parts that are known beforehand.
+          positions: of parts that are not in digest order, the place of each example in it, [examples].
         """
         self._verify = verify
         self._known = known or {}
+        self._positions = positions or {}
         self._directory = os.path.join(data_dir, "arrays", dataset.replace("/", "_"))
         self.record = os.path.join(self._directory, "digests.json")
 
@@ -71,7 +84,7 @@ class ArrayCache:
         recorded = self._recorded().get(part)
         try:
             content = self._load(directory)
-            reason = "" if content is None else _difference(content, recorded)
+            reason = "" if content is None else _difference(content, recorded, self._positions.get(part))
         except DataError as error:
             content, reason = None, str(error)
         if not reason:
@@ -160,14 +173,21 @@ class ArrayCache:
         return {**recorded, **self._known}
 
 
-def _difference(content: Part, expected: str | None) -> str:
-    """What is wrong with a cached part, or an empty text; without a digest, only its form is checked."""
+def _difference(content: Part, expected: str | None, positions: np.ndarray | None) -> str:
+    """What is wrong with a cached part, or an empty text; without a digest, only its form and order are checked.
+
+    Without `positions` the order is that of the digests.
+    """
     images, labels = content
     if images.dtype != np.uint8 or images.ndim != 4 or labels.dtype != np.int32 or labels.shape != images.shape[:1]:
         return f"it has images {images.dtype} {images.shape} and labels {labels.dtype} {labels.shape}"
     if not len(labels) or labels.min() < 0 or labels.max() > 255:
         return "its labels are out of range"
     ordered, digest = in_digest_order([content])
+    if positions is not None:
+        if len(positions) != len(labels):
+            return f"it has {len(labels)} examples, and its order {len(positions)}"
+        ordered = Part(ordered.images[positions], ordered.labels[positions])
     in_order = all(np.array_equal(a, b) for a, b in zip(ordered, content, strict=True))
     return "" if in_order and digest == (expected or digest) else "its digest differs"
 

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 
 from collab_ensembles.errors import ConfigError, DataError
 
-SPLITS = ("report", "standard", "validation")
+SPLITS = ("report", "standard", "author", "validation")
 
 
 @dataclasses.dataclass(frozen=True)
 class Composition:
     """How a split is made from the parts that a source delivers.
 
-    The parts named by `train` are pooled in digest order. The test examples are the pooled parts named by `test`. If
-    `test` is empty, they are the last `cut` examples of the training pool.
+    The parts named by `train` are pooled in digest order, or in the author's order. The test examples are the pooled
+    parts named by `test`. If `test` is empty, they are the last `cut` examples of the training pool.
     """
 
     train: tuple[str, ...]
@@ -36,6 +36,8 @@ class Entry:
       digests: the content digests that are known beforehand, of parts and of parts pooled for a split.
       report: the split of the published tables.
       standard: the official split.
+      author: the split of the published tables with the author's own images in his order, see `data.author_order`; None
+        where his order is not known.
       epochs: the length of the published training; 30 for data sets that are not in the report.
       mirrored: whether the author's augmentation flips the images too.
       urls: official files; their host must answer before they are fetched.
@@ -49,19 +51,22 @@ class Entry:
     digests: Mapping[str, str]
     report: Composition
     standard: Composition
+    author: Composition | None = None
     epochs: int = 30
     mirrored: bool = False
     urls: tuple[str, ...] = ()
 
     def composition(self, split: str) -> Composition:
         """The composition behind a split; `validation` is cut from the report's training part."""
-        return self.standard if split == "standard" else self.report
+        return {"standard": self.standard, "author": self.author or self.report}.get(split, self.report)
 
 
 _DIGITS = tuple("0123456789")
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 NOTMNIST_URL = "http://yaroslavvb.com/upload/notMNIST/"
 _TRAIN_TEST = Composition(("train",), ("test",))
+# The reference code pools, permutes and cuts MNIST: this is not the official split.
+_CUT_MNIST = Composition(("train", "test"), cut=10_000)
 
 _ENTRIES = (
     Entry(
@@ -85,9 +90,9 @@ _ENTRIES = (
             "test": "634538fb34c5277fce98470b8b285d1e8419eb87f328da42ef1faf690d2c3911",
             "train+test": "211c44732b21b49dcee3393c4c23e32fb3726964612715c16242f87231d975bd",
         },
-        # The reference code pools, permutes and cuts the data: this is not the official split.
-        report=Composition(("train", "test"), cut=10_000),
+        report=_CUT_MNIST,
         standard=_TRAIN_TEST,
+        author=_CUT_MNIST,
         urls=("https://storage.googleapis.com/cvdf-datasets/mnist/train-images-idx3-ubyte.gz",),
     ),
     Entry(
@@ -102,6 +107,7 @@ _ENTRIES = (
         },
         report=_TRAIN_TEST,
         standard=_TRAIN_TEST,
+        author=_TRAIN_TEST,
         mirrored=True,
         urls=("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
     ),
@@ -174,10 +180,16 @@ def check_name(name: str) -> None:
         )
 
 
-def check_split(split: str) -> None:
-    """Raises ConfigError if there is no such split."""
+def check_split(split: str, dataset: str) -> None:
+    """Raises ConfigError if there is no such split, or not of this data set."""
     if split not in SPLITS:
         raise ConfigError(f"unknown split {split!r}; allowed: {', '.join(SPLITS)}")
+    if split == "author" and (is_file(dataset) or CATALOGUE[dataset].author is None):
+        known = " and ".join(name for name, entry in CATALOGUE.items() if entry.author)
+        others = ", ".join(other for other in SPLITS if other != split)
+        raise ConfigError(
+            f"--split=author: the author's order is known of {known}, not of {dataset}; allowed: {others}"
+        )
 
 
 def label(name: str) -> str:

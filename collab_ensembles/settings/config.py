@@ -67,7 +67,8 @@ class RunConfig:
     split: str = option(
         "report",
         "how to split the data into training and test parts: report: as in the published tables; standard: the "
-        "official split; validation: the test part is the last tenth of the training part of report",
+        "official split; author: as report, with the author's own images in his order (mnist, cifar10); validation: "
+        "the test part is the last tenth of the training part of report",
         catalogue.SPLITS,
         heading=WHAT,
     )
@@ -159,6 +160,7 @@ class RunConfig:
             choices, value = field.metadata["choices"], getattr(self, field.name)
             if choices and value is not None and value not in choices:
                 raise ConfigError(f"--{field.name}={value}: not known; allowed: {', '.join(choices)}")
+        catalogue.check_split(self.split, self.dataset)
 
     def _check_members(self) -> None:
         if not self.members:

@@ -12,7 +12,7 @@ import pytest
 import synthetic_runs
 from make_author_files import ACTIVATION, ENDS, GRID, KEYS, invented, write
 
-from analysis import frame, recorded_run, tables
+from analysis import frame, recorded_run, report, tables
 from analysis.methods.ensemble import noel_tables
 from analysis.methods.ensemble.noel_rows import setting_of
 from collab_ensembles.errors import DataError
@@ -63,7 +63,7 @@ def test_the_settings_are_those_of_the_paper(tmp_path: pathlib.Path) -> None:
     assert {run.config.digest() for run in runs} == expected
     assert {run.status.state for run in runs} == {"done"}
     assert {run.directory for run in runs} == {str(tmp_path)}
-    assert list(frame.by_setting(runs)) == [recorded_run.DEFAULT_SETTINGS]
+    assert list(frame.by_setting(runs)) == ["the author's files"]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_other_epochs_are_another_setting(tmp_path: pathlib.Path) -> None:
     write(tmp_path, "MNIST", "L2", 2, invented(0, 7))
     write(tmp_path, "MNIST", "L2", 1, invented(1, 30))
     runs = frame.read_runs(str(tmp_path), "mnist")
-    assert sorted(frame.by_setting(runs)) == [recorded_run.DEFAULT_SETTINGS, "epochs=7"]
+    assert sorted(frame.by_setting(runs)) == ["the author's files", "the author's files, epochs=7"]
 
 
 def test_only_the_files_of_the_data_set_are_read(tmp_path: pathlib.Path) -> None:
@@ -168,7 +168,7 @@ def test_a_training_that_was_cut_off_is_left_out(tmp_path: pathlib.Path, end: st
     write(tmp_path, "MNIST", "L2", 2, statistics)
     runs, unfinished = frame.read_all(str(tmp_path), "mnist")
     assert [setting_of(run.config)[0] for run in runs] == ["CE"]
-    assert unfinished == [RunConfig(dataset="mnist", method="L2", weight=0.01)]
+    assert [run.config for run in unfinished] == [RunConfig(dataset="mnist", method="L2", weight=0.01)]
     assert "1 run is not finished and left out" in tables.report(runs, "markdown", unfinished)
 
 
@@ -193,15 +193,37 @@ def test_the_authors_files_and_ours_are_read_from_one_directory(tmp_path: pathli
     write(tmp_path / "MNIST" / "collab", "MNIST", "L2", 2, invented(1, 30))
     runs = frame.read_runs(str(tmp_path), "mnist")
     assert {(run.config.weight, run.config.seed) for run in runs} == {(0.1, 0), (0.01, 0)}
-    table = frame.load(str(tmp_path), "mnist").droplevel("Digest", axis=1)
+    tables_of = {
+        name: frame.to_frame(group).droplevel("Digest", axis=1) for name, group in frame.by_setting(runs).items()
+    }
+    table, theirs = tables_of["default settings"], tables_of["the author's files"]
     assert table["ST", "L2", 0.1, 0, "TestCost"].tolist() == synthetic_runs.series(0, "test_costs", 30).tolist()
-    assert table["ST", "L2", 0.01, 0, "TestCost"].tolist() == invented(1, 30)["000"]["test_costs"].tolist()
+    assert theirs["ST", "L2", 0.01, 0, "TestCost"].tolist() == invented(1, 30)["000"]["test_costs"].tolist()
 
 
-def test_the_same_ensemble_of_the_author_and_of_us_is_a_duplicate(tmp_path: pathlib.Path) -> None:
+def test_the_same_ensemble_of_the_author_and_of_us_stand_in_one_report(tmp_path: pathlib.Path) -> None:
     ours = RunConfig(dataset="mnist", method="L2", weight=0.01)
-    directory = synthetic_runs.write_run(tmp_path, ours, synthetic_runs.invented(0, 30))
-    write(tmp_path / "author", "MNIST", "L2", 2, invented(1, 30))
+    synthetic_runs.write_run(tmp_path, ours, synthetic_runs.invented(0, 30))
+    paths = write(tmp_path / "author", "MNIST", "L2", 2, invented(1, 30))
+    page = report.report(str(tmp_path))
+    for heading in ("MNIST: default settings", "MNIST: the author&#x27;s files"):
+        assert heading in page or heading.replace("&#x27;", "'") in page
+    assert page.count("experiments.train") == 1
+    # The author's own ensemble twice is one too many.
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in paths:
+        (copy / path.name).write_bytes(path.read_bytes())
     with pytest.raises(DataError) as caught:
         frame.read_runs(str(tmp_path), "mnist")
-    assert f"{directory} and {tmp_path / 'author'}: both have L2 0.01, seed 0 of mnist" in str(caught.value)
+    assert f"{tmp_path / 'author'} and {copy}: both have L2 0.01, seed 0 of mnist" in str(caught.value)
+
+
+def test_other_pickles_of_the_data_set_are_passed_over_with_a_warning(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, "MNIST", "L2", 2, invented(0, 30))
+    for name in ("MNIST_shallow_and_thin.pkl", "MNIST_medium.pkl", "notMNIST_medium.pkl"):
+        (tmp_path / name).write_bytes(b"of a single network")
+    assert len(frame.read_runs(str(tmp_path), "mnist")) == 1
+    assert f"{tmp_path}: 2 pickles of MNIST are passed over, such as MNIST_medium.pkl" in caplog.text

@@ -47,6 +47,12 @@ def test_a_missing_file_is_named(tmp_path: pathlib.Path, end: str) -> None:
         ({"learning_rate": make_author_files.relu}, "needed in params under 'learning_rate': a number; received <tens"),
         ({"learning_rate": math.inf}, "params: --learning_rate=inf"),
         ({"regularization_rate": None}, "needed in params under 'regularization_rate': a number"),
+        ({"filename": stem("CIFAR10", "L2", 2)}, "its params say filename 'CIFAR10_collab_shallow_and_thin_and_medium"),
+        ({"filename": f"MNIST/collab/{stem('MNIST', 'L1', 2)}"}, "needed: MNIST_collab_shallow_and_thin_and_medium_L2"),
+        ({"filename": 3}, "its params say filename 3; needed: MNIST_collab"),
+        ({"image_shape": (32, 32, 3)}, "image_shape (32, 32, 3), but images of mnist have (28, 28, 1)"),
+        ({"image_shape": 28}, "image_shape 28, but images of mnist"),
+        ({"list_of_params": [{"image_shape": [32, 32, 3]}]}, "image_shape [32, 32, 3], but images of mnist"),
         ({"decay_scope": "report"}, "written by this project, but there is no config.json"),
     ],
 )

@@ -210,7 +210,7 @@ def test_csv_holds_all_systems_in_one_table(tmp_path: pathlib.Path) -> None:
 
 def test_latex_has_the_sign_of_the_deviation_and_says_what_is_left_out(tmp_path: pathlib.Path) -> None:
     runs = _mixed(tmp_path)
-    left_out = heads("instances")
+    left_out = dataclasses.replace(runs[0], config=heads("instances"))
     text = tables.report(runs, "latex", [left_out])
     assert r"7.50 $\pm$ 0.71" in text
     assert text.count("1 run is not finished and left out") == 2

@@ -96,8 +96,9 @@ def test_what_is_left_out_is_told_with_its_settings(tmp_path: pathlib.Path) -> N
     write_run(tmp_path, RunConfig(dataset="cifar10"), {}, state="running")
     runs, unfinished = frame.read_all(str(tmp_path), "mnist")
     assert [run.config for run in runs] == [_CONFIG]
-    assert sorted(config.seed for config in unfinished) == [0, 1, 2]
-    assert set(unfinished) == set(left_out)
+    assert sorted(run.config.seed for run in unfinished) == [0, 1, 2]
+    assert {run.config for run in unfinished} == set(left_out)
+    assert [run.statistics for run in unfinished] == [{}, {}, {}]
     assert [run.config for run in frame.read_runs(str(tmp_path), "mnist")] == [_CONFIG]
 
 
@@ -133,7 +134,7 @@ def test_a_second_copy_that_is_not_finished_is_left_out_as_any_other(tmp_path: p
     write_run(tmp_path / "b", _CONFIG, invented(1, 4), state="running")
     runs, unfinished = frame.read_all(str(tmp_path), "mnist")
     assert [run.directory for run in runs] == [str(tmp_path / "a" / _CONFIG.digest()[:12])]
-    assert unfinished == [_CONFIG]
+    assert [run.config for run in unfinished] == [_CONFIG]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,8 @@ def _drawn_colours() -> dict[tuple[str, str, str], Any]:
     ):
         for line in axes[0].get_lines():
             label = str(line.get_label())
-            result[name, "Single" if "plain" in label else label.split(",")[0], label] = line.get_color()
+            method = label.removeprefix("author's ").split(",")[0]
+            result[name, "Single" if "plain" in label else method, label] = line.get_color()
     return result
 
 

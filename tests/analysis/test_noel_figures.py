@@ -1,6 +1,10 @@
 """What the paper's figures show, against the statistics they are drawn from."""
 
+import csv
 import dataclasses
+import functools
+import lzma
+import pathlib
 from typing import Any
 
 import numpy as np
@@ -23,7 +27,7 @@ from matplotlib.figure import Figure
 
 from analysis import figure_style, figures
 from analysis.intervals import interval
-from analysis.methods.ensemble import noel_figures, weight_figures
+from analysis.methods.ensemble import noel_figures, noel_tables, weight_figures
 from analysis.methods.ensemble.noel_looks import ALPHA
 from analysis.methods.ensemble.noel_rows import is_plain, setting_of
 from collab_ensembles.errors import ConfigError, DataError
@@ -49,7 +53,64 @@ def test_the_last_ten_epochs_of_each_weight_are_drawn_in_its_methods_panel(model
         assert {text.get_text() for text in legend.get_texts()} == {
             *(str(line.get_label()) for line in shown),
             "paper's final values",
+            "author's curves",
         }
+
+
+@functools.cache
+def _author_rows() -> dict[tuple[str, ...], list[dict[str, str]]]:
+    path = pathlib.Path(__file__).resolve().parents[2] / "analysis/reference/noel_2017_epochs.csv.xz"
+    found: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    with lzma.open(path, "rt", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            found.setdefault((row["dataset"], row["model"], row["method"], row["weight"]), []).append(row)
+    return found
+
+
+def _author(dataset: str, model: str, method: str, weight: str, column: str) -> list[float]:
+    """The author's curve, read without the project's code."""
+    rows = _author_rows()[dataset, model, method, weight]
+    assert [int(row["epoch"]) for row in rows] == list(range(1, len(rows) + 1))
+    return [float(row[column]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "settings", "epochs"),
+    [("mnist", {}, 30), ("mnist", {"split": "author"}, 30), ("notmnist", {}, 15), ("cifar10", {}, 30)],
+)
+def test_the_authors_curves_are_thin_dashed_lines_in_the_colour_of_ours(
+    dataset: str, settings: dict[str, str], epochs: int
+) -> None:
+    runs, label = invented_runs(dataset=dataset, **settings), {"mnist": "MNIST", "notmnist": "notMNIST"}
+    name = label.get(dataset, "CIFAR10")
+    for panel, method in zip(noel_figures.last_epochs(runs, "M", make_panels(3)), ("CE", "L2", "L1"), strict=True):
+        drawn = [(f"{ALPHA} = {weight}", "M", method, weight) for weight in ("1", "0.1", "0.01", "0.0001")]
+        drawn += [(f"plain {model}", model, "Single", "1") for model in OUTPUT_NAMES]
+        for line_name, *place in drawn:
+            ours, theirs = line_of(panel, line_name), line_of(panel, f"_author's {line_name}")
+            assert list(theirs.get_xdata()) == list(range(epochs - 9, epochs + 1))  # type: ignore[arg-type]
+            assert list(theirs.get_ydata()) == _author(name, *place, "test_error")[-10:]  # type: ignore[arg-type]
+            assert (theirs.get_color(), theirs.get_linestyle()) == (ours.get_color(), "--")
+            assert theirs.get_linewidth() < 1 <= ours.get_linewidth()
+    panels = noel_figures.training(runs, make_panels(6))
+    places = [(model, quantity) for model in OUTPUT_NAMES for quantity in ("error", "cost")]
+    for panel, (model, quantity) in zip(panels, places, strict=True):
+        for line_name, method, weight in (("plain", "Single", "1"), (f"L2, {ALPHA} = 0.01", "L2", "0.01")):
+            for data, column in (("test", "test"), ("training", "train")):
+                theirs = line_of(panel, f"author's {line_name}: {data}")
+                expected = _author(name, model, method, weight, f"{column}_{quantity}")
+                assert list(theirs.get_ydata()) == expected  # type: ignore[arg-type]
+                assert theirs.get_linewidth() < 1
+    assert all("author" in each.caption for each in figures.drawings(runs) if each.name[1].isdigit())
+
+
+def test_the_authors_curves_end_in_the_published_values() -> None:
+    published = noel_tables.paper_results()
+    assert len(published) == 117
+    for row in published.to_dict("records"):
+        place = (row["dataset"], row["model"], row["method"], f"{row['weight']:g}")
+        assert round(_author(*place, "test_error")[-1], 2) == row["test_error_percent"]
+        assert _author(*place, "test_cost")[-1] == pytest.approx(row["test_cost"], rel=2e-5)
 
 
 def test_several_seeds_are_drawn_as_mean_and_bootstrap_interval() -> None:
@@ -110,7 +171,7 @@ def test_the_papers_plain_ensemble_is_marked_in_every_panel() -> None:
 @pytest.mark.parametrize("settings", [{"resnet": "fixed"}, {"epochs": 20}, {"dataset": "digits"}])
 def test_runs_trained_otherwise_are_not_marked_with_the_papers_values(settings: dict[str, Any]) -> None:
     for panel in noel_figures.last_epochs(invented_runs(**settings), "ST", make_panels(3)):
-        assert not [line for line in panel.get_lines() if line.get_marker() == "D"]
+        assert not [line for line in panel.get_lines() if line.get_marker() == "D" or "author" in str(line.get_label())]
         legend = panel.get_legend()
         assert legend is not None
         assert "paper's final values" not in [text.get_text() for text in legend.get_texts()]
@@ -211,7 +272,8 @@ def test_training_curves_show_all_epochs_of_every_output_of_both_ensembles() -> 
     for panel, (model, quantity, unit) in zip(figure.get_axes(), places, strict=True):
         assert panel.get_title() == f"{model}, {quantity.lower()}"
         assert panel.get_ylabel() == unit
-        assert len(panel.get_lines()) == 4
+        own = [line for line in panel.get_lines() if "author" not in str(line.get_label())]
+        assert len(own) == 4
         for name, key in (("plain", ("Single", 1.0)), (f"L2, {ALPHA} = 0.01", ("L2", 0.01))):
             for data, kind, dash in (("test", "Test", "-"), ("training (running average)", "Train", "--")):
                 line = line_of(panel, f"{name}: {data}")
@@ -220,7 +282,7 @@ def test_training_curves_show_all_epochs_of_every_output_of_both_ensembles() -> 
                 np.testing.assert_array_equal(line.get_xdata(), np.arange(1, 31))
                 np.testing.assert_array_equal(line.get_ydata(), values_of(runs, *key, model, f"{kind}{quantity}")[0])
     (legend,) = figure.legends
-    assert {text.get_text() for text in legend.get_texts()} == labels
+    assert {text.get_text() for text in legend.get_texts() if "author" not in text.get_text()} == labels
 
 
 @pytest.mark.parametrize(
@@ -248,7 +310,7 @@ def test_training_curves_are_running_averages_as_published_or_means(
         runs[0].statistics["ST"] = runs[0].statistics["ST"].drop(columns=["TrainErrorMean", "TrainCostMean"])
     (plain,) = (run for run in runs if is_plain(run))
     lines = noel_figures.training(runs, make_panels(6), epoch_means=epoch_means)[0].get_lines()
-    (line,) = (line for line in lines if "training" in str(line.get_label()) and "plain" in str(line.get_label()))
+    (line,) = (line for line in lines if str(line.get_label()).startswith("plain: training"))
     assert label in str(line.get_label())
     np.testing.assert_array_equal(line.get_ydata(), plain.statistics["ST"][drawn])
 
@@ -267,7 +329,8 @@ def test_training_curves_find_the_weight_however_it_was_rounded() -> None:
         else run
         for run in invented_runs()
     ]
-    assert len(noel_figures.training(runs, make_panels(6))[0].get_lines()) == 4
+    lines = noel_figures.training(runs, make_panels(6))[0].get_lines()
+    assert len([line for line in lines if "author" not in str(line.get_label())]) == 4
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Tables in LaTeX: nothing that LaTeX would stumble over."""
 
+import dataclasses
 import pathlib
 import re
 
@@ -82,7 +83,9 @@ def test_a_report_in_latex_has_nothing_that_latex_would_stumble_over(tmp_path: p
     runs_with(tmp_path, {**finals, ("CE", 1.0, 0): (1, 2, 3)})
     write_run(tmp_path, make_config("L2", 0.1, batch_size=32, members=("ST", "ST")), invented(0, 30))
     runs = frame.read_runs(str(tmp_path), "mnist")
-    text = tables.report(runs, "latex", [runs[0].config, make_config("L2", 0.1, decay_scope="all")])
+    text = tables.report(
+        runs, "latex", [runs[0], dataclasses.replace(runs[0], config=make_config("L2", 0.1, decay_scope="all"))]
+    )
     assert _latex_problems(text) == []
     for name in ("table", "tabular"):
         assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}") == 6

@@ -9,6 +9,8 @@ from table_runs import cells_of, grid, make_config, runs_with
 
 from analysis import frame, table_text, tables
 from analysis.methods.ensemble import noel_tables
+from analysis.recorded_run import Run
+from collab_ensembles.runs.run_directory import Status
 
 
 def test_a_weight_that_the_paper_does_not_have_gets_empty_cells(tmp_path: pathlib.Path) -> None:
@@ -175,12 +177,13 @@ def test_unfinished_runs_are_counted_under_the_tables_of_their_setting(tmp_path:
     runs = runs_with(tmp_path, {("L2", 0.01, 0): (1, 2, 3)})
     write_run(tmp_path, make_config("CE", 0.1, resnet="fixed"), invented(0, 30))
     plain = make_config("L2", 0.1)
-    left_out = [
+    configs = [
         plain,
         make_config("L2", 0.1, 1, resnet="fixed"),
         make_config("L2", 0.1, resnet="fixed"),
         make_config("L2", 1.0, epochs=2),
     ]
+    left_out = [Run("", config, Status(state="running"), {}) for config in configs]
     runs = frame.read_runs(str(tmp_path), "mnist")
     sections = _sections(tables.report(runs, "markdown", left_out))
     assert len(sections) == 6

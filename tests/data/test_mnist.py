@@ -64,6 +64,24 @@ def test_the_report_split_tests_on_the_last_10000_of_the_pooled_order(
     assert _digests(report.test_images, report.test_labels) == pooled[60_000:]
 
 
+def test_the_authors_order_is_a_permutation_of_the_official_files(data_dir: str, report: data.Dataset) -> None:
+    author = data.load("mnist", data_dir, "author")
+    assert (len(author.train_labels), len(author.test_labels)) == (60_000, 10_000)
+    # In the order of the files, as every copy of them begins.
+    labels = np.empty(70_000, int)
+    order = np.random.RandomState(912).permutation(70_000)
+    labels[order] = np.concatenate([author.train_labels, author.test_labels])
+    assert labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert labels[60_000:60_010].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+    # The counts of each digit in the two files, as published.
+    assert np.bincount(labels[:60_000]).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    both = [_digests(each.train_images, each.train_labels) for each in (author, report)]
+    both = [
+        own + _digests(each.test_images, each.test_labels) for own, each in zip(both, (author, report), strict=True)
+    ]
+    assert sorted(both[0]) == both[1]
+
+
 @pytest.mark.usefixtures("standard", "report")
 @pytest.mark.parametrize("split", catalogue.SPLITS)
 def test_a_second_load_asks_no_source_and_copies_nothing(

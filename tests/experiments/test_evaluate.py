@@ -1,5 +1,6 @@
 """experiments.evaluate: scores on a run's own test part, and on others."""
 
+import json
 import pathlib
 import re
 
@@ -8,7 +9,7 @@ import pytest
 
 from collab_ensembles import data
 from collab_ensembles.errors import OtherDataError
-from collab_ensembles.runs import run_directory, top_errors
+from collab_ensembles.runs import run_directory, top_errors, uncertainty
 from collab_ensembles.runs.run import restore
 from command_runner import Result, run
 from reference import cross_entropy, log_mean_softmax
@@ -94,6 +95,34 @@ def test_an_ensemble_is_scored_by_either_average(tmp_path: pathlib.Path) -> None
         result = run("experiments.evaluate", directory, f"--data_dir={tmp_path}", f"--averaging={averaging}")
         (cost,) = re.findall(r"^ensemble .*cost ([0-9.]+)$", result.output, re.MULTILINE)
         assert float(cost) == pytest.approx(cross_entropy(test.test_labels, average), rel=1e-4)
+    _check_uncertainty(directory, tmp_path, averages, test)
+
+
+def _check_uncertainty(
+    directory: str, tmp_path: pathlib.Path, averages: dict[str, np.ndarray], test: data.Dataset
+) -> None:
+    """What is measured of the ensembles follows from their logits, and nothing else in the run's directory changes."""
+    noise = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1)).astype(np.uint8)
+    wide = np.zeros((50, 9, 8, 1), np.uint8)
+    for name, images in (("noise", noise), ("wide", wide)):
+        np.savez(
+            tmp_path / f"{name}.npz", x_train=images, y_train=np.zeros(50, int), x_test=images, y_test=np.zeros(50, int)
+        )
+    before = {path: path.read_bytes() for path in pathlib.Path(directory).iterdir() if path.is_file()}
+    refused = run("experiments.evaluate", directory, f"--data_dir={tmp_path}", f"--unknown={tmp_path / 'wide.npz'}")
+    assert (refused.exit_status, refused.errors.count("\n")) == (2, 1)
+    assert "images of shape (9, 8, 1); needed: (8, 8, 1)" in refused.errors
+    result = run("experiments.evaluate", directory, f"--data_dir={tmp_path}", f"--unknown={tmp_path / 'noise.npz'}")
+    assert result.exit_status == 0
+    written = json.loads((pathlib.Path(directory) / uncertainty.FILE).read_text())
+    assert (written["epochs_done"], written["unknown"]) == (1, str(tmp_path / "noise.npz"))
+    for name, average in (("ensemble", averages["logits"]), (uncertainty.SOFTMAX_MEAN, averages["softmax"])):
+        values = written["outputs"][name]
+        assert values["nll"] == pytest.approx(cross_entropy(test.test_labels, average), rel=1e-4)
+        assert values["error"] == pytest.approx(np.mean(average.argmax(axis=1) != test.test_labels))
+        assert 0 <= values["auroc_mutual_information"] <= 1
+        assert f"{name}: error {values['error']:.5f}, nll {values['nll']:.5f}" in result.output
+    assert all(path.read_bytes() == content for path, content in before.items())
 
 
 def test_an_average_of_one_network_is_refused(digits: str) -> None:

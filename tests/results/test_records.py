@@ -15,7 +15,7 @@ from collab_ensembles.runs import naming, run_directory
 from collab_ensembles.settings.config import RunConfig
 from committed_results import MODELS, REPOSITORY, cells, published
 
-_RUNS = sorted((REPOSITORY / "results" / "records" / "mnist-grid").glob("*/*"))
+_RUNS = sorted((REPOSITORY / "results" / "records" / "mnist-grid").glob("*/*/"))
 _CONFIGS = {directory: run_directory.read_config(str(directory)) for directory in _RUNS}
 _OUTPUTS = ("ST", "M", "ensemble")
 _PLAIN = RunConfig(dataset="mnist")
@@ -68,6 +68,7 @@ def test_the_numbers_in_sentences_follow_from_the_records() -> None:
         ("mnist-grid", "mnist", "noel"),
         ("fdl-6000", "fdl-6000", "fdl-mnist"),
         ("teaching", "teaching", "lacaille-3.1"),
+        ("language", "language", "lacaille-4.1"),
     ],
 )
 def test_the_published_results_follow_from_the_records(

@@ -18,7 +18,9 @@ from collab_ensembles.settings.config import RunConfig
 _HEADS = {"system": "multihead"}
 _FDL = {"system": "fdl"}
 _JOINT = {"system": "fdl", "phases": ("joint",)}
+_LANGUAGE = {"system": "language"}
 _SNAPSHOTS = {"system": "snapshot"}
+_TEACHING = {"system": "teaching"}
 _TRIANGULAR = {"system": "snapshot", "cycle": "triangular", "snapshots": 5}
 
 # A value other than the default for every field.
@@ -73,6 +75,12 @@ _OTHER: dict[str, Any] = {
     "teacher_seed": 4,
     "dropout": 0.3,
     "patience": 7,
+    "level": "receive",
+    "likelihood_weight": 0.1,
+    "message_length": 8,
+    "noise": 0.3,
+    "annealing": 0.8,
+    "lowest_temperature": 0.1,
 }
 
 # What else has to be set for the value to be allowed; otherwise CE, which goes with everything.
@@ -90,7 +98,10 @@ _BASES: dict[str, dict[str, Any]] = {
     ),
     **dict.fromkeys(("k", "k1", "k2"), _JOINT),
     **dict.fromkeys(("cycle", "snapshots", "averaging"), _SNAPSHOTS),
-    **dict.fromkeys(("stack", "difficulty", "targets", "teacher_seed", "dropout", "patience"), {"system": "teaching"}),
+    **dict.fromkeys(("stack", "difficulty", "targets", "teacher_seed", "dropout", "patience"), _TEACHING),
+    **dict.fromkeys(
+        ("level", "likelihood_weight", "message_length", "noise", "annealing", "lowest_temperature"), _LANGUAGE
+    ),
     **dict.fromkeys(("cycle_epochs", "cycle_learning_rate", "lowest_learning_rate"), _TRIANGULAR),
 }
 
@@ -108,7 +119,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: pathlib.Path, monkeypatch: py
     ("settings", "fragments"),
     [
         ({"dataset": "imagenet"}, ["'imagenet'", "digits, mnist, cifar10, cifar100, notmnist, notmnist/small", ".npz"]),
-        ({"split": "dev"}, ["--split=dev", "report, standard, validation"]),
+        ({"split": "dev"}, ["--split=dev", "report, standard, author, validation"]),
         ({"resnet": "pre2016"}, ["--resnet=pre2016", "report, fixed, post2018"]),
         ({"method": "KL"}, ["--method=KL", "plain, CE, L1, L2"]),
         ({"pairing": "ring"}, ["--pairing=ring", "chain, all"]),

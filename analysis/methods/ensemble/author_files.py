@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from absl import logging
 
 from analysis import recorded_run
+from analysis.methods.ensemble.noel_rows import AUTHOR
 from analysis.recorded_run import Run
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, DataError
@@ -65,6 +67,9 @@ class AuthorFiles:
 def find(log_dir: str, dataset: str | None = None) -> Iterator[AuthorFiles]:
     """The ensembles of one data set below a directory, in alphabetical order; nothing is read yet.
 
+    Pickles whose names begin with the data set's and are of no such ensemble, as those of the author's single networks,
+    are passed over with a warning.
+
     Args:
       log_dir: any directory above the files, or theirs.
       dataset: the name of the data set, as `--dataset` takes it; None for one after the other.
@@ -78,13 +83,21 @@ def find(log_dir: str, dataset: str | None = None) -> Iterator[AuthorFiles]:
 
 
 def _find(log_dir: str, dataset: str) -> Iterator[AuthorFiles]:
-    prefix = f"{catalogue.label(dataset)}_{_MEMBERS}_"
+    label = catalogue.label(dataset)
+    prefix = f"{label}_{_MEMBERS}_"
     for directory, below, names in os.walk(log_dir):
         below.sort()
         if "config.json" in names:
             below.clear()
             continue
-        pickles = sorted(name for name in names if name.startswith(prefix) and name.endswith(".pkl"))
+        named = sorted(name for name in names if name.startswith(f"{label}_") and name.endswith(".pkl"))
+        pickles = [name for name in named if name.startswith(prefix)]
+        others = [name for name in named if not name.startswith(prefix)]
+        if others:
+            logging.warning(
+                "%s: %d pickles of %s are passed over, such as %s: not of an ensemble of the paper's tables",
+                *(directory, len(others), label, others[0]),
+            )
         if pickles and "status.json" in names:
             raise DataError(
                 f"{directory}: has pickles and a status.json, but no config.json; the command that trained the run "
@@ -117,7 +130,7 @@ def read(files: AuthorFiles) -> Run:
     _check_alike(configs)
     # Each file is written by itself: a training can be cut off between two of them.
     done = all(table["TestCost"].iloc[-1] != 0 for table in statistics.values())
-    return Run(files.directory, config, Status(state="done" if done else "stopped"), statistics)
+    return Run(files.directory, config, Status(state="done" if done else "stopped"), statistics, AUTHOR)
 
 
 def _files(directory: str, dataset: str, prefix: str, name: str) -> AuthorFiles:
@@ -146,6 +159,7 @@ def _config(files: AuthorFiles, path: str, content: object) -> RunConfig:
         raise DataError(
             f"{path}: written by this project, but there is no config.json beside it; keep run directories whole"
         )
+    _check_origin(files, path, params)
     method, weight = params.get("collab_method"), 1.0
     # Of a type that compares as a whole, which arrays do not.
     if not isinstance(method, str) or method != _METHODS[files.method]:
@@ -166,6 +180,22 @@ def _config(files: AuthorFiles, path: str, content: object) -> RunConfig:
         )
     except ConfigError as error:
         raise DataError(f"{path}: params: {error}") from error
+
+
+def _check_origin(files: AuthorFiles, path: str, params: dict[Any, Any]) -> None:
+    """Raises DataError if params that name the file or the shape of images say another data set or ensemble."""
+    name = params.get("filename", files.stem)
+    if not isinstance(name, str) or not os.path.basename(name).startswith(files.stem):
+        raise DataError(f"{path}: its params say filename {name!r}; needed: {files.stem}; give the file its own name")
+    expected = catalogue.CATALOGUE[files.dataset].image_shape
+    networks = params.get("list_of_params")
+    for each in (params, *(networks if isinstance(networks, list | tuple) else ())):
+        shape = each.get("image_shape", expected) if isinstance(each, dict) else expected
+        if not isinstance(shape, list | tuple | np.ndarray) or tuple(shape) != expected:
+            raise DataError(
+                f"{path}: its params say image_shape {shape!r}, but images of {files.dataset} have {expected}; give "
+                "the file its own name"
+            )
 
 
 def _number(path: str, params: dict[Any, Any], name: str) -> float:

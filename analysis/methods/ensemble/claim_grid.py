@@ -2,13 +2,15 @@
 
 import dataclasses
 import itertools
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.claim import NOISE
-from analysis.methods.ensemble import noel_tables
+from analysis.methods.ensemble import author_curves, efficiency
 from analysis.methods.ensemble.noel_rows import PLAIN, Setting, setting_of
 from analysis.recorded_run import Run
 
@@ -22,11 +24,13 @@ class Grid:
     Attributes:
       errors: final test errors in percent by method and weight, then by ST, M and Ens.
       curves: the statistics over the epochs likewise; empty where only final values are known.
+      inference: parameters and seconds an image by model, where experiments.measure_inference has measured them.
       choosing: what the seeds gave on which the best of several settings is chosen; empty: this one.
     """
 
     errors: Mapping[Setting, Mapping[str, float]]
     curves: Mapping[Setting, Mapping[str, pd.DataFrame]] = dataclasses.field(default_factory=dict)
+    inference: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     choosing: tuple["Grid", ...] = ()
 
     def gain(self, setting: Setting, *models: str) -> float:
@@ -50,23 +54,23 @@ class Grid:
 
 
 def grids_of(runs: Sequence[Run]) -> list[Grid]:
-    """One grid a seed, from runs of one data set in one setting."""
+    """One grid a seed, from runs of one data set in one setting; the first one has what inference costs."""
     seeds = sorted({run.config.seed for run in runs})
-    grids = []
+    rows = [] if runs[0].origin else efficiency.measured(os.path.dirname(runs[0].directory))
+    inference = {row["model"]: row for row in rows}
+    grids: list[Grid] = []
     for seed in seeds:
         chosen = {setting_of(run.config): run.statistics for run in runs if run.config.seed == seed}
         errors = {
             setting: {model: float(curve["TestError"].iloc[-1]) for model, curve in statistics.items()}
             for setting, statistics in chosen.items()
         }
-        grids.append(Grid(errors, chosen))
+        # It was measured once: more seeds are no more evidence.
+        grids.append(Grid(errors, chosen, {} if grids else inference))
     return grids
 
 
 def published(label: str) -> Grid:
-    """The published final numbers of a data set: MNIST, notMNIST or CIFAR10."""
-    results = noel_tables.paper_results()
-    errors: dict[Setting, dict[str, float]] = {}
-    for row in results[results["dataset"] == label].to_dict("records"):
-        errors.setdefault((row["method"], row["weight"]), {})[row["model"]] = row["test_error_percent"]
-    return Grid(errors)
+    """What the author's own training gave on a data set: MNIST, notMNIST or CIFAR10."""
+    (grid,) = grids_of(author_curves.runs_of(label))
+    return grid

@@ -3,7 +3,10 @@
 `experiments.measure_inference` measures it.
 """
 
+import json
+import os
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,6 +20,23 @@ from collab_ensembles.errors import DataError
 EFFICIENCY_COLUMNS = ("model", "parameters", "seconds_per_image", "test_error")
 CLAIMED_SHARES = {"parameters": 0.2, "seconds_per_image": 1 / 3}
 """What ST takes of M, as Noel (2017) has it."""
+
+
+def measured(directory: str) -> list[dict[str, Any]]:
+    """What experiments.measure_inference wrote into the directory of a data set: a dictionary a model; none if nothing.
+
+    Raises:
+      DataError: the file is damaged.
+    """
+    path = os.path.join(directory, "inference.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            models = json.load(file)["models"]
+        return [{name: row[name] for name in EFFICIENCY_COLUMNS[:-1]} for row in models]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: damaged ({error}); experiments.measure_inference writes it again") from error
 
 
 def efficiency(rows: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:

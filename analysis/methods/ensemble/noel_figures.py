@@ -1,7 +1,8 @@
 """Figures A.1 to A.6 and B.1 to B.3 of Noel (2017), and further ones.
 
 Each method has a family of colours: CE blue, L2 purple, L1 green, the plain ensemble grey. With
-several seeds lines are means, and bands and bars their intervals (`analysis.intervals`).
+several seeds lines are means, and bands and bars their intervals (`analysis.intervals`). Thin dashed lines are the
+author's own curves, where the paper has the data set and the runs were trained as the published ones.
 """
 
 import functools
@@ -13,12 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis import drawing, recorded_run
+from analysis import drawing
 from analysis import figure_style as style
 from analysis.drawing import Drawing
+from analysis.methods.ensemble import author_curves, noel_tables, weight_figures
 from analysis.methods.ensemble import noel_looks as looks
-from analysis.methods.ensemble import noel_tables, weight_figures
-from analysis.methods.ensemble.noel_rows import PANELS, is_plain, panels_of, setting_of
+from analysis.methods.ensemble.noel_rows import PANELS, Setting, is_as_published, is_plain, panels_of, setting_of
 from analysis.methods.ensemble.weight_figures import name_of
 from analysis.recorded_run import Run
 from collab_ensembles.data import catalogue
@@ -36,14 +37,19 @@ PAPER_CURVES = {
 COMPARED = ("L2", 0.01)
 """The ensemble that figures B.1 to B.3 set against the plain one."""
 _RUNNING_AVERAGES = "running averages of training begin at 0 each epoch"
+_AUTHOR: dict[str, Any] = {"linewidth": 0.9, "linestyle": (0, (5, 2))}
+"""How the author's test statistics look, ..."""
+_AUTHOR_TRAINING: dict[str, Any] = {"linewidth": 0.9, "linestyle": (0, (1, 1.5))}
+"""... and his training statistics."""
+_AUTHOR_CAPTION = " Thin dashed lines: the author's own curves."
 
 
 def last_epochs(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axes: bool = False) -> Sequence[Axes]:
     """Figures A.1 to A.6: test error of one member in the last 10 epochs, a line for each weight.
 
-    Grey lines are all outputs of the plain ensemble. Diamonds at the last epoch are the paper's final
-    values, where it has the data set and the runs are at default settings. Without `paper_axes` the
-    limits are such that single bad lines do not flatten the others; a note names what ends outside.
+    Grey lines are all outputs of the plain ensemble. Thin dashed lines are the author's curves, and diamonds at the
+    last epoch the paper's final values, where it has the data set and the runs were trained as there. Without
+    `paper_axes` the limits are such that single bad lines do not flatten the others; a note names what ends outside.
 
     Args:
       runs: of one data set in one setting.
@@ -61,21 +67,22 @@ def last_epochs(runs: Sequence[Run], model: str, axes: Sequence[Axes], paper_axe
     limits = PAPER_ERRORS[in_paper(runs)] if paper_axes else None
     weight_figures.check_collaborating(runs)
     values = looks.series(runs, model, "TestError")
-    published = published_errors(runs)
+    published, theirs = published_errors(runs), author_curves.beside(runs)
+    curves = looks.series(theirs, model, "TestError") if theirs and model in theirs[0].statistics else {}
     panels: dict[Axes, dict[str, float]] = {}
     for panel, method in zip(axes, panels_of(runs), strict=True):
         finals: dict[str, float] = {}
         for weight in (weight for name, weight in values if name == method):
+            name, look = f"{looks.ALPHA} = {weight:g}", looks.look(method, weight)
             mark = published.get((method, weight, model))
-            finals |= _ending(
-                panel, values[method, weight], f"{looks.ALPHA} = {weight:g}", mark, looks.look(method, weight)
-            )
+            finals |= _ending(panel, values[method, weight], name, mark, look)
+            _author_ending(panel, curves, (method, weight), name, look)
         panel.set_title(method if finals else f"{method} (no runs)")
-        panels[panel] = finals | _plain_endings(panel, runs, published)
+        panels[panel] = finals | _plain_endings(panel, runs, published, theirs)
         style.epoch_axis(panel, "test error in %")
         # Room for whole diamonds.
         panel.margins(x=0.06)
-        style.legend_below(panel, *_mark_handles(published))
+        style.legend_below(panel, *_mark_handles(published), *_author_handles(theirs))
     style.set_limits(panels, limits or style.robust_limits(style.drawn(axes)), may_grow=limits is None)
     epochs = runs[0].config.epochs or 0
     axes[0].figure.suptitle(
@@ -89,7 +96,7 @@ def published_errors(runs: Sequence[Run]) -> dict[tuple[str, float, str], float]
 
     Empty where the paper does not have the data set, or the runs were trained otherwise.
     """
-    if recorded_run.setting(runs[0].config) != recorded_run.DEFAULT_SETTINGS:
+    if not is_as_published(runs[0].config):
         return {}
     results = noel_tables.paper_results()
     results = results[results["dataset"] == catalogue.label(runs[0].config.dataset)]
@@ -110,7 +117,7 @@ def in_paper(runs: Sequence[Run]) -> str:
 
 
 def _plain_endings(
-    panel: Axes, runs: Sequence[Run], published: Mapping[tuple[str, float, str], float]
+    panel: Axes, runs: Sequence[Run], published: Mapping[tuple[str, float, str], float], theirs: Sequence[Run]
 ) -> dict[str, float]:
     finals: dict[str, float] = {}
     plain = [run for run in runs if is_plain(run)]
@@ -119,6 +126,8 @@ def _plain_endings(
         for (method, weight), rows in looks.series(plain, output, "TestError").items():
             look = looks.look(method, weight) | looks.output_look(method, outputs, output)
             finals |= _ending(panel, rows, f"plain {output}", published.get((method, weight, output)), look)
+            curves = looks.series(theirs, output, "TestError") if theirs and output in theirs[0].statistics else {}
+            _author_ending(panel, curves, (method, weight), f"plain {output}", look)
     return finals
 
 
@@ -134,6 +143,21 @@ def _ending(panel: Axes, rows: np.ndarray, name: str, mark: float | None, look: 
     return finals
 
 
+def _author_ending(
+    panel: Axes, curves: Mapping[Setting, np.ndarray], setting: Setting, name: str, look: dict[str, Any]
+) -> None:
+    """Draws the last epochs of the author's curve, if there is one."""
+    if setting in curves:
+        (curve,) = curves[setting]
+        epochs = np.arange(1, len(curve) + 1)[-LAST_EPOCHS:]
+        thin = {"color": look["color"], "zorder": look["zorder"]} | _AUTHOR
+        panel.plot(epochs, curve[-LAST_EPOCHS:], label=f"_author's {name}", **thin)
+
+
+def _author_handles(theirs: Sequence[Run]) -> list[Line2D]:
+    return [Line2D([], [], color="black", label="author's curves", **_AUTHOR)] if theirs else []
+
+
 def _mark_handles(published: Mapping[tuple[str, float, str], float]) -> list[Line2D]:
     look: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": "black", "linestyle": "none"}
     return [Line2D([], [], marker="D", markersize=6.5, label="paper's final values", **look)] if published else []
@@ -145,9 +169,10 @@ def training(
     """Figures B.1 to B.3: the plain ensemble against that of L2 with weight 0.01, each member and `Ens`.
 
     Dashed lines are training statistics, solid ones test statistics. The former are running averages, as published,
-    that begin at 0 each epoch: where an epoch has few batches they lie too low, by a third on digits. The paper has
-    the lines of all outputs in one pair of panels. Here each output has a pair, so that bands over seeds can be
-    told apart; all panels of errors have the same limits, and all panels of costs.
+    that begin at 0 each epoch: where an epoch has few batches they lie too low, by a third on digits. Thin
+    lines are the author's, of training dotted and always running averages. The paper has the lines of all outputs in
+    one pair of panels. Here each output has a pair, so that bands over seeds can be told apart; all panels of errors
+    have the same limits, and all panels of costs.
 
     Args:
       runs: of one data set in one setting.
@@ -170,6 +195,7 @@ def training(
         panels: dict[Axes, dict[str, float]] = {}
         for panel, model in zip(axes[column::2], runs[0].statistics, strict=True):
             panels[panel] = _curves(panel, pair, model, quantity, average)
+            _author_curves(panel, author_curves.beside(runs), model, quantity)
             panel.set_title(f"{model}, {quantity.lower()}")
             style.epoch_axis(panel, f"{quantity.lower()}{unit}")
         style.set_limits(panels, limit or style.robust_limits(style.drawn(panels)), may_grow=limit is None)
@@ -198,6 +224,16 @@ def _curves(panel: Axes, pair: Sequence[Run], model: str, quantity: str, average
     return finals
 
 
+def _author_curves(panel: Axes, theirs: Sequence[Run], model: str, quantity: str) -> None:
+    """Draws one output of the author's two ensembles."""
+    pair = [run for run in theirs if is_plain(run) or setting_of(run.config) == COMPARED]
+    for data, name, dash in ((f"Test{quantity}", "test", _AUTHOR), (f"Train{quantity}", "training", _AUTHOR_TRAINING)):
+        known = pair if all(model in run.statistics for run in pair) else []
+        for (method, weight), (curve,) in looks.series(known, model, data).items():
+            label = f"author's {name_of(method, weight)}: {name}"
+            panel.plot(np.arange(1, len(curve) + 1), curve, color=looks.colour(method, weight), label=label, **dash)
+
+
 def _pair(runs: Sequence[Run]) -> list[Run]:
     plain = [run for run in runs if is_plain(run)]
     compared = [run for run in runs if setting_of(run.config) == COMPARED]
@@ -215,7 +251,7 @@ def drawings(runs: Sequence[Run], paper_axes: bool = False, epoch_means: bool = 
     """
     if paper_axes:
         in_paper(runs)
-    panels = len(panels_of(runs))
+    panels, theirs = len(panels_of(runs)), _AUTHOR_CAPTION if author_curves.beside(runs) else ""
     size = (11.5 * panels / len(PANELS), 4.9)
     label, members = catalogue.label(runs[0].config.dataset), runs[0].config.member_names()
     setting = drawing.ending(runs).removeprefix(f"_{label.lower()}")
@@ -224,14 +260,14 @@ def drawings(runs: Sequence[Run], paper_axes: bool = False, epoch_means: bool = 
     for index, model in enumerate(members):
         number = "" if place is None or members != ("ST", "M") else str(1 + 2 * place + index)
         draw = functools.partial(last_epochs, runs, model, paper_axes=paper_axes)
-        caption = f"{_numbered('A', number)}Test error of {model} in the last {LAST_EPOCHS} epochs."
+        caption = f"{_numbered('A', number)}Test error of {model} in the last {LAST_EPOCHS} epochs.{theirs}"
         yield Drawing(
             f"a{number}{end(f'_{model.lower()}')}", caption, functools.partial(drawing.figure, draw, panels, size)
         )
     number = "" if place is None else str(1 + place)
     caption = f"{_numbered('B', number)}The plain ensemble and {name_of(*COMPARED)} over all epochs"
     means = epoch_means and _has_means(runs)
-    caption += f"; {'training: means over each epoch' if means else _RUNNING_AVERAGES}."
+    caption += f"; {'training: means over each epoch' if means else _RUNNING_AVERAGES}.{theirs}"
     yield Drawing(f"b{number}{end('')}", caption, functools.partial(_training_figure, runs, paper_axes, means))
     caption = "Final test error as the weight of the collaboration cost varies."
     weights = functools.partial(weight_figures.alpha, runs)

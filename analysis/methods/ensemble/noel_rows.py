@@ -1,5 +1,6 @@
 """The rows of the tables of Noel (2017): which of them a run belongs to, and their order."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 from analysis import recorded_run
@@ -12,6 +13,8 @@ Setting = tuple[str, float]
 
 PLAIN = "Single"
 """The paper's word for plain ensembles, those without collaboration, in tables and files."""
+AUTHOR = "the author's files"
+"""The origin of runs that the author's code trained."""
 METHODS = ("CE", "L1", "L2")
 """The paper's methods, in the order of its tables."""
 PANELS = ("CE", "L2", "L1")
@@ -23,6 +26,12 @@ def setting_of(config: RunConfig) -> Setting:
     assert isinstance(config, options.EnsembleConfig)
     method = PLAIN if config.method == options.PLAIN else config.method
     return method, recorded_run.without_rounding(config.weight)
+
+
+def is_as_published(config: RunConfig) -> bool:
+    """Whether a run was trained as the published ones: at default settings, on other images or on the author's own."""
+    usual = dataclasses.replace(config, split="report") if config.split == "author" else config
+    return recorded_run.setting(usual) == recorded_run.DEFAULT_SETTINGS
 
 
 def is_plain(run: Run) -> bool:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from analysis import frame, recorded_run, table_notes, table_text
+from analysis import frame, table_notes, table_text
 from analysis.intervals import FEWEST, describe, interval
-from analysis.methods.ensemble.noel_rows import rows_of
+from analysis.methods.ensemble import noel_robust
+from analysis.methods.ensemble.noel_rows import is_as_published, rows_of
 from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table, number
 from collab_ensembles.data import catalogue
@@ -64,7 +65,7 @@ def final_table(runs: Sequence[Run], quantity: str) -> pd.DataFrame:
       A row for each (Method, Weight), in the order of the paper's tables. Columns: for each model its
       mean (`ST`, `M`, `Ens`); `Seeds`, the number of runs behind it; for each model `<model> low` and
       `<model> high`, its interval as in `intervals.interval` (NaN for one seed). Where the paper has
-      the data set and the runs were trained at default settings, `error` and `cost` also have, for each
+      the data set and the runs were trained as the published ones, `error` and `cost` also have, for each
       model, `paper <model>` and `<model> - paper`, ours less the paper's (NaN for weights it has not).
 
     Raises:
@@ -103,8 +104,11 @@ def render(table: pd.DataFrame, quantity: str, style: str) -> str:
 
 
 def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
-    """One table for each of QUANTITIES; arguments and errors are those of `analysis.tables.text_tables`."""
-    return [_table(runs, quantity, unfinished) for quantity in QUANTITIES]
+    """One table for each of QUANTITIES, and for five seeds or more one of robust summaries (`noel_robust`).
+
+    Arguments and errors are those of `analysis.tables.text_tables`.
+    """
+    return [*(_table(runs, quantity, unfinished) for quantity in QUANTITIES), *noel_robust.tables(runs)]
 
 
 def long_table(runs: Sequence[Run]) -> pd.DataFrame:
@@ -119,7 +123,7 @@ def long_table(runs: Sequence[Run]) -> pd.DataFrame:
     Raises:
       DataError: the runs differ in data set or setting, or a run is there twice.
     """
-    rows, setting = [], recorded_run.setting(runs[0].config)
+    rows, setting = [], runs[0].setting
     tables = {quantity: final_table(runs, quantity) for quantity in QUANTITIES}
     for method, weight in tables["error"].index:
         for model in runs[0].statistics:
@@ -142,7 +146,7 @@ def paper_results() -> pd.DataFrame:
 
 
 def _paper(run: Run, what: Quantity) -> dict[str, pd.Series]:
-    if recorded_run.setting(run.config) != recorded_run.DEFAULT_SETTINGS:
+    if not is_as_published(run.config):
         return {}
     results = paper_results()
     results = results[results["dataset"] == catalogue.label(run.config.dataset)]
@@ -171,7 +175,7 @@ def _table(runs: Sequence[Run], quantity: str, unfinished: int) -> Table:
     notes += table_notes.seeds({f"{name} {weight:g}": [run.config.seed for run in row] for (name, weight), row in rows})
     if unfinished:
         notes.append(table_notes.left_out(unfinished))
-    heading = f"{catalogue.label(config.dataset)}, {title} ({recorded_run.setting(config)})"
+    heading = f"{catalogue.label(config.dataset)}, {title} ({runs[0].setting})"
     return Table(heading, *_texts(table, quantity), notes)
 
 

@@ -1,6 +1,5 @@
 """What the report shows of collaborative ensembles alone: what their members cost in use."""
 
-import json
 import os
 from collections.abc import Sequence
 
@@ -11,7 +10,6 @@ from analysis.methods.ensemble import efficiency, noel_tables
 from analysis.methods.ensemble.noel_rows import is_plain
 from analysis.recorded_run import Run
 from collab_ensembles.data import catalogue
-from collab_ensembles.errors import DataError
 
 
 def cost_in_use(runs: Sequence[Run], log_dir: str) -> list[str]:
@@ -20,14 +18,9 @@ def cost_in_use(runs: Sequence[Run], log_dir: str) -> list[str]:
     Raises:
       DataError: the file that it wrote is damaged.
     """
-    path = os.path.join(log_dir, catalogue.label(runs[0].config.dataset), "inference.json")
-    try:
-        with open(path, encoding="utf-8") as file:
-            rows = pd.DataFrame(json.load(file)["models"])
-    except FileNotFoundError:
+    rows = pd.DataFrame(efficiency.measured(os.path.join(log_dir, catalogue.label(runs[0].config.dataset))))
+    if rows.empty:
         return []
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path}: damaged ({error}); experiments.measure_inference writes it again") from error
     plain = [run for run in runs if is_plain(run)]
     if not plain or set(rows["model"]) != set(plain[0].statistics):
         return []
