@@ -5,11 +5,11 @@ examples make one update. The plain loop is what one would write with Keras alon
 the time of a step does not depend on them.
 
 Example:
-  python -m benchmarks.teaching_epoch
+  python -m benchmarks.teaching_epoch --repeats=5
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -116,7 +116,7 @@ def _loss(stack: int) -> Any:
     return kind(from_logits=True)
 
 
-def _answers(images: Sequence[Any]) -> np.ndarray:
+def _answers(images: np.ndarray) -> np.ndarray:
     return np.random.default_rng(1).dirichlet(np.ones(_CLASSES), len(images)).astype(np.float32)
 
 

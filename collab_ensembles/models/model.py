@@ -229,7 +229,8 @@ class Model(keras.Model):
         return False
 
     def _end_early(self) -> None:
-        self.stop_training = self.stop_training or self.ended
+        if self.ended:
+            self.stop_training = True
 
     def feed(self, batches: BatchManager, validation: tuple[np.ndarray, np.ndarray] | None = None) -> tf.data.Dataset:
         """What a run gives `fit`; here the batches of each epoch.

@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 import committed_filters
+import committed_students
 from committed_results import REPOSITORY, check
 
 _RESULTS = REPOSITORY / "results"
@@ -14,7 +15,9 @@ _PUBLISHED = sorted(path.parent for path in _RESULTS.glob("*/statistics.csv"))
 
 @pytest.mark.parametrize("directory", _PUBLISHED, ids=lambda path: path.name)
 def test_the_tables_follow_from_the_statistics_of_every_epoch(directory: pathlib.Path) -> None:
-    if committed_filters.is_of_networks(directory):
+    if committed_students.is_of_students(directory):
+        committed_students.check(directory)
+    elif committed_filters.is_of_networks(directory):
         committed_filters.check(directory)
     else:
         check(directory)

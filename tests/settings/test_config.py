@@ -20,6 +20,7 @@ _FDL = {"system": "fdl"}
 _JOINT = {"system": "fdl", "phases": ("joint",)}
 _LANGUAGE = {"system": "language"}
 _SNAPSHOTS = {"system": "snapshot"}
+_TEACHING = {"system": "teaching"}
 _TRIANGULAR = {"system": "snapshot", "cycle": "triangular", "snapshots": 5}
 
 # A value other than the default for every field.
@@ -68,6 +69,12 @@ _OTHER: dict[str, Any] = {
     "lowest_learning_rate": 1e-3,
     "snapshots": 10,
     "averaging": "logits",
+    "stack": 3,
+    "difficulty": "euclidean",
+    "targets": "true",
+    "teacher_seed": 4,
+    "dropout": 0.3,
+    "patience": 7,
     "level": "receive",
     "likelihood_weight": 0.1,
     "message_length": 8,
@@ -91,6 +98,7 @@ _BASES: dict[str, dict[str, Any]] = {
     ),
     **dict.fromkeys(("k", "k1", "k2"), _JOINT),
     **dict.fromkeys(("cycle", "snapshots", "averaging"), _SNAPSHOTS),
+    **dict.fromkeys(("stack", "difficulty", "targets", "teacher_seed", "dropout", "patience"), _TEACHING),
     **dict.fromkeys(
         ("level", "likelihood_weight", "message_length", "noise", "annealing", "lowest_temperature"), _LANGUAGE
     ),
@@ -273,8 +281,8 @@ def test_snapshots_of_the_first_release_average_logits_under_their_old_digest() 
 
 
 def test_unknown_settings_are_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="unknown settings: dropout, momentum"):
-        RunConfig.from_json({**RunConfig().to_json(), "momentum": 0.9, "dropout": 0.5})
+    with pytest.raises(ConfigError, match="unknown settings: momentum, width"):
+        RunConfig.from_json({**RunConfig().to_json(), "momentum": 0.9, "width": 0.5})
 
 
 @pytest.mark.parametrize(
