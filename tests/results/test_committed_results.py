@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 import committed_filters
+import committed_languages
 import committed_students
 from committed_results import REPOSITORY, check
 
@@ -17,6 +18,8 @@ _PUBLISHED = sorted(path.parent for path in _RESULTS.glob("*/statistics.csv"))
 def test_the_tables_follow_from_the_statistics_of_every_epoch(directory: pathlib.Path) -> None:
     if committed_students.is_of_students(directory):
         committed_students.check(directory)
+    elif committed_languages.is_of_languages(directory):
+        committed_languages.check(directory)
     elif committed_filters.is_of_networks(directory):
         committed_filters.check(directory)
     else:

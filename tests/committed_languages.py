@@ -1,0 +1,78 @@
+"""Checks the published results of two agents against themselves, with nothing of `analysis`.
+
+Both tables of levels are computed again from statistics.csv, in plain Python.
+"""
+
+import csv
+import math
+import pathlib
+import re
+from collections.abc import Callable
+
+from committed_results import check_files, interval_of
+
+# Of one run: by output and column, a value an epoch.
+Curves = dict[str, dict[str, list[float]]]
+_NUMBERS: dict[str, dict[str, tuple[Callable[[Curves], float], str]]] = {
+    "level": {
+        "student": (lambda run: 100 - run["student"]["test_error_percent"][_best(run)], ".1f"),
+        "teacher": (lambda run: 100 - run["teacher"]["test_error_percent"][_best(run)], ".1f"),
+        "ensemble": (lambda run: 100 - run["Ens"]["test_error_percent"][_best(run)], ".1f"),
+        "student, last epoch": (lambda run: 100 - run["student"]["test_error_percent"][-1], ".1f"),
+        "best epoch": (lambda run: _best(run) + 1, ".1f"),
+    },
+    "language": {
+        "information, teacher": (lambda run: run["Ens"]["teacher_information_bits"][-1], ".1f"),
+        "student": (lambda run: run["Ens"]["student_information_bits"][-1], ".1f"),
+        "entropy, student": (lambda run: run["Ens"]["student_message_entropy_bits"][-1], ".1f"),
+        "messages": (lambda run: run["Ens"]["student_distinct_messages"][-1], ".0f"),
+        "topographic similarity": (lambda run: run["Ens"]["student_topographic_similarity"][-1], ".2f"),
+        "agreement": (lambda run: run["Ens"]["agreement"][-1], ".2f"),
+        "surprise": (lambda run: run["Ens"]["surprise_bits"][-1], ".1f"),
+    },
+}
+"""By table and column: the number of a run, and how it is shown."""
+
+
+def is_of_languages(directory: pathlib.Path) -> bool:
+    """Whether the results are of two agents and their messages."""
+    with (directory / "statistics.csv").open(encoding="utf-8") as file:
+        return "surprise_bits" in next(csv.reader(file))
+
+
+def check(directory: pathlib.Path) -> None:
+    """Raises AssertionError, which says what is wrong, if files are missing or do not agree with each other."""
+    readme = (directory / "README.md").read_text(encoding="utf-8")
+    check_files(directory, readme)
+    runs = _runs(directory / "statistics.csv")
+    assert f"{sum(map(len, runs.values()))} runs (" in readme
+    text = (directory / "tables.md").read_text(encoding="utf-8")
+    for corner, columns in _NUMBERS.items():
+        table = re.search(rf"^\| {corner} +\|.*\n(?:\|.*\n)+", text, re.MULTILINE)
+        assert table, corner
+        header, _, *lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table[0].splitlines()]
+        assert [line[0].split()[0] for line in lines] == list(runs)
+        for line in lines:
+            for column, (number, form) in columns.items():
+                values = [number(run) for run in runs[line[0].split()[0]]]
+                low, high = interval_of(values)
+                expected = f"{math.fsum(values) / len(values):{form}} [{low:{form}}, {high:{form}}]"
+                assert line[header.index(column)] == expected, f"{line[0]}, {column}"
+
+
+def _runs(path: pathlib.Path) -> dict[str, list[Curves]]:
+    """The runs of each level by seed."""
+    found: dict[str, dict[str, Curves]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            run = found.setdefault(row["arrangement"].split(", ")[1], {}).setdefault(row["seed"], {})
+            curves = run.setdefault(row["model"], {})
+            for column, text in list(row.items())[4:]:
+                if text:
+                    curves.setdefault(column, []).append(float(text))
+    return {level: list(own.values()) for level, own in found.items()}
+
+
+def _best(run: Curves) -> int:
+    errors = run["Ens"]["student_validation_error_percent"]
+    return errors.index(min(errors))
