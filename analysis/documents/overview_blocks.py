@@ -4,7 +4,7 @@ from collections.abc import Callable
 from statistics import median
 
 from analysis.documents import noel_blocks, other_blocks
-from analysis.documents.committed import benchmark, paragraph, row, table
+from analysis.documents.committed import benchmark, markdown_rows, paragraph, row, table
 
 
 def systems() -> str:
@@ -18,6 +18,11 @@ def systems() -> str:
     alone, apart, snapshots, geometric = (
         other_blocks.poster_error(name) for name in ("single", "FDL (2x)", "SSE", "FGE")
     )
+    untaught, taught = (
+        _lacaille("results/teaching/tables.md", "student", name)
+        for name in ("baseline", "stack 5, cross-entropy, soft labels")
+    )
+    silent, both = (_lacaille("results/language/tables.md", "level", name) for name in ("baseline", "both"))
     lines = [
         [
             "`ensemble`: networks that pull their outputs together",
@@ -60,6 +65,22 @@ def systems() -> str:
             "not measured",
             f"CIFAR-10, VGG-16: {snapshots}, {geometric} ({alone})",
         ],
+        [
+            "`teaching`: a teacher chooses what a small network learns next",
+            "Lacaille 2018, chapter 3",
+            "`--grid=lacaille-3.1`",
+            "",
+            f"MNIST, stacks of 5: {taught[0]} (without teacher {untaught[0]})",
+            f"{taught[1]} ({untaught[1]})",
+        ],
+        [
+            "`language`: two agents agree on messages",
+            "the same, chapter 4",
+            "`--grid=lacaille-4.1`",
+            "",
+            f"MNIST, labels for a linear classifier only: {both[0]} (without communication {silent[0]})",
+            f"{both[1]} ({silent[1]})",
+        ],
     ]
     return table(["`--system`", "paper", "command", "time", "our test error in %", "the paper's"], lines, words=6)
 
@@ -69,6 +90,12 @@ def _mnist(column: str) -> list[str]:
     settings = (("Single", "1"), ("L2", "0.01"))
     found = [row("results/mnist/tables.csv", method=key[0], weight=key[1], model="Ens") for key in settings]
     return [f"{float(one[column]):.2f}" for one in found]
+
+
+def _lacaille(path: str, header: str, name: str) -> tuple[str, str]:
+    """Of a row of a table of accuracies in percent: our mean error, and the thesis' error."""
+    cells = next(cells for cells in markdown_rows(path, header) if cells[0] == name or cells[0].startswith(f"{name} ("))
+    return f"{100 - float(cells[1].split()[0]):.2f}".rstrip("0"), f"{100 - float(cells[2]):.1f}"
 
 
 def findings() -> str:
