@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
@@ -61,6 +62,9 @@ def run_command(command: Sequence[str], timeout: float = 300, **variables: str) 
     return Result(result.returncode, result.stdout, result.stderr)
 
 
+_LOCK = threading.Lock()
+
+
 @functools.cache
 def _preloaded() -> "subprocess.Popen[str]":
     process = subprocess.Popen(
@@ -77,10 +81,11 @@ def _preloaded() -> "subprocess.Popen[str]":
 
 
 def _run_preloaded(module: str, flags: Sequence[str], timeout: float, variables: Mapping[str, str]) -> Result:
-    process = _preloaded()
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with tempfile.NamedTemporaryFile() as output, tempfile.NamedTemporaryFile() as errors:
+    # One at a time, also where a test has several threads.
+    with _LOCK, tempfile.NamedTemporaryFile() as output, tempfile.NamedTemporaryFile() as errors:
+        process = _preloaded()
+        assert process.stdin is not None
+        assert process.stdout is not None
         request = {"module": module, "flags": flags, "files": [output.name, errors.name]}
         process.stdin.write(json.dumps({**request, "environment": environment(**variables)}) + "\n")
         process.stdin.flush()

@@ -154,9 +154,11 @@ class _Worker:
     """A process of `launch.worker`, which computes one run at a time."""
 
     def __init__(self, preload: bool) -> None:
+        # On a cluster's node (no preload) the working directory may have modules of names that are imported.
+        before, after = ([], [PRELOAD]) if preload else (["-P"], [])
         # In a new session: Ctrl-C then reaches only this process, which ends all others.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "experiments.launch.worker", *([PRELOAD] if preload else [])],
+            [sys.executable, *before, "-m", "experiments.launch.worker", *after],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

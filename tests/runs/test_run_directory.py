@@ -73,7 +73,7 @@ def test_a_log_directory_of_this_format_or_without_runs_passes(tmp_path: pathlib
 @pytest.mark.parametrize(
     ("changes", "fragment"),
     [
-        ({"config": {**_CONFIG.to_json(), "dropout": 0.5}}, "unknown settings: dropout"),
+        ({"config": {**_CONFIG.to_json(), "colour": 0.5}}, "unknown settings: colour"),
         ({"config": {**_CONFIG.to_json(), "method": "KL"}}, "--method=KL"),
         ({"config": {**_CONFIG.to_json(), "epochs": "many"}}, "config.json"),
         ({"config": None}, "config.json"),
