@@ -185,12 +185,9 @@ def test_settings_that_do_not_fit_the_data_leave_nothing_behind(tmp_path: Path, 
     assert not (tmp_path / "run").exists()
 
 
-def test_two_processes_do_not_train_the_same_run(
-    tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run, "_LOCK_PATIENCE", 0.5)
+def test_two_processes_do_not_train_the_same_run(tmp_path: Path, data_dir: str) -> None:
     with run_directory.lock(str(tmp_path)), pytest.raises(RunDirectoryError, match="another process is training"):
-        run.run(TINY, str(tmp_path), run.Options(data_dir))
+        run.run(TINY, str(tmp_path), run.Options(data_dir), patience=0.5)
 
 
 def test_the_status_tells_how_it_was_computed(tmp_path: Path, data_dir: str) -> None:
