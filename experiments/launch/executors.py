@@ -118,6 +118,8 @@ class LocalExecutor:
     def _start(self, task: Task) -> None:
         files.make_directory(task.directory)
         task.running, task.started = True, time.time()
+        while self._idle and not self._idle[-1].is_alive:
+            self._idle.pop().wait()
         worker = self._idle.pop() if self._idle else _Worker(self._preload)
         self._busy.append((task, worker))
         worker.start(task.command, os.path.join(task.directory, OUTPUT))

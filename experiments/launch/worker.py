@@ -40,7 +40,11 @@ def main() -> None:
         _, status = os.waitpid(child, 0)
         for number, handler in zip(_SIGNALS, handlers, strict=True):
             signal.signal(number, handler)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        try:
+            print(os.waitstatus_to_exitcode(status), flush=True)
+        except BrokenPipeError:
+            # The sweep has been killed. Nothing is left to be written when this process ends.
+            os._exit(1)
 
 
 def _preload() -> None:

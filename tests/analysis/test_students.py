@@ -158,3 +158,13 @@ def test_all_figures_are_drawn_as_far_as_every_seed_trains() -> None:
     passes = next(each for each in thesis_figures.drawings(runs) if "passes" in each.name).draw()
     ends = {line.get_label(): line.get_xdata()[-1] for line in passes.axes[0].get_lines()}
     assert ends == {"baseline": 1200, CHOSEN: 900, CHOSEN_TRUE: 900, EUCLIDEAN: 900, RANDOM: 600}
+
+
+def test_students_of_another_teacher_stand_in_rows_of_their_own() -> None:
+    """Otherwise a seed would count twice, and claims would mix two teachers."""
+    usual = _run(_config(), [90.0, 95.0])
+    others = [_run(_config(teacher_seed=7), [80.0, 85.0]), _run(_config(teacher=("other.keras",)), [70.0, 75.0])]
+    assert thesis.by_row([usual, *others]) == {CHOSEN: [usual]}
+    assert thesis.outcomes([usual, *others])[0][CHOSEN].validation == 95.0
+    text = tables.report([usual, *others], "csv")
+    assert "teacher_seed 7" in text.replace("=", " ")

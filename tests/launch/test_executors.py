@@ -81,14 +81,17 @@ def test_the_input_of_the_subprocesses_is_silent_and_ends_when_the_executor_is_k
     def ended() -> list[bool]:
         return [(tmp_path / f"{name}-ended").exists() for name in names]
 
-    with subprocess.Popen([sys.executable, "-c", _SWEEP, str(tmp_path)], cwd=REPOSITORY) as executor:
+    command = [sys.executable, "-c", _SWEEP, str(tmp_path)]
+    with subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) as executor:
         try:
             _wait_for(waiting)
             time.sleep(0.5)
             assert ended() == [False, False]
         finally:
             executor.kill()
-    _wait_for(lambda: all(ended()))
+        _wait_for(lambda: all(ended()))
+        # That of the workers too, which end last: there is nobody left whom they could tell.
+        assert executor.communicate() == (None, "")
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -112,6 +115,22 @@ print(start, time.monotonic())
     assert max(overlaps) == workers
     # In the order given.
     assert max(start for start, _ in times[:workers]) <= min(start for start, _ in times[workers:])
+
+
+def test_a_worker_that_died_while_it_was_idle_costs_no_run_its_second_try(tmp_path: pathlib.Path) -> None:
+    tasks = [_task(tmp_path, "kills its worker", "import os; print(os.getppid())"), _task(tmp_path, "next", "pass")]
+    # The second run waits for a place until the first has ended.
+    killed: list[int] = []
+
+    def watch() -> None:
+        if tasks[0].exit_status == 0 and not killed and tasks[1].running is False:
+            killed.append(int(tasks[0].last_words()))
+            os.kill(killed[0], signal.SIGKILL)
+            _wait_for(lambda: not _is_alive(killed[0]))
+
+    LocalExecutor(1).compute(tasks, watch)
+    assert killed
+    assert [(task.exit_status, task.retries) for task in tasks] == [(0, 0), (0, 0)]
 
 
 def test_the_watcher_is_called_while_runs_are_computed_and_after_the_last(tmp_path: pathlib.Path) -> None:

@@ -11,6 +11,7 @@ ANALYSIS = dataclasses.replace(
     text_tables=thesis.text_tables,
     drawings=thesis_figures.drawings,
     place=thesis.place,
+    sources=thesis.sources,
     paper_row=thesis.row_of,
     published_error=thesis.published_error,
     whole="",

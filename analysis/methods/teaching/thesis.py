@@ -87,12 +87,14 @@ def published_rows(label: str) -> dict[str, tuple[float, float]]:
 
 
 def row_of(config: RunConfig) -> str | None:
-    """The row that a student stands in; None for teachers, and for students that differ in something else."""
+    """The row that a student of the usual teacher stands in; None for teachers, and for students that differ otherwise.
+
+    As in the thesis, all students of a table have one teacher.
+    """
     assert isinstance(config, TeachingConfig)
     arrangement = {"stack": config.stack, "difficulty": config.difficulty, "targets": config.targets}
-    free = {"teacher": config.teacher, "teacher_seed": config.teacher_seed}
     is_student = config.members == config.default("members")
-    is_plain = is_student and comparison.has_settings(config, **arrangement, **free)
+    is_plain = is_student and comparison.has_settings(config, **arrangement)
     return row_name(config.stack, config.difficulty, config.targets) if is_plain else None
 
 
@@ -105,6 +107,11 @@ def published_error(config: RunConfig, output: str) -> tuple[float, float, float
 def place(config: TeachingConfig) -> tuple[bool, int, int, bool]:
     """Where a run stands: teachers first, then in the order of table 3.1."""
     return (not config.is_teacher, config.stack, (*SCORED, "random").index(config.difficulty), config.targets == "true")
+
+
+def sources(config: TeachingConfig) -> tuple[str, ...]:
+    """The files of a student's own teacher."""
+    return config.teacher
 
 
 def curve(run: Run, data: str) -> np.ndarray:
