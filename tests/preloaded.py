@@ -9,22 +9,15 @@ import os
 import pathlib
 import runpy
 import sys
-import warnings
 from typing import Any
 
 # As `python -m` does: the commands are those of this directory, whatever is installed.
 sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from experiments import runtime  # noqa: E402
+from experiments.launch import worker  # noqa: E402
 
-runtime.quiet_tensorflow()
-with runtime.stderr_held_back():
-    runtime.import_tensorflow()
-    import matplotlib.figure  # noqa: F401
-    import pandas  # noqa: F401
-
-# Python 3.12 warns of forks of processes with threads; TensorFlow's, here, have not been given work yet.
-warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+worker.preload()
+import pandas  # noqa: E402, F401
 
 
 def _become(request: dict[str, Any]) -> None:

@@ -39,7 +39,7 @@ def run(
     directory: str,
     options: Options | None = None,
     dataset: Dataset | None = None,
-    patience: float = _LOCK_PATIENCE,
+    lock_patience: float = _LOCK_PATIENCE,
 ) -> Status:
     """Trains one configuration and leaves its statistics and checkpoints in `directory`.
 
@@ -52,7 +52,7 @@ def run(
       directory: the run directory; created if missing.
       options: how to compute the run; default: `Options()`.
       dataset: the data, if they are loaded already; default: the data that `config` names.
-      patience: the seconds to wait for another process that trains the same run.
+      lock_patience: the seconds to wait for another process that trains the same run.
 
     Returns:
       The status at the end: `done`, or `stopped` if `stop_after` came first.
@@ -77,7 +77,7 @@ def run(
     # Built here, so that no run directory is made if files are refused.
     model = None if is_done else _built(config, directory, data)
     files.make_directory(directory)
-    with run_directory.lock(directory, patience=patience):
+    with run_directory.lock(directory, patience=lock_patience):
         is_done = run_directory.is_done(directory, options.stop_after)
         run_data.check_unchanged(directory, data.digest, is_done)
         if is_done:
@@ -255,8 +255,8 @@ def _trained_first(field: str, config: RunConfig, directory: str, options: Optio
     """Trains a run that another one needs, in a directory beside it, which others share; returns its Keras file."""
     name = os.path.basename(naming.run_directory("", config))
     beside = os.path.join(os.path.dirname(os.path.abspath(directory)), name)
-    logging.info("first the %s, in %s", field, beside)
-    run(config, beside, dataclasses.replace(options, stop_after=None), dataset, patience=math.inf)
+    logging.info("first the %s, in %s; if another process trains it, this one waits", field, beside)
+    run(config, beside, dataclasses.replace(options, stop_after=None), dataset, lock_patience=math.inf)
     model, _ = restore(beside)
     return exported.content(model.inference_network(model.inference_names()[0]))
 

@@ -27,7 +27,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def main() -> None:
     """Computes runs until standard input is closed."""
     if PRELOAD in sys.argv:
-        _preload()
+        preload()
     for line in iter(sys.stdin.buffer.readline, b""):
         output, *command = json.loads(line)
         # The sweep's signals reach the whole group. They are for the run; this process ends when its input is closed.
@@ -47,8 +47,8 @@ def main() -> None:
             os._exit(1)
 
 
-def _preload() -> None:
-    """Imports what a run needs. If that fails, so does each run, with a message in its own output."""
+def preload() -> None:
+    """Imports what commands need. If that fails, so does each run, with a message in its own output."""
     # Python 3.12 warns of forks of processes with threads. Those of TensorFlow have not been given work here yet.
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     runtime.quiet_tensorflow()

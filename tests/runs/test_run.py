@@ -187,7 +187,7 @@ def test_settings_that_do_not_fit_the_data_leave_nothing_behind(tmp_path: Path, 
 
 def test_two_processes_do_not_train_the_same_run(tmp_path: Path, data_dir: str) -> None:
     with run_directory.lock(str(tmp_path)), pytest.raises(RunDirectoryError, match="another process is training"):
-        run.run(TINY, str(tmp_path), run.Options(data_dir), patience=0.5)
+        run.run(TINY, str(tmp_path), run.Options(data_dir), lock_patience=0.5)
 
 
 def test_the_status_tells_how_it_was_computed(tmp_path: Path, data_dir: str) -> None:
