@@ -76,7 +76,7 @@ def end_with_stdin() -> None:
 
 
 def quiet_tensorflow() -> None:
-    """Prepares the import of TensorFlow and Keras: they report only errors and compute with their defaults.
+    """Prepares the import of TensorFlow and Keras: they report nothing and compute with their defaults.
 
     Environment variables and the user's keras.json could change the numbers of a run. (The processor and the number of
     threads still can; they are recorded with each run.)
@@ -87,7 +87,9 @@ def quiet_tensorflow() -> None:
             del os.environ[name]
     if places:
         os.environ["XLA_FLAGS"] = " ".join(places)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # What goes wrong is an exception in Python. The errors that are hidden so are of graph optimisers, which print them
+    # when they leave a loop as it is.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     # Not a directory: so Keras finds no keras.json there and writes none.
     os.environ["KERAS_HOME"] = os.devnull
