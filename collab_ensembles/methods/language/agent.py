@@ -93,7 +93,11 @@ def _speaker(units: int, length: int, factory: LayerFactory, name: str) -> keras
 def _discriminator(
     size: MLPSize, pixels: int, length: int, factory: LayerFactory, name: str
 ) -> tuple[keras.Model, keras.Model]:
-    """An MLP of image and message. Its first layer is a sum of two, so that an image's is computed once."""
+    """An MLP of image and message, in two parts.
+
+    The first layer is the sum of a layer of the image and one of the message. So the layer of an image is computed
+    once, also if the image is judged with several messages.
+    """
     view = keras.Input((pixels,), dtype="float32", name="view")
     image_part = keras.Model(view, _dense(factory, view, size.first, "of_image"), name=f"{name}_image_part")
     of_image = keras.Input((size.first,), dtype="float32", name="of_image")

@@ -26,8 +26,8 @@ def discrimination_cost(together: Tensor, apart: Tensor) -> Tensor:
 def information_bound(together: Tensor, apart: Tensor) -> Tensor:
     """The bound of Donsker and Varadhan on I(X; S), in bits, from the same scores: mean T - log mean exp T'.
 
-    It lies below I(X; S) but for the chance of the sample, and is I(X; S) for the best discriminator; Belghazi et al.
-    (2018) train a discriminator on it.
+    With means over all pairs it is at most I(X; S), and equal to it for the scores of the best discriminator. From a
+    sample of pairs it may lie above by chance. Belghazi et al. (2018) train a discriminator on it.
     """
     count = keras.ops.cast(keras.ops.shape(apart)[0], "float32")
     nats = keras.ops.mean(together) - (keras.ops.logsumexp(apart) - keras.ops.log(count))
