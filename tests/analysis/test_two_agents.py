@@ -149,3 +149,5 @@ def test_views_show_the_masks_of_the_run() -> None:
         mask = config.inverted(agent, (5, 4, 1))[:, :, 0]
         expected = np.where(mask, 255 - images[6, :, :, 0], images[6, :, :, 0])
         assert np.array_equal(picture[5:10, 8:12], expected)
+    with pytest.raises(DataError, match="mnist: 15 training images; needed: at least 16"):
+        drawing.figure(lambda axes: views.views(images[:15], config, axes), 3, (6, 2))

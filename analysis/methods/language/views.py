@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from analysis import drawing, figure_style
 from collab_ensembles import data
 from collab_ensembles.data import catalogue
+from collab_ensembles.errors import DataError
 from collab_ensembles.methods.language.options import LanguageConfig
 from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags, runtime
@@ -27,7 +28,12 @@ def views(images: np.ndarray, config: LanguageConfig, axes: Sequence[Axes]) -> N
       images: uint8 [16, height, width, channels].
       config: whose seed and noise decide the masks.
       axes: three panels.
+
+    Raises:
+      DataError: there are fewer images.
     """
+    if len(images) < _ROWS * _COLUMNS:
+        raise DataError(f"{config.dataset}: {len(images)} training images; needed: at least {_ROWS * _COLUMNS}")
     masks = [np.zeros(images.shape[1:], bool), *(config.inverted(agent, images.shape[1:]) for agent in (0, 1))]
     names = ["original", *(f"seen by the {name}" for name in config.member_names())]
     for panel, mask, name in zip(axes, masks, names, strict=True):
