@@ -130,9 +130,17 @@ def _owner(method: Method, flag: str) -> str:
 
 
 def settings() -> dict[str, typing.Any]:
-    """The settings that were given as flags, without those that have their default."""
-    names = [field.name for field in _fields()]
-    return {name: flags.FLAGS[name].value for name in names if name in flags.FLAGS and flags.FLAGS[name].present}
+    """The settings that were given as flags, without those that have their default.
+
+    Raises:
+      ConfigError: a flag for Keras files names none, as with an unset variable of the shell.
+    """
+    fields = [field for field in _fields() if field.name in flags.FLAGS and flags.FLAGS[field.name].present]
+    values = {field.name: flags.FLAGS[field.name].value for field in fields}
+    for field in fields:
+        if field.metadata["kept_in"] and not values[field.name]:
+            raise ConfigError(f"--{field.name} is empty; name a Keras file, such as those of experiments.export")
+    return values
 
 
 def _fields() -> list["dataclasses.Field[typing.Any]"]:

@@ -135,3 +135,9 @@ def test_a_flag_of_another_system_is_named_with_its_owners(flag: str) -> None:
         further.owner(caught.value.flagname)
         == "--beta belongs to --system=distillation or multihead; received --system=ensemble"
     )
+
+
+@pytest.mark.parametrize("system", ["teaching", "distillation"])
+def test_an_empty_flag_for_files_is_refused_and_does_not_mean_the_default(system: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--teacher is empty; name a Keras file"):
+        parse(f"--system={system}", "--teacher=")
