@@ -12,6 +12,7 @@ import tensorflow as tf
 from scipy import stats
 from scipy.special import expit, softmax
 
+from collab_ensembles.data import catalogue
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.methods.assembly import build_model, compile_for_training
@@ -286,7 +287,9 @@ def test_the_grid_has_the_levels_and_weights_of_the_thesis() -> None:
         ({"annealing": 0.0}, "--annealing=0.0: allowed: finite numbers above 0 to 1"),
         ({"message_length": 0}, "--message_length=0: allowed: whole numbers from 1"),
         ({"noise": 1.5}, "--noise=1.5: allowed"),
-        ({"lowest_temperature": 5.0}, "--lowest_temperature=5.0: allowed: finite numbers above 0 to 4"),
+        ({"lowest_temperature": 0.0}, "--lowest_temperature=0.0: allowed: finite numbers above 0"),
+        ({"lowest_temperature": 5.0}, "--lowest_temperature=5.0 exceeds --temperature=4.0"),
+        ({"temperature": 0.3}, "exceeds --temperature=0.3; needed: a --lowest_temperature above 0, up to 0.3"),
         ({"batch_size": 1}, "--batch_size=1: allowed: whole numbers from 2"),
         ({"augment": True}, "--augment=True: has no effect with --system=language"),
     ],
@@ -295,6 +298,18 @@ def test_settings_that_cannot_be_run_are_refused(settings: dict[str, Any], messa
     with pytest.raises(ConfigError) as refusal:
         _config(**settings)
     assert message in str(refusal.value)
+
+
+def test_advice_on_few_examples_can_be_followed() -> None:
+    description = catalogue.describe("digits", "report")
+    for limit, batch_size, refusal in (
+        (11, 100, "11 training examples leave 1 for validation; needed: at least 12"),
+        (12, 100, "--batch_size=100 exceeds the 10 training examples beside the 2 for validation; allowed: 2 to 10"),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            _config(dataset="digits", train_limit=limit, batch_size=batch_size).check_data(description)
+        assert str(refused.value) == refusal
+    _config(dataset="digits", train_limit=12, batch_size=10).check_data(description)
 
 
 def _fitted(model: LanguageModel, data: tuple[np.ndarray, np.ndarray], epochs: int, first: int = 0) -> dict[str, Any]:

@@ -129,6 +129,13 @@ def test_a_stack_has_to_fit_the_examples_beside_the_validation_part(tmp_path: Pa
     RunConfig(**SMALL, stack=10).check_data(description)
     with pytest.raises(ConfigError, match=r"--stack=11: .* 100 training examples .* from 1 to 10"):
         RunConfig(**SMALL, stack=11).check_data(description)
+    for settings, refusal in (
+        ({"train_limit": 5, "batch_size": 32}, "5 training examples leave none for validation"),
+        ({"train_limit": 20, "batch_size": 20}, "--batch_size=20 exceeds the 17 .* with --stack=2: 1 to 8"),
+    ):
+        with pytest.raises(ConfigError, match=refusal):
+            RunConfig(**{**SMALL, **settings}).check_data(description)
+    RunConfig(**{**SMALL, "train_limit": 20, "batch_size": 8}).check_data(description)
     flags = ("--system=teaching", "--dataset=digits", "--stack=38", f"--log_dir={tmp_path / 'runs'}")
     result = command_runner.run("experiments.train", *flags)
     assert (result.exit_status, result.errors.count("\n")) == (2, 1)

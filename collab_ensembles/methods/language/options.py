@@ -39,9 +39,9 @@ class LanguageConfig(RunConfig):
 
     level: str = option(
         "both",
-        "what the student and the teacher get from the messages: baseline: nothing; receive: the student learns to "
-        "predict the teacher's; feedback: the teacher learns, too, to send what the student can predict; both: each "
-        "is teacher and student",
+        "who learns from whose messages: baseline: neither agent; receive: the student learns to predict the teacher's "
+        "message; feedback: the teacher learns, too, to send what the student can predict; both: each agent also does "
+        "what the other one does",
         LEVELS,
     )
     likelihood_weight: float = option(
@@ -73,7 +73,12 @@ class LanguageConfig(RunConfig):
         check_number("noise", self.noise, 0, 1)
         check_number("temperature", self.temperature, above=True)
         check_number("annealing", self.annealing, 0, 1, above=True)
-        check_number("lowest_temperature", self.lowest_temperature, 0, self.temperature, above=True)
+        check_number("lowest_temperature", self.lowest_temperature, above=True)
+        if self.lowest_temperature > self.temperature:
+            raise ConfigError(
+                f"--lowest_temperature={self.lowest_temperature} exceeds --temperature={self.temperature}; needed: a "
+                f"--lowest_temperature above 0, up to {self.temperature:g}, or a higher --temperature"
+            )
         check_whole("batch_size", self.batch_size, 2)
         only = {"augment": False, "regularization_rate": 0.0, "precision": "float32"}
         check_effects(self, only, "--system=language")
@@ -90,7 +95,6 @@ class LanguageConfig(RunConfig):
 
     def check_data(self, description: catalogue.Description) -> None:
         """As `RunConfig.check_data`, for the training examples beside those for validation."""
-        super().check_data(description)
         examples = min(description.num_train, self.train_limit or description.num_train)
         kept = examples - self.held_out(examples)
         if examples - kept < 2:
@@ -102,6 +106,8 @@ class LanguageConfig(RunConfig):
                 f"--batch_size={self.batch_size} exceeds the {kept} training examples beside the {examples - kept} for "
                 f"validation; allowed: 2 to {kept}"
             )
+        # Last: it counts the validation examples in, and would allow batches that are refused here.
+        super().check_data(description)
 
     def held_out(self, num_train: int) -> int:
         """The number of validation examples: a sixth of the training examples."""

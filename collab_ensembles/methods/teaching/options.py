@@ -116,17 +116,23 @@ class TeachingConfig(RunConfig):
 
     def check_data(self, description: catalogue.Description) -> None:
         """As `RunConfig.check_data`; a stack larger than the training examples is refused, too."""
-        super().check_data(description)
         examples = min(description.num_train, self.train_limit or description.num_train)
         kept = examples - self.held_out(examples)
         if kept == examples:
             raise ConfigError(f"{examples} training examples leave none for validation; needed: at least {_HELD_OUT}")
+        if self.batch_size > kept:
+            raise ConfigError(
+                f"--batch_size={self.batch_size} exceeds the {kept} training examples beside the {examples - kept} for "
+                f"validation; allowed with --stack={self.stack}: 1 to {max(1, kept // self.stack)}"
+            )
         if self.stack * self.batch_size > kept:
             raise ConfigError(
                 f"--stack={self.stack}: {self.stack} minibatches of {self.batch_size} exceed the {kept} training "
                 f"examples beside the {examples - kept} for validation; allowed: stacks from 1 to "
                 f"{kept // self.batch_size}"
             )
+        # Last: it counts the validation examples in, and would allow batches that are refused here.
+        super().check_data(description)
 
     def held_out(self, num_train: int) -> int:
         """The number of validation examples: a sixth of the training examples."""
