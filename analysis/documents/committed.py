@@ -39,6 +39,12 @@ def markdown_rows(path: str, header: str) -> list[list[str]]:
     return cells[first + 2 : last]
 
 
+def bulleted(path: str, end: str) -> list[str]:
+    """What the bullets of a Markdown file begin with, up to `end`; those without it are left out."""
+    lines = (_ROOT / path).read_text(encoding="utf-8").splitlines()
+    return [line.removeprefix("- ").split(end)[0] for line in lines if line.startswith("- ") and end in line]
+
+
 def search(path: str, pattern: str) -> str:
     """What the only group of a pattern matches first in a file; ValueError if it does not match."""
     found = re.search(pattern, (_ROOT / path).read_text(encoding="utf-8"))
