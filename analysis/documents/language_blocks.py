@@ -1,5 +1,6 @@
 """What the documents say of two agents that share a language."""
 
+import re
 from collections.abc import Callable
 
 from scipy import stats
@@ -33,7 +34,23 @@ def languages() -> str:
 
 def verdicts() -> str:
     """Which statements of the chapter hold."""
-    return table(("claim", "verdict"), [cells[:2] for cells in markdown_rows(_CLAIMS, "claim")], words=2)
+    lines = [[*cells[:2], cells[4]] for cells in markdown_rows(_CLAIMS, "claim")]
+    return table(("claim", "verdict", "p (Holm)"), lines, words=2)
+
+
+def chance() -> str:
+    """How wide the intervals of the student's accuracy are beside the differences of the levels."""
+    numbers = {name: list(map(float, re.findall(r"[\d.]+", own))) for name, own, *_ in markdown_rows(_TABLES, "level")}
+    widths = {name: high - low for name, (_, low, high) in numbers.items()}
+    widest = max(widths, key=widths.__getitem__)
+    means = [mean for mean, *_ in numbers.values()]
+    paper = [float(cells[2]) for cells in markdown_rows(_TABLES, "level")]
+    return paragraph(
+        f"Chance is large: the interval of a level is up to {widths[widest]:.1f} points wide (`{widest}`).",
+        f"The means of the levels lie up to {max(means) - min(means):.1f} points apart here, and",
+        f"{max(paper) - min(paper):.1f} in the thesis, which prints means of five runs, and no deviations.",
+        "Masks and initial values decide how much an agent says.",
+    )
 
 
 def entropy_and_accuracy() -> str:
@@ -57,5 +74,6 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "levels of communication": accuracies,
     "languages": languages,
     "claims on languages": verdicts,
+    "chance of levels": chance,
     "entropy and accuracy": entropy_and_accuracy,
 }
