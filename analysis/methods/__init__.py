@@ -85,6 +85,7 @@ class Analysis:
       sources: directories of runs that a run learns from; rows name them only if they are equal otherwise.
       member: the output of one network that represents the group.
       whole: the output of all networks together; empty if there is no use for them together.
+      ends_early: whether training may end before the last epoch; statistics then repeat those where it ended.
       cost_notes: notes under tables of training costs.
       best_notes: notes under tables of best epochs.
       statistics: columns of statistics.csv that only this system has, and the names of Data.
@@ -109,6 +110,7 @@ class Analysis:
     whole: str
     paper_row: Callable[[Any], str | None]
     published_error: Published
+    ends_early: bool = False
     cost_notes: tuple[str, ...] = ()
     best_notes: tuple[str, ...] = ()
     statistics: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -15,6 +15,7 @@ ANALYSIS = dataclasses.replace(
     paper_row=thesis.row_of,
     published_error=thesis.published_error,
     whole="",
+    ends_early=True,
     cost_notes=(
         "Training ends when validation says so; the error is that of the epoch with the lowest validation error.",
     ),
