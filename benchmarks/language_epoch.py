@@ -1,4 +1,4 @@
-"""Measures an epoch of two agents in one compiled loop against a plain loop of `train_on_batch`.
+"""Measures an epoch of two agents in compiled loops against a plain loop of `train_on_batch`.
 
 Both take the same steps of the same model; the plain loop gathers each minibatch and calls the compiled step, as one
 would write it with Keras alone. MNIST's shapes with random pixels: the time of a step does not depend on them. CPU
@@ -57,7 +57,7 @@ def _fastest(run: Callable[[], object]) -> float:
 
 
 def _both(level: str, batch_size: int) -> tuple[Callable[[], object], Callable[[], object]]:
-    """An epoch in one compiled loop, and the same in a loop of Python."""
+    """An epoch in compiled loops, and the same in a loop of Python."""
     import tensorflow as tf
 
     from collab_ensembles.data.batch_manager import BatchManager
@@ -71,7 +71,7 @@ def _both(level: str, batch_size: int) -> tuple[Callable[[], object], Callable[[
     for model in (compiled, plain):
         compile_for_training(model, config)
     batches = BatchManager(images, labels, batch_size, shuffle="permute")
-    epoch = next(iter(compiled.feed(batches, (images, labels))))
+    epoch = compiled.feed(batches, (images, labels))
     step = tf.function(compiled.train_step)
     order, _ = batches.order_and_labels()
 
@@ -80,7 +80,7 @@ def _both(level: str, batch_size: int) -> tuple[Callable[[], object], Callable[[
             chosen = order[start : start + batch_size]
             plain.train_on_batch(images[chosen], labels[chosen])
 
-    return lambda: float(step(epoch)["loss"]), loop
+    return lambda: [float(step(piece)["loss"]) for piece in epoch], loop
 
 
 if __name__ == "__main__":

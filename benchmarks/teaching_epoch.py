@@ -1,4 +1,4 @@
-"""Measures an epoch of a taught student in one compiled loop against a plain loop of `train_on_batch`.
+"""Measures an epoch of a taught student in compiled loops against a plain loop of `train_on_batch`.
 
 Both take the same steps: the student answers a stack of minibatches, the teacher's answers are at hand, the hardest
 examples make one update. The plain loop is what one would write with Keras alone. MNIST's shapes with random pixels:
@@ -81,9 +81,13 @@ def _compiled(stack: int) -> tuple[Callable[[], object], int]:
     )
     compile_for_training(model, config)
     batches = BatchManager(images[:_EXAMPLES], labels[:_EXAMPLES], config.batch_size, shuffle="permute")
-    epoch = next(iter(model.feed(batches, (images[_EXAMPLES:], labels[_EXAMPLES:]))))
+    epoch = model.feed(batches, (images[_EXAMPLES:], labels[_EXAMPLES:]))
     step = tf.function(model.train_step)
-    return lambda: [float(value) for value in step(epoch).values()], _EXAMPLES // (stack * config.batch_size)
+
+    def run() -> list[list[float]]:
+        return [[float(value) for value in step(piece).values()] for piece in epoch]
+
+    return run, _EXAMPLES // (stack * config.batch_size)
 
 
 def _plain(stack: int) -> Callable[[], object]:

@@ -13,6 +13,12 @@ from collab_ensembles.streams import Stream, generator
 _LARGEST_SHIFT = 0.125
 """Largest shift of the author's augmentation, as a share of height or width."""
 
+PIECE = 100
+"""Most steps in a piece of an epoch, see `BatchManager.pieces`. Python sees a signal between two pieces only: 100 steps
+of the largest network that is trained so, a teacher with two layers of 1,200 units, take two to three seconds on one
+core, less than a sweep grants a run to end. Fewer would cost speed: besides its steps a piece takes some three
+milliseconds, 100 steps of the smallest student 21 (benchmarks/NOTES.md)."""
+
 
 def example_order(num_examples: int, shuffle: str, seed: int, epoch: int) -> np.ndarray:
     """The indices of the examples of one epoch, int64 [num_examples].
@@ -157,6 +163,29 @@ class BatchManager:
     def examples(self) -> tuple[np.ndarray, np.ndarray]:
         """All images and, as they are in this epoch, labels, in the data's own order."""
         return self._images, self._labels
+
+    def pieces(self, step_size: int) -> tf.data.Dataset:
+        """The epoch in pieces of at most `PIECE` steps, for a model that has the images and loops over steps itself.
+
+        Each piece is (order, labels, steps): the whole epoch's order, int64 [examples]; the labels in this order, int32
+        [examples]; the piece's first step, counted from 0, and the one after its last, int32 [2]. Step s has the
+        `step_size` examples from place s * step_size of the order on. Examples that fill no step are left out.
+
+        Raises:
+          ValueError: there are fewer examples than one step needs.
+        """
+        examples = len(self._labels)
+        steps = examples // step_size
+        if steps == 0:
+            raise ValueError(f"received {examples} training examples; a step needs {step_size}; give it more examples")
+
+        def piece(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            order, labels = tf.numpy_function(lambda _: self.order_and_labels(), [number], (tf.int64, tf.int32))
+            first = tf.cast(number, tf.int32) * PIECE
+            span = tf.stack([first, tf.minimum(first + PIECE, steps)])
+            return tf.ensure_shape(order, examples), tf.ensure_shape(labels, examples), span
+
+        return tf.data.Dataset.range(math.ceil(steps / PIECE)).map(piece).with_options(_without_autotuning())
 
     def order_and_labels(self) -> tuple[np.ndarray, np.ndarray]:
         """The epoch's order, int64 [examples], and the labels in this order, int32 [examples]."""

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from collab_ensembles.data.batch_manager import Augmentation, BatchManager, example_order
+from collab_ensembles.data.batch_manager import PIECE, Augmentation, BatchManager, example_order
 from collab_ensembles.errors import DataError
 from collab_ensembles.streams import Stream, generator
 
@@ -55,8 +55,28 @@ def test_order_depends_on_seed_and_epoch_alone(shuffle: str) -> None:
 
 
 def test_the_input_has_no_thread_that_tunes_it(images: np.ndarray) -> None:
-    options = BatchManager(images, LABELS, 4).dataset().options()
-    assert options.autotune.enabled is False
+    manager = BatchManager(images, LABELS, 4)
+    for data in (manager.dataset(), manager.pieces(4)):
+        assert data.options().autotune.enabled is False
+
+
+def test_pieces_are_short_and_have_all_steps_of_the_epoch_that_is_set() -> None:
+    count = 2 * 2 * PIECE + 7
+    labels = np.random.default_rng(0).integers(0, 9, count)
+    manager = BatchManager(np.zeros((count, 1, 1), np.uint8), labels, 4, shuffle="permute", seed=3)
+    pieces = manager.pieces(2)
+    for epoch in (0, 5):
+        manager.start_epoch(epoch)
+        spans = []
+        for order, in_order, span in pieces:
+            np.testing.assert_array_equal(order, example_order(count, "permute", 3, epoch))
+            np.testing.assert_array_equal(in_order, labels[order])
+            spans.append(span.numpy().tolist())
+        assert spans == [[0, PIECE], [PIECE, 2 * PIECE], [2 * PIECE, 2 * PIECE + 3]]
+    # Signals wait for the end of a piece, and a step of a large network takes some 25 ms.
+    assert PIECE <= 200
+    with pytest.raises(ValueError, match=f"received {count} training examples; a step needs {count + 1}"):
+        manager.pieces(count + 1)
 
 
 def test_unknown_shuffles_and_batch_sizes_are_refused(images: np.ndarray) -> None:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from scipy import stats
 from scipy.special import expit, softmax
 
-from collab_ensembles.data import catalogue
+from collab_ensembles.data import batch_manager, catalogue
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.methods.assembly import build_model, compile_for_training
@@ -210,21 +210,32 @@ def test_messages_of_other_images_are_those_of_the_batch_moved_by_one() -> None:
     np.testing.assert_allclose(teacher.apart, scores[1], atol=1e-5)
 
 
-def test_an_epoch_in_one_loop_is_the_same_steps_one_by_one() -> None:
+def test_an_epoch_in_pieces_is_the_same_steps_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_manager, "PIECE", 2)
     config = _config()
-    images, labels = _examples(10)
+    images, labels = _examples(14)
     whole, single = _model(config), _model(config)
     batches = BatchManager(images, labels, config.batch_size, shuffle="permute", seed=3)
     fed = whole.feed(batches, (images, labels))
-    whole.fit(fed, epochs=1, shuffle=False, verbose=0)
+    seen = []
+    note = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(int(whole.optimizer.iterations))
+    )
+    whole.fit(fed, epochs=1, shuffle=False, verbose=0, callbacks=[note])
+    assert seen == [2, 3]
     order = batches._order
-    for start in (0, 4):
+    for start in (0, 4, 8):
         single.step(images[order[start : start + 4]], labels[order[start : start + 4]])
-    assert int(whole.optimizer.iterations) == 2
     for ours, theirs in zip(_weights(whole), _weights(single), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
     noises = [whole.hear(images)[0].log_message, single.hear(images)[0].log_message]
     np.testing.assert_allclose(*noises, atol=1e-4)
+
+
+def test_fewer_examples_than_a_minibatch_are_refused() -> None:
+    images, labels = _examples(3)
+    with pytest.raises(ValueError, match="received 3 training examples; a step needs 4"):
+        _model(_config()).feed(BatchManager(images, labels, 2), (images, labels))
 
 
 def test_every_setting_has_an_effect() -> None:

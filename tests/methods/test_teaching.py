@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from collab_ensembles.data import batch_manager
 from collab_ensembles.data.batch_manager import BatchManager, example_order
 from collab_ensembles.methods.teaching import choosing
 from collab_ensembles.methods.teaching.model import TeachingModel
@@ -39,10 +40,17 @@ Train = Callable[..., Trained]
 
 
 @pytest.fixture
-def train(images: np.ndarray, labels: np.ndarray) -> Train:
-    """Trains a student, and gives the model with the history of its training."""
+def train(images: np.ndarray, labels: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Train:
+    """Trains a student in pieces of two updates, and gives the model with the history of its training."""
+    monkeypatch.setattr(batch_manager, "PIECE", 2)
 
-    def trained(epochs: int = 1, dropout: float = 0.0, seed: int = 0, **settings: Any) -> Trained:
+    def trained(
+        epochs: int = 1,
+        dropout: float = 0.0,
+        seed: int = 0,
+        callbacks: Callable[[TeachingModel], list[keras.callbacks.Callback]] = lambda model: [],
+        **settings: Any,
+    ) -> Trained:
         settings = {"stack": 3, **settings}
         model = TeachingModel(
             _network(0, dropout=dropout),
@@ -55,8 +63,8 @@ def train(images: np.ndarray, labels: np.ndarray) -> Train:
         model.compile(keras.optimizers.SGD(RATE))
         batches = BatchManager(images, labels, BATCH, shuffle="permute", seed=seed)
         data = model.feed(batches, (images[:10], labels[:10]))
-        clock = [batches.epoch_clock()]
-        history = model.fit(data, epochs=epochs, shuffle=False, verbose=0, callbacks=clock).history
+        callback = [batches.epoch_clock(), *callbacks(model)]
+        history = model.fit(data, epochs=epochs, shuffle=False, verbose=0, callbacks=callback).history
         return model, history
 
     return trained
@@ -121,6 +129,29 @@ def test_an_epoch_equals_a_loop_in_numpy(
     wrong = np.mean(_forward(weights, x[:10])[-1].argmax(axis=1) != labels[:10])
     assert history["validation_error"] == [pytest.approx(wrong)]
     assert (history["updates"], history["forward_passes"]) == ([updates], [stack * updates])
+
+
+def test_an_epoch_has_several_pieces_and_is_validated_after_the_last(train: Train) -> None:
+    seen = []
+
+    def watch(model: TeachingModel) -> list[keras.callbacks.Callback]:
+        def note(batch: int, logs: Any) -> None:
+            seen.append((int(model.optimizer.iterations), int(model._progress["epochs"])))
+
+        return [keras.callbacks.LambdaCallback(on_train_batch_end=note)]
+
+    train(epochs=2, callbacks=watch)
+    assert seen == [(2, 0), (3, 1), (5, 1), (6, 2)]
+
+
+def test_pieces_of_another_length_change_no_bit(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings: dict[str, Any] = {"epochs": 2, "stack": 2, "difficulty": "random", "dropout": 0.5}
+    pieces, in_pieces = train(**settings)
+    monkeypatch.setattr(batch_manager, "PIECE", 100)
+    whole, at_once = train(**settings)
+    assert in_pieces == at_once
+    for one, other in zip(pieces.training_variables().values(), whole.training_variables().values(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_the_hardest_are_those_that_numpy_sorts_first_also_among_equals(rng: np.random.Generator) -> None:
@@ -202,3 +233,9 @@ def test_without_validation_or_teacher_there_is_no_training(images: np.ndarray, 
         model.feed(batches)
     with pytest.raises(ValueError, match="no teacher"):
         model.feed(batches, (images, labels))
+
+
+def test_fewer_examples_than_a_stack_are_refused(images: np.ndarray, labels: np.ndarray) -> None:
+    model = TeachingModel(_network(0), _network(0), _network(1), stack=2, batch_size=BATCH)
+    with pytest.raises(ValueError, match="received 7 training examples; a step needs 8"):
+        model.feed(BatchManager(images[:7], labels[:7], BATCH), (images, labels))

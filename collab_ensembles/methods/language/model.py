@@ -71,7 +71,7 @@ class LanguageModel(Model):
           level: see the class.
           weight: of the likelihood cost.
           temperature: of the Gumbel-softmax.
-          batch_size: the examples of a step, at least 2, where the model is given whole epochs, see `feed`.
+          batch_size: the examples of a step, at least 2, where the model is given pieces of epochs, see `feed`.
           num_classes: of the data; for what is recorded.
           seed: of the symbols that are drawn.
         """
@@ -82,7 +82,7 @@ class LanguageModel(Model):
         self._classes = min(num_classes, observation.MOST_CLASSES)
         length = next(iter(agents.values())).speaker.output_shape[1]
         self.further_series |= {name: name for name in observation.names(list(agents), self._classes, length)}
-        self._steps = 0
+        self._images: Tensor | None = None
 
     @property
     def trainable_variables(self) -> list[keras.Variable]:
@@ -101,24 +101,16 @@ class LanguageModel(Model):
         return {**super().training_variables(), **own}
 
     def feed(self, batches: BatchManager, validation: tuple[np.ndarray, np.ndarray] | None = None) -> tf.data.Dataset:
-        """Keeps the examples, and gives each epoch's order as one batch, so that one compiled loop has all its steps.
-
-        A batch is (order int64 [examples], labels int32 [examples] in this order).
+        """Keeps the examples, and gives each epoch in pieces, see `BatchManager.pieces`.
 
         Raises:
-          ValueError: there is no validation part.
+          ValueError: there is no validation part, or fewer examples than a step has.
         """
         if validation is None:
             raise ValueError("received no validation part; it is needed to choose the best epoch")
-        images, labels = batches.examples
-        self._steps = len(labels) // self._batch_size
-        self._images, self._validation = tf.constant(images), validation
-
-        def epoch(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            order, labels = tf.numpy_function(lambda _: batches.order_and_labels(), [index], (tf.int64, tf.int32))
-            return tf.ensure_shape(order, len(images)), tf.ensure_shape(labels, len(images))
-
-        return tf.data.Dataset.range(1).map(epoch)
+        pieces = batches.pieces(self._batch_size)
+        self._images, self._validation = tf.constant(batches.examples[0]), validation
+        return pieces
 
     def callbacks(self, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
         """Adds what is seen on the validation part after an epoch to its logs, for those that follow."""
@@ -132,21 +124,21 @@ class LanguageModel(Model):
         return [keras.callbacks.LambdaCallback(on_epoch_end=add)]
 
     def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """One step on a minibatch; or, after `feed`, all steps of an epoch.
+        """One step on a minibatch; or, after `feed`, the steps of a piece of an epoch, in one compiled loop.
 
         Examples that fill no minibatch are left out of an epoch.
         """
-        if not self._steps:
+        if self._images is None:
             self.step(*unweighted(data))
             return self.get_metrics_result()
-        order, labels = data
+        order, labels, steps = data
 
         def step(number: Tensor) -> tuple[Tensor]:
             places = number * self._batch_size + tf.range(self._batch_size)
             self.step(tf.gather(self._images, tf.gather(order, places)), tf.gather(labels, places))
             return (number + 1,)
 
-        tf.while_loop(lambda number: number < self._steps, step, (tf.constant(0),))
+        tf.while_loop(lambda number: number < steps[1], step, (steps[0],))
         return self.get_metrics_result()
 
     def step(self, images: Tensor, labels: Tensor) -> None:

@@ -35,7 +35,7 @@ class TeachingModel(Model):
     is the learner after the epoch with the lowest validation error so far. So the last test error is that of the best
     epoch. Training ends once there was no lower one for some epochs.
 
-    Batches of `fit` are whole epochs, see `feed`: one compiled loop has all their steps.
+    Batches of `fit` are pieces of an epoch, see `feed`: one compiled loop has all their steps.
     """
 
     def __init__(
@@ -105,28 +105,23 @@ class TeachingModel(Model):
                 state.assign(random.integers(2**31 - 1, size=state.shape))
 
     def feed(self, batches: BatchManager, validation: tuple[np.ndarray, np.ndarray] | None = None) -> tf.data.Dataset:
-        """Keeps the examples, computes the teacher's answers, and gives each epoch's order as one batch.
-
-        A batch is (order int64 [examples], labels int32 [examples] in this order).
+        """Keeps the examples, computes the teacher's answers, and gives each epoch's `BatchManager.pieces`.
 
         Raises:
-          ValueError: there is no validation part, or no teacher where one is needed.
+          ValueError: there is no validation part, no teacher where one is needed, or fewer examples than a stack has.
         """
         if validation is None:
             raise ValueError("received no validation part; it is needed to choose the best epoch")
         if self._teacher is None and (self._chooses or self._targets == "soft"):
             raise ValueError("received no teacher; a choice and soft targets need one")
+        size = self._stack * self._batch_size
+        pieces = batches.pieces(size)
         images, labels = batches.examples
-        self._steps = len(labels) // (self._stack * self._batch_size)
+        self._steps = len(labels) // size
         self._images = tf.constant(images)
         self._validation = tf.constant(validation[0]), tf.constant(validation[1])
         self._answers = None if self._teacher is None else _probabilities(self._teacher, images)
-
-        def epoch(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            order, labels = tf.numpy_function(lambda _: batches.order_and_labels(), [index], (tf.int64, tf.int32))
-            return tf.ensure_shape(order, len(images)), tf.ensure_shape(labels, len(images))
-
-        return tf.data.Dataset.range(1).map(epoch)
+        return pieces
 
     @property
     def ended(self) -> bool:
@@ -134,16 +129,20 @@ class TeachingModel(Model):
         return int(self._progress["epochs"] - self._progress["best_epoch"]) >= self._patience
 
     def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """All steps of an epoch, then the validation. Examples that fill no stack are left out of this epoch."""
-        order, labels = data
+        """The steps of a piece of an epoch; after the last piece, the validation.
+
+        Examples that fill no stack are left out of this epoch. Before the last piece the validation error is 0; what is
+        recorded of an epoch is what its last piece gives.
+        """
+        order, labels, steps = data
 
         def step(number: Tensor) -> tuple[Tensor]:
             start = number * self._stack * self._batch_size
             self._step(order, labels, start)
             return (number + 1,)
 
-        tf.while_loop(lambda number: number < self._steps, step, (tf.constant(0),))
-        validation_error = self._validate()
+        tf.while_loop(lambda number: number < steps[1], step, (steps[0],))
+        validation_error = tf.cond(steps[1] == self._steps, self._validate, lambda: tf.constant(0.0))
         epochs = tf.cast(self._progress["epochs"].value, tf.float32)
         updates = epochs * self._steps
         return {
