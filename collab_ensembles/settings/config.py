@@ -51,6 +51,7 @@ class RunConfig:
       decisive: the fields on which the defaults of other fields depend, in order.
       younger: fields that earlier releases did not have, with the values that describe what those releases did.
       black_border: whether randomly shifted images get a black border; otherwise their edge pixels are repeated.
+      held_out_one_in: one training example in so many is for validation, see `held_out`; 0: none is.
 
     Raises:
       ConfigError: a value is not allowed; the message names the flag, the value and what is allowed.
@@ -59,6 +60,7 @@ class RunConfig:
     decisive: ClassVar[tuple[str, ...]] = ("members",)
     younger: ClassVar[Mapping[str, Any]] = {}
     black_border: ClassVar[bool] = True
+    held_out_one_in: ClassVar[int] = 0
 
     system: str = option(DEFAULT_SYSTEM, "what is trained", heading=WHAT)
     dataset: str = option(
@@ -198,15 +200,22 @@ class RunConfig:
         for member in self.members:
             divisor = parse_network(member).image_divisor
             check_image_shape(f"member {member} on {self.dataset}", divisor, description.image_shape)
-        examples = min(description.num_train, self.train_limit or description.num_train)
-        if self.batch_size > examples:
+        kept, validation = self.training_parts(description)
+        if self.batch_size > kept:
+            beside = f" beside the {validation} for validation" if validation else ""
             raise ConfigError(
-                f"--batch_size={self.batch_size} exceeds the {examples} training examples; allowed: 1 to {examples}"
+                f"--batch_size={self.batch_size} exceeds the {kept} training examples{beside}; allowed: 1 to {kept}"
             )
+
+    def training_parts(self, description: catalogue.Description) -> tuple[int, int]:
+        """How many training examples steps see, and how many are for validation."""
+        examples = min(description.num_train, self.train_limit or description.num_train)
+        validation = self.held_out(examples)
+        return examples - validation, validation
 
     def held_out(self, num_train: int) -> int:
         """How many of the training examples, the last ones, no step sees, so that a model can choose by them."""
-        return 0
+        return num_train // self.held_out_one_in if self.held_out_one_in else 0
 
     def needed_runs(self) -> "dict[str, RunConfig]":
         """Runs to be trained first, by the field of Keras files (see `kept_files`) that names their network."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
@@ -29,13 +29,13 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 """The thesis gives none of these. 10 epochs of MNIST are 5,000 steps, of which 2,000 cool."""
 
-_HELD_OUT = 6
-"""One training example in so many is a validation example: 10,000 of MNIST's 60,000."""
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LanguageConfig(RunConfig):
     """A teacher and a student that see the same image through masks of their own, and send each other messages."""
+
+    # 10,000 of MNIST's 60,000, as in the thesis.
+    held_out_one_in: ClassVar[int] = 6
 
     level: str = option(
         "both",
@@ -95,23 +95,18 @@ class LanguageConfig(RunConfig):
 
     def check_data(self, description: catalogue.Description) -> None:
         """As `RunConfig.check_data`, for the training examples beside those for validation."""
-        examples = min(description.num_train, self.train_limit or description.num_train)
-        kept = examples - self.held_out(examples)
-        if examples - kept < 2:
+        kept, validation = self.training_parts(description)
+        if validation < 2:
             raise ConfigError(
-                f"{examples} training examples leave {examples - kept} for validation; needed: at least {2 * _HELD_OUT}"
+                f"{kept + validation} training examples leave {validation} for validation; needed: at least "
+                f"{2 * self.held_out_one_in}"
             )
         if self.batch_size > kept:
             raise ConfigError(
-                f"--batch_size={self.batch_size} exceeds the {kept} training examples beside the {examples - kept} for "
+                f"--batch_size={self.batch_size} exceeds the {kept} training examples beside the {validation} for "
                 f"validation; allowed: 2 to {kept}"
             )
-        # Last: it counts the validation examples in, and would allow batches that are refused here.
         super().check_data(description)
-
-    def held_out(self, num_train: int) -> int:
-        """The number of validation examples: a sixth of the training examples."""
-        return num_train // _HELD_OUT
 
     def inverted(self, agent: int, image_shape: Shape) -> "np.ndarray":
         """The pixels that an agent sees inverted, bool [height, width, channels]; algorithm 4, line 1.

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
@@ -27,13 +27,13 @@ SCORED = ("cross_entropy", "euclidean")
 DIFFICULTIES = (*SCORED, "random")
 TARGETS = ("soft", "true")
 
-_HELD_OUT = 6
-"""One training example in so many is a validation example: 10,000 of MNIST's 60,000."""
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TeachingConfig(RunConfig):
     """A student that takes one step on the hardest examples of several minibatches; or a teacher of its own."""
+
+    # 10,000 of MNIST's 60,000, as in the thesis.
+    held_out_one_in: ClassVar[int] = 6
 
     stack: int = option(
         2, "minibatches of which the teacher chooses one (the teacher stack); 1: each minibatch as it comes"
@@ -116,27 +116,23 @@ class TeachingConfig(RunConfig):
 
     def check_data(self, description: catalogue.Description) -> None:
         """As `RunConfig.check_data`; a stack larger than the training examples is refused, too."""
-        examples = min(description.num_train, self.train_limit or description.num_train)
-        kept = examples - self.held_out(examples)
-        if kept == examples:
-            raise ConfigError(f"{examples} training examples leave none for validation; needed: at least {_HELD_OUT}")
+        kept, validation = self.training_parts(description)
+        if validation == 0:
+            raise ConfigError(
+                f"{kept} training examples leave none for validation; needed: at least {self.held_out_one_in}"
+            )
         if self.batch_size > kept:
             raise ConfigError(
-                f"--batch_size={self.batch_size} exceeds the {kept} training examples beside the {examples - kept} for "
+                f"--batch_size={self.batch_size} exceeds the {kept} training examples beside the {validation} for "
                 f"validation; allowed with --stack={self.stack}: 1 to {max(1, kept // self.stack)}"
             )
         if self.stack * self.batch_size > kept:
             raise ConfigError(
                 f"--stack={self.stack}: {self.stack} minibatches of {self.batch_size} exceed the {kept} training "
-                f"examples beside the {examples - kept} for validation; allowed: stacks from 1 to "
+                f"examples beside the {validation} for validation; allowed: stacks from 1 to "
                 f"{kept // self.batch_size}"
             )
-        # Last: it counts the validation examples in, and would allow batches that are refused here.
         super().check_data(description)
-
-    def held_out(self, num_train: int) -> int:
-        """The number of validation examples: a sixth of the training examples."""
-        return num_train // _HELD_OUT
 
     def needed_runs(self) -> "dict[str, RunConfig]":
         """The teacher's training, unless there is a file of it."""
