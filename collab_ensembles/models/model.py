@@ -1,7 +1,7 @@
 """Model: the base class of all groups of networks, with their common training step."""
 
 import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -19,6 +19,9 @@ from collab_ensembles.models.members import check as check_members
 from collab_ensembles.models.statistics import DISAGREEMENT_SERIES, EpochStatistics, disagreement, error
 from collab_ensembles.networks.joined import joined
 from collab_ensembles.tensor import Tensor
+
+_MANY = 500
+"""Images of a batch where nothing depends on its size."""
 
 
 class Model(keras.Model):
@@ -156,12 +159,18 @@ class Model(keras.Model):
         images = keras.ops.cast(images, "float32")
         return [keras.ops.cast(member(images, training=training), "float32") for member in self.members.values()]
 
-    def traced_logits(self) -> Callable[[Any], list[Tensor]]:
-        """`logits` for many batches: traced, and compiled by XLA if training steps are."""
-        traced: Callable[[Any], list[Tensor]] = tf.function(
-            self.logits, autograph=False, reduce_retracing=True, jit_compile=self.jit_compile or None
-        )
-        return traced
+    def output_logits(self, images: np.ndarray) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
+        """Of many images, in batches: their places, and for each of `statistics_names` logits [batch, classes].
+
+        Traced, and compiled by XLA if training steps are.
+        """
+        traced = tf.function(self.logits, autograph=False, reduce_retracing=True, jit_compile=self.jit_compile or None)
+        for start in range(0, len(images), _MANY):
+            rows = slice(start, start + _MANY)
+            logits = [np.asarray(output) for output in traced(images[rows])]
+            if len(logits) > 1:
+                logits.append(np.asarray(self.ensemble_logits(logits)))
+            yield rows, dict(zip(self.statistics_names, logits, strict=True))
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
         """The ensemble's logits, float32 [batch, classes]; for a single member, its logits."""

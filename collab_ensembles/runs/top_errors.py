@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collab_ensembles.models.model import Model
 
 FILE = "top_errors.json"
-_BATCH_SIZE = 500
 
 
 def check(top: int, num_classes: int | None = None) -> None:
@@ -43,13 +42,8 @@ def compute(model: "Model", images: np.ndarray, labels: np.ndarray, top: int) ->
       A fraction for each of `model.statistics_names`.
     """
     wrong = dict.fromkeys(model.statistics_names, 0)
-    member_logits = model.traced_logits()
-    for start in range(0, len(labels), _BATCH_SIZE):
-        rows = slice(start, start + _BATCH_SIZE)
-        outputs = [np.asarray(output) for output in member_logits(images[rows])]
-        if len(outputs) > 1:
-            outputs.append(np.asarray(model.ensemble_logits(outputs)))
-        for name, logits in zip(wrong, outputs, strict=True):
+    for rows, outputs in model.output_logits(images):
+        for name, logits in outputs.items():
             wrong[name] += int(np.count_nonzero(~is_among_best(logits, labels[rows], top)))
     return {name: count / len(labels) for name, count in wrong.items()}
 

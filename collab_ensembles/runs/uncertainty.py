@@ -21,8 +21,6 @@ BINS = 15
 SOFTMAX_MEAN = "ensemble, mean of probabilities"
 """The ensemble whose prediction is the mean of the members' probabilities, whatever the run's own is."""
 
-_BATCH_SIZE = 500
-
 Values = dict[str, float]
 
 
@@ -31,15 +29,8 @@ def outputs(model: "Model", images: np.ndarray) -> dict[str, np.ndarray]:
 
     Members come first; of several, `ensemble` and SOFTMAX_MEAN follow. The latter has logarithms of probabilities.
     """
-    member_logits = model.traced_logits()
-    found: dict[str, list[np.ndarray]] = {name: [] for name in model.statistics_names}
-    for start in range(0, len(images), _BATCH_SIZE):
-        batch = [np.asarray(output) for output in member_logits(images[start : start + _BATCH_SIZE])]
-        if len(batch) > 1:
-            batch.append(np.asarray(model.ensemble_logits(batch)))
-        for name, logits in zip(found, batch, strict=True):
-            found[name].append(logits.astype(np.float64))
-    result = {name: np.concatenate(parts) for name, parts in found.items()}
+    batches = [logits for _, logits in model.output_logits(images)]
+    result = {name: np.concatenate([each[name] for each in batches]).astype(np.float64) for name in batches[0]}
     if len(result) > 1:
         members = list(result.values())[:-1]
         # The smallest number keeps the logarithm finite where all members are sure of another class.
