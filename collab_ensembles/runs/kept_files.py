@@ -43,9 +43,7 @@ def keep(config: RunConfig, directory: str) -> None:
     """
     for field, folder, number, path in _named(config):
         if _copy(directory, folder, number, field) is None:
-            content = _read(path, field)
-            files.make_directory(os.path.join(directory, folder))
-            files.write_bytes(os.path.join(directory, folder, _name(number, content)), content)
+            _write(directory, folder, number, _read(path, field))
 
 
 def has(config: RunConfig, directory: str, field: str) -> bool:
@@ -55,9 +53,7 @@ def has(config: RunConfig, directory: str, field: str) -> bool:
 
 def add(config: RunConfig, directory: str, field: str, content: bytes) -> None:
     """Keeps such a file."""
-    folder = os.path.join(directory, config.kept_files()[field])
-    files.make_directory(folder)
-    files.write_bytes(os.path.join(folder, _name(1, content)), content)
+    _write(directory, config.kept_files()[field], 1, content)
 
 
 def located(config: RunConfig, directory: str) -> RunConfig:
@@ -75,6 +71,11 @@ def located(config: RunConfig, directory: str) -> RunConfig:
         copy = _copy(directory, config.kept_files()[field], 1, field)
         changes |= {field: (copy,)} if copy else {}
     return dataclasses.replace(config, **changes)
+
+
+def _write(directory: str, folder: str, number: int, content: bytes) -> None:
+    files.make_directory(os.path.join(directory, folder))
+    files.write_bytes(os.path.join(directory, folder, _name(number, content)), content)
 
 
 def _named(config: RunConfig) -> Iterator[tuple[str, str, int, str]]:
