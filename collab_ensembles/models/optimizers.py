@@ -8,6 +8,9 @@ import tensorflow as tf
 
 from collab_ensembles.tensor import Tensor
 
+KERAS_EPSILON = 1e-7
+"""Keras' default for Adam."""
+
 
 @keras.saving.register_keras_serializable("collab_ensembles")
 class Adam(keras.optimizers.Adam):
@@ -25,7 +28,7 @@ class Adam(keras.optimizers.Adam):
         epsilon: float = 1e-8,
         name: str = "adam",
     ) -> None:
-        """The defaults are those of the reference code; Keras' own epsilon is 1e-7."""
+        """The defaults are those of the reference code; Keras' own epsilon is KERAS_EPSILON."""
         super().__init__(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, name=name)
 
     def apply(self, grads: Sequence[Tensor], trainable_variables: Sequence[keras.Variable] | None = None) -> None:

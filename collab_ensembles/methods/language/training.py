@@ -7,14 +7,11 @@ from collab_ensembles.methods.language.messages import Temperature
 from collab_ensembles.methods.language.model import LanguageModel
 from collab_ensembles.methods.language.options import LanguageConfig
 from collab_ensembles.models.model import Model
-from collab_ensembles.models.optimizers import Adam
+from collab_ensembles.models.optimizers import KERAS_EPSILON, Adam
 from collab_ensembles.models.schedules import Rate
 from collab_ensembles.networks.sizes import MLPSize, parse_network
 from collab_ensembles.settings.method import Shape
 from collab_ensembles.streams import Stream, generator
-
-_EPSILON = 1e-7
-"""Keras' default; that of `Adam` here is the one of Noel (2017)."""
 
 
 def build(config: LanguageConfig, image_shape: Shape, num_classes: int) -> Model:
@@ -40,7 +37,7 @@ def build(config: LanguageConfig, image_shape: Shape, num_classes: int) -> Model
 
 def optimizer(config: LanguageConfig) -> keras.Optimizer:
     """Adam with Keras' constants."""
-    return Adam(config.learning_rate, epsilon=_EPSILON)
+    return Adam(config.learning_rate, epsilon=KERAS_EPSILON)
 
 
 def learning_rates(config: LanguageConfig) -> dict[str, Rate]:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.methods.teaching import choosing
+from collab_ensembles.methods.teaching.options import SCORED
 from collab_ensembles.models.model import Model, descend, mean_cross_entropy
 from collab_ensembles.models.statistics import error
 from collab_ensembles.streams import Stream, generator
@@ -70,7 +71,7 @@ class TeachingModel(Model):
         self._stack, self._batch_size = stack, batch_size
         self._difficulty, self._targets, self._patience = difficulty, targets, patience
         self._seed = seed
-        self._chooses = stack > 1 and difficulty != "random"
+        self._chooses = stack > 1 and difficulty in SCORED
         best.set_weights(learner.get_weights())
         # In 64 bits: TensorFlow keeps variables of 32-bit integers off the GPU, where XLA cannot reach them.
         self._progress = {

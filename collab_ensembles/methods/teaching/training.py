@@ -6,13 +6,10 @@ from collab_ensembles.methods.assembly import build_member
 from collab_ensembles.methods.teaching.model import TeachingModel
 from collab_ensembles.methods.teaching.options import TeachingConfig
 from collab_ensembles.models.model import Model
-from collab_ensembles.models.optimizers import Adam
+from collab_ensembles.models.optimizers import KERAS_EPSILON, Adam
 from collab_ensembles.models.schedules import Rate
 from collab_ensembles.networks.teacher import load_teacher
 from collab_ensembles.settings.method import Shape
-
-_EPSILON = 1e-7
-"""Keras' default; that of `Adam` here is the one of Noel (2017)."""
 
 
 def build(config: TeachingConfig, image_shape: Shape, num_classes: int) -> Model:
@@ -42,7 +39,7 @@ def build(config: TeachingConfig, image_shape: Shape, num_classes: int) -> Model
 
 def optimizer(config: TeachingConfig) -> keras.Optimizer:
     """Adam with Keras' constants."""
-    return Adam(config.learning_rate, epsilon=_EPSILON)
+    return Adam(config.learning_rate, epsilon=KERAS_EPSILON)
 
 
 def learning_rates(config: TeachingConfig) -> dict[str, Rate]:
