@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import frame, methods, recorded_run, table_notes, table_text
+from analysis import frame, intervals, methods, recorded_run, table_notes, table_text
 from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
 from collab_ensembles.data import catalogue
@@ -113,6 +113,13 @@ def error(run: Run, output: str, best_epoch: bool = False) -> float:
         return math.nan
     errors = run.statistics[output]["TestError"]
     return float(errors.min() if best_epoch else errors.iloc[-1])
+
+
+def mean_with_interval(values: Sequence[float], form: str) -> Cell:
+    """A mean and its interval, such as `71.4 [70.9, 71.8]`; empty if a value is NaN."""
+    mean = float(np.mean(values))
+    ends = None if math.isnan(mean) else intervals.interval(values)
+    return Cell(table_text.number(mean, form), f"[{ends[0]:{form}}, {ends[1]:{form}}]" if ends else "")
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:

@@ -128,7 +128,7 @@ def number(value: float, form: str) -> str:
     if math.isnan(value):
         return ""
     text = f"{value:{form}}"
-    return text if float(text) else text.lstrip("+-")
+    return text if float(text.replace(",", "")) else text.lstrip("+-")
 
 
 def escape(text: str) -> str:

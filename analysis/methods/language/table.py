@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import pandas as pd
 
 from analysis import comparison, intervals, methods, recorded_run, table_notes, table_text
@@ -52,7 +51,10 @@ def accuracy_table(runs: Sequence[Run]) -> Table:
     }
     rows = _rows(runs)
     paper = [_published(row[0]) for row in rows.values()]
-    cells = {name: [_cell([of(run) for run in row], ".1f") for row in rows.values()] for name, of in columns.items()}
+    cells = {
+        name: [comparison.mean_with_interval([of(run) for run in row], ".1f") for row in rows.values()]
+        for name, of in columns.items()
+    }
     if not all(map(math.isnan, paper)):
         student = cells.pop("student")
         published = [Cell(table_text.number(value, ".1f")) for value in paper]
@@ -74,7 +76,9 @@ def measures_table(runs: Sequence[Run]) -> Table:
         "surprise": ("Surprise", ".1f"),
     }
     cells = {
-        name: [_cell([float(series(run, data)[-1]) for run in row], form) for row in rows.values()]
+        name: [
+            comparison.mean_with_interval([float(series(run, data)[-1]) for run in row], form) for row in rows.values()
+        ]
         for name, (data, form) in columns.items()
     }
     heading = f"{_label(runs)}, the languages: information, entropy and surprise in bits ({_setting(runs)})"
@@ -121,13 +125,6 @@ def _table(
     notes += table_notes.seeds({name: [run.config.seed for run in row] for name, row in rows.items()})
     lines = [[Cell(name), *cells] for name, *cells in zip(rows, *columns.values(), strict=True)]
     return Table(heading, [corner, *columns], lines, notes)
-
-
-def _cell(values: Sequence[float], form: str) -> Cell:
-    """A mean with its interval, such as `71.4 [70.9, 71.8]`."""
-    ends = intervals.interval(values)
-    addition = f"[{ends[0]:{form}}, {ends[1]:{form}}]" if ends else ""
-    return Cell(table_text.number(float(np.mean(values)), form), addition)
 
 
 def _published(run: Run) -> float:

@@ -179,7 +179,7 @@ def table(runs: Sequence[Run]) -> Table:
         "accuracy %": [_cell(own, "accuracy", ".2f") for own in outcomes.values()],
         "paper accuracy": [Cell(table_text.number(paper.get(name, (math.nan,) * 2)[0], ".1f")) for name in rows],
         "updates": [_cell(own, "updates", ",.0f") for own in outcomes.values()],
-        "paper updates": [_whole(paper.get(name, (math.nan,) * 2)[1]) for name in rows],
+        "paper updates": [Cell(table_text.number(paper.get(name, (math.nan,) * 2)[1], ",.0f")) for name in rows],
         "epochs": [_cell(own, "epochs", ".0f") for own in outcomes.values()],
         "validation %": [_cell(own, "validation", ".2f") for own in outcomes.values()],
     }
@@ -223,15 +223,7 @@ def _table(
 
 def _cell(outcomes: Sequence[Outcome], field: str, form: str) -> Cell:
     """A mean and its interval; empty if a run has no such value."""
-    values = [getattr(each, field) for each in outcomes]
-    ends = None if any(map(math.isnan, values)) else intervals.interval(values)
-    addition = f"[{ends[0]:{form}}, {ends[1]:{form}}]" if ends else ""
-    mean = float(np.mean(values))
-    return Cell("" if math.isnan(mean) else f"{mean:{form}}", addition)
-
-
-def _whole(value: float) -> Cell:
-    return Cell("" if math.isnan(value) else f"{value:,.0f}")
+    return comparison.mean_with_interval([getattr(each, field) for each in outcomes], form)
 
 
 def outcomes(runs: Sequence[Run]) -> dict[int, dict[str, Outcome]]:
