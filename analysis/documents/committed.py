@@ -39,6 +39,12 @@ def markdown_rows(path: str, header: str) -> list[list[str]]:
     return cells[first + 2 : last]
 
 
+def verdicts(path: str) -> str:
+    """The table of claims in a file, without margins: claim, verdict and corrected p-value."""
+    lines = [[*cells[:2], cells[4]] for cells in markdown_rows(path, "claim")]
+    return table(("claim", "verdict", "p (Holm)"), lines, words=2)
+
+
 def bulleted(path: str, end: str) -> list[str]:
     """What the bullets of a Markdown file begin with, up to `end`; those without it are left out."""
     lines = (_ROOT / path).read_text(encoding="utf-8").splitlines()

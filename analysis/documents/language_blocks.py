@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from scipy import stats
 
+from analysis.documents import committed
 from analysis.documents.committed import markdown_rows, paragraph, rows, table
 
 _TABLES, _CLAIMS = "results/language/tables.md", "results/language/claims.md"
@@ -34,8 +35,7 @@ def languages() -> str:
 
 def verdicts() -> str:
     """Which statements of the chapter hold."""
-    lines = [[*cells[:2], cells[4]] for cells in markdown_rows(_CLAIMS, "claim")]
-    return table(("claim", "verdict", "p (Holm)"), lines, words=2)
+    return committed.verdicts(_CLAIMS)
 
 
 def chance() -> str:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from statistics import median
 
+from analysis.documents import committed
 from analysis.documents.committed import bulleted, markdown_rows, paragraph, row, rows, table
 
 _CSV = "results/teaching/tables.csv"
@@ -163,7 +164,7 @@ def costs() -> str:
 
 def verdicts() -> str:
     """Which statements of the chapter hold."""
-    return table(("claim", "verdict", "p (Holm)"), [[*cells[:2], cells[4]] for cells in _claims()], words=2)
+    return committed.verdicts(_CLAIMS)
 
 
 def corrected_verdicts() -> str:
