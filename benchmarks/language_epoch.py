@@ -8,13 +8,13 @@ Example:
   python -m benchmarks.language_epoch --repeats=5
 """
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from absl import flags
 
+from benchmarks.cpu_time import fastest
 from collab_ensembles.methods.language.options import LEVELS, LanguageConfig
 from experiments import command_line, runtime
 
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
 def measure(level: str, batch_size: int) -> dict[str, object]:
     """A row of the table."""
     steps = _EXAMPLES // batch_size
-    ours, theirs = (1e6 * _fastest(run) / steps for run in _both(level, batch_size))
+    ours, theirs = (1e6 * fastest(run, _REPEATS.value) / steps for run in _both(level, batch_size))
     return {
         "level": level,
         "batch": batch_size,
@@ -43,17 +43,6 @@ def measure(level: str, batch_size: int) -> dict[str, object]:
         "train_on_batch, CPU us a step": f"{theirs:.0f}",
         "ratio": f"{theirs / ours:.2f}",
     }
-
-
-def _fastest(run: Callable[[], object]) -> float:
-    """CPU seconds of the fastest of several runs, after one that traces."""
-    run()
-    seconds = []
-    for _ in range(_REPEATS.value):
-        start = time.process_time()
-        run()
-        seconds.append(time.process_time() - start)
-    return min(seconds)
 
 
 def _both(level: str, batch_size: int) -> tuple[Callable[[], object], Callable[[], object]]:

@@ -8,7 +8,6 @@ Example:
   python -m benchmarks.teaching_epoch --repeats=5
 """
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 from absl import flags
 
+from benchmarks.cpu_time import fastest
 from collab_ensembles.methods.teaching.options import TeachingConfig
 from experiments import command_line, runtime
 
@@ -38,24 +38,15 @@ def measure(stack: int) -> dict[str, Any]:
     """A row of the table for a stack of so many minibatches."""
     compiled, updates = _compiled(stack)
     plain = _plain(stack)
-    ours, theirs = (1e6 * _fastest(run) / count for run, count in ((compiled, updates), (plain, _UPDATES)))
+    ours, theirs = (
+        1e6 * fastest(run, _REPEATS.value) / count for run, count in ((compiled, updates), (plain, _UPDATES))
+    )
     return {
         "stack": stack,
         "compiled, us an update": f"{ours:.0f}",
         "train_on_batch, us an update": f"{theirs:.0f}",
         "ratio": f"{theirs / ours:.1f}",
     }
-
-
-def _fastest(run: Callable[[], object]) -> float:
-    """CPU seconds of the fastest of several runs, after one that traces; what else the machine does counts little."""
-    run()
-    seconds = []
-    for _ in range(_REPEATS.value):
-        start = time.process_time()
-        run()
-        seconds.append(time.process_time() - start)
-    return min(seconds)
 
 
 def _data() -> tuple[np.ndarray, np.ndarray]:
