@@ -4,12 +4,10 @@ Both tables of levels are computed again from statistics.csv, in plain Python.
 """
 
 import csv
-import math
 import pathlib
-import re
 from collections.abc import Callable
 
-from committed_results import check_files, interval_of
+from committed_results import check_files, check_intervals
 
 # Of one run: by output and column, a value an epoch.
 Curves = dict[str, dict[str, list[float]]]
@@ -48,16 +46,11 @@ def check(directory: pathlib.Path) -> None:
     assert f"{sum(map(len, runs.values()))} runs (" in readme
     text = (directory / "tables.md").read_text(encoding="utf-8")
     for corner, columns in _NUMBERS.items():
-        table = re.search(rf"^\| {corner} +\|.*\n(?:\|.*\n)+", text, re.MULTILINE)
-        assert table, corner
-        header, _, *lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table[0].splitlines()]
-        assert [line[0].split()[0] for line in lines] == list(runs)
-        for line in lines:
-            for column, (number, form) in columns.items():
-                values = [number(run) for run in runs[line[0].split()[0]]]
-                low, high = interval_of(values)
-                expected = f"{math.fsum(values) / len(values):{form}} [{low:{form}}, {high:{form}}]"
-                assert line[header.index(column)] == expected, f"{line[0]}, {column}"
+        numbers = {name: [[of(run) for run in own] for own in runs.values()] for name, (of, _) in columns.items()}
+        _, names = check_intervals(
+            text, corner, numbers, list(runs), {name: form for name, (_, form) in columns.items()}
+        )
+        assert [name.split()[0] for name in names] == list(runs)
 
 
 def _runs(path: pathlib.Path) -> dict[str, list[Curves]]:

@@ -176,6 +176,37 @@ def interval_of(values: Sequence[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def check_intervals(
+    text: str,
+    corner: str,
+    columns: Mapping[str, Sequence[Sequence[float]]],
+    rows: Sequence[str],
+    forms: Mapping[str, str],
+) -> tuple[str, list[str]]:
+    """That a Markdown table has the means of runs with their intervals.
+
+    Args:
+      text: with the table.
+      corner: the header of its first column.
+      columns: by header, for each row the numbers of its runs.
+      rows: the names of the rows, for messages.
+      forms: by header, how numbers are shown.
+
+    Returns:
+      The table, and its first cells.
+    """
+    table = re.search(rf"^\| {corner} +\|.*\n(?:\|.*\n)+", text, re.MULTILINE)
+    assert table, corner
+    header, _, *lines = [[" ".join(cell.split()) for cell in line.split("|")[1:-1]] for line in table[0].splitlines()]
+    for place, (line, row) in enumerate(zip(lines, rows, strict=True)):
+        for column, numbers in columns.items():
+            low, high = interval_of(numbers[place])
+            form = forms[column]
+            expected = f"{_mean(numbers[place]):{form}} [{low:{form}}, {high:{form}}]"
+            assert line[header.index(column)] == expected, f"{row}, {column}"
+    return table[0], [line[0] for line in lines]
+
+
 @functools.cache
 def _resamples(count: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, count, (10_000, count))
