@@ -114,7 +114,8 @@ records: ## copy the finished runs of RUNS=runs/mnist-grid, without checkpoints,
 	mkdir -p results/records/$(notdir $(RUNS))
 	cd $(RUNS) && for status in $$(grep -l '"state": "done"' */*/status.json); do \
 		run=$$(dirname $$status); \
-		cp --parents $$run/config.json $$status $$run/*.pkl $(CURDIR)/results/records/$(notdir $(RUNS)) || exit $$?; \
+		cp --parents $$run/config.json $$status $$run/*.pkl $$(ls $$run/uncertainty.json 2>/dev/null) \
+			$(CURDIR)/results/records/$(notdir $(RUNS)) || exit $$?; \
 	done; \
 	for measured in $$(ls */inference.json 2>/dev/null); do \
 		cp --parents $$measured $(CURDIR)/results/records/$(notdir $(RUNS)) || exit $$?; \

@@ -26,6 +26,7 @@ from analysis import (
     statistics_csv,
     table_text,
     tables,
+    uncertainty_table,
 )
 from analysis.claim import ClaimSet
 from analysis.commands import training_commands
@@ -65,6 +66,8 @@ def contents(log_dir: str, dataset: str, out: str, grid_name: str = DEFAULT_GRID
         "statistics.csv": statistics_csv.text(runs),
         "environment.md": _environment_page(runs, grid, commands),
     }
+    if calibration := uncertainty_table.csv(runs):
+        texts["uncertainty.csv"] = calibration
     if claim_set:
         texts["claims.md"] = _claims_page(runs, claim_set, findings)
     result = {name: text.encode() for name, text in texts.items()}
@@ -160,6 +163,7 @@ def _readme(
     commands: str,
 ) -> str:
     main = grid.main(runs)
+    calibrated = any(map(uncertainty_table.of, runs))
     found = provenance.revisions(runs)
     revisions = f"revision{'s' if len(found) > 1 else ''} {', '.join(found)}"
     listed = [
@@ -167,6 +171,7 @@ def _readme(
         f"{', with the published values' if _is_published(main) else ''}",
         "[statistics.csv](statistics.csv): every epoch of every run; errors and disagreement in %, test "
         "statistics with all digits",
+        *(["[uncertainty.csv](uncertainty.csv): calibration of every run at its end"] if calibrated else []),
         *(["[claims.md](claims.md): the paper's observations, held against these runs"] if findings else []),
         "[environment.md](environment.md): versions, interruptions, times",
         *(f"[{name}]({name}): {caption}" for name, caption in captions.items()),

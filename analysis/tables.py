@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from absl import flags, logging
 
-from analysis import frame, methods, table_notes, table_text
+from analysis import frame, methods, table_notes, table_text, uncertainty_table
 from analysis.recorded_run import Run
 from analysis.table_text import Table
 from collab_ensembles.data import catalogue
@@ -54,7 +54,7 @@ def html_tables(runs: Sequence[Run]) -> list[str]:
 
 
 def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
-    """The tables of the runs' system, to be written in any style.
+    """The tables of the runs' system, and one of calibration where it was measured, to be written in any style.
 
     Args:
       runs: finished runs of one data set in one setting.
@@ -64,7 +64,7 @@ def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
       DataError: the runs differ in data set or setting, or a run is there twice.
     """
     frame.check_comparable(runs)
-    return methods.of(runs[0].config).text_tables(runs, unfinished)
+    return [*methods.of(runs[0].config).text_tables(runs, unfinished), *uncertainty_table.tables(runs)]
 
 
 def long_table(runs: Sequence[Run]) -> pd.DataFrame:

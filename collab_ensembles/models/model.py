@@ -1,7 +1,7 @@
 """Model: the base class of all groups of networks, with their common training step."""
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -162,12 +162,15 @@ class Model(keras.Model):
     def output_logits(self, images: np.ndarray) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
         """Of many images, in batches: their places, and for each of `statistics_names` logits [batch, classes].
 
-        Traced, and compiled by XLA if training steps are.
+        More than one batch is traced, and compiled by XLA if training steps are; one would cost less than its tracing.
         """
-        traced = tf.function(self.logits, autograph=False, reduce_retracing=True, jit_compile=self.jit_compile or None)
+        compute: Callable[[Tensor], list[Tensor]] = self.logits
+        if len(images) > _MANY:
+            compiled = self.jit_compile or None
+            compute = tf.function(self.logits, autograph=False, reduce_retracing=True, jit_compile=compiled)
         for start in range(0, len(images), _MANY):
             rows = slice(start, start + _MANY)
-            logits = [np.asarray(output) for output in traced(images[rows])]
+            logits = [np.asarray(output) for output in compute(images[rows])]
             if len(logits) > 1:
                 logits.append(np.asarray(self.ensemble_logits(logits)))
             yield rows, dict(zip(self.statistics_names, logits, strict=True))

@@ -19,7 +19,16 @@ from collab_ensembles.errors import DivergenceError, RunDirectoryError, Unavaila
 from collab_ensembles.methods.assembly import build_model, compile_for_training
 from collab_ensembles.models.model import Model
 from collab_ensembles.networks import exported
-from collab_ensembles.runs import checkpoint, checkpoint_file, kept_files, naming, run_data, run_directory, tensorboard
+from collab_ensembles.runs import (
+    checkpoint,
+    checkpoint_file,
+    kept_files,
+    naming,
+    run_data,
+    run_directory,
+    tensorboard,
+    uncertainty,
+)
 from collab_ensembles.runs.logger import Logger, Record
 from collab_ensembles.runs.run_directory import DataFacts, Status
 from collab_ensembles.runs.run_options import Options
@@ -249,6 +258,9 @@ def _train(
             *([tensorboard.callback(directory, config)] if options.tensorboard else []),
         ],
     )
+    if last_epoch == config.epochs:
+        logits = uncertainty.outputs(model, dataset.test_images)
+        uncertainty.write(directory, last_epoch, None, uncertainty.measure(logits, dataset.test_labels))
 
 
 def _trained_first(field: str, config: RunConfig, directory: str, options: Options, dataset: Dataset) -> bytes:

@@ -1,9 +1,11 @@
 """How far outputs know what they do not know: proper scores, calibration, and detection of images of other data.
 
-All of it comes from the logits of a trained run, in float64. The results are saved in a file of their own in the run
-directory; the statistics of epochs do not change.
+All of it comes from the logits of a trained run, in float64. A run saves the measures on its test examples in a file of
+their own in its directory when it ends; the statistics of epochs do not change.
 """
 
+import json
+import math
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from collab_ensembles import files
+from collab_ensembles.errors import RunDirectoryError, one_line
 
 if TYPE_CHECKING:
     from collab_ensembles.models.model import Model
@@ -155,3 +158,31 @@ def write(directory: str, epochs_done: int, unknown: str | None, measures: Mappi
     """
     content = {"epochs_done": epochs_done, "unknown": unknown, "outputs": measures}
     files.write_json(os.path.join(directory, FILE), content)
+
+
+def read(directory: str, epochs_done: int) -> dict[str, Values]:
+    """The measures by output that `write` saved for this epoch of a run; empty if there are none.
+
+    Raises:
+      RunDirectoryError: the file is damaged.
+    """
+    path = os.path.join(directory, FILE)
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+        if content["epochs_done"] != epochs_done:
+            return {}
+        measures = {
+            str(output): {str(name): float(value) for name, value in values.items()}
+            for output, values in content["outputs"].items()
+        }
+        if not all(math.isfinite(value) and value >= 0 for values in measures.values() for value in values.values()):
+            raise ValueError("a measure is not a number from 0")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RunDirectoryError(
+            f"{path}: damaged ({type(error).__name__}: {one_line(error)}); experiments.evaluate --uncertainty writes "
+            "it again"
+        ) from error
+    return measures

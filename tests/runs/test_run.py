@@ -13,7 +13,9 @@ from collab_ensembles.errors import ConfigError, DivergenceError, RunDirectoryEr
 from collab_ensembles.methods.ensemble import training
 from collab_ensembles.models.ensemble import EnsembleModel
 from collab_ensembles.models.optimizers import Adam
-from collab_ensembles.runs import run, run_directory
+from collab_ensembles.runs import naming, run, run_directory, uncertainty
+from collab_ensembles.runs.run_options import Options
+from collab_ensembles.runs.unpickle import read_pickle
 from collab_ensembles.settings.config import RunConfig
 from trainings import TINY, Contents, train
 
@@ -166,6 +168,23 @@ def test_what_is_done_is_left_alone(tmp_path: Path, data_dir: str) -> None:
     first = train(config, tmp_path, data_dir)
     assert train(config, tmp_path, data_dir)["ensemble"]["end_time"] == first["ensemble"]["end_time"]
     assert run_directory.read_status(str(tmp_path)).state == "done"
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
+def test_calibration_is_measured_at_the_end_and_not_before(tmp_path: Path, data_dir: str) -> None:
+    directory, options = str(tmp_path / "run"), Options(data_dir=data_dir, threads=1)
+    run.run(dataclasses.replace(TINY, epochs=2), directory, dataclasses.replace(options, stop_after=1))
+    assert uncertainty.read(directory, 1) == uncertainty.read(directory, 2) == {}
+    config = dataclasses.replace(TINY, epochs=2)
+    status = run.run(config, directory, options)
+    measures = uncertainty.read(directory, 2)
+    stem = naming.statistics_names(config)["ensemble"]
+    cost = read_pickle(str(tmp_path / "run" / f"{stem}.pkl"))["test_costs"][1]
+    assert measures["ensemble"]["nll"] == pytest.approx(cost, rel=1e-5)
+    assert {name: values["error"] for name, values in measures.items() if name in status.test_errors} == pytest.approx(
+        status.test_errors
+    )
 
 
 def test_a_failure_is_noted_with_its_reason(tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch) -> None:

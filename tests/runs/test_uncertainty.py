@@ -1,11 +1,13 @@
 """Scores, calibration and detection, against scikit-learn and loops over the examples."""
 
 import itertools
+import pathlib
 
 import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
+from collab_ensembles.errors import RunDirectoryError
 from collab_ensembles.runs import uncertainty
 
 
@@ -92,3 +94,17 @@ def test_all_measures_of_all_outputs(logits: np.ndarray, labels: np.ndarray) -> 
     # Members that agree less on known examples: worse than chance.
     assert received["ensemble"]["auroc_mutual_information"] < 0.5
     assert list(uncertainty.measure(outputs, labels)["M"]) == ["error", "nll", "brier", "ece_width", "ece_mass"]
+
+
+def test_what_is_kept_belongs_to_an_epoch(tmp_path: pathlib.Path) -> None:
+    assert uncertainty.read(str(tmp_path), 3) == {}
+    uncertainty.write(str(tmp_path), 3, None, {"ST": {"nll": 0.25}})
+    assert uncertainty.read(str(tmp_path), 3) == {"ST": {"nll": 0.25}}
+    assert uncertainty.read(str(tmp_path), 4) == {}
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"epochs_done": 3, "outputs": {"ST": {"nll": NaN}}}'])
+def test_a_damaged_file_is_named_with_its_remedy(tmp_path: pathlib.Path, content: str) -> None:
+    (tmp_path / uncertainty.FILE).write_text(content)
+    with pytest.raises(RunDirectoryError, match=r"uncertainty.json: damaged .* --uncertainty writes it again"):
+        uncertainty.read(str(tmp_path), 3)

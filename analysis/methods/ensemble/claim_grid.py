@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis import uncertainty_table
 from analysis.claim import NOISE
 from analysis.methods.ensemble import author_curves, efficiency
 from analysis.methods.ensemble.noel_rows import PLAIN, Setting, setting_of
@@ -25,12 +26,14 @@ class Grid:
       errors: final test errors in percent by method and weight, then by ST, M and Ens.
       curves: the statistics over the epochs likewise; empty where only final values are known.
       inference: parameters and seconds an image by model, where experiments.measure_inference has measured them.
+      calibration: the expected calibration error of the ensemble in percent, where it was measured.
       choosing: what the seeds gave on which the best of several settings is chosen; empty: this one.
     """
 
     errors: Mapping[Setting, Mapping[str, float]]
     curves: Mapping[Setting, Mapping[str, pd.DataFrame]] = dataclasses.field(default_factory=dict)
     inference: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    calibration: Mapping[Setting, float] = dataclasses.field(default_factory=dict)
     choosing: tuple["Grid", ...] = ()
 
     def gain(self, setting: Setting, *models: str) -> float:
@@ -65,8 +68,14 @@ def grids_of(runs: Sequence[Run]) -> list[Grid]:
             setting: {model: float(curve["TestError"].iloc[-1]) for model, curve in statistics.items()}
             for setting, statistics in chosen.items()
         }
+        measures = {setting_of(run.config): uncertainty_table.of(run) for run in runs if run.config.seed == seed}
+        calibration = {
+            setting: 100 * outputs["ensemble"]["ece_mass"]
+            for setting, outputs in measures.items()
+            if "ensemble" in outputs
+        }
         # It was measured once: more seeds are no more evidence.
-        grids.append(Grid(errors, chosen, {} if grids else inference))
+        grids.append(Grid(errors, chosen, {} if grids else inference, calibration))
     return grids
 
 

@@ -1,6 +1,6 @@
-"""What Noel (2017) says outside the numbered observations of section 6.1, and in an earlier draft only.
+"""What Noel (2017) says outside the numbered observations of section 6.1, or in an earlier draft only.
 
-The claims have the form of those in `noel_claims`.
+The last claim is a question of ours. The claims have the form of those in `noel_claims`.
 """
 
 import itertools
@@ -144,6 +144,17 @@ def _middle_weights(grid: Grid) -> tuple[Numbers, Numbers]:
     return margins, numbers
 
 
+def _less_calibrated(grid: Grid) -> tuple[Numbers, Numbers]:
+    plain = grid.calibration[PLAIN_SETTING]
+    ours = {setting: grid.calibration[setting] for setting in _COLLABORATING}
+    return {"median": median(ours.values()) - plain}, {
+        "ECE of Ens, plain": plain,
+        "collaborating, median": median(ours.values()),
+        "L2 0.01": ours[_FAVOURITE],
+        "largest": max(ours.values()),
+    }
+
+
 FURTHER = (
     Claim(
         "6.1 (2b)",
@@ -205,5 +216,12 @@ FURTHER = (
         "with L1 and with L2 the mean error of ST, M and Ens with weights 0.1 and 0.01 lies below that with weight 1, "
         "and below that with 0.0001",
         _middle_weights,
+    ),
+    Claim(
+        "asked here",
+        "Collaboration costs calibration",
+        "the expected calibration error of Ens is higher than plain in the median of the 12 collaborating ensembles "
+        "(15 bins of equally many test examples)",
+        _less_calibrated,
     ),
 )

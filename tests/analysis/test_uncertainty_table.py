@@ -1,0 +1,63 @@
+"""Calibration in tables, as CSV and in claims, from hand-written measures of runs."""
+
+import csv
+import io
+import pathlib
+
+import pytest
+from table_runs import cells_of, runs_with
+
+from analysis import tables, uncertainty_table
+from analysis.methods.ensemble.claim_grid import grids_of
+from analysis.recorded_run import Run
+from collab_ensembles.runs import uncertainty
+from collab_ensembles.runs.uncertainty import SOFTMAX_MEAN
+
+_FINALS = {("L2", 0.01, seed): (1.0, 2.0, 3.0) for seed in (0, 1)} | {("Single", 1.0, 0): (1.0, 2.0, 3.0)}
+
+
+def _measured(value: float) -> dict[str, float]:
+    return {"error": value, "nll": 10 * value, "brier": 2 * value, "ece_width": value / 2, "ece_mass": value / 4}
+
+
+@pytest.fixture
+def runs(tmp_path: pathlib.Path) -> list[Run]:
+    """L2 of two seeds, with measures of 0.02 and 0.04, and a plain run without."""
+    runs = runs_with(tmp_path, _FINALS)
+    for run in runs:
+        if run.config.method == "L2":
+            value = 0.02 * (run.config.seed + 1)
+            outputs = {"ST": 9.0, "M": 9.0, "ensemble": value, SOFTMAX_MEAN: 2 * value}
+            measures = {output: _measured(number) for output, number in outputs.items()}
+            uncertainty.write(run.directory, 30, None, measures)
+    return runs
+
+
+def test_the_table_has_means_of_the_ensembles_that_were_measured(runs: list[Run]) -> None:
+    text = tables.report(runs, "markdown")
+    (table,) = [part for part in text.split("\n\n") if part.startswith("|") and "NLL" in part]
+    _, *rows = cells_of(table)
+    assert [row[0] for row in rows] == ["L2 0.01: Ens", "L2 0.01: Ens, mean of probabilities"]
+    means = [[float(cell.split()[0]) for cell in row[1:]] for row in rows]
+    assert means == [[3.0, 0.3, 0.06, 0.75, 1.5, 2.0], [6.0, 0.6, 0.12, 1.5, 3.0, 2.0]]
+
+
+def test_without_measures_there_is_no_table(tmp_path: pathlib.Path) -> None:
+    runs = runs_with(tmp_path, _FINALS)
+    assert uncertainty_table.tables(runs) == []
+    assert uncertainty_table.csv(runs) == ""
+    assert all(grid.calibration == {} for grid in grids_of(runs))
+
+
+def test_all_digits_of_members_too_are_in_the_csv(runs: list[Run]) -> None:
+    rows = list(csv.DictReader(io.StringIO(uncertainty_table.csv(runs))))
+    assert len(rows) == 2 * 4
+    found = {(row["seed"], row["output"]): float(row["nll"]) for row in rows}
+    assert found["1", "ensemble"] == 0.4
+    assert found["0", "ST"] == 90.0
+
+
+def test_claims_see_the_ensembles_calibration(runs: list[Run]) -> None:
+    first, second = grids_of(runs)
+    assert first.calibration == pytest.approx({("L2", 0.01): 0.5})
+    assert second.calibration == pytest.approx({("L2", 0.01): 1.0})
