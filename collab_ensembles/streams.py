@@ -16,6 +16,7 @@ class Stream(enum.IntEnum):
     CHOICE = 5
     MASKS = 6
     SYMBOLS = 7
+    UNLABELLED = 12
 
 
 def generator(seed: int, stream: Stream, *indices: int) -> np.random.Generator:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from collab_ensembles.data.arrays import checked
+from collab_ensembles.data.unlabelled import UnlabelledBatches
 from collab_ensembles.streams import Stream, generator
 
 _LARGEST_SHIFT = 0.125
@@ -108,7 +109,13 @@ class BatchManager:
 
     Pass `dataset()` to both. If epochs differ, also pass `epoch_clock()` to `fit` as a callback. Each batch is one
     NumPy gather; the images are not copied as a whole, so they can be memory-mapped. The last batch may be smaller.
+
+    Attributes:
+      epoch: the epoch that is set, from 0.
+      unlabelled: batches without labels, or None.
     """
+
+    epoch: int
 
     def __init__(
         self,
@@ -122,6 +129,7 @@ class BatchManager:
         black_border: bool = False,
         noise: Callable[[int], np.ndarray] | None = None,
         seed: int = 0,
+        unlabelled: UnlabelledBatches | None = None,
     ) -> None:
         """Takes the examples.
 
@@ -135,6 +143,7 @@ class BatchManager:
           black_border: shifted images have a black border.
           noise: gives the labels of each epoch in place of `labels`; see `LabelNoise`.
           seed: the run's seed.
+          unlabelled: batches without labels, for models that learn from them too.
 
         Raises:
           DataError: images or labels have another form, see `data.arrays`, or their numbers differ.
@@ -145,11 +154,12 @@ class BatchManager:
             raise ValueError(f"received a batch size of {batch_size}; allowed: 1 to the {len(labels)} examples")
         self._images, self._labels, self._batch_size = images, labels, batch_size
         self._shuffle, self._augment, self._mirror, self._seed = shuffle, augment, mirror, seed
-        self._black_border, self._noise = black_border, noise
+        self._black_border, self._noise, self.unlabelled = black_border, noise, unlabelled
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
         """Sets order and distortions for an epoch, counted from 0."""
+        self.epoch = epoch
         self._order = example_order(len(self._labels), self._shuffle, self._seed, epoch)
         self._augmentation = (
             Augmentation(self._images.shape[1:], len(self._labels), self._mirror, self._seed, epoch, self._black_border)

@@ -25,6 +25,7 @@ class Dataset:
     test_images: np.ndarray
     test_labels: np.ndarray
     label_names: tuple[str, ...]
+    unlabelled: np.ndarray | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -40,7 +41,8 @@ class Dataset:
     def digest(self) -> str:
         """SHA-256, in hexadecimal, of all examples in their order."""
         result = hashlib.sha256()
-        for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
+        further = [] if self.unlabelled is None else [self.unlabelled]
+        for array in (self.train_images, self.train_labels, self.test_images, self.test_labels, *further):
             result.update(f"{array.dtype} {array.shape}".encode())
             result.update(np.ascontiguousarray(array).data)
         return result.hexdigest()

@@ -56,7 +56,7 @@ def build_member(
         decay_scope=config.decay_scope,
         precision=config.precision,
         dropout=dropout,
-        random=generator(config.seed, Stream.INITIALISATION, index),
+        random=generator(config.seed, Stream.INITIALISATION, config.initialised_as(index)),
         name=name,
     )
 

@@ -38,6 +38,7 @@ class EnsembleModel(Model):
         pairing: str = "chain",
         *,
         links: Sequence[Link] = (),
+        further: Sequence[str] = (),
     ) -> None:
         """Puts members together.
 
@@ -51,12 +52,13 @@ class EnsembleModel(Model):
             model has the value of the variable as a number.
           pairing: `chain` or `all`; see `collaboration.pairs`.
           links: which member learns from which, in place of the three arguments before.
+          further: names of further quantities that a subclass records; see `Model`.
 
         Raises:
           ValueError: there is a cost but only one member, a cost is no function, a weight is not allowed, a link names
             an unknown member, both a collaboration cost and links are given, or a weight or a pairing without a cost.
         """
-        super().__init__(members)
+        super().__init__(members, further)
         check_weight(weight)
         pairs = collaboration.pairs(len(members), pairing)
         if collaboration_cost is None:

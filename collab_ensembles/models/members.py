@@ -1,6 +1,7 @@
-"""Checks the members of a group: built classifiers with one input and logits as output."""
+"""The members of a group: checks that they are classifiers with one input and logits as output; keeps averages."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -46,3 +47,13 @@ def _output_shape(name: str, member: Any) -> tuple[int | None, ...] | None:
             "of its last layer"
         )
     return shape
+
+
+@contextlib.contextmanager
+def averages_kept(members: Mapping[str, keras.Model]) -> Iterator[None]:
+    """Restores the moving averages of batch normalisation as they were, at the end of a block with forward passes."""
+    variables = [variable for member in members.values() for variable in member.non_trainable_weights]
+    values = [keras.ops.copy(variable) for variable in variables]
+    yield
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

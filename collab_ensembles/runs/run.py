@@ -331,6 +331,9 @@ def _training_batches(config: RunConfig, dataset: Dataset, num_train: int) -> Ba
         black_border=config.black_border,
         noise=noise,
         seed=config.seed,
+        unlabelled=config.unlabelled_batches(
+            dataset.train_images if dataset.unlabelled is None else dataset.unlabelled
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 Imports nothing heavier than NumPy, so that commands can refuse data before TensorFlow starts.
 """
 
+import dataclasses
 import os
 
 import numpy as np
@@ -11,7 +12,7 @@ from absl import logging
 from collab_ensembles import data
 from collab_ensembles.data import Dataset, overlap
 from collab_ensembles.data.catalogue import Description
-from collab_ensembles.errors import OtherDataError, RunDirectoryError, UnavailableDataError
+from collab_ensembles.errors import ConfigError, OtherDataError, RunDirectoryError, UnavailableDataError
 from collab_ensembles.runs import checkpoint_file, run_directory
 from collab_ensembles.runs.run_directory import DataFacts, Status
 from collab_ensembles.settings.config import RunConfig
@@ -23,7 +24,28 @@ def load(config: RunConfig, data_dir: str | None, fetch: bool = True) -> Dataset
     """Loads the data of a configuration and checks its settings against them; see `data.load`."""
     dataset = data.load(config.dataset, data_dir, config.split, config.train_limit, fetch=fetch)
     config.check_data(Description(dataset.image_shape, len(dataset.train_labels)))
+    if config.unlabelled_data:
+        dataset = dataclasses.replace(dataset, unlabelled=_unlabelled(config, dataset, data_dir, fetch))
     return dataset
+
+
+def _unlabelled(config: RunConfig, dataset: Dataset, data_dir: str | None, fetch: bool) -> np.ndarray:
+    """The images that the run uses without labels, uint8 [examples, height, width, channels]."""
+    if config.unlabelled_data == "rest":
+        images = data.load(config.dataset, data_dir, config.split, fetch=fetch).train_images[config.train_limit :]
+        if not len(images):
+            raise ConfigError(
+                f"--unlabelled=rest: --train_limit={config.train_limit} leaves out none of the "
+                f"{len(dataset.train_labels)} training examples; needed: a lower limit"
+            )
+        return images
+    images = data.load(config.unlabelled_data, data_dir, fetch=fetch).train_images
+    if images.shape[1:] != dataset.image_shape:
+        raise ConfigError(
+            f"--unlabelled={config.unlabelled_data} has images of shape {images.shape[1:]}; needed: "
+            f"{dataset.image_shape}, as {config.dataset} has"
+        )
+    return images
 
 
 def load_again(directory: str, data_dir: str | None, fetch: bool = True) -> Dataset:

@@ -5,13 +5,18 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.networks.sizes import FORMS, LONG_NAMES, ResNetSize, check_image_shape, parse_network
 from collab_ensembles.settings import first_release, registry
 from collab_ensembles.settings.fields import KINDS, as_text, check_number, check_whole, field_types, option, typed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from collab_ensembles.data.unlabelled import UnlabelledBatches
 
 FORMAT_VERSION = 1
 """Increased when the meaning of a field changes. A new default does not increase it: see `RunConfig.first_default`."""
@@ -220,6 +225,22 @@ class RunConfig:
     def needed_runs(self) -> "dict[str, RunConfig]":
         """Runs to be trained first, by the field of Keras files (see `kept_files`) that names their network."""
         return {}
+
+    @property
+    def unlabelled_data(self) -> str:
+        """Images that the run uses without labels: `rest`: those that `train_limit` leaves out; or a data set's name.
+
+        Empty: none.
+        """
+        return ""
+
+    def unlabelled_batches(self, images: "np.ndarray") -> "UnlabelledBatches | None":
+        """The batches without labels of the training, drawn from images or as noise that resembles them; here none."""
+        return None
+
+    def initialised_as(self, index: int) -> int:
+        """The index of the member whose random numbers give a member its initial values; here each has its own."""
+        return index
 
     @property
     def together(self) -> str:

@@ -19,6 +19,8 @@ from collab_ensembles.runs.unpickle import read_pickle
 from collab_ensembles.settings.config import RunConfig
 from trainings import TINY, Contents, train
 
+_NOISE = {"method": "L2", "unlabelled": "uniform"}
+
 # For each field, a configuration in which changing it must change the statistics, and the change.
 CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {"split": "validation"}),
@@ -36,6 +38,15 @@ CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {"shuffle": "permute"}),
     ({}, {"augment": True}),
     ({}, {"seed": 1}),
+    ({"method": "L2"}, {"links": ("B2R1F2<-B1R1F3:1",)}),
+    ({"method": "L2"}, {"weight_schedule": "linear"}),
+    ({"method": "L2", "weight_schedule": "step", "epochs": 2}, {"schedule_start": 1}),
+    ({"method": "L2", "weight_schedule": "cosine", "epochs": 2}, {"schedule_end": 1}),
+    ({"members": ("B1R1F2", "B1R1F2")}, {"shared_initialisation": True}),
+    ({"method": "L2"}, {"unlabelled": "rest"}),
+    (_NOISE, {"unlabelled_every": 2}),
+    (_NOISE, {"unlabelled_batch": 4}),
+    (_NOISE, {"unlabelled_cost": "pseudo_labels"}),
 ]
 _seen: dict[str, list[float]] = {}
 
@@ -74,7 +85,7 @@ def eager() -> Any:
 def test_every_setting_changes_the_statistics(
     settings: dict[str, Any], change: dict[str, Any], tmp_path: Path, data_dir: str
 ) -> None:
-    config = dataclasses.replace(TINY, epochs=1, **settings)
+    config = dataclasses.replace(TINY, **{"epochs": 1, **settings})
     before, after = (_trained(each, tmp_path, data_dir) for each in (config, dataclasses.replace(config, **change)))
     assert np.isfinite(before).all()
     assert len(before) != len(after) or not np.allclose(before, after, rtol=1e-4, atol=0)

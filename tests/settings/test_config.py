@@ -23,6 +23,9 @@ _SNAPSHOTS = {"system": "snapshot"}
 _TEACHING = {"system": "teaching"}
 _TRIANGULAR = {"system": "snapshot", "cycle": "triangular", "snapshots": 5}
 
+_STEP = {"method": "CE", "weight_schedule": "step"}
+_NOISE = {"method": "CE", "unlabelled": "uniform"}
+
 # A value other than the default for every field.
 _OTHER: dict[str, Any] = {
     "system": "fdl",
@@ -81,6 +84,15 @@ _OTHER: dict[str, Any] = {
     "noise": 0.3,
     "annealing": 0.8,
     "lowest_temperature": 0.1,
+    "links": ("ST<-M:0.5",),
+    "weight_schedule": "cosine",
+    "schedule_start": 2,
+    "schedule_end": 20,
+    "shared_initialisation": True,
+    "unlabelled": "gaussian",
+    "unlabelled_every": 2,
+    "unlabelled_batch": 16,
+    "unlabelled_cost": "pseudo_labels",
 }
 
 # What else has to be set for the value to be allowed; otherwise CE, which goes with everything.
@@ -93,6 +105,9 @@ _BASES: dict[str, dict[str, Any]] = {
     "optimization": {**_HEADS, "graph": "instances"},
     "teacher": {"system": "distillation", "teacher": ("other.keras",)},
     "pairing": {"method": "CE", "members": ("ST", "M", "M")},
+    **dict.fromkeys(("schedule_start", "schedule_end"), _STEP),
+    "shared_initialisation": {"members": ("ST", "ST")},
+    **dict.fromkeys(("unlabelled_every", "unlabelled_batch", "unlabelled_cost"), _NOISE),
     **dict.fromkeys(
         ("phases", "recipe", "bn_updates", "pretraining_epochs", "feature_learning_rate", "head_learning_rate"), _FDL
     ),

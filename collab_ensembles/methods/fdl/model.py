@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -12,6 +12,7 @@ from collab_ensembles.methods.fdl.options import JOINT, PHASES, are_allowed
 from collab_ensembles.methods.fdl.recipes import RECIPES, Recipe
 from collab_ensembles.models import collaboration
 from collab_ensembles.models.batch import unweighted
+from collab_ensembles.models.members import averages_kept
 from collab_ensembles.models.model import Model, descend, mean_cross_entropy
 from collab_ensembles.networks.features import with_features
 from collab_ensembles.streams import Stream, generator
@@ -152,7 +153,11 @@ class FeatureDifferenceModel(Model):
         """Runs all phases of the epoch, one after the other, on one minibatch."""
         images, labels = unweighted(data)
         statistics = self.first_phase(images, labels)
-        with self._moving_averages_kept():
+        passes_update = self._bn_updates == "every_phase" or not {"similarity", "feature_difference"} & set(
+            self._active
+        )
+        # With `once`, only the first phase updates moving averages.
+        with contextlib.nullcontext() if passes_update else averages_kept(self.members):
             if "similarity" in self._active:
                 self.similarity_phase(images, labels)
             if "feature_difference" in self._active:
@@ -241,17 +246,6 @@ class FeatureDifferenceModel(Model):
         variables = [variable for member in members for variable in member.trainable_variables]
         descend(self._optimizers["similarity"], tape, loss, variables)
         return loss
-
-    @contextlib.contextmanager
-    def _moving_averages_kept(self) -> Iterator[None]:
-        """Restores the moving averages of batch normalisation at the end, unless every phase updates them."""
-        variables = [variable for member in self.members.values() for variable in member.non_trainable_weights]
-        if self._bn_updates == "every_phase" or not {"similarity", "feature_difference"} & set(self._active):
-            variables = []
-        values = [tf.convert_to_tensor(variable) for variable in variables]
-        yield
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
 
     def _quantities(
         self, labels: Tensor, logits: Sequence[Tensor], features: Sequence[Sequence[Tensor]]
