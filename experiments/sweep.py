@@ -20,6 +20,7 @@ from rich.console import Console
 from collab_ensembles import files
 from collab_ensembles.errors import ConfigError, UnavailableDataError
 from collab_ensembles.runs import naming, run_data, run_directory
+from collab_ensembles.runs.run_directory import DataFacts
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.grid import plan
@@ -78,7 +79,7 @@ def main(arguments: list[str]) -> int:
             pass
     # All checks come before anything is written.
     if not executor_flags.on_ray() and any(row.task is not None for row in rows):
-        _prepare_data(configs[0])
+        _prepare_data(configs)
     _check_unchanged(configs, rows)
     files.make_directory(_LOG_DIR.value)
     with _lock():
@@ -91,18 +92,18 @@ def _lock() -> contextlib.AbstractContextManager[None]:
 
 def _check_unchanged(configs: list[RunConfig], rows: list[Row]) -> None:
     """Raises OtherDataError if runs have results of other data than the present data; does not start TensorFlow."""
-    digests: dict[tuple[str, str, int | None], str] = {}
+    facts: dict[tuple[str, str, int | None, str], DataFacts | None] = {}
     for config, row in zip(configs, rows, strict=True):
-        data = (config.dataset, config.split, config.train_limit)
-        if data not in digests:
+        data = (config.dataset, config.split, config.train_limit, config.unlabelled_data)
+        if data not in facts:
             try:
-                digests[data] = run_data.load(config, _DATA_DIR.value, fetch=False).digest()
+                facts[data] = run_data.facts(run_data.load(config, _DATA_DIR.value, fetch=False))
             except UnavailableDataError as error:
-                digests[data] = ""
+                facts[data] = None
                 if any(row.task is None for row in rows):
                     run_data.warn_not_compared(_LOG_DIR.value, error)
-        if digests[data]:
-            run_data.check_unchanged(row.directory, digests[data], row.task is None)
+        if present := facts[data]:
+            run_data.check_unchanged(row.directory, present, row.task is None)
 
 
 def _sweep(configs: list[RunConfig], rows: list[Row], workers: int, threads: int) -> int:
@@ -150,19 +151,23 @@ def _row(config: RunConfig, threads: int) -> Row:
         command.append(f"--checkpoint_every={_CHECKPOINT_EVERY.value}")
     if _TENSORBOARD.value:
         command.append("--tensorboard")
-    if _DATA_DIR.value:
-        command.append(f"--data_dir={_DATA_DIR.value}")
+    command += _data_dir()
     return Row(Task(name, command, directory), config.epochs, directory, name)
 
 
-def _prepare_data(config: RunConfig) -> None:
+def _prepare_data(configs: list[RunConfig]) -> None:
     """Fetches the data once, in a separate process; otherwise several runs would do so at the same time."""
-    _run("experiments.prepare", *_prepare_flags(config))
+    _run("experiments.prepare", *_prepare_flags(configs[0]))
+    for name in sorted({config.unlabelled_data for config in configs} - {"", "rest"}):
+        _run("experiments.prepare", f"--dataset={name}", *_data_dir())
 
 
 def _prepare_flags(config: RunConfig) -> list[str]:
-    data_dir = [f"--data_dir={_DATA_DIR.value}"] if _DATA_DIR.value else []
-    return [f"--dataset={config.dataset}", f"--split={config.split}", *data_dir]
+    return [f"--dataset={config.dataset}", f"--split={config.split}", *_data_dir()]
+
+
+def _data_dir() -> list[str]:
+    return [f"--data_dir={_DATA_DIR.value}"] if _DATA_DIR.value else []
 
 
 def _run(module: str, *options: str) -> None:

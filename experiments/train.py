@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> None:
         else:
             config_flags.check_data(config)
     if dataset is not None:
-        run_data.check_unchanged(directory, dataset.digest(), is_done)
+        run_data.check_unchanged(directory, run_data.facts(dataset), is_done)
     if is_done:
         print(f"already trained, nothing to do: {directory}")
         return

@@ -40,12 +40,11 @@ class Dataset:
 
     def digest(self) -> str:
         """SHA-256, in hexadecimal, of all examples in their order."""
-        result = hashlib.sha256()
-        further = [] if self.unlabelled is None else [self.unlabelled]
-        for array in (self.train_images, self.train_labels, self.test_images, self.test_labels, *further):
-            result.update(f"{array.dtype} {array.shape}".encode())
-            result.update(np.ascontiguousarray(array).data)
-        return result.hexdigest()
+        return _digest(self.train_images, self.train_labels, self.test_images, self.test_labels)
+
+    def unlabelled_digest(self) -> str:
+        """The same of the images without labels; empty if there are none."""
+        return "" if self.unlabelled is None else _digest(self.unlabelled)
 
     def parted(self, held_out: int) -> "tuple[Dataset, tuple[np.ndarray, np.ndarray] | None]":
         """The same data without the last training examples, and images and labels of these; None if there are none."""
@@ -59,3 +58,11 @@ class Dataset:
         return dataclasses.replace(
             self, train_images=self.train_images[:train_limit], train_labels=self.train_labels[:train_limit]
         )
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    result = hashlib.sha256()
+    for array in arrays:
+        result.update(f"{array.dtype} {array.shape}".encode())
+        result.update(np.ascontiguousarray(array).data)
+    return result.hexdigest()

@@ -88,7 +88,7 @@ def run(
     files.make_directory(directory)
     with run_directory.lock(directory, patience=lock_patience):
         is_done = run_directory.is_done(directory, options.stop_after)
-        run_data.check_unchanged(directory, data.digest, is_done)
+        run_data.check_unchanged(directory, data, is_done)
         if is_done:
             return run_directory.read_status(directory)
         model = model or _built(config, directory, data)

@@ -56,16 +56,16 @@ def load_again(directory: str, data_dir: str | None, fetch: bool = True) -> Data
       CollabError: as `load`.
     """
     dataset = load(run_directory.read_located(directory), data_dir, fetch)
-    _check_same(directory, run_directory.read_status(directory), dataset.digest())
+    _check_same(directory, run_directory.read_status(directory), facts(dataset))
     return dataset
 
 
-def check_unchanged(directory: str, digest: str, is_done: bool) -> None:
+def check_unchanged(directory: str, present: DataFacts, is_done: bool) -> None:
     """Raises OtherDataError if a directory has results or usable checkpoints of data with another digest.
 
     Args:
       directory: the run directory; it may be missing.
-      digest: the digest of the present data.
+      present: the facts on the present data.
       is_done: as `run_directory.is_done` says.
     """
     if not is_done and not checkpoint_file.saved_epochs(os.path.join(directory, checkpoint_file.DIRECTORY)):
@@ -75,16 +75,22 @@ def check_unchanged(directory: str, digest: str, is_done: bool) -> None:
     except RunDirectoryError:
         # Damaged: the training writes it again, from the checkpoint.
         return
-    _check_same(directory, status, digest)
+    _check_same(directory, status, present)
 
 
-def _check_same(directory: str, status: Status, digest: str) -> None:
-    if status.data is not None and status.data.digest not in ("", digest):
-        raise OtherDataError(
-            f"{directory}: received data with the digest {digest[:8]}, but the run began with "
-            f"{status.data.digest[:8]}; use the data that it began with (restore the file, or give their --data_dir), "
-            "or remove the directory to train the run again on the present data"
-        )
+def _check_same(directory: str, status: Status, present: DataFacts) -> None:
+    if status.data is None:
+        return
+    for what, began, now in (
+        ("data", status.data.digest, present.digest),
+        ("images without labels", status.data.unlabelled, present.unlabelled),
+    ):
+        if began not in ("", now):
+            raise OtherDataError(
+                f"{directory}: received {what} with the digest {now[:8]}, but the run began with {began[:8]}; use the "
+                "data that it began with (restore the file, or give their --data_dir), or remove the directory to "
+                "train the run again on the present data"
+            )
 
 
 def warn_not_compared(what: str, error: UnavailableDataError) -> None:
@@ -94,7 +100,8 @@ def warn_not_compared(what: str, error: UnavailableDataError) -> None:
 
 def facts(dataset: Dataset) -> DataFacts:
     """The facts on the data for status.json."""
-    return DataFacts(dataset.name, dataset.image_shape, dataset.num_classes, dataset.digest())
+    digests = dataset.digest(), dataset.unlabelled_digest()
+    return DataFacts(dataset.name, dataset.image_shape, dataset.num_classes, *digests)
 
 
 def describe(dataset: Dataset, digest: str) -> str:

@@ -34,12 +34,14 @@ class DataFacts:
       image_shape: (height, width, channels).
       num_classes: the number of classes.
       digest: the digest of `Dataset`; empty if it was not recorded.
+      unlabelled: the digest of its images without labels; empty if there are none.
     """
 
     name: str
     image_shape: tuple[int, int, int]
     num_classes: int
     digest: str = ""
+    unlabelled: str = ""
 
 
 @dataclasses.dataclass
@@ -184,8 +186,8 @@ def _status(content: dict[str, Any]) -> Status:
     facts = content.get("data")
     if facts is not None:
         height, width, channels = map(int, facts["image_shape"])
-        shape, digest = (height, width, channels), str(facts.get("digest", ""))
-        facts = DataFacts(str(facts["name"]), shape, int(facts["num_classes"]), digest)
+        digests = (str(facts.get(kind, "")) for kind in ("digest", "unlabelled"))
+        facts = DataFacts(str(facts["name"]), (height, width, channels), int(facts["num_classes"]), *digests)
     status = Status(**{**content, "data": facts})
     times = [status.started, status.ended, status.seconds]
     numbers = [*times, status.epochs_done, status.training_memory, *status.test_errors.values(), *status.resumed]

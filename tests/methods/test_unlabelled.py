@@ -13,7 +13,7 @@ from collab_ensembles import data
 from collab_ensembles.data import Dataset
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.data.unlabelled import UnlabelledBatches
-from collab_ensembles.errors import ConfigError
+from collab_ensembles.errors import ConfigError, OtherDataError
 from collab_ensembles.methods.ensemble.unlabelled_model import UNLABELLED_COST, UnlabelledEnsemble
 from collab_ensembles.models import collaboration
 from collab_ensembles.runs import run, run_data, run_directory
@@ -176,10 +176,12 @@ def test_the_labels_of_the_rest_change_nothing_and_its_images_do(
 
         monkeypatch.setattr(data, "load", changed)
         kept.append(series(_trained(config, tmp_path / name, data_dir)))
-        digests.append(run_data.load(config, data_dir).digest())
+        digests.append(run_data.load(config, data_dir).unlabelled_digest())
     assert (kept[0], digests[0]) == (kept[1], digests[1])
     assert kept[0] != kept[2]
     assert digests[0] != digests[2]
+    with pytest.raises(OtherDataError, match="received images without labels with the digest"):
+        _trained(config, tmp_path / "own", data_dir)
 
 
 @pytest.mark.parametrize(
