@@ -17,7 +17,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo teaching-demo language-demo results documents records mnist-results digits-results fdl-results teaching-results language-results bench clean
+.PHONY: help install test test-ray faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo teaching-demo language-demo questions $(NUMBERS:%=question-%) results documents records mnist-results digits-results fdl-results teaching-results language-results bench clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -96,6 +96,23 @@ language-demo: install ## train two agents that share a language, at each level 
 	$(RUN) -m experiments.sweep --grid=lacaille-4.1 --dataset=mnist --log_dir=$(LOG_DIR)/language-demo $(SWEEP_FLAGS)
 	$(END_OF_DRY_RUN) \
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/language-demo --out=$(LOG_DIR)/language-demo/report.html
+
+QUESTION_SEEDS := 0 1 2 3 4 5 6 7
+NUMBERS := 1 2 3 4 5 6 7
+EMPTY :=
+COMMA := ,
+
+questions: $(NUMBERS:%=question-%) ## train the grids of the paper's open questions on digits, 8 seeds each, and write the answers (five hours; make question-3 trains one)
+	$(END_OF_DRY_RUN) \
+	$(RUN) -m analysis.methods.ensemble.questions --log_dir=$(LOG_DIR)/questions --out=$(LOG_DIR)/questions/answers
+
+$(NUMBERS:%=question-%): question-%: install
+	$(RUN) -m experiments.sweep --grid=question-$* --seeds=$(subst $(EMPTY) ,$(COMMA),$(QUESTION_SEEDS)) \
+		$(if $(filter 7,$*),--train_limit=100) --log_dir=$(LOG_DIR)/questions/question-$* $(SWEEP_FLAGS)
+	$(END_OF_DRY_RUN) \
+	if [ $* = 7 ]; then for seed in $(QUESTION_SEEDS); do \
+		$(RUN) -m experiments.train --seed=$$seed --log_dir=$(LOG_DIR)/questions/question-7 || exit $$?; \
+	done; fi
 
 MNIST_RUNS ?= $(LOG_DIR)/mnist-grid
 DIGITS_RUNS ?= $(LOG_DIR)/digits-grid

@@ -213,11 +213,12 @@ def table(results: Sequence[Finding], label: str) -> pd.DataFrame:
         )
     result = pd.DataFrame(rows)
     if any(finding.corrected is not None for finding in results):
-        result.insert(4, "p (Holm)", [_p_text(finding.corrected) for finding in results])
+        result.insert(4, "p (Holm)", [p_text(finding.corrected) for finding in results])
     return result
 
 
-def _p_text(p: float | None) -> str:
+def p_text(p: float | None) -> str:
+    """A p-value for people; nothing for None."""
     return "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 

@@ -75,7 +75,7 @@ def contents(log_dir: str, dataset: str, out: str, grid_name: str = DEFAULT_GRID
     for each in figures.drawings(runs):
         # What a grid has nothing for is left out.
         with contextlib.suppress(DataError):
-            result[f"{each.name}.png"] = _png(each.draw())
+            result[f"{each.name}.png"] = png(each.draw())
             captions[f"{each.name}.png"] = each.caption
     return result | {"README.md": _readme(runs, grid, findings, captions, commands).encode()}
 
@@ -193,7 +193,7 @@ def _is_published(table: table_text.Table) -> bool:
     return any(name.startswith("paper ") for name in table.header)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
     """A figure as PNG; equal figures have equal bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})

@@ -23,7 +23,7 @@ from collab_ensembles.runs import naming, run_data, run_directory
 from collab_ensembles.runs.run_directory import DataFacts
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.settings.config import RunConfig
-from collab_ensembles.settings.grid import plan
+from collab_ensembles.settings.grid import names, plan
 from experiments import command_line, config_flags, path_flags, runtime
 from experiments.launch import executor_flags, ray_cluster
 from experiments.launch.executors import Executor, LocalExecutor, Task
@@ -134,12 +134,11 @@ def _executor(config: RunConfig, workers: int, threads: int) -> tuple[Executor, 
 
 def _rows(configs: list[RunConfig], threads: int) -> list[Row]:
     run_directory.check_format(_LOG_DIR.value)
-    return [_row(config, threads) for config in configs]
+    return [_row(config, name, threads) for config, name in zip(configs, names(configs), strict=True)]
 
 
-def _row(config: RunConfig, threads: int) -> Row:
+def _row(config: RunConfig, name: str, threads: int) -> Row:
     directory, _ = run_directory.find_run(_LOG_DIR.value, config)
-    name = naming.describe(config)
     if run_directory.is_done(directory):
         return Row(None, config.epochs, directory, name, f"finished in {directory}")
     if executor_flags.on_ray():

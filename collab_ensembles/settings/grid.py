@@ -1,5 +1,6 @@
 """Plans a sweep: makes the list of runs from a grid, settings and seeds."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,6 +42,37 @@ def plan(name: str, settings: Mapping[str, Any], seeds: Sequence[int]) -> list[R
         if len(others) == len(configs):
             raise ConfigError(f"--{key}={text} has no effect in --grid={name}; leave it out")
     return configs
+
+
+def names(configs: Sequence[RunConfig]) -> list[str]:
+    """The name of each run for people, such as `L2 0.01, seed 0`.
+
+    Where descriptions are equal, it has the settings in which these runs differ: `plain, epochs 60, seed 0`; but not
+    those that are at their defaults in all of them.
+    """
+    alike: dict[str, list[RunConfig]] = {}
+    for config in configs:
+        alike.setdefault(config.description(), []).append(config)
+    differing = {
+        description: [
+            field.name
+            for field in dataclasses.fields(group[0])
+            if field.name != "seed"
+            and len({getattr(config, field.name, None) for config in group}) > 1
+            and any(getattr(config, field.name) != config.default_of(field) for config in group)
+        ]
+        for description, group in alike.items()
+    }
+    return [
+        ", ".join(
+            [
+                config.description(),
+                *(f"{name} {as_text(getattr(config, name))}" for name in differing[config.description()]),
+                f"seed {config.seed}",
+            ]
+        )
+        for config in configs
+    ]
 
 
 def row(settings: Mapping[str, Any], **own: Any) -> RunConfig:

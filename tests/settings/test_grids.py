@@ -51,12 +51,13 @@ def test_a_grid_is_repeated_for_each_seed_one_after_the_other() -> None:
 
 @pytest.mark.parametrize("name", registry.grids())
 def test_every_named_grid_has_distinct_configurations(name: str) -> None:
-    configs = grid.plan(name, {}, [0, 1])
+    configs = grid.plan(name, {"train_limit": 100} if name == "question-7" else {}, [0, 1])
     assert configs
     assert len(set(configs)) == len(configs)
     # In tables rows are told apart by their names, and seeds share a row. What all seeds share is planned once.
     shared = {needed for config in configs for needed in config.needed_runs().values()}
-    assert len({config.description() for config in configs}) == (len(configs) + len(shared)) / 2
+    rows = {name.rpartition(", seed ")[0] for name in grid.names(configs)}
+    assert len(rows) == (len(configs) + len(shared)) / 2
 
 
 def test_table_1_has_its_six_rows() -> None:

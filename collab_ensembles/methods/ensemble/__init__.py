@@ -1,6 +1,6 @@
 """Collaborative ensembles (Noel 2017)."""
 
-from collab_ensembles.methods.ensemble.grids import GRIDS
+from collab_ensembles.methods.ensemble import grids, question_grids
 from collab_ensembles.methods.ensemble.options import EnsembleConfig
 from collab_ensembles.settings.method import Method
 
@@ -9,5 +9,5 @@ METHOD = Method(
     "collaborative ensembles (Noel 2017)",
     EnsembleConfig,
     "collab_ensembles.methods.ensemble.training",
-    GRIDS,
+    {**grids.GRIDS, **question_grids.GRIDS},
 )

@@ -1,0 +1,181 @@
+"""Answers to the open questions of Noel (2017), section 7.3, from the runs of their grids.
+
+The runs of question 3 are those in LOG_DIR/question-3, and so on; questions without runs are left out. Writes a page
+with tables and verdicts, a figure for each question, and the errors of every run.
+
+Example:
+  python -m experiments.sweep --grid=question-3 --seeds=0,1,2,3,4,5,6,7 --log_dir=runs/questions/question-3
+  python -m analysis.methods.ensemble.questions --log_dir=runs/questions --out=results/questions/digits
+"""
+
+import functools
+import io
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from absl import flags
+from matplotlib.axes import Axes
+
+from analysis import claims, drawing, frame, intervals, markdown_page, provenance, results
+from analysis.claims import Finding
+from analysis.methods.ensemble import question_claims
+from analysis.methods.ensemble.question_claims import ALL_LABELS, Rows
+from analysis.recorded_run import Run
+from collab_ensembles.data import catalogue
+from collab_ensembles.errors import DataError
+from collab_ensembles.methods.ensemble import question_grids
+from collab_ensembles.methods.ensemble.question_grids import QUESTIONS
+from experiments import command_line, path_flags
+
+BySeed = Mapping[int, Rows]
+"""The errors of a question's rows, by seed."""
+
+RULE = (
+    "A gain is the first row's error less the second's, of the same seed, in points of per cent of the test examples. "
+    f"With at least {question_claims.LEAST_SEEDS} seeds a claim holds if the 95 % bootstrap interval of the mean gain "
+    "lies above 0, and does not hold if it lies below; otherwise it is inconclusive. All claims here are judged at "
+    "once, so each has a p-value besides (one-sided t-test, corrected by Holm's method for all of them): with at most "
+    "0.05 it holds after this correction too. *Visible from* is the true gain that so many seeds would have shown in "
+    "four of five cases."
+)
+
+
+def contents(log_dir: str, dataset: str) -> dict[str, bytes]:
+    """The files of the directory of answers by name, README.md last.
+
+    Args:
+      log_dir: the directory with a log directory for each question.
+      dataset: the name of the data set, as `--dataset` takes it.
+
+    Raises:
+      DataError: there is no finished run of any question.
+    """
+    runs: dict[int, list[Run]] = {}
+    for number in QUESTIONS:
+        directory = os.path.join(log_dir, f"question-{number}")
+        if os.path.isdir(directory):
+            runs[number] = frame.read_runs(directory, dataset)
+    found = {number: question_claims.by_seed(number, own) for number, own in runs.items()}
+    if not any(found.values()):
+        raise DataError(
+            f"{log_dir}: no finished run of a question; needed: runs of --grid=question-1 in {log_dir}/question-1, and "
+            "so on"
+        )
+    findings = question_claims.judge(found)
+    files = {
+        f"question_{number}.png": results.png(
+            drawing.figure(functools.partial(draw, number, by_seed), 1, (8, 1.6 + 0.32 * len(_names(number, by_seed))))
+        )
+        for number, by_seed in found.items()
+    }
+    every = [run for own in runs.values() for run in own]
+    parts = [
+        f"# {catalogue.label(dataset)}: the paper's open questions",
+        f"{len(every)} runs; computed {provenance.when(every)} (UTC) with revision "
+        f"{', '.join(provenance.revisions(every))}. Written by a command: not to be edited.",
+        RULE,
+    ]
+    for number, by_seed in found.items():
+        parts += _section(number, by_seed, findings[number], runs[number])
+    return {**files, "errors.csv": _errors(found).encode(), "README.md": markdown_page.page(parts).encode()}
+
+
+def _section(number: int, by_seed: BySeed, findings: Sequence[Finding], runs: Sequence[Run]) -> list[str]:
+    epochs = sorted({run.config.epochs for run in runs})
+    limits = sorted({run.config.train_limit or 0 for run in runs})
+    seeds = intervals.describe([len(by_seed)])
+    size = f"{len(by_seed)} seeds, {' to '.join(map(str, dict.fromkeys((epochs[0], epochs[-1]))))} epochs"
+    limited = f", {limits[-1]:,} labelled images" if limits[-1] else ""
+    caption = f"Test error of the ensemble, or of the only network; means{f' with {seeds}' if seeds else ''}."
+    return [
+        f"## {number}. {QUESTIONS[number]}",
+        f"{size}{limited}.",
+        f"![{caption}](question_{number}.png)",
+        markdown_page.table(verdicts(findings, list(by_seed.values()))),
+    ]
+
+
+def verdicts(findings: Sequence[Finding], rows: Sequence[Rows]) -> pd.DataFrame:
+    """A table of claims with verdict, gain, corrected p-value, seeds, and the smallest gain that they could show."""
+    lines = []
+    for finding in findings:
+        visible = question_claims.smallest_visible(finding.claim, rows)
+        lines.append(
+            {
+                "claim": f"{finding.claim.name} {finding.claim.text}",
+                "verdict": finding.verdict,
+                "gain": claims.margins_in_full(finding),
+                "p (Holm)": claims.p_text(finding.corrected),
+                "seeds": finding.seeds,
+                "visible from": "" if visible is None else f"{visible:.2g}",
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def draw(number: int, by_seed: BySeed, axes: Sequence[Axes]) -> None:
+    """The error of each row of a question, a point for the mean and a bar for its interval.
+
+    Args:
+      number: of the question.
+      by_seed: the errors of its rows.
+      axes: one panel.
+    """
+    (panel,) = axes
+    names = _names(number, by_seed)
+    for place, name in enumerate(names):
+        values = np.array([whole(rows[name]) for rows in by_seed.values() if name in rows])
+        ends = intervals.interval(values.tolist())
+        colour = "black" if any(word in name for word in ("plain", "pseudo", "alone")) else "tab:blue"
+        if ends is not None:
+            panel.plot(ends, [place, place], color=colour, linewidth=1.6, solid_capstyle="butt")
+        panel.plot(values, np.full(len(values), place), "|", color=colour, alpha=0.35)
+        panel.plot([values.mean()], [place], "o", color=colour)
+    panel.set_yticks(range(len(names)), names, fontsize=8.5)
+    panel.invert_yaxis()
+    panel.set_xlabel("test error in %")
+    panel.grid(axis="x", alpha=0.3)
+    panel.set_title(f"{number}. {QUESTIONS[number]}", fontsize=10)
+
+
+def whole(errors: Mapping[str, float]) -> float:
+    """The error of the ensemble, or of the only network."""
+    return errors.get("Ens", next(iter(errors.values())))
+
+
+def _names(number: int, by_seed: BySeed) -> list[str]:
+    """The rows that have runs, in the order of the grid."""
+    present = {name for rows in by_seed.values() for name in rows}
+    order = [*question_grids.rows_of(number), ALL_LABELS]
+    return [*(name for name in order if name in present), *sorted(present - set(order))]
+
+
+def _errors(found: Mapping[int, BySeed]) -> str:
+    """A line for each run and output, with all digits."""
+    lines = [
+        {"question": number, "row": name, "seed": seed, "output": output, "test_error_percent": error}
+        for number, by_seed in found.items()
+        for seed, rows in by_seed.items()
+        for name, errors in rows.items()
+        for output, error in errors.items()
+    ]
+    buffer = io.StringIO()
+    pd.DataFrame(lines).to_csv(buffer, index=False, lineterminator="\n", float_format="%.8g")
+    return buffer.getvalue()
+
+
+def _main(arguments: list[str]) -> None:
+    command_line.no_arguments(arguments)
+    catalogue.check_name(flags.FLAGS.dataset)
+    content = contents(flags.FLAGS.log_dir, flags.FLAGS.dataset)
+    results.write(flags.FLAGS.out, content)
+    print(f"answers: {len(content)} files in {os.path.abspath(flags.FLAGS.out)}")
+
+
+if __name__ == "__main__":
+    path_flags.define("log_dir", "runs/questions", "the directory with question-1 and so on", allow_override=True)
+    flags.DEFINE_string("dataset", "digits", "the data set of the runs")
+    path_flags.define("out", "questions", "the directory for the answers")
+    command_line.launch(_main)

@@ -1,0 +1,113 @@
+"""Answers to the open questions: from hand-made errors, and from the rows that grids really have."""
+
+import csv
+import io
+import pathlib
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from synthetic_runs import with_final, write_run
+
+from analysis import claims, frame
+from analysis.methods.ensemble import question_claims, questions
+from collab_ensembles.errors import DataError
+from collab_ensembles.methods.ensemble import question_grids
+from collab_ensembles.methods.ensemble.question_grids import QUESTIONS
+from collab_ensembles.settings import grid
+from collab_ensembles.settings.config import RunConfig
+
+_SEEDS = range(8)
+
+
+def _write(log_dir: pathlib.Path, number: int, errors: Any) -> None:
+    """Runs of a question; `errors` gives those of ST, M and Ens for a configuration."""
+    settings = {"train_limit": 100} if number == 7 else {}
+    configs = grid.plan(f"question-{number}", {**settings, "epochs": 4}, list(_SEEDS))
+    if number == 7:
+        configs += [RunConfig(epochs=4, seed=seed) for seed in _SEEDS]
+    for config in configs:
+        values = errors(config)
+        write_run(log_dir / f"question-{number}", config, with_final(values, values, 4))
+
+
+@pytest.fixture
+def third(tmp_path: pathlib.Path) -> pathlib.Path:
+    """Of question 3: with CE, where M alone learns it is 1 point better, and the ensemble worse; else seeds scatter."""
+
+    def errors(config: Any) -> tuple[float, float, float]:
+        scatter = 0.1 * (config.seed % 2)
+        if config.method == "CE" and config.links == ("M<-ST:1",):
+            return 3.0 + scatter, 2.0 + scatter, 5.0 + scatter
+        return 3.0 + scatter, 3.0 + scatter, 4.0 + scatter * (1 if config.links else -1)
+
+    _write(tmp_path, 3, errors)
+    return tmp_path
+
+
+def test_a_claim_is_judged_by_the_difference_of_its_rows(third: pathlib.Path) -> None:
+    by_seed = question_claims.by_seed(3, frame.read_runs(str(third / "question-3"), "digits"))
+    findings = {each.claim.text: each for each in question_claims.judge({3: by_seed})[3]}
+    m = findings["CE 1: M gains if it alone learns"]
+    assert (m.verdict, m.margins["gain"].mean) == (claims.HOLDS, pytest.approx(1.0))
+    assert findings["CE 1: ST gains if it alone learns"].verdict == claims.FAILS
+    both = findings["L2 0.1: both directions beat ST's alone"]
+    # 4 less 0 or 0.1, against 4 and 0 or 0.1 more.
+    assert both.margins["gain"].mean == pytest.approx(0.1)
+    assert both.seeds == 8
+    assert m.corrected is not None
+    assert m.corrected <= 12 * (m.p or 0) + 1e-12
+
+
+@pytest.mark.parametrize("number", QUESTIONS)
+def test_every_claim_is_about_rows_that_its_grid_has(number: int) -> None:
+    """With outputs of the members that its runs have; no claim is left without data."""
+    settings = {"train_limit": 100} if number == 7 else {}
+    configs = grid.plan(f"question-{number}", {**settings, "epochs": 4} if number != 1 else {}, [0])
+    rows = question_grids.rows_of(number, "digits", configs[0].epochs)
+    assert len(configs) == len(rows)
+    found = {
+        name: {**dict.fromkeys(config.member_names(), 1.0), **({"Ens": 1.0} if len(config.members) > 1 else {})}
+        for name, config in zip(rows, configs, strict=True)
+    }
+    if number == 7:
+        found[question_claims.ALL_LABELS] = found["plain"]
+    for claim in question_claims.claims_of(number):
+        margins, _ = claim.margins(found)
+        assert margins == {"gain": 0.0}
+
+
+def test_the_row_with_all_labels_is_told_from_the_limited_one(tmp_path: pathlib.Path) -> None:
+    _write(tmp_path, 7, lambda config: (1.0, 1.0, 2.0 if config.train_limit else 1.0))
+    by_seed = question_claims.by_seed(7, frame.read_runs(str(tmp_path / "question-7"), "digits"))
+    assert by_seed[0]["plain"]["Ens"] == 2.0
+    assert by_seed[0][question_claims.ALL_LABELS]["Ens"] == 1.0
+    assert {len(rows) for rows in by_seed.values()} == {11}
+
+
+def test_the_smallest_visible_gain_is_seen_in_four_of_five_cases() -> None:
+    """Against the exact power of the t-test, from the noncentral t distribution."""
+    claim = question_claims.claims_of(3)[0]
+    gains = np.array([0.1, -0.3, 0.4, 0.2, -0.2, 0.5, 0.0, 0.3])
+    rows = [{"CE 1, ST learns from M": {"ST": 1.0}, "plain": {"ST": 1.0 + gain}} for gain in gains]
+    visible = question_claims.smallest_visible(claim, rows)
+    assert visible is not None
+    shift = visible / (gains.std(ddof=1) / np.sqrt(8))
+    power = 1 - stats.nct.cdf(stats.t.ppf(0.975, 7), 7, shift)
+    assert power == pytest.approx(0.8, abs=0.02)
+    assert question_claims.smallest_visible(claim, rows[:2]) is None
+
+
+def test_the_page_has_verdicts_figures_and_all_errors(third: pathlib.Path) -> None:
+    content = questions.contents(str(third), "digits")
+    assert set(content) == {"question_3.png", "errors.csv", "README.md"}
+    lines = list(csv.DictReader(io.StringIO(content["errors.csv"].decode())))
+    assert len(lines) == 8 * 13 * 3
+    assert "| 3 (b) CE 1: M gains if it alone learns" in content["README.md"].decode()
+    assert questions.contents(str(third), "digits") == content
+
+
+def test_without_runs_there_are_no_answers(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(DataError, match="no finished run of a question"):
+        questions.contents(str(tmp_path), "digits")
