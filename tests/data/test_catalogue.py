@@ -14,6 +14,7 @@ from collab_ensembles.errors import DataError
     [
         ("digits", "digits", 30),
         ("mnist", "MNIST", 30),
+        ("fashion_mnist", "FashionMNIST", 30),
         ("cifar10", "CIFAR10", 30),
         ("cifar100", "CIFAR100", 30),
         ("notmnist", "notMNIST", 15),
@@ -34,6 +35,7 @@ def test_labels_and_lengths_of_training_are_those_of_the_reference(name: str, la
         ("mnist", "report", (28, 28, 1), 60_000),
         ("mnist", "standard", (28, 28, 1), 60_000),
         ("mnist", "validation", (28, 28, 1), 54_000),
+        ("fashion_mnist", "report", (28, 28, 1), 60_000),
         ("cifar10", "report", (32, 32, 3), 50_000),
         ("cifar100", "validation", (32, 32, 3), 45_000),
         ("notmnist", "report", (28, 28, 1), 500_000),

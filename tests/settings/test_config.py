@@ -133,7 +133,10 @@ def pair(request: pytest.FixtureRequest, tmp_path: pathlib.Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("settings", "fragments"),
     [
-        ({"dataset": "imagenet"}, ["'imagenet'", "digits, mnist, cifar10, cifar100, notmnist, notmnist/small", ".npz"]),
+        (
+            {"dataset": "imagenet"},
+            ["'imagenet'", "digits, mnist, fashion_mnist, cifar10, cifar100, notmnist, notmnist/small", ".npz"],
+        ),
         ({"split": "dev"}, ["--split=dev", "report, standard, author, validation"]),
         ({"resnet": "pre2016"}, ["--resnet=pre2016", "report, fixed, post2018"]),
         ({"method": "KL"}, ["--method=KL", "plain, CE, L1, L2"]),

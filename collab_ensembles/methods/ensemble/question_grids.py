@@ -14,7 +14,7 @@ FAVOURITE: Mapping[str, Any] = {"method": "L2", "weight": 0.01}
 """What the paper recommends."""
 _DEEP = "B3R9F16"
 """60 layers by the paper's formula: twice as deep as M and more, and as wide."""
-_OTHERS = {"mnist": "notmnist/small", "cifar10": "cifar100", "cifar100": "cifar10"}
+_OTHERS = {"mnist": "fashion_mnist", "fashion_mnist": "mnist", "cifar10": "cifar100", "cifar100": "cifar10"}
 """Another data set of the same shape."""
 _COSTS: Mapping[str, Mapping[str, Any]] = {
     "CE 1": {"method": "CE", "weight": 1.0},
