@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collab_ensembles.models.model import Model
     from collab_ensembles.models.single import SingleModel
     from collab_ensembles.runs.logger import Logger
+    from collab_ensembles.runs.prediction import load
     from collab_ensembles.runs.run import run
     from collab_ensembles.runs.unpickle import read_pickle
     from collab_ensembles.settings.config import RunConfig
@@ -35,6 +36,7 @@ __all__ = [
     "absolute_difference",
     "absolute_distance",
     "cross_entropy",
+    "load",
     "load_data",
     "read_pickle",
     "run",
@@ -56,6 +58,7 @@ _PLACES = {
     "absolute_difference": "models.links",
     "absolute_distance": "models.collaboration",
     "cross_entropy": "models.collaboration",
+    "load": "runs.prediction",
     "load_data": "data",
     "read_pickle": "runs.unpickle",
     "run": "runs.run",

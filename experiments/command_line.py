@@ -101,6 +101,17 @@ def one_argument(arguments: list[str], what: str) -> str:
     return os.path.expanduser(arguments[0])
 
 
+def two_arguments(arguments: list[str], first: str, second: str) -> tuple[str, str]:
+    """Returns both arguments, paths, with `~` expanded.
+
+    Raises:
+      ConfigError: there are fewer or more.
+    """
+    if len(arguments) != 2:
+        raise ConfigError(f"received {len(arguments)} arguments; needed: two, {first} and {second}; see --help")
+    return os.path.expanduser(arguments[0]), os.path.expanduser(arguments[1])
+
+
 def some_arguments(arguments: list[str], what: str) -> list[str]:
     """Returns the arguments, paths, with `~` expanded.
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from absl import flags, logging
 
 from collab_ensembles import data
-from collab_ensembles.data import catalogue, overlap
+from collab_ensembles.data import catalogue, npz, overlap
 from collab_ensembles.errors import CollabError, ConfigError, UnavailableDataError
 from collab_ensembles.runs import run_data, run_directory, top_errors, uncertainty
 from collab_ensembles.runs.run_directory import DataFacts
@@ -66,6 +66,8 @@ def main(arguments: list[str]) -> None:
     def load(fetch: bool) -> data.Dataset:
         if is_own:
             return run_data.load_again(directory, _DATA_DIR.value, fetch)
+        if catalogue.is_file(dataset):
+            return _test_part(dataset)
         return data.load(dataset, _DATA_DIR.value, split, fetch=fetch)
 
     # Local data that do not fit the run are refused before TensorFlow starts.
@@ -132,13 +134,22 @@ def _warn_of_training_examples(directory: str, test: data.Dataset) -> None:
         )
 
 
+def _test_part(path: str) -> data.Dataset:
+    """The test examples of a file, which needs no others; as many classes as its labels tell of."""
+    images, labels = npz.read_test(path)
+    names = tuple(map(str, range(int(labels.max()) + 1)))
+    return data.Dataset(catalogue.label(path), images[:0], labels[:0], images, labels, names)
+
+
 def _check_fit(trained_on: DataFacts | None, test: data.Dataset) -> None:
+    """Refuses images of another shape and labels that the run does not know; classes may be missing in a file."""
     assert trained_on is not None
-    received, needed = (test.image_shape, test.num_classes), (trained_on.image_shape, trained_on.num_classes)
-    if received != needed:
+    shape, classes = trained_on.image_shape, trained_on.num_classes
+    fewer = catalogue.is_file(catalogue.resolve(_DATASET.value or "")) and test.num_classes < classes
+    if test.image_shape != shape or (test.num_classes != classes and not fewer):
         raise ConfigError(
-            f"--dataset={_DATASET.value} has images of shape {received[0]} in {received[1]} classes; the run was "
-            f"trained on {needed[0]} in {needed[1]}"
+            f"--dataset={_DATASET.value} has images of shape {test.image_shape} in {test.num_classes} classes; the run "
+            f"was trained on {shape} in {classes}"
         )
 
 

@@ -32,19 +32,8 @@ def read(path: str, data_dir: str) -> tuple[Part, Part]:
     Raises:
       DataError: the file is missing or has changed, an array is missing, or types or shapes are not allowed.
     """
-    arrays = _arrays(path)
-    parts = []
-    for part in ("train", "test"):
-        names = f"x_{part}", f"y_{part}"
-        try:
-            parts.append(Part(*checked(arrays[names[0]], arrays[names[1]], names)))
-        except DataError as error:
-            raise DataError(f"{path}: {error}") from error
-        if parts[-1].labels.max() >= _MOST_CLASSES:
-            raise DataError(
-                f"{path}: {names[1]} has labels up to {parts[-1].labels.max()}, which is too many classes; "
-                f"allowed: 0 to {_MOST_CLASSES - 1}; np.searchsorted(np.unique(y_train), y)"
-            )
+    arrays = _arrays(path, _KEYS)
+    parts = [_part(path, arrays, part) for part in ("train", "test")]
     if parts[0].images.shape[1:] != parts[1].images.shape[1:]:
         raise DataError(
             f"{path}: x_train has images of shape {parts[0].images.shape[1:]}, x_test of {parts[1].images.shape[1:]}; "
@@ -64,20 +53,39 @@ def read(path: str, data_dir: str) -> tuple[Part, Part]:
     return train, test
 
 
-def _arrays(path: str) -> dict[str, np.ndarray]:
+def read_test(path: str) -> Part:
+    """The test examples of a file alone, in its own order; it needs x_test and y_test. Errors: as `read`."""
+    return _part(path, _arrays(path, _KEYS[2:]), "test")
+
+
+def _part(path: str, arrays: dict[str, np.ndarray], part: str) -> Part:
+    names = f"x_{part}", f"y_{part}"
+    try:
+        result = Part(*checked(arrays[names[0]], arrays[names[1]], names))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    if result.labels.max() >= _MOST_CLASSES:
+        raise DataError(
+            f"{path}: {names[1]} has labels up to {result.labels.max()}, which is too many classes; "
+            f"allowed: 0 to {_MOST_CLASSES - 1}; np.searchsorted(np.unique(y_train), y)"
+        )
+    return result
+
+
+def _arrays(path: str, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
     try:
         # If a file is damaged, NumPy does not close it unless the file was opened here.
         with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
-            missing = [key for key in _KEYS if key not in file]
+            missing = [key for key in keys if key not in file]
             if missing:
-                raise DataError(f"{path}: lacks {', '.join(missing)}; needed: {', '.join(_KEYS)}")
-            for key in _KEYS:
+                raise DataError(f"{path}: lacks {', '.join(missing)}; needed: {', '.join(keys)}")
+            for key in keys:
                 if header(file.zip, key)[1].hasobject:
                     kind = "uint8" if key[0] == "x" else "int32"
                     raise DataError(
                         f'{path}: {key} contains Python objects, which are not read; {key[0]}.astype("{kind}")'
                     )
-            return {key: file[key] for key in _KEYS}
+            return {key: file[key] for key in keys}
     except FileNotFoundError as error:
         raise UnavailableDataError(f"{path}: no such file") from error
     except DataError:

@@ -139,12 +139,13 @@ def mutual_information(shares: np.ndarray) -> np.ndarray:
     Args:
       shares: probabilities [members, examples, classes].
     """
-    return _entropy(shares.mean(axis=0)) - _entropy(shares).mean(axis=0)
+    return entropy(shares.mean(axis=0)) - entropy(shares).mean(axis=0)
 
 
-def _entropy(shares: np.ndarray) -> np.ndarray:
-    entropy: np.ndarray = -np.sum(shares * np.log(np.maximum(shares, np.finfo(np.float64).tiny)), axis=-1)
-    return entropy
+def entropy(shares: np.ndarray) -> np.ndarray:
+    """The entropy of probabilities [..., classes] in nats, float64 [...]."""
+    result: np.ndarray = -np.sum(shares * np.log(np.maximum(shares, np.finfo(np.float64).tiny)), axis=-1)
+    return result
 
 
 def write(directory: str, epochs_done: int, unknown: str | None, measures: Mapping[str, Values]) -> None:

@@ -1,0 +1,107 @@
+"""Reads a user's images for prediction: a folder of image files, one file, or an array in .npz or .npy."""
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from collab_ensembles.data.arrays import checked_images
+from collab_ensembles.errors import ConfigError, DataError, one_line
+
+ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""Of image files, in lower case."""
+
+_KEYS = ("x", "x_test")
+"""The array of an .npz file that holds the images; the first that is there."""
+
+
+class Pictures(NamedTuple):
+    """Images with their names.
+
+    Attributes:
+      names: of files, without the folder; or the places in an array, from 0.
+      images: uint8 [examples, height, width, channels].
+      changed: what was done to them, in words; empty if nothing.
+      unreadable: files that cannot be read, with the reason.
+    """
+
+    names: list[str]
+    images: np.ndarray
+    changed: list[str]
+    unreadable: list[str]
+
+
+def read(path: str, shape: tuple[int, int, int]) -> Pictures:
+    """The images of a folder (its image files, by name), of one file, or of an array.
+
+    Image files are resized (bilinear) and made grey or coloured to fit; arrays must fit already.
+
+    Args:
+      path: the folder or file.
+      shape: (height, width, channels), with one or three channels for image files.
+
+    Raises:
+      ConfigError: there is no such path, or no image in it, or its images cannot have this shape.
+      DataError: an array has another form.
+    """
+    path = os.path.expanduser(path)
+    if not os.path.exists(path):
+        raise ConfigError(f"{path}: no such file or folder; give a folder of images, an image, or .npz or .npy")
+    if path.endswith((".npz", ".npy")):
+        return _of_array(path, shape)
+    if os.path.isdir(path):
+        files = sorted(name for name in os.listdir(path) if name.lower().endswith(ENDINGS))
+        if not files:
+            raise ConfigError(f"{path}: no image in this folder; needed: files that end in {', '.join(ENDINGS)}")
+        return _of_files(path, files, shape)
+    return _of_files(os.path.dirname(path), [os.path.basename(path)], shape)
+
+
+def _of_files(directory: str, names: Sequence[str], shape: tuple[int, int, int]) -> Pictures:
+    from PIL import Image
+
+    height, width, channels = shape
+    modes = {1: "L", 3: "RGB"}
+    if channels not in modes:
+        raise ConfigError(f"{directory}: the run has images of {channels} channels; give them as an array, in .npz")
+    kept, images, unreadable, resized, recoloured = [], [], [], 0, 0
+    for name in names:
+        try:
+            with Image.open(os.path.join(directory, name)) as picture:
+                resized += picture.size != (width, height)
+                recoloured += picture.mode != modes[channels]
+                fitting = picture.convert(modes[channels]).resize((width, height), Image.Resampling.BILINEAR)
+                images.append(np.asarray(fitting, np.uint8).reshape(shape))
+        except Exception as error:  # Damaged bytes can raise nearly any error.
+            unreadable.append(f"{name}: not a readable image ({one_line(error)})")
+            continue
+        kept.append(name)
+    kind = "grey" if channels == 1 else "coloured (RGB)"
+    changed = [f"{resized} of {len(kept)} images were resized to {height} x {width} pixels"] * (resized > 0)
+    changed += [f"{recoloured} were made {kind}"] * (recoloured > 0)
+    return Pictures(kept, np.stack(images) if images else np.zeros((0, *shape), np.uint8), changed, unreadable)
+
+
+def _of_array(path: str, shape: tuple[int, int, int]) -> Pictures:
+    try:
+        with open(path, "rb") as content:
+            loaded = np.load(content, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                images, name = loaded, os.path.basename(path)
+            else:
+                name = next((key for key in _KEYS if key in loaded), "")
+                if not name:
+                    raise DataError(f"{path}: lacks {' or '.join(_KEYS)}; it has {', '.join(loaded) or 'nothing'}")
+                images = loaded[name]
+    except DataError:
+        raise
+    except Exception as error:  # Damaged bytes can raise nearly any error.
+        raise DataError(f"{path}: not a readable array ({one_line(error)})") from error
+    try:
+        images = checked_images(images, name)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    if images.shape[1:] != shape:
+        raise ConfigError(f"{path}: {name} has images of shape {images.shape[1:]}; needed: {shape}, as the run has")
+    return Pictures([str(place) for place in range(len(images))], images, [], [])
