@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import pandas as pd
 from absl import flags
 
-from analysis import claims, contents, figures, frame, html_page, methods, provenance, tables
+from analysis import claims, contents, figures, frame, html_page, methods, mistakes_figure, provenance, tables
 from analysis.commands import training_commands
 from analysis.contents import Entry
 from analysis.recorded_run import Run
@@ -97,6 +97,7 @@ def _group(runs: Sequence[Run], label: str, log_dir: str) -> list[str]:
         *tables.html_tables(runs),
         *_claims(runs, label),
         *([html_page.heading("Figures", 3), *drawn] if drawn else []),
+        *_mistakes(runs),
         *(analysis.report_parts(runs, log_dir) if analysis.report_parts else []),
         html_page.heading("Times", 3),
         html_page.paragraph("Minutes of training of a run by the clock."),
@@ -119,6 +120,18 @@ def _claims(runs: Sequence[Run], label: str) -> list[str]:
     classes = rows.map(lambda value: _VERDICT_CLASSES.get(value, ""))
     table, note = html_page.table(rows, classes), html_page.paragraph(claims.rule(claim_set), "note")
     return [html_page.heading("Claims", 3), table, note]
+
+
+def _mistakes(runs: Sequence[Run]) -> list[str]:
+    run = mistakes_figure.best(runs)
+    if run is None:
+        return []
+    caption = (
+        f"{naming.describe(run.config)}, the run with the lowest final test error (test images chose it): confusions, "
+        "reliability, the error when the least certain images are left out, and the images whose label it finds least "
+        "likely."
+    )
+    return [html_page.heading("Where the best run errs", 3), html_page.picture(mistakes_figure.figure(run), caption)]
 
 
 def _environment(finished: Sequence[Entry]) -> list[str]:

@@ -4,6 +4,9 @@ With --uncertainty it also measures how far the outputs know what they do not kn
 and calibration errors; with --unknown, how well they tell the images of another data set from those of the run. The
 measures on the run's own test data are saved in its directory.
 
+With --mistakes it prints the error of each class, and saves what the report shows of the run: confusions, reliability,
+errors when the least certain images are left out, and the worst images.
+
 With other data, it warns if the run was trained on some of the examples. The ensemble can be averaged in another way
 than in the run. With --top=5 it also computes the top-5 errors; those on the run's own test data are saved in its
 directory, for the tables.
@@ -15,14 +18,16 @@ Example:
 """
 
 import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from absl import flags, logging
 
 from collab_ensembles import data
 from collab_ensembles.data import catalogue, npz, overlap
 from collab_ensembles.errors import CollabError, ConfigError, UnavailableDataError
-from collab_ensembles.runs import run_data, run_directory, top_errors, uncertainty
+from collab_ensembles.runs import mistakes, run_data, run_directory, top_errors, uncertainty
 from collab_ensembles.runs.run_directory import DataFacts
 from collab_ensembles.settings.config import AVERAGES
 from experiments import command_line, path_flags, runtime
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 _DATASET = flags.DEFINE_string("dataset", None, "evaluate on the test part of this data set; default: the run's own")
 _SPLIT = flags.DEFINE_enum("split", None, list(catalogue.SPLITS), "split of the data set; default: the run's own")
 _DATA_DIR = path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+_MOST_CONFUSED = 3
 _TOP = flags.DEFINE_integer(
     "top", None, "K: also print the top-K errors: the share of examples whose class is not among the K best answers"
 )
@@ -46,6 +52,9 @@ _AVERAGING = flags.DEFINE_enum(
 _UNCERTAINTY = flags.DEFINE_bool("uncertainty", False, "also measure how far the outputs know what they do not know")
 _UNKNOWN = flags.DEFINE_string(
     "unknown", None, "measure also how well images of this data set are told from those of the run"
+)
+_MISTAKES = flags.DEFINE_bool(
+    "mistakes", False, "also print the error of each class, and what it is taken for; analysis.report draws it"
 )
 _THREADS = flags.DEFINE_integer("threads", None, "number of TensorFlow's threads; default: one for each core")
 
@@ -109,8 +118,27 @@ def main(arguments: list[str]) -> None:
             print(f"{output}: {', '.join(f'{name} {value:.5f}' for name, value in values.items())}")
         if is_own and averages_as_trained:
             uncertainty.write(directory, status.epochs_done, _UNKNOWN.value, measures)
+    if _MISTAKES.value:
+        found = mistakes.measure(uncertainty.outputs(model, test.test_images), test.test_images, test.test_labels)
+        _print_mistakes(found["confusion"], test.label_names)
+        if is_own and averages_as_trained:
+            mistakes.write(directory, status.epochs_done, found)
     if is_own and averages_as_trained and _TOP.value is not None:
         top_errors.write(directory, status.epochs_done, _TOP.value, top)
+
+
+def _print_mistakes(confusion: np.ndarray, names: Sequence[str]) -> None:
+    """The error of each class, and the answers that are most often given in its place."""
+    for number, counts in enumerate(confusion):
+        total, name = int(counts.sum()), names[number] if number < len(names) else str(number)
+        if not total:
+            continue
+        wrong = np.where(np.arange(len(counts)) == number, 0, counts)
+        most = [place for place in np.argsort(-wrong, kind="stable")[:_MOST_CONFUSED] if wrong[place]]
+        taken = ", ".join(f"{names[place] if place < len(names) else place} ({wrong[place]})" for place in most)
+        print(
+            f"{name:>12s} error {100 * wrong.sum() / total:6.2f} % of {total:6,d}{f'   taken for {taken}' * bool(most)}"
+        )
 
 
 def _check_average(model: "Model") -> None:

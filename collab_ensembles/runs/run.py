@@ -23,6 +23,7 @@ from collab_ensembles.runs import (
     checkpoint,
     checkpoint_file,
     kept_files,
+    mistakes,
     naming,
     run_data,
     run_directory,
@@ -261,6 +262,7 @@ def _train(
     if last_epoch == config.epochs:
         logits = uncertainty.outputs(model, dataset.test_images)
         uncertainty.write(directory, last_epoch, None, uncertainty.measure(logits, dataset.test_labels))
+        mistakes.write(directory, last_epoch, mistakes.measure(logits, dataset.test_images, dataset.test_labels))
 
 
 def _trained_first(field: str, config: RunConfig, directory: str, options: Options, dataset: Dataset) -> bytes:

@@ -16,7 +16,11 @@ _FIELDS = [field.name for field in registry.method("ensemble").config.in_order()
             "experiments.sweep",
             ["grid", "seeds", "checkpoint_every", "workers", "threads", "dry_run", "log_dir", "data_dir", "members"],
         ),
-        ("experiments.evaluate", ["dataset", "split", "data_dir", "top", "uncertainty", "unknown", "threads"]),
+        (
+            "experiments.evaluate",
+            ["dataset", "split", "data_dir", "top", "uncertainty", "unknown", "mistakes", "threads"],
+        ),
+        ("experiments.predict", ["out", "skip_unreadable", "threads"]),
         ("experiments.export", ["member", "out"]),
         ("experiments.verify", ["data_dir", "debug"]),
         ("experiments.measure_inference", ["log_dir", "dataset"]),

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import collab_ensembles as ce
+from analysis import report
 from collab_ensembles import data
 from collab_ensembles.errors import DataError
 from collab_ensembles.runs import run
@@ -87,3 +88,18 @@ def test_a_file_of_test_examples_alone_is_scored(
     refused = run_command("experiments.evaluate", directory, f"--dataset={tmp_path / 'mine.npz'}")
     assert (refused.exit_status, refused.errors.count("\n")) == (2, 1)
     assert "classes; the run was trained on (8, 8, 1) in 10" in refused.errors
+
+
+def test_errors_are_told_by_class_and_the_report_draws_them(trained: tuple[str, np.ndarray]) -> None:
+    directory, _ = trained
+    test = data.load("digits", str(pathlib.Path(directory).parent))
+    result = run_command(
+        "experiments.evaluate", directory, f"--data_dir={pathlib.Path(directory).parent}", "--mistakes"
+    )
+    answers = ce.load(directory).predict(test.test_images).classes
+    for number in range(10):
+        own = test.test_labels == number
+        share = np.mean(answers[own] != number)
+        assert f"{number:>12d} error {100 * share:6.2f} % of {own.sum():6,d}" in result.output
+    page = report.report(str(pathlib.Path(directory).parent))
+    assert "Where the best run errs" in page
