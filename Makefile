@@ -3,6 +3,7 @@
 PYTHON ?= python3
 LOG_DIR ?= runs
 SWEEP_FLAGS ?=
+QUESTIONS := question-1 question-2 question-3 question-4 question-5 question-6 question-7
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -17,7 +18,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo teaching-demo language-demo questions $(NUMBERS:%=question-%) results documents records mnist-results digits-results fdl-results teaching-results language-results bench clean
+.PHONY: help install test test-ray faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo teaching-demo language-demo questions $(QUESTIONS) results documents records mnist-results digits-results fdl-results teaching-results language-results bench clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -98,15 +99,14 @@ language-demo: install ## train two agents that share a language, at each level 
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/language-demo --out=$(LOG_DIR)/language-demo/report.html
 
 QUESTION_SEEDS := 0 1 2 3 4 5 6 7
-NUMBERS := 1 2 3 4 5 6 7
 EMPTY :=
 COMMA := ,
 
-questions: $(NUMBERS:%=question-%) ## train the grids of the paper's open questions on digits, 8 seeds each, and write the answers (five hours; make question-3 trains one)
+questions: $(QUESTIONS) ## train the grids of the paper's open questions on digits, 8 seeds each, and write the answers (five hours; make question-3 trains one)
 	$(END_OF_DRY_RUN) \
 	$(RUN) -m analysis.methods.ensemble.questions --log_dir=$(LOG_DIR)/questions --out=$(LOG_DIR)/questions/answers
 
-$(NUMBERS:%=question-%): question-%: install
+$(QUESTIONS): question-%: install
 	$(RUN) -m experiments.sweep --grid=question-$* --seeds=$(subst $(EMPTY) ,$(COMMA),$(QUESTION_SEEDS)) \
 		$(if $(filter 7,$*),--train_limit=100) --log_dir=$(LOG_DIR)/questions/question-$* $(SWEEP_FLAGS)
 	$(END_OF_DRY_RUN) \

@@ -63,7 +63,9 @@ def _missing(page: Path) -> Iterator[str]:
     for name in re.findall(r"`([\w/]+\.py)`", text):
         if not any(f"/{source}".endswith(f"/{name}") for source in sources):
             yield name
-    targets = set(re.findall(r"^([\w-]+):", (_ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    makefile = (_ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
+    targets |= {name for line in re.findall(r"^QUESTIONS := (.*)$", makefile, re.MULTILINE) for name in line.split()}
     for name in re.findall(r"(?:`|^)make ([a-z][\w-]*)", text, re.MULTILINE):
         if name not in targets:
             yield f"make {name}"
