@@ -17,6 +17,7 @@ import matplotlib
 import numpy as np
 import pytest
 
+from collab_ensembles.models.model import Model
 from collab_ensembles.networks.resnet import build_resnet
 from collab_ensembles.networks.sizes import parse_size
 from collab_ensembles.runs import epoch_graph
@@ -53,6 +54,18 @@ def _graphs_not_drawn() -> Iterator[None]:
     """Trainings in the process of the tests draw no graphs, a quarter of their time; test_logger.py and commands do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(epoch_graph, "epoch_graph", lambda title, quantity, curves: b"")
+        yield
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Trainings of a test take their steps eagerly: of a tiny network, the tracing would take most of the time.
+
+    For tests of what reaches a training, and of what is done with a trained network. That steps are right in a graph
+    too, those tests show that resume trainings, and those of the models.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Model, "run_eagerly", property(lambda model: True, lambda model, value: None))
         yield
 
 

@@ -69,18 +69,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tmp_path_factory.mktemp("data"))
 
 
-@pytest.fixture
-def eager() -> Any:
-    """Building the graph would take most of the time."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @pytest.mark.usefixtures("eager")
-@pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
 @pytest.mark.parametrize(("settings", "change"), CHANGES, ids=lambda value: "-".join(value) or "tiny")
 def test_every_setting_changes_the_statistics(
     settings: dict[str, Any], change: dict[str, Any], tmp_path: Path, data_dir: str

@@ -93,6 +93,7 @@ def test_all_settings_that_reach_a_run_are_tried_above() -> None:
     assert own - tried == {"teacher"}
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(("base", "change"), _CHANGES, ids=lambda value: ",".join(value) if len(value) == 1 else None)
 def test_every_setting_has_an_effect(
     base: dict[str, Any], change: dict[str, Any], trained: Callable[..., dict[str, bytes]]
@@ -160,6 +161,7 @@ def test_the_learning_rates_of_fast_geometric_ensembles_are_the_published_ones()
     assert fast["optimizer"] == pytest.approx([0.05, 0.05, 0.05 * (1 - 0.305 / 0.4 * 0.99), 1e-2, 5e-4, 1e-2])
 
 
+@pytest.mark.usefixtures("eager")
 def test_rates_that_change_within_an_epoch_reach_each_step(
     tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +224,7 @@ def test_weights_decay_once_in_the_objective_or_in_the_optimizer(
     assert rates == pytest.approx([kernels] * len(layers))
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     "settings",
     [
@@ -247,6 +250,7 @@ def test_an_ensemble_is_exported_as_one_network(settings: dict[str, Any], tmp_pa
     assert np.allclose(received, mean, rtol=1e-2, atol=1e-2) == (config.system in ("ensemble", "multihead"))
 
 
+@pytest.mark.usefixtures("eager")
 def test_snapshots_that_have_not_come_are_not_exported(tmp_path: Path, data_dir: str) -> None:
     config = RunConfig(**{**_SNAPSHOTS, "epochs": 6, "snapshots": 3})
     for epochs, names in ((1, ["snapshot1"]), (3, ["snapshot2", "snapshot1", "ensemble"])):
@@ -258,6 +262,7 @@ def test_snapshots_that_have_not_come_are_not_exported(tmp_path: Path, data_dir:
     np.testing.assert_allclose(model.inference_network("ensemble")(images), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.usefixtures("eager")
 def test_the_memory_that_training_took_is_noted(tmp_path: Path, data_dir: str) -> None:
     status = run.run(RunConfig(**_INSTANCES), str(tmp_path), run.Options(data_dir))
     # Of a process that has trained before, the peak may be the same.
