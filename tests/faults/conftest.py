@@ -16,7 +16,7 @@ def thorough(pytestconfig: pytest.Config) -> bool:
 
 @pytest.fixture
 def long(thorough: bool) -> None:
-    """Leaves a test to `make faults`: it takes its time, and its kind of fault has a shorter test elsewhere."""
+    """Leaves a test to `make faults`: it takes its time, and test_each_kind.py has a fault of its kind."""
     if not thorough:
         pytest.skip("left to make faults")
 
@@ -26,7 +26,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, thorough: bool, worker_id: s
     """Data and the undisturbed sweep; one of several processes that run tests prepares it for all."""
     base = tmp_path_factory.getbasetemp()
     directory = (base if worker_id == "master" else base.parent) / "faults"
-    scene = Scene(directory, runs=4 if thorough else 2, epochs=24 if thorough else 6)
+    scene = Scene(directory, runs=4 if thorough else 2, epochs=24 if thorough else 8)
     with filelock.FileLock(f"{directory}.lock"):
         scene.prepare()
     return scene
