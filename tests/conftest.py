@@ -17,11 +17,11 @@ import matplotlib
 import numpy as np
 import pytest
 
-from collab_ensembles.models.model import Model
 from collab_ensembles.networks.resnet import build_resnet
 from collab_ensembles.networks.sizes import parse_size
 from collab_ensembles.runs import epoch_graph
 from collab_ensembles.streams import Stream, generator
+from trainings import eager_steps
 
 _SURVIVED_FAULTS: Counter[str] = Counter()
 _STARTED = time.monotonic()
@@ -64,8 +64,7 @@ def eager() -> Iterator[None]:
     For tests of what reaches a training, and of what is done with a trained network. That steps are right in a graph
     too, those tests show that resume trainings, and those of the models.
     """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Model, "run_eagerly", property(lambda model: True, lambda model, value: None))
+    with eager_steps():
         yield
 
 

@@ -20,7 +20,7 @@ from collab_ensembles.methods.assembly import build_model
 from collab_ensembles.settings.config import RunConfig
 from command_runner import Result, environment, run, run_command
 
-_FLAGS = ["--members=B1R1F2,B1R1F3", "--epochs=1", "--train_limit=64", "--batch_size=16", "--threads=1"]
+_FLAGS = ["--members=B1R1F2,B1R1F3", "--epochs=1", "--train_limit=64", "--batch_size=16", "--threads=1", "--workers=1"]
 _STEM = "digits_collab_B1R1F2_and_B1R1F3"
 _WEIGHTS = ["1.0", "0.1", "0.01", "0.0001"]
 _ALL = [f"{_STEM}_ensemble", *(f"{_STEM}_{method}_{weight}" for method in ("CE", "L1", "L2") for weight in _WEIGHTS)]

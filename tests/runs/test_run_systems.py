@@ -18,7 +18,7 @@ from collab_ensembles.runs import checkpoint_file, run, run_data, run_directory
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 from reference import log_mean_softmax
-from trainings import SMALL, TREE, series, train
+from trainings import SMALL, TREE, copied_after, series, train
 
 _INSTANCES = {**SMALL, "system": "multihead", "members": ("convnet2",), "graph": "instances"}
 _FDL = {**SMALL, "system": "fdl", "members": ("convnet2", "convnet2"), "pretraining_epochs": 0}
@@ -102,7 +102,7 @@ def test_every_setting_has_an_effect(
     assert any(after.get(key) != value for key, value in before.items() if key.endswith("_costs"))
 
 
-# Settings, and after how many of four epochs they pause: after the pre-training, where a cycle begins.
+# Settings, and after how many of four epochs they are cut off: after the pre-training, where a cycle begins.
 _RESUMED = {
     "alternating instances with noisy labels": ({**_INSTANCES, "optimization": "alternating", "label_noise": 0.4}, 2),
     "three networks, every phase": ({**_FDL, "members": ("convnet2",) * 3, "pretraining_epochs": 1}, 1),
@@ -120,8 +120,8 @@ def _weights(directory: Path, epochs: int) -> dict[str, bytes]:
 @pytest.mark.parametrize(("settings", "pause"), _RESUMED.values(), ids=_RESUMED)
 def test_a_run_goes_on_bit_for_bit(settings: dict[str, Any], pause: int, tmp_path: Path, data_dir: str) -> None:
     config = RunConfig(**{**settings, "epochs": 4})
-    whole = _series(config, tmp_path / "whole", data_dir)
-    _series(config, tmp_path / "parts", data_dir, stop_after=pause)
+    with copied_after({pause: tmp_path / "parts"}):
+        whole = _series(config, tmp_path / "whole", data_dir)
     assert _series(config, tmp_path / "parts", data_dir) == whole
     assert run_directory.read_status(str(tmp_path / "parts")).resumed == [pause]
     weights = _weights(tmp_path / "whole", 4)
