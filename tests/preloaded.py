@@ -4,6 +4,7 @@ Its argument says whether it has imported TensorFlow too. For each command it re
 line, the exit status. A command finds what `python -m module` finds, except that these imports take no time.
 """
 
+import gc
 import json
 import os
 import pathlib
@@ -18,7 +19,8 @@ sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 import absl.app  # noqa: E402, F401
 import matplotlib.backends.backend_agg  # noqa: E402
 import matplotlib.backends.backend_svg  # noqa: E402
-import matplotlib.figure  # noqa: E402, F401
+import matplotlib.figure  # noqa: E402
+import matplotlib.style  # noqa: E402, F401
 import pandas  # noqa: E402, F401
 import rich.console  # noqa: E402, F401
 import scipy.stats  # noqa: E402, F401
@@ -44,6 +46,8 @@ def _become(request: dict[str, Any]) -> None:
 
 def main() -> None:
     """Answers until standard input is closed."""
+    # As workers do: copies of this process end a second earlier.
+    gc.freeze()
     for line in iter(sys.stdin.buffer.readline, b""):
         child = os.fork()
         if child == 0:
