@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 
+from collab_ensembles.runs import run_directory
 from faults.sweeps import (
     END_SECONDS,
     Scene,
@@ -48,8 +49,10 @@ def test_each_kind_of_fault_is_survived(scene: Scene, log_dir: pathlib.Path, sur
     survived("SIGINT to the sweep")
 
     process = _at_work(scene, log_dir, "--workers=1")
+    done = _done(log_dir)
     kill_sweep(process, log_dir, with_trainings=False)
     wait_until(lambda: not trainings(log_dir), "the end of the trainings", END_SECONDS)
+    assert _done(log_dir) == done, "it went on to its last epoch"
     survived("kill -9 of the sweep: its trainings end by themselves")
 
     process = _at_work(scene, log_dir, "--workers=2")
@@ -65,6 +68,10 @@ def test_each_kind_of_fault_is_survived(scene: Scene, log_dir: pathlib.Path, sur
     alter(path, "flip")
     assert path.name in scene.assert_recovers(log_dir)
     survived("pickle of a finished run damaged")
+
+
+def _done(log_dir: pathlib.Path) -> list[pathlib.Path]:
+    return [directory for directory in run_directories(log_dir) if run_directory.is_done(str(directory))]
 
 
 def _at_work(scene: Scene, log_dir: pathlib.Path, flag: str) -> "subprocess.Popen[str]":
