@@ -14,9 +14,12 @@ def thorough(pytestconfig: pytest.Config) -> bool:
     return bool(pytestconfig.getoption("--all-faults"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def long(thorough: bool) -> None:
-    """Leaves a test to `make faults`: it takes its time, and test_each_kind.py has a fault of its kind."""
+    """Leaves a test to `make faults`: it takes its time, and test_each_kind.py has a fault of its kind.
+
+    Of the whole session, so that it comes before the scene, which is then not prepared for nothing.
+    """
     if not thorough:
         pytest.skip("left to make faults")
 
