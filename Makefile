@@ -34,7 +34,7 @@ $(VENV)/.installed: setup.py pyproject.toml constraints.txt
 	@touch $@
 
 test: install ## run the tests (some minutes)
-	$(RUN) -m pytest --numprocesses=2 --dist=loadfile
+	$(RUN) -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 faults: install ## kill sweeps, damage their files and fill their disk many times, and compare the results (half an hour)
 	$(RUN) -m pytest tests/faults --all-faults

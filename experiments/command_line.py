@@ -6,6 +6,7 @@ after SIGTERM and 129 after SIGHUP. Errors and warnings go to stderr, everything
 
 import dataclasses
 import functools
+import gc
 import io
 import logging as standard_logging
 import os
@@ -80,7 +81,14 @@ def launch(main: Main, define: Define = lambda arguments: FurtherFlags()) -> NoR
         # If the locale has no plus-minus sign, print its code; otherwise the command would fail.
         sys.stdout.reconfigure(errors="backslashreplace")
     canvas.forget_styles()
-    app.run(lambda arguments: _guarded(main, arguments[1:]), flags_parser=functools.partial(_parse, define))
+
+    def run(arguments: list[str]) -> int:
+        status = _guarded(main, arguments[1:])
+        # Otherwise the interpreter looks for cycles among all objects of TensorFlow before it ends: more than a second.
+        gc.freeze()
+        return status
+
+    app.run(run, flags_parser=functools.partial(_parse, define))
     raise AssertionError("app.run ends the process")
 
 

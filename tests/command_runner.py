@@ -32,19 +32,21 @@ def environment(**variables: str) -> dict[str, str]:
     return {**{name: value for name, value in os.environ.items() if name not in dropped}, **variables}
 
 
-def run(module: str, *flags: str, timeout: float = 300, preloaded: bool | None = None, **variables: str) -> Result:
+def run(module: str, *flags: str, timeout: float = 300, preloaded: str | None = None, **variables: str) -> Result:
     """Runs `python -m module flags` in the repository.
 
     Args:
       module: the command.
       flags: its flags and arguments.
       timeout: the most seconds that it may take.
-      preloaded: whether it runs in a copy of a process that has imported TensorFlow already, which saves seconds;
-        default: if no variables are given, since these may be meant for the import.
+      preloaded: `tensorflow`: it runs in a copy of a process that has imported TensorFlow already, which saves
+        seconds; `little`: of one that has imported all but TensorFlow; `nothing`: in a new process. Default:
+        `tensorflow` if no variables are given, otherwise `nothing`, since they may be meant for the import.
       variables: further variables of its environment.
     """
-    if preloaded if preloaded is not None else not variables:
-        return _run_preloaded(module, flags, timeout, variables)
+    preloaded = preloaded or ("nothing" if variables else "tensorflow")
+    if preloaded != "nothing":
+        return _run_preloaded(preloaded, module, flags, timeout, variables)
     return run_command([sys.executable, "-m", module, *flags], timeout, **variables)
 
 
@@ -66,9 +68,9 @@ _LOCK = threading.Lock()
 
 
 @functools.cache
-def _preloaded() -> "subprocess.Popen[str]":
+def _preloaded(what: str) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
-        [sys.executable, str(REPOSITORY / "tests" / "preloaded.py")],
+        [sys.executable, str(REPOSITORY / "tests" / "preloaded.py"), what],
         cwd=REPOSITORY,
         env=environment(),
         stdin=subprocess.PIPE,
@@ -80,10 +82,12 @@ def _preloaded() -> "subprocess.Popen[str]":
     return process
 
 
-def _run_preloaded(module: str, flags: Sequence[str], timeout: float, variables: Mapping[str, str]) -> Result:
+def _run_preloaded(
+    preloaded: str, module: str, flags: Sequence[str], timeout: float, variables: Mapping[str, str]
+) -> Result:
     # One at a time, also where a test has several threads.
     with _LOCK, tempfile.NamedTemporaryFile() as output, tempfile.NamedTemporaryFile() as errors:
-        process = _preloaded()
+        process = _preloaded(preloaded)
         assert process.stdin is not None
         assert process.stdout is not None
         request = {"module": module, "flags": flags, "files": [output.name, errors.name]}

@@ -21,6 +21,7 @@ from collab_ensembles.networks.resnet import build_resnet
 from collab_ensembles.networks.sizes import parse_size
 from collab_ensembles.runs import epoch_graph
 from collab_ensembles.streams import Stream, generator
+from trainings import eager_steps
 
 _SURVIVED_FAULTS: Counter[str] = Counter()
 _STARTED = time.monotonic()
@@ -53,6 +54,17 @@ def _graphs_not_drawn() -> Iterator[None]:
     """Trainings in the process of the tests draw no graphs, a quarter of their time; test_logger.py and commands do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(epoch_graph, "epoch_graph", lambda title, quantity, curves: b"")
+        yield
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Trainings of a test take their steps eagerly: of a tiny network, the tracing would take most of the time.
+
+    For tests of what reaches a training, and of what is done with a trained network. That steps are right in a graph
+    too, those tests show that resume trainings, and those of the models.
+    """
+    with eager_steps():
         yield
 
 
@@ -98,6 +110,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of this suite."""
     parser.addoption("--all-faults", action="store_true", help="disturb sweeps many times, not a few (tests/faults)")
     parser.addoption("--all-fuzz", action="store_true", help="try many damaged and odd inputs, not a few (*_fuzz.py)")
+
+
+_LONGEST = ("faults", "methods", "experiments", "runs", "models")
+"""The folders whose files take longest: first, so that at the end no core waits for the other one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Decides the order of folders; with pytest-xdist it needs --no-loadscope-reorder."""
+    tests = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(tests).parts[0]
+        return _LONGEST.index(folder) if folder in _LONGEST else len(_LONGEST)
+
+    items.sort(key=place)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,6 +10,7 @@ negative for a signal. The runs inherit standard input, so they also end when th
 """
 
 import contextlib
+import gc
 import json
 import os
 import runpy
@@ -57,6 +58,8 @@ def preload() -> None:
         import matplotlib.backends.backend_agg  # noqa: F401
 
         import collab_ensembles.runs.run  # noqa: F401
+    # No run looks for garbage among these objects, or copies the memory in which they are by doing so.
+    gc.freeze()
 
 
 def _become(output: str, command: list[str]) -> None:

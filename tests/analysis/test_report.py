@@ -10,7 +10,7 @@ import make_author_files
 import pytest
 from synthetic_runs import invented, write_run
 
-from analysis import contents, report
+from analysis import contents, figures, report
 from collab_ensembles.errors import DataError
 from collab_ensembles.runs import run_directory
 from collab_ensembles.settings.config import RunConfig
@@ -61,12 +61,19 @@ def log_dir(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of a test have no figures of runs, which take most of the time."""
+    monkeypatch.setattr(figures, "all_figures", lambda runs: [])
+
+
 def test_the_page_is_well_formed_and_fetches_nothing(log_dir: pathlib.Path) -> None:
     page = _parsed(report.report(str(log_dir)))
     assert len(page.sources) >= 4
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_it_shows_tables_claims_times_and_the_command(log_dir: pathlib.Path) -> None:
     text = " ".join(_parsed(report.report(str(log_dir))).texts)
     assert "13 runs in" in text
@@ -78,6 +85,7 @@ def test_it_shows_tables_claims_times_and_the_command(log_dir: pathlib.Path) -> 
     assert "13 ensembles, 1 seed (0), 4 epochs" in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_failed_and_unfinished_runs_are_shown_with_their_reasons(log_dir: pathlib.Path) -> None:
     failed = dataclasses.replace(CONFIG, method="L2", weight=0.5)
     directory = write_run(log_dir, failed, invented(1, 4), state="failed")
@@ -96,12 +104,14 @@ def test_failed_and_unfinished_runs_are_shown_with_their_reasons(log_dir: pathli
     assert "MNIST plain, seed 7 (after epoch 2, 3)" in shown
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_settings_that_differ_stand_apart(log_dir: pathlib.Path) -> None:
     write_run(log_dir, dataclasses.replace(CONFIG, batch_size=32), invented(3, 4))
     text = " ".join(_parsed(report.report(str(log_dir))).texts)
     assert "batch_size=32" in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_environments_that_differ_are_pointed_out(log_dir: pathlib.Path) -> None:
     for number, directory in enumerate(sorted(path.parent for path in log_dir.rglob("config.json"))):
         status = run_directory.read_status(str(directory))
@@ -111,6 +121,7 @@ def test_environments_that_differ_are_pointed_out(log_dir: pathlib.Path) -> None
     assert "Not the same in all runs: threads." in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_inference_is_shown_where_it_was_measured(log_dir: pathlib.Path) -> None:
     without = report.report(str(log_dir))
     rows = [{"model": model, "parameters": 10, "seconds_per_image": 1e-4} for model in ("ST", "M", "Ens")]
@@ -140,6 +151,7 @@ def test_the_authors_files_have_a_report_too(tmp_path: pathlib.Path) -> None:
     _parsed(report.report(str(tmp_path)))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_times_are_in_minutes_and_a_damaged_status_is_a_fault_among_good_runs(log_dir: pathlib.Path) -> None:
     directories = sorted(path.parent for path in log_dir.rglob("config.json"))
     for directory in directories:
@@ -153,6 +165,7 @@ def test_times_are_in_minutes_and_a_damaged_status_is_a_fault_among_good_runs(lo
     assert "12 done, 1 failed" in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_runs_that_are_no_grid_are_trained_one_by_one(tmp_path: pathlib.Path) -> None:
     for number, config in enumerate((CONFIG, dataclasses.replace(CONFIG, method="L2", weight=0.5, seed=1))):
         write_run(tmp_path, config, invented(number, 4))

@@ -60,7 +60,7 @@ def test_what_is_not_allowed_is_one_line_and_exit_status_2(
     module: str, flags: list[str], fragments: list[str], tmp_path: pathlib.Path, no_tensorflow: dict[str, str]
 ) -> None:
     log_dir = tmp_path / "runs"
-    result = run(f"experiments.{module}", *flags, f"--log_dir={log_dir}", **no_tensorflow)
+    result = run(f"experiments.{module}", *flags, f"--log_dir={log_dir}", preloaded="little", **no_tensorflow)
     _check(result, 2, fragments, tmp_path)
     assert not log_dir.exists()
 
@@ -85,7 +85,7 @@ def test_the_other_commands_check_their_input_likewise(
     directory = tmp_path / "runs" / "run"
     run_directory.write_config(str(directory), RunConfig())
     flags = [flag.replace("RUN", str(directory)) for flag in flags]
-    _check(run(f"experiments.{module}", *flags, **no_tensorflow), 2, fragments, tmp_path)
+    _check(run(f"experiments.{module}", *flags, preloaded="little", **no_tensorflow), 2, fragments, tmp_path)
     assert [path.name for path in directory.iterdir()] == ["config.json"]
 
 
@@ -95,7 +95,7 @@ def test_a_log_directory_that_cannot_be_made_is_exit_status_1(
 ) -> None:
     in_the_way = tmp_path / "runs"
     in_the_way.write_text("a file in the way")
-    result = run(f"experiments.{module}", f"--log_dir={in_the_way}", **no_tensorflow)
+    result = run(f"experiments.{module}", f"--log_dir={in_the_way}", preloaded="little", **no_tensorflow)
     _check(result, 1, ["cannot write", str(in_the_way), "choose another directory"], tmp_path)
     assert in_the_way.read_text() == "a file in the way"
 
@@ -108,7 +108,7 @@ def test_a_log_directory_of_another_format_version_is_exit_status_1(
     run_directory.write_config(str(directory), RunConfig())
     content = json.loads((directory / "config.json").read_text())
     (directory / "config.json").write_text(json.dumps({**content, "format_version": 0}))
-    result = run(f"experiments.{module}", f"--log_dir={tmp_path / 'runs'}", **no_tensorflow)
+    result = run(f"experiments.{module}", f"--log_dir={tmp_path / 'runs'}", preloaded="little", **no_tensorflow)
     _check(result, 1, [str(directory), "format version 0", "another log directory"], tmp_path)
     assert {path.name for path in (tmp_path / "runs").iterdir()} - {"lock"} == {"MNIST"}
 
@@ -122,7 +122,7 @@ def test_arrays_missing_from_an_own_file_are_exit_status_2(
     del arrays[missing]
     np.savez(tmp_path / "own.npz", **arrays)  # type: ignore[arg-type]
     flags = [f"--dataset={tmp_path / 'own.npz'}", f"--log_dir={tmp_path / 'runs'}"]
-    result = run(f"experiments.{module}", *flags, **no_tensorflow)
+    result = run(f"experiments.{module}", *flags, preloaded="little", **no_tensorflow)
     _check(result, 2, [f"{tmp_path}/own.npz", missing, "x_train, y_train, x_test"], tmp_path)
     assert not (tmp_path / "runs").exists()
 
@@ -134,16 +134,21 @@ def test_data_that_no_header_gives_away_leave_nothing_behind(
     arrays = {"x_train": np.zeros((99, 8, 8), np.uint8), "y_train": np.full(99, -1)}
     np.savez(tmp_path / "own.npz", **arrays, x_test=arrays["x_train"], y_test=arrays["y_train"])  # type: ignore[arg-type]
     flags = [f"--dataset={tmp_path / 'own.npz'}", f"--log_dir={tmp_path / 'runs'}"]
-    _check(run(f"experiments.{module}", *flags, **no_tensorflow), 2, [f"{tmp_path}/own.npz", "y_train"], tmp_path)
+    _check(
+        run(f"experiments.{module}", *flags, preloaded="little", **no_tensorflow),
+        2,
+        [f"{tmp_path}/own.npz", "y_train"],
+        tmp_path,
+    )
     assert not (tmp_path / "runs").exists()
 
 
 def test_no_finished_run_to_show_is_exit_status_2(tmp_path: pathlib.Path, no_tensorflow: dict[str, str]) -> None:
-    result = run("analysis.tables", f"--log_dir={tmp_path / 'runs'}", **no_tensorflow)
+    result = run("analysis.tables", f"--log_dir={tmp_path / 'runs'}", preloaded="little", **no_tensorflow)
     _check(result, 2, [f"{tmp_path}/runs: no such directory"], tmp_path)
 
 
 def test_a_directory_without_a_run_is_exit_status_1(tmp_path: pathlib.Path, no_tensorflow: dict[str, str]) -> None:
     for module in ("evaluate", "export"):
-        result = run(f"experiments.{module}", str(tmp_path), **no_tensorflow)
+        result = run(f"experiments.{module}", str(tmp_path), preloaded="little", **no_tensorflow)
         _check(result, 1, [f"{tmp_path}/config.json: no such file"], tmp_path)

@@ -9,16 +9,19 @@ import pytest
 
 from collab_ensembles import data
 from collab_ensembles.errors import OtherDataError
-from collab_ensembles.runs import run_directory, top_errors, uncertainty
-from collab_ensembles.runs.run import restore
+from collab_ensembles.runs import naming, run_directory, top_errors, uncertainty
+from collab_ensembles.runs import run as training
+from collab_ensembles.settings.config import RunConfig
 from command_runner import Result, run
 from reference import cross_entropy, log_mean_softmax
+from trainings import eager_steps
 
 
-def _trained(tmp_path: pathlib.Path, dataset: str) -> str:
-    flags = [f"--dataset={dataset}", "--members=B1R1F2", "--epochs=1", f"--log_dir={tmp_path / 'runs'}"]
-    assert run("experiments.train", *flags, f"--data_dir={tmp_path / 'data'}").exit_status == 0
-    (directory,) = run_directory.find(str(tmp_path / "runs"))
+def _trained(tmp_path: pathlib.Path, dataset: str, members: tuple[str, ...] = ("B1R1F2",)) -> str:
+    config = RunConfig(dataset=dataset, members=members, epochs=1)
+    directory = naming.run_directory(str(tmp_path / "runs"), config)
+    with eager_steps():
+        training.run(config, directory, training.Options(str(tmp_path / "data")))
     return directory
 
 
@@ -84,15 +87,13 @@ def test_other_data_in_place_of_its_own_are_refused(tmp_path: pathlib.Path) -> N
 
 
 def test_an_ensemble_is_scored_by_either_average(tmp_path: pathlib.Path) -> None:
-    flags = ["--members=B1R1F2,B1R1F3", "--epochs=1", f"--log_dir={tmp_path / 'runs'}", f"--data_dir={tmp_path}"]
-    assert run("experiments.train", *flags).exit_status == 0
-    (directory,) = run_directory.find(str(tmp_path / "runs"))
-    model, _ = restore(directory)
-    test = data.load("digits", str(tmp_path))
+    directory = _trained(tmp_path, "digits", ("B1R1F2", "B1R1F3"))
+    model, _ = training.restore(directory)
+    test = data.load("digits", str(tmp_path / "data"))
     logits = [np.asarray(each, float) for each in model.logits(test.test_images)]
     averages = {"logits": np.mean(logits, axis=0), "softmax": log_mean_softmax(logits)}
     for averaging, average in averages.items():
-        result = run("experiments.evaluate", directory, f"--data_dir={tmp_path}", f"--averaging={averaging}")
+        result = _evaluate(directory, f"--averaging={averaging}")
         (cost,) = re.findall(r"^ensemble .*cost ([0-9.]+)$", result.output, re.MULTILINE)
         assert float(cost) == pytest.approx(cross_entropy(test.test_labels, average), rel=1e-4)
     _check_uncertainty(directory, tmp_path, averages, test)
@@ -110,10 +111,10 @@ def _check_uncertainty(
         )
     others = [path for path in pathlib.Path(directory).iterdir() if path.is_file() and path.name != uncertainty.FILE]
     before = {path: path.read_bytes() for path in others}
-    refused = run("experiments.evaluate", directory, f"--data_dir={tmp_path}", f"--unknown={tmp_path / 'wide.npz'}")
+    refused = _evaluate(directory, f"--unknown={tmp_path / 'wide.npz'}")
     assert (refused.exit_status, refused.errors.count("\n")) == (2, 1)
     assert "images of shape (9, 8, 1); needed: (8, 8, 1)" in refused.errors
-    result = run("experiments.evaluate", directory, f"--data_dir={tmp_path}", f"--unknown={tmp_path / 'noise.npz'}")
+    result = _evaluate(directory, f"--unknown={tmp_path / 'noise.npz'}")
     assert result.exit_status == 0
     written = json.loads((pathlib.Path(directory) / uncertainty.FILE).read_text())
     assert (written["epochs_done"], written["unknown"]) == (1, str(tmp_path / "noise.npz"))

@@ -40,7 +40,7 @@ _FIELDS = [field.name for field in registry.method("ensemble").config.in_order()
 def test_help_shows_an_example_and_every_flag_without_tensorflow(
     module: str, flags: list[str], no_tensorflow: dict[str, str]
 ) -> None:
-    result = run(module, "--help", **no_tensorflow)
+    result = run(module, "--help", preloaded="little", **no_tensorflow)
     assert (result.exit_status, result.errors) == (0, "")
     assert "Example:\n" in result.output
     assert f"  python -m {module} " in result.output

@@ -20,12 +20,12 @@ from collab_ensembles.methods.assembly import build_model
 from collab_ensembles.settings.config import RunConfig
 from command_runner import Result, environment, run, run_command
 
-_FLAGS = ["--members=B1R1F2,B1R1F3", "--epochs=1", "--train_limit=64", "--batch_size=16", "--threads=1"]
+_FLAGS = ["--members=B1R1F2,B1R1F3", "--epochs=1", "--train_limit=64", "--batch_size=16", "--threads=1", "--workers=1"]
 _STEM = "digits_collab_B1R1F2_and_B1R1F3"
 _WEIGHTS = ["1.0", "0.1", "0.01", "0.0001"]
 _ALL = [f"{_STEM}_ensemble", *(f"{_STEM}_{method}_{weight}" for method in ("CE", "L1", "L2") for weight in _WEIGHTS)]
-_SOME = (0, 1, 7, 11)
-"""Of these ensembles those that are trained here: plain, and each method; `make digits-sweep` trains all."""
+_SOME = (0, 11)
+"""Of these ensembles those that are trained here; `make digits-sweep` trains all."""
 _NAMES = [_ALL[index] for index in _SOME]
 _ARRAYS = ["train_errors", "train_costs", "train_errors_mean", "train_costs_mean", "test_errors", "test_costs"]
 
@@ -72,8 +72,8 @@ def test_all_runs_are_done(sweep: _Sweep) -> None:
         assert status["environment"]["threads"] == 1
         # What was read, what the columns mean, the epoch, the result and where it lies.
         assert (directory / "output.log").read_text().count("\n") == 5
-    assert "4 of 4 runs to train" in sweep.result.output
-    assert "[4/4]" in sweep.result.output
+    assert "2 of 2 runs to train" in sweep.result.output
+    assert "[2/2]" in sweep.result.output
 
 
 def test_every_run_leaves_pickles_and_graphs_of_each_output(sweep: _Sweep) -> None:
@@ -96,7 +96,7 @@ def test_method_and_weight_have_an_effect(sweep: _Sweep) -> None:
 
 def test_the_printed_table_has_the_numbers_of_the_pickles(sweep: _Sweep) -> None:
     tables = sweep.result.output.split("\n\n")
-    labels = [("Single", "1"), ("CE", "1"), ("L1", "0.01"), ("L2", "0.01")]
+    labels = [("Single", "1"), ("L2", "0.01")]
     for title, key, factor, form in (("error", "test_errors", 100, "{:.2f}"), ("cost", "test_costs", 1, "{:.6f}")):
         index = next(i for i, text in enumerate(tables) if f"final test {title}" in text)
         rows = [[cell.strip(" *") for cell in line.split("|")[1:-1]] for line in tables[index + 1].splitlines()]

@@ -2,10 +2,9 @@
 
 import pathlib
 import shlex
-import subprocess
 import sys
 
-from command_runner import REPOSITORY, environment, run
+from command_runner import run
 from experiments.launch.executors import LocalExecutor, Task
 
 
@@ -14,17 +13,10 @@ def test_they_do_not_end_with_an_input_that_is_closed_from_the_start(tmp_path: p
     result = run("experiments.sweep", *flags, "--dry_run", f"--log_dir={tmp_path}", f"--data_dir={tmp_path / 'data'}")
     command = shlex.split(result.output.splitlines()[0])
     assert "--end_with_stdin" not in command
-    # As a batch scheduler starts it.
-    trained = subprocess.run(
-        command,
-        cwd=REPOSITORY,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert (trained.returncode, trained.stderr) == (0, "")
+    assert command[:3] == [sys.executable, "-m", "experiments.train"]
+    # Without an input, as a batch scheduler starts it.
+    trained = run(*command[2:])
+    assert (trained.exit_status, trained.errors) == (0, "")
 
 
 def test_a_process_that_is_given_a_pipe_is_told_to_end_with_it(tmp_path: pathlib.Path) -> None:

@@ -63,12 +63,16 @@ def _statistics(directory: Path) -> dict[str, bytes]:
 
 
 def test_settings_of_the_user_change_no_bit(tmp_path: Path, hostile: dict[str, str]) -> None:
-    for name, variables in (("clean", {"KERAS_HOME": os.devnull}), ("hostile", hostile)):
-        result = command_runner.run("experiments.train", *_FLAGS, f"--log_dir={tmp_path / name}", **variables)
+    for name, preloaded, variables in (
+        ("clean", "tensorflow", {"KERAS_HOME": os.devnull}),
+        ("hostile", "nothing", hostile),
+    ):
+        flags = (*_FLAGS, f"--log_dir={tmp_path / name}")
+        result = command_runner.run("experiments.train", *flags, preloaded=preloaded, **variables)
         assert (result.exit_status, result.errors) == (0, "")
         # Of the same runs, so that the figures have to be the same.
         directories = (f"--log_dir={tmp_path / 'clean'}", f"--out={tmp_path / f'figures_{name}'}")
-        result = command_runner.run("analysis.figures", *directories, **variables)
+        result = command_runner.run("analysis.figures", *directories, preloaded=preloaded, **variables)
         assert result.exit_status == 0, result.errors
     assert _statistics(tmp_path / "clean") == _statistics(tmp_path / "hostile")
     for clean, other in (("clean", "hostile"), ("figures_clean", "figures_hostile")):

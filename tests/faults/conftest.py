@@ -14,9 +14,12 @@ def thorough(pytestconfig: pytest.Config) -> bool:
     return bool(pytestconfig.getoption("--all-faults"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def long(thorough: bool) -> None:
-    """Leaves a test to `make faults`: it takes its time, and its kind of fault has a shorter test elsewhere."""
+    """Leaves a test to `make faults`: it takes its time, and test_each_kind.py has a fault of its kind.
+
+    Of the whole session, so that it comes before the scene, which is then not prepared for nothing.
+    """
     if not thorough:
         pytest.skip("left to make faults")
 
@@ -26,7 +29,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, thorough: bool, worker_id: s
     """Data and the undisturbed sweep; one of several processes that run tests prepares it for all."""
     base = tmp_path_factory.getbasetemp()
     directory = (base if worker_id == "master" else base.parent) / "faults"
-    scene = Scene(directory, runs=4 if thorough else 2, epochs=24 if thorough else 6)
+    scene = Scene(directory, runs=4 if thorough else 2, epochs=24 if thorough else 8)
     with filelock.FileLock(f"{directory}.lock"):
         scene.prepare()
     return scene

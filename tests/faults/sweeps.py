@@ -19,6 +19,9 @@ from command_runner import REPOSITORY, environment
 _SETTINGS = ("--dataset=digits", "--members=B1R1F2,B2R1F2", "--train_limit=400", "--shuffle=permute", "--augment")
 _PATIENCE = 240.0
 
+END_SECONDS = 60
+"""For what ends at once: on a busy machine each training may take the ten seconds after which it is killed."""
+
 Statistics = dict[str, bytes]
 
 
@@ -41,7 +44,7 @@ class Scene:
         """Fetches the data and computes the undisturbed sweep, or takes one that is there."""
         undisturbed = self.directory / "undisturbed"
         undisturbed.mkdir(parents=True, exist_ok=True)
-        self.table, _ = self._finish(undisturbed)
+        self.table, *_ = self._finish(self.start(undisturbed))
         self.expected = statistics(undisturbed)
         assert len(self.expected) == self.runs * (6 + 6 + 8)
 
@@ -80,16 +83,24 @@ class Scene:
         Returns:
           Its errors (warnings).
         """
-        table, errors = self._finish(log_dir)
+        return self.assert_is_right(log_dir, self.start(log_dir))[1]
+
+    def assert_is_right(self, log_dir: pathlib.Path, process: "subprocess.Popen[str]") -> tuple[str, str]:
+        """Waits for the end of a sweep; its results must be those of the undisturbed one, to the bit.
+
+        Returns:
+          Its output and its errors.
+        """
+        table, output, errors = self._finish(process)
         assert statistics(log_dir) == self.expected
         assert table == self.table
-        return errors
+        return output, errors
 
-    def _finish(self, log_dir: pathlib.Path) -> tuple[str, str]:
-        """Runs a sweep that must succeed: the tables that it prints, and its errors."""
-        status, output, errors = self.sweep(log_dir)
-        assert status == 0, output + errors
-        return output[output.index("digits, final test error") :], errors
+    def _finish(self, process: "subprocess.Popen[str]") -> tuple[str, str, str]:
+        """Waits for a sweep that must succeed: the tables that it prints, its whole output, and its errors."""
+        output, errors = process.communicate(timeout=_PATIENCE)
+        assert process.returncode == 0, output + errors
+        return output[output.index("digits, final test error") :], output, errors
 
 
 def statistics(log_dir: pathlib.Path) -> Statistics:
@@ -119,13 +130,32 @@ def trainings(log_dir: pathlib.Path) -> list[int]:
     return found
 
 
-def kill(processes: Sequence[int]) -> None:
-    """SIGKILL, which no process can catch."""
+def kill(processes: Sequence[int], number: int = signal.SIGKILL) -> None:
+    """Sends a signal, by default the one that no process can catch."""
     for process in processes:
         try:
-            os.kill(process, signal.SIGKILL)
+            os.kill(process, number)
         except ProcessLookupError:
             continue
+
+
+def is_refused(scene: Scene, log_dir: pathlib.Path) -> None:
+    """Starts a sweep where another one is at work: it must end at once."""
+    status, output, errors = scene.sweep(log_dir)
+    assert (status, output) == (1, "")
+    assert errors == (
+        f"error: {log_dir}: another process is running a sweep there; wait for it, or use another --log_dir\n"
+    )
+
+
+def damage_newest_checkpoints(log_dir: pathlib.Path, how: str, position: float) -> list[pathlib.Path]:
+    """The directories of the runs that have a checkpoint and are not done, whose newest one is damaged."""
+    # Checkpoints of a run that is done are not read again.
+    begun = [directory for directory in run_directories(log_dir) if checkpoints(directory)]
+    unfinished = [directory for directory in begun if not run_directory.is_done(str(directory))]
+    for directory in unfinished:
+        alter(checkpoints(directory)[-1], how, position)
+    return unfinished
 
 
 def kill_sweep(process: "subprocess.Popen[str]", log_dir: pathlib.Path, with_trainings: bool) -> None:

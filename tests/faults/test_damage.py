@@ -1,6 +1,6 @@
 """Files of a sweep are damaged, or cannot be written; the results are those of an undisturbed one, to the bit.
 
-What `make faults` tries and `make test` does not goes the same ways, or is tried within a process by other tests.
+`make test` has one fault of each kind in test_each_kind.py; others go the same ways, or are tried within a process.
 """
 
 import ctypes
@@ -12,8 +12,16 @@ from collections.abc import Callable
 
 import pytest
 
-from collab_ensembles.runs import run_directory
-from faults.sweeps import Scene, alter, checkpoints, kill_sweep, run_directories, trainings, wait_until
+from faults.sweeps import (
+    Scene,
+    alter,
+    checkpoints,
+    damage_newest_checkpoints,
+    kill_sweep,
+    run_directories,
+    trainings,
+    wait_until,
+)
 
 Survived = Callable[..., None]
 
@@ -21,45 +29,37 @@ _DROP_FROM_BOUNDING_SET, _OVERRIDE_PERMISSIONS = 24, 1
 """Of prctl(2): PR_CAPBSET_DROP and CAP_DAC_OVERRIDE, without which root too keeps to permissions."""
 
 
-def test_the_newest_checkpoint_is_damaged(
-    scene: Scene, log_dir: pathlib.Path, thorough: bool, survived: Survived
-) -> None:
-    # What is cut off: test_checkpoint.py.
-    for how in ("flip", "cut") if thorough else ("flip",):
-        for position in (0.01, 0.3, 0.6, 0.9, 0.99) if thorough else (0.3,):
-            damaged = _cut_off(scene, log_dir)
-            for directory in damaged:
-                alter(checkpoints(directory)[-1], how, position)
+@pytest.mark.usefixtures("long")
+def test_the_newest_checkpoint_is_damaged(scene: Scene, log_dir: pathlib.Path, survived: Survived) -> None:
+    for how in ("flip", "cut"):
+        for position in (0.01, 0.3, 0.6, 0.9, 0.99):
+            damaged = _cut_off(scene, log_dir, how, position)
             scene.assert_recovers(log_dir)
             for directory in damaged:
                 assert "truncated or changed" in (directory / "output.log").read_text()
             survived(f"newest checkpoint damaged ({how})", len(damaged))
 
 
-def _cut_off(scene: Scene, log_dir: pathlib.Path) -> list[pathlib.Path]:
-    """The directories of runs that were killed between their first checkpoint and their end."""
+def _cut_off(scene: Scene, log_dir: pathlib.Path, how: str, position: float) -> list[pathlib.Path]:
+    """The directories of runs that were killed between their first checkpoint and their end, and then damaged."""
     for _ in range(5):
         shutil.rmtree(log_dir, ignore_errors=True)
         process = scene.start(log_dir)
         wait_until(lambda: len(checkpoints(log_dir)) >= 4, "two checkpoints of two runs")
         kill_sweep(process, log_dir, with_trainings=True)
         wait_until(lambda: not trainings(log_dir), "the end of the trainings")
-        # Checkpoints of a run that is done are not read again.
-        begun = [directory for directory in run_directories(log_dir) if checkpoints(directory)]
-        unfinished = [directory for directory in begun if not run_directory.is_done(str(directory))]
-        if unfinished:
-            return unfinished
+        damaged = damage_newest_checkpoints(log_dir, how, position)
+        if damaged:
+            return damaged
     raise AssertionError("five times, all runs had ended before they could be killed")
 
 
-def test_a_file_of_a_finished_run_is_damaged(
-    scene: Scene, log_dir: pathlib.Path, thorough: bool, survived: Survived
-) -> None:
+@pytest.mark.usefixtures("long")
+def test_a_file_of_a_finished_run_is_damaged(scene: Scene, log_dir: pathlib.Path, survived: Survived) -> None:
     shutil.copytree(scene.directory / "undisturbed", log_dir)
-    # A status file, and what is cut off: test_run_resumed.py, test_run_directory.py.
-    for name in ("*.pkl", "status.json") if thorough else ("*.pkl",):
-        for how in ("flip", "cut") if thorough else ("flip",):
-            for position in (0.02, 0.2, 0.5, 0.8, 0.98) if thorough else (0.5,):
+    for name in ("*.pkl", "status.json"):
+        for how in ("flip", "cut"):
+            for position in (0.02, 0.2, 0.5, 0.8, 0.98):
                 path = sorted(run_directories(log_dir)[1].glob(name))[0]
                 alter(path, how, position)
                 errors = scene.assert_recovers(log_dir)
@@ -69,9 +69,8 @@ def test_a_file_of_a_finished_run_is_damaged(
 
 
 @pytest.mark.usefixtures("long")
-def test_the_data_cache_is_damaged(scene: Scene, log_dir: pathlib.Path, thorough: bool, survived: Survived) -> None:
-    # What is cut off: datasets/test_load.py.
-    for how in ("flip", "cut") if thorough else ("flip",):
+def test_the_data_cache_is_damaged(scene: Scene, log_dir: pathlib.Path, survived: Survived) -> None:
+    for how in ("flip", "cut"):
         shutil.rmtree(log_dir, ignore_errors=True)
         images = max(scene.data_dir.rglob("images.npy"), key=lambda path: path.stat().st_size)
         alter(images, how)
@@ -82,8 +81,8 @@ def test_the_data_cache_is_damaged(scene: Scene, log_dir: pathlib.Path, thorough
 
 
 @pytest.mark.usefixtures("long")
-def test_the_disk_is_full(scene: Scene, log_dir: pathlib.Path, thorough: bool, survived: Survived) -> None:
-    for limit in (5_000, 10_000, 20_000) if thorough else (20_000,):
+def test_the_disk_is_full(scene: Scene, log_dir: pathlib.Path, survived: Survived) -> None:
+    for limit in (5_000, 10_000, 20_000):
         shutil.rmtree(log_dir, ignore_errors=True)
         # No file can grow beyond this: the error is another, its handling the same.
         status, output, errors = scene.sweep(

@@ -29,7 +29,7 @@ _PATIENCE = 300.0
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     """Data, and a sweep without Ray; long enough to be disturbed."""
-    scene = Scene(tmp_path_factory.mktemp("ray"), runs=2, epochs=20)
+    scene = Scene(tmp_path_factory.mktemp("ray"), runs=2, epochs=12)
     scene.prepare()
     return scene
 
@@ -180,7 +180,7 @@ def test_the_code_that_is_sent_counts_and_not_what_a_node_has(
     assert output.count("   on head") == output.count("   on other") == 1
     assert statistics(log_dir) == scene.expected
     installed = scene.new_log_dir("installed")
-    output, errors = _output(_start(scene, installed, cluster.address, "--nosend_package"))
+    output, errors = _output(_start(scene, installed, cluster.address, "--nosend_package", "--epochs=1"))
     cluster.kill("other")
     assert errors.startswith("warning: other: collab-ensembles is ")
     assert errors.endswith("; install the same as on the driver; this node gets no more runs\n")

@@ -51,7 +51,7 @@ def test_moving_averages_take_in_a_minibatch_once_or_in_every_phase(bn_updates: 
         for phase in ("cross_entropy", "similarity"):
             run_phase(twin, phase, small_batch)
             expected = [_averaged(m, w, small_batch[0]) for m, w in zip(expected, trainable_values(twin), strict=True)]
-    tf.function(model.train_step)(small_batch)
+    model.train_step(small_batch)
     for received, wanted in zip(itertools.chain(*moving_values(model)), itertools.chain(*expected), strict=True):
         np.testing.assert_allclose(received, wanted, rtol=1e-4, atol=1e-6)
 
@@ -162,6 +162,7 @@ def test_pretraining_before_the_single_objective_is_cross_entropy_with_its_optim
     assert not are_equal(*(list(state_of(model).values()) for model in (joint, plain)))
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("phases", [PHASES, ("cross_entropy",), ("joint",)])
 def test_evaluation_needs_no_optimizers(phases: tuple[str, ...], small_batch: Batch) -> None:
     model = feature_difference_model(phases=phases)
@@ -188,6 +189,7 @@ def test_evaluation_needs_no_optimizers(phases: tuple[str, ...], small_batch: Ba
     assert received["ensemble_error"] == pytest.approx(np.mean(together.argmax(axis=1) != small_batch[1]))
 
 
+@pytest.mark.usefixtures("eager")
 def test_one_network_is_trained_as_a_single_model_is(small_batch: Batch) -> None:
     model = feature_difference_model((0,), ("cross_entropy",))
     single = SingleModel(small_network(0))
@@ -200,11 +202,15 @@ def test_one_network_is_trained_as_a_single_model_is(small_batch: Batch) -> None
     assert model.further_series == {}
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(("members", "phases"), [((0, 1), PHASES), ((0, 1, 2), ("cross_entropy", "similarity"))])
 def test_a_resumed_training_goes_on_bit_for_bit(
     members: tuple[int, ...], phases: tuple[str, ...], small_batch: Batch, tmp_path: Path
 ) -> None:
-    """The first epoch alone is pretraining, so that the last two need what all phases left behind."""
+    """The first epoch alone is pretraining, so that the last two need what all phases left behind.
+
+    Traced: tests/runs/test_run_systems.py.
+    """
     options = {"recipe": RECIPES["cifar"], "bn_updates": "every_phase", "pretraining_epochs": 1}
     make = functools.partial(feature_difference_model, members, phases, **options, seed=2)
     whole, second = make(), make()

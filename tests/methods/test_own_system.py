@@ -16,11 +16,11 @@ from collab_ensembles.runs.unpickle import read_pickle
 from command_runner import REPOSITORY, Result, environment, run
 from own_package import CONSENSUS, install, install_consensus
 
-_SMALL = ("--dataset=digits", "--members=B1R1F2,B2R1F2", "--train_limit=200", "--batch_size=50", "--epochs=4")
+_SMALL = ("--dataset=digits", "--members=B1R1F2,B2R1F2", "--train_limit=200", "--batch_size=50", "--epochs=3")
 
 
 def _run(package: dict[str, str], *command: str) -> Result:
-    return run(*command, preloaded=True, **package)
+    return run(*command, preloaded="tensorflow", **package)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def package(place: pathlib.Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def log_dir(place: pathlib.Path, package: dict[str, str]) -> str:
     """The runs of the system's own grid."""
-    flags = (f"--log_dir={place}/runs", f"--data_dir={place}/data", "--threads=1", "--workers=2")
+    flags = (f"--log_dir={place}/runs", f"--data_dir={place}/data", "--threads=1", "--workers=1")
     result = _run(package, "experiments.sweep", "--grid=consensus-shares", *_SMALL, *flags)
     assert (result.exit_status, result.errors) == (0, "")
     return f"{place}/runs"

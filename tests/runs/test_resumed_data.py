@@ -14,13 +14,24 @@ from collab_ensembles.runs import checkpoint_file, run, run_data, run_directory
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings.config import RunConfig
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 _CONFIG = RunConfig(members=("B1R1F2",), train_limit=64, batch_size=32, epochs=2)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The data, and a run after the first of its two epochs."""
+    directory = tmp_path_factory.mktemp("begun")
+    _go_on(directory, stop_after=1)
+    return directory
+
+
 @pytest.fixture
-def begun(tmp_path: pathlib.Path) -> Status:
-    """The status of a run in `tmp_path / "run"` after the first of its two epochs."""
-    return _go_on(tmp_path, stop_after=1)
+def begun(trained: pathlib.Path, tmp_path: pathlib.Path) -> Status:
+    """The status of a copy of that run, in `tmp_path / "run"`."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    return _status(tmp_path)
 
 
 def _go_on(tmp_path: pathlib.Path, **options: Any) -> Status:

@@ -69,18 +69,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tmp_path_factory.mktemp("data"))
 
 
-@pytest.fixture
-def eager() -> Any:
-    """Building the graph would take most of the time."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @pytest.mark.usefixtures("eager")
-@pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`")
 @pytest.mark.parametrize(("settings", "change"), CHANGES, ids=lambda value: "-".join(value) or "tiny")
 def test_every_setting_changes_the_statistics(
     settings: dict[str, Any], change: dict[str, Any], tmp_path: Path, data_dir: str
@@ -153,6 +142,7 @@ def test_a_directory_of_other_settings_is_not_touched(tmp_path: Path, data_dir: 
     assert run_directory.read_config(str(tmp_path)) == other
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_cost_that_is_no_number_ends_the_run_and_keeps_the_epoch_before(
     tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +164,7 @@ def test_a_cost_that_is_no_number_ends_the_run_and_keeps_the_epoch_before(
     assert all(np.isfinite(variable.numpy()).all() for variable in model.trainable_variables)
 
 
+@pytest.mark.usefixtures("eager")
 def test_what_is_done_is_left_alone(tmp_path: Path, data_dir: str) -> None:
     config = dataclasses.replace(TINY, epochs=1)
     first = train(config, tmp_path, data_dir)
@@ -220,6 +211,7 @@ def test_two_processes_do_not_train_the_same_run(tmp_path: Path, data_dir: str) 
         run.run(TINY, str(tmp_path), run.Options(data_dir), lock_patience=0.5)
 
 
+@pytest.mark.usefixtures("eager")
 def test_the_status_tells_how_it_was_computed(tmp_path: Path, data_dir: str) -> None:
     run.run(dataclasses.replace(TINY, epochs=1), str(tmp_path), run.Options(data_dir, threads=3))
     environment = json.loads((tmp_path / "status.json").read_text())["environment"]

@@ -2,14 +2,15 @@
 
 import dataclasses
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from collab_ensembles.runs import checkpoint_file, run, run_data, run_directory
-from trainings import TINY, series, train
+from trainings import TINY, copied_after, read, series, train
 
 Outcome = tuple[dict[str, bytes], dict[str, bytes]]
 
@@ -32,16 +33,26 @@ def _outcome(directory: Path, data_dir: str) -> Outcome:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> Outcome:
-    return _outcome(tmp_path_factory.mktemp("undisturbed"), data_dir)
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Has the directory of the undisturbed run, and copies of it after each epoch."""
+    return tmp_path_factory.mktemp("undisturbed")
 
 
-def _cut_off(directory: Path, data_dir: str, epochs: int, **options: Any) -> None:
+@pytest.fixture(scope="module")
+def undisturbed(place: Path, data_dir: str) -> Outcome:
+    with copied_after({epochs: place / str(epochs) for epochs in range(1, 5)}):
+        return _outcome(place / "whole", data_dir)
+
+
+@pytest.fixture
+def cut_off(place: Path, undisturbed: Outcome, tmp_path: Path) -> Callable[[int], None]:
     """Leaves a run directory as a process that was killed after so many epochs does."""
-    train(RESUMED, directory, data_dir, stop_after=epochs, **options)
-    status = run_directory.read_status(str(directory))
-    run_directory.write_status(str(directory), dataclasses.replace(status, state="running"))
-    (directory / "status.json123.tmp").write_bytes(b"{")
+
+    def cut_off(epochs: int) -> None:
+        shutil.copytree(place / str(epochs), tmp_path, dirs_exist_ok=True)
+        (tmp_path / "status.json123.tmp").write_bytes(b"{")
+
+    return cut_off
 
 
 def _flip(path: Path, position: int = 1000) -> None:
@@ -52,9 +63,9 @@ def _flip(path: Path, position: int = 1000) -> None:
 
 @pytest.mark.parametrize("epochs", [1, 3, 4])
 def test_a_run_that_was_cut_off_ends_with_the_same_bits(
-    epochs: int, tmp_path: Path, data_dir: str, undisturbed: Outcome
+    epochs: int, tmp_path: Path, data_dir: str, undisturbed: Outcome, cut_off: Callable[[int], None]
 ) -> None:
-    _cut_off(tmp_path, data_dir, epochs)
+    cut_off(epochs)
     assert _outcome(tmp_path, data_dir) == undisturbed
     status = run_directory.read_status(str(tmp_path))
     # After the last epoch there is nothing to take up.
@@ -66,9 +77,10 @@ def test_of_damaged_checkpoints_the_one_before_is_used(
     tmp_path: Path,
     data_dir: str,
     undisturbed: Outcome,
+    cut_off: Callable[[int], None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    _cut_off(tmp_path, data_dir, 3)
+    cut_off(3)
     _flip(tmp_path / checkpoint_file.DIRECTORY / "epoch-00003.npz")
     assert _outcome(tmp_path, data_dir) == undisturbed
     assert "epoch-00003.npz: truncated or changed" in caplog.text
@@ -79,9 +91,10 @@ def test_without_a_good_checkpoint_a_run_starts_over(
     tmp_path: Path,
     data_dir: str,
     undisturbed: Outcome,
+    cut_off: Callable[[int], None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    _cut_off(tmp_path, data_dir, 2)
+    cut_off(2)
     for path in (tmp_path / checkpoint_file.DIRECTORY).iterdir():
         path.write_bytes(path.read_bytes()[:-7])
     assert _outcome(tmp_path, data_dir) == undisturbed
@@ -89,8 +102,10 @@ def test_without_a_good_checkpoint_a_run_starts_over(
     assert run_directory.read_status(str(tmp_path)).resumed == []
 
 
-def test_what_was_altered_after_the_end_is_made_again(tmp_path: Path, data_dir: str, undisturbed: Outcome) -> None:
-    train(RESUMED, tmp_path, data_dir)
+def test_what_was_altered_after_the_end_is_made_again(
+    place: Path, tmp_path: Path, data_dir: str, undisturbed: Outcome
+) -> None:
+    shutil.copytree(place / "whole", tmp_path, dirs_exist_ok=True)
     pickles = sorted(tmp_path.glob("*.pkl"))
     _flip(pickles[0], 100)
     pickles[1].unlink()
@@ -100,13 +115,17 @@ def test_what_was_altered_after_the_end_is_made_again(tmp_path: Path, data_dir: 
     assert run_directory.is_done(str(tmp_path))
 
 
+@pytest.mark.usefixtures("eager")
 def test_checkpoints_may_be_written_more_rarely(tmp_path: Path, data_dir: str) -> None:
     train(RESUMED, tmp_path, data_dir, stop_after=3, checkpoint_every=2)
     assert sorted(os.listdir(tmp_path / checkpoint_file.DIRECTORY)) == ["epoch-00002.npz", "epoch-00003.npz"]
 
 
-def test_the_restored_model_gives_the_statistics_of_its_epoch(tmp_path: Path, data_dir: str) -> None:
-    contents = train(RESUMED, tmp_path, data_dir, stop_after=1)
+def test_the_restored_model_gives_the_statistics_of_its_epoch(
+    tmp_path: Path, data_dir: str, cut_off: Callable[[int], None]
+) -> None:
+    cut_off(1)
+    contents = read(RESUMED, tmp_path)
     model, status = run.restore(str(tmp_path))
     assert status.epochs_done == 1
     data = run_data.load(RESUMED, data_dir)
@@ -116,6 +135,7 @@ def test_the_restored_model_gives_the_statistics_of_its_epoch(tmp_path: Path, da
         assert scores[f"{output}_cost"] == pytest.approx(content["test_costs"][0], rel=1e-6)
 
 
+@pytest.mark.usefixtures("eager")
 def test_what_only_makes_files_again_is_not_noted_as_what_computed_them(
     tmp_path: Path, data_dir: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -18,7 +18,7 @@ from collab_ensembles.runs import checkpoint_file, run, run_data, run_directory
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 from reference import log_mean_softmax
-from trainings import SMALL, TREE, series, train
+from trainings import SMALL, TREE, copied_after, series, train
 
 _INSTANCES = {**SMALL, "system": "multihead", "members": ("convnet2",), "graph": "instances"}
 _FDL = {**SMALL, "system": "fdl", "members": ("convnet2", "convnet2"), "pretraining_epochs": 0}
@@ -93,6 +93,7 @@ def test_all_settings_that_reach_a_run_are_tried_above() -> None:
     assert own - tried == {"teacher"}
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(("base", "change"), _CHANGES, ids=lambda value: ",".join(value) if len(value) == 1 else None)
 def test_every_setting_has_an_effect(
     base: dict[str, Any], change: dict[str, Any], trained: Callable[..., dict[str, bytes]]
@@ -101,7 +102,7 @@ def test_every_setting_has_an_effect(
     assert any(after.get(key) != value for key, value in before.items() if key.endswith("_costs"))
 
 
-# Settings, and after how many of four epochs they pause: after the pre-training, where a cycle begins.
+# Settings, and after how many of four epochs they are cut off: after the pre-training, where a cycle begins.
 _RESUMED = {
     "alternating instances with noisy labels": ({**_INSTANCES, "optimization": "alternating", "label_noise": 0.4}, 2),
     "three networks, every phase": ({**_FDL, "members": ("convnet2",) * 3, "pretraining_epochs": 1}, 1),
@@ -119,8 +120,8 @@ def _weights(directory: Path, epochs: int) -> dict[str, bytes]:
 @pytest.mark.parametrize(("settings", "pause"), _RESUMED.values(), ids=_RESUMED)
 def test_a_run_goes_on_bit_for_bit(settings: dict[str, Any], pause: int, tmp_path: Path, data_dir: str) -> None:
     config = RunConfig(**{**settings, "epochs": 4})
-    whole = _series(config, tmp_path / "whole", data_dir)
-    _series(config, tmp_path / "parts", data_dir, stop_after=pause)
+    with copied_after({pause: tmp_path / "parts"}):
+        whole = _series(config, tmp_path / "whole", data_dir)
     assert _series(config, tmp_path / "parts", data_dir) == whole
     assert run_directory.read_status(str(tmp_path / "parts")).resumed == [pause]
     weights = _weights(tmp_path / "whole", 4)
@@ -160,6 +161,7 @@ def test_the_learning_rates_of_fast_geometric_ensembles_are_the_published_ones()
     assert fast["optimizer"] == pytest.approx([0.05, 0.05, 0.05 * (1 - 0.305 / 0.4 * 0.99), 1e-2, 5e-4, 1e-2])
 
 
+@pytest.mark.usefixtures("eager")
 def test_rates_that_change_within_an_epoch_reach_each_step(
     tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +224,7 @@ def test_weights_decay_once_in_the_objective_or_in_the_optimizer(
     assert rates == pytest.approx([kernels] * len(layers))
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     "settings",
     [
@@ -247,6 +250,7 @@ def test_an_ensemble_is_exported_as_one_network(settings: dict[str, Any], tmp_pa
     assert np.allclose(received, mean, rtol=1e-2, atol=1e-2) == (config.system in ("ensemble", "multihead"))
 
 
+@pytest.mark.usefixtures("eager")
 def test_snapshots_that_have_not_come_are_not_exported(tmp_path: Path, data_dir: str) -> None:
     config = RunConfig(**{**_SNAPSHOTS, "epochs": 6, "snapshots": 3})
     for epochs, names in ((1, ["snapshot1"]), (3, ["snapshot2", "snapshot1", "ensemble"])):
@@ -258,6 +262,7 @@ def test_snapshots_that_have_not_come_are_not_exported(tmp_path: Path, data_dir:
     np.testing.assert_allclose(model.inference_network("ensemble")(images), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.usefixtures("eager")
 def test_the_memory_that_training_took_is_noted(tmp_path: Path, data_dir: str) -> None:
     status = run.run(RunConfig(**_INSTANCES), str(tmp_path), run.Options(data_dir))
     # Of a process that has trained before, the peak may be the same.

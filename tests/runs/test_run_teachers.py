@@ -14,6 +14,8 @@ from collab_ensembles.runs import kept_files, run, run_data, run_directory
 from collab_ensembles.settings.config import RunConfig
 from trainings import TREE, series, train
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:

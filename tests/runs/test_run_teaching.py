@@ -43,6 +43,7 @@ def test_an_interrupted_run_with_dropout_and_random_choices_continues_to_the_bit
     assert series(train(config, tmp_path / "parts", data_dir)) == whole
 
 
+@pytest.mark.usefixtures("eager")
 def test_students_share_a_teacher_that_is_trained_first_and_keep_it(
     tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
