@@ -1,6 +1,9 @@
-"""Facts on this machine. Imports nothing heavy."""
+"""Facts on this machine, and the names of what computes on it. Imports nothing heavy."""
 
 import platform
+
+TENSORFLOW, JAX = "tensorflow", "jax"
+"""Keras' backends, by Keras' own names."""
 
 
 def processor() -> str:
