@@ -5,6 +5,9 @@ import platform
 TENSORFLOW, JAX = "tensorflow", "jax"
 """Keras' backends, by Keras' own names."""
 
+WAYS = ("serial", "unrolled", "vmap")
+"""How JAX trains several runs with one program, see `models.compiled_epoch`."""
+
 
 def processor() -> str:
     """The processor's model, as Linux names it, or else as Python does."""

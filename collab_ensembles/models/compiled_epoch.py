@@ -19,8 +19,6 @@ import numpy as np
 from collab_ensembles.models.compiled_steps import CompiledSteps, Values
 from collab_ensembles.tensor import Tensor
 
-WAYS = ("serial", "unrolled", "vmap")
-
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
@@ -77,7 +75,7 @@ class Device:
     """
 
     def __init__(self, way: str = "serial") -> None:
-        """Takes one of WAYS."""
+        """Takes one of `machine.WAYS`."""
         self.way, self.compilations = way, 0
         self._programs: dict[Hashable, Callable[..., Any]] = {}
         self._images: dict[Hashable, Tensor] = {}

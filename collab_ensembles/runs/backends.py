@@ -5,6 +5,8 @@ values are drawn in another way. So a run keeps the backend that it began with, 
 """
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from collab_ensembles.errors import ConfigError, OtherBackendError, RunDirectoryError
 from collab_ensembles.machine import TENSORFLOW
@@ -16,7 +18,18 @@ from collab_ensembles.settings.config import RunConfig
 
 def of(status: Status) -> str:
     """The backend that trained a run, or trained it last; before the first epoch an empty text."""
-    return str(status.environment.get("backend", TENSORFLOW)) if status.environment else ""
+    return _named(status.environment)
+
+
+def all_of(status: Status) -> str:
+    """The same of all attempts: `jax`, or `tensorflow and jax`."""
+    named = dict.fromkeys(map(_named, (*status.earlier_environments, status.environment)))
+    return " and ".join(each for each in named if each)
+
+
+def _named(environment: Mapping[str, Any]) -> str:
+    # Until there was a choice, it was not recorded.
+    return str(environment.get("backend", TENSORFLOW)) if environment else ""
 
 
 def check_system(config: RunConfig, backend: str) -> None:

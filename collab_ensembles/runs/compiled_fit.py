@@ -95,7 +95,12 @@ def alone(training: Training, device: Device) -> Status:
         return status
 
 
-def together(trainings: Sequence[Training], device: Device, ended: Callable[[int, Exception | None], None]) -> None:
+def together(
+    trainings: Sequence[Training],
+    device: Device,
+    ended: Callable[[int, Exception | None], None],
+    watch: Callable[[], None],
+) -> None:
     """Computes trainings that share a program, epoch by epoch.
 
     What has ended, or failed, keeps its place in the program, which so is compiled once; nobody reads it any more.
@@ -104,6 +109,7 @@ def together(trainings: Sequence[Training], device: Device, ended: Callable[[int
       trainings: their epochs have equal programs.
       device: computes them.
       ended: called with the place of each training that has ended, and its error if it failed.
+      watch: called after each epoch.
     """
     epochs: dict[int, Epoch] = {}
     going = dict(enumerate(trainings))
@@ -125,6 +131,7 @@ def together(trainings: Sequence[Training], device: Device, ended: Callable[[int
                     device.compute(list(epochs.values()))
                 except Exception as failure:
                     error = failure
+            watch()
     finally:
         for training in going.values():
             training.close()
