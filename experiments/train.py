@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> None:
     """First checks everything that it can check quickly; then starts TensorFlow or JAX."""
     command_line.no_arguments(arguments)
     config = config_flags.config()
+    backend_flags.check([config], _TENSORBOARD.value)
     options = Options(
         _DATA_DIR.value,
         _STOP_AFTER.value,
@@ -41,7 +42,6 @@ def main(arguments: list[str]) -> None:
         tensorboard=_TENSORBOARD.value,
         change_backend=backend_flags.may_change(),
     )
-    backend_flags.check([config], options.tensorboard)
     if _END_WITH_STDIN.value:
         runtime.end_with_stdin()
     runtime.check_threads(_THREADS.value)

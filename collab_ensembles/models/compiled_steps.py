@@ -5,6 +5,7 @@ variables, and a `keras.StatelessScope` gives it other values and notes what it 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -59,14 +60,12 @@ class CompiledSteps:
           images: uint8 [batch, height, width, channels].
           labels: int32 [batch].
         """
-        import jax
-
         model = self._model
         records = []
         for objective, trained in model.turns():
-            before = [values[self._places[id(variable)]] for variable in trained]
-            forward = jax.value_and_grad(self._forward, has_aux=True)
-            (total, (logits, costs, values)), gradients = forward(before, trained, values, objective, images, labels)
+            (total, (logits, costs, values)), gradients = self.differentiated(
+                values, objective, trained, images, labels
+            )
             records.append((logits, total, costs))
             with self._scope(values) as scope:
                 model.optimizer.apply(gradients, trained)
@@ -78,6 +77,25 @@ class CompiledSteps:
                 total, costs = model.objective(labels, logits)
             model.record(labels, logits, total, costs)
         return self._after(scope)
+
+    def differentiated(
+        self, values: Values, objective: Objective, trained: Sequence[keras.Variable], images: Tensor, labels: Tensor
+    ) -> tuple[tuple[Tensor, tuple[list[Tensor], list[Tensor], Values]], list[Tensor]]:
+        """An objective of a training batch, with logits, costs and the values after it; and its gradients.
+
+        Args:
+          values: those before.
+          objective: one of `Model.turns`.
+          trained: the variables of the gradients.
+          images: as in `train`.
+          labels: likewise.
+        """
+        import jax
+
+        before = [values[self._places[id(variable)]] for variable in trained]
+        forward = jax.value_and_grad(self._forward, has_aux=True)
+        result: tuple[Any, Any] = forward(before, trained, values, objective, images, labels)
+        return result
 
     def test(self, values: Values, images: Tensor, labels: Tensor) -> Values:
         """The values after one test step, which changes the statistics alone."""
@@ -95,7 +113,7 @@ class CompiledSteps:
         images: Tensor,
         labels: Tensor,
     ) -> tuple[Tensor, tuple[list[Tensor], list[Tensor], Values]]:
-        """The objective, to be differentiated by the first argument; then logits, costs, and the values after it."""
+        """The first part of `differentiated`, as a function of the values of the trained variables."""
         values = list(values)
         for variable, value in zip(trained, trained_values, strict=True):
             values[self._places[id(variable)]] = value

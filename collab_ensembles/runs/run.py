@@ -171,7 +171,8 @@ def _begun(directory: str) -> Status:
 def _note_attempt(directory: str, status: Status, facts: dict[str, Any], first_epoch: int) -> None:
     """Records the present environment in the status, and the epoch after which training continues."""
     earlier = status.environment
-    changed = [f"{key} {earlier[key]}, now {value}" for key, value in facts.items() if earlier.get(key, value) != value]
+    known = {**earlier, "backend": backends.of(status)} if earlier else {}
+    changed = [f"{key} {known[key]}, now {value}" for key, value in facts.items() if known.get(key, value) != value]
     if changed:
         status.earlier_environments.append(earlier)
         logging.warning(
