@@ -56,9 +56,9 @@ def main(arguments: list[str]) -> int:
     configs = plan(flags.FLAGS.grid, config_flags.settings(), _seeds())
     runtime.check_threads(_THREADS.value)
     # Settings that are not allowed are refused here, once, and not by each run.
+    executor_flags.check(_LOG_DIR.value, _DATA_DIR.value)
     backend_flags.check(configs, _TENSORBOARD.value)
     Options(checkpoint_every=_CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value)
-    executor_flags.check(_LOG_DIR.value, _DATA_DIR.value)
     workers = min(_workers(len(configs)), len(configs))
     processes = 1 if executor_flags.on_device() else workers
     threads = _THREADS.value or (1 if executor_flags.on_ray() else max(1, runtime.available_cores() // processes))
