@@ -141,8 +141,9 @@ def _examples(seed: int, number: int, classes: int) -> tuple[np.ndarray, np.ndar
 def _managers(config: RunConfig, train: Any, test: Any) -> Any:
     from collab_ensembles.data.batch_manager import BatchManager
 
-    batches = BatchManager(*train, config.batch_size, shuffle=config.shuffle, augment=config.augment, mirror=True)
-    return batches, BatchManager(*test, len(test[1]))
+    (images, labels), (others, their_labels) = train, test
+    how: dict[str, Any] = {"shuffle": config.shuffle, "augment": config.augment, "mirror": True}
+    return BatchManager(images, labels, config.batch_size, **how), BatchManager(others, their_labels, len(others))
 
 
 def _by_tensorflow(model: Any, config: RunConfig, train: Any, test: Any) -> Iterator[tuple[str, np.ndarray]]:

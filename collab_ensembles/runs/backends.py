@@ -33,7 +33,9 @@ def _named(environment: Mapping[str, Any]) -> str:
 
 
 def check_system(config: RunConfig, backend: str) -> None:
-    """Raises ConfigError if a backend cannot train runs of this system."""
+    """Raises ConfigError if a backend cannot train such runs."""
+    if backend != TENSORFLOW and config.tensorflow_only:
+        raise ConfigError(f"--backend={backend}: does not train with {config.tensorflow_only}; leave one of them out")
     if backend not in registry.method(config.system).backends:
         able = [name for name in registry.usable() if backend in registry.method(name).backends]
         raise ConfigError(
