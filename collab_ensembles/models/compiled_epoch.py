@@ -71,13 +71,14 @@ class Device:
     """What the runs of one process share: compiled programs, and data on the device.
 
     Attributes:
-      compilations: how many programs were compiled.
+      programs: the compiled programs, by part of an epoch, settings and number of runs.
+      compilations: how many were compiled.
     """
 
     def __init__(self, way: str = "serial") -> None:
         """Takes one of `machine.WAYS`."""
         self.way, self.compilations = way, 0
-        self._programs: dict[Hashable, Callable[..., Any]] = {}
+        self.programs: dict[Hashable, Callable[..., Any]] = {}
         self._images: dict[Hashable, Tensor] = {}
 
     def compute(self, epochs: Sequence[Epoch]) -> None:
@@ -104,11 +105,11 @@ class Device:
             self._images[first.name] = jax.device_put(np.asarray(first.images))
         arguments = states, self._images[first.name], [each.arrays() for each in examples]
         key = part, epochs[0].program, len(epochs)
-        if key not in self._programs:
+        if key not in self.programs:
             program = _program(steps.train if part == "train" else steps.test, first, steps, self.way)
-            self._programs[key] = jax.jit(program).lower(*arguments).compile()
+            self.programs[key] = jax.jit(program).lower(*arguments).compile()
             self.compilations += 1
-        result: tuple[list[Values], list[dict[str, Tensor]]] = self._programs[key](*arguments)
+        result: tuple[list[Values], list[dict[str, Tensor]]] = self.programs[key](*arguments)
         return result
 
 
