@@ -16,8 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from absl import flags
 
 from collab_ensembles import files
+from collab_ensembles.errors import ConfigError
 from collab_ensembles.machine import JAX
 from collab_ensembles.settings.config import RunConfig
 from experiments import backend_flags, command_line
@@ -40,6 +42,8 @@ CASES: Mapping[str, Mapping[str, Any]] = {
 }
 """Networks so small that XLA compiles them in seconds on a CPU."""
 
+_CASES_FLAG = flags.DEFINE_list("cases", list(CASES), "what is compared")
+
 _STEP, _EPOCH, _SMALL = 1e-5, 1e-4, 0.1
 
 
@@ -47,29 +51,40 @@ def main(arguments: list[str]) -> int:
     """Writes or compares; returns 1 if a number differs."""
     command_line.no_arguments(arguments)
     backend_flags.check([], False)
-    reference = read() if backend_flags.on_jax() else {}
+    unknown = sorted(set(_CASES_FLAG.value) - set(CASES))
+    if unknown or not (backend_flags.on_jax() or _CASES_FLAG.value == list(CASES)):
+        raise ConfigError(f"--cases={','.join(_CASES_FLAG.value)}: allowed: {', '.join(CASES)}; with TensorFlow all")
     backend_flags.start(None)
-    found = numbers(reference)
     if not backend_flags.on_jax():
+        found = numbers({})
         with tempfile.TemporaryFile() as buffer:
             np.savez_compressed(buffer, allow_pickle=False, **found)
             buffer.seek(0)
             files.write_bytes(REFERENCE, buffer.read())
         print(f"written: {REFERENCE}, {len(found)} arrays")
         return 0
-    worst, wrong = differences(reference, found)
-    for name, value in worst.items():
-        print(f"{name}: largest relative difference {value:.1e}")
-    for line in wrong:
-        print(line)
-    print(f"{len(found)} arrays compared, {len(wrong)} differ")
-    return 1 if wrong else 0
+    failures = 0
+    for case in _CASES_FLAG.value:
+        reference = of_case(case)
+        found = numbers(reference, [case])
+        worst, wrong = differences(reference, found)
+        kinds = ", ".join(f"{name.partition('/')[2]} {value:.1e}" for name, value in worst.items())
+        print(f"{case}: {len(found)} arrays, {len(wrong)} differ; largest relative differences: {kinds}", flush=True)
+        for line in wrong:
+            print(line, flush=True)
+        failures += len(wrong)
+    return 1 if failures else 0
 
 
 def read() -> Numbers:
     """TensorFlow's numbers."""
     with np.load(REFERENCE, allow_pickle=False) as content:
         return {name: content[name] for name in content.files}
+
+
+def of_case(case: str) -> Numbers:
+    """TensorFlow's numbers of one case."""
+    return {name: value for name, value in read().items() if name.startswith(f"{case}/")}
 
 
 def numbers(reference: Numbers, cases: Sequence[str] = tuple(CASES)) -> Numbers:

@@ -6,8 +6,8 @@
 #
 # `run` needs DIR alone beside this repository. It leaves in OUT: equality.txt, race.jsonl, grid.txt, and runs.tar, to
 # which each run is added when it ends. Variables: SECONDS_IN_ALL (540), SECONDS_A_RACE (60; 0: no race), DATASET
-# (mnist), SEEDS (0), WAY (flags of the sweep in place of the fastest way of the race), SWEEP and RACE (further flags),
-# PYTHON, PYTHON_VERSION (3.12, of that machine).
+# (mnist), SEEDS (0), WAY (flags of the sweep in place of the fastest way of the race), CASES (of benchmarks.equality),
+# SWEEP and RACE (further flags), PYTHON, PYTHON_VERSION (3.12, of that machine).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -56,16 +56,20 @@ run() {
     export COLLAB_ENSEMBLES_REVISION
     export PYTHONUNBUFFERED=1 XDG_CACHE_HOME=$work/cache PYTHONPATH=$work/site:$PWD
     # Only what is missing: a newer version there goes with the JAX that is there.
-    for wheel in "$directory"/wheels/*.whl; do
-        name=$(basename "$wheel" | cut -d- -f1)
-        "$PYTHON" -m pip show --quiet "$name" 2>/dev/null ||
-            "$PYTHON" -m pip install --quiet --no-index --no-deps --no-compile --target "$work/site" "$wheel"
-    done
+    mapfile -t missing < <("$PYTHON" -c '
+import glob, importlib.metadata, os, sys
+there = {each.metadata["Name"].lower().replace("-", "_") for each in importlib.metadata.distributions()}
+for wheel in glob.glob(sys.argv[1] + "/wheels/*.whl"):
+    if os.path.basename(wheel).split("-")[0] not in there:
+        print(wheel)' "$directory")
+    [ ${#missing[@]} -eq 0 ] ||
+        "$PYTHON" -m pip install --quiet --no-index --no-deps --no-compile --target "$work/site" "${missing[@]}"
     mkdir -p "$work/data" && tar --extract --file="$directory/$DATASET.tar.gz" --directory="$work/data"
 
     echo "== equality, after $SECONDS s"
-    timeout 180 "$PYTHON" -m benchmarks.equality --backend=jax >"$out/equality.txt" 2>&1 || status=$?
-    tail -n 3 "$out/equality.txt"
+    # One case of each system; a program takes seconds to compile.
+    timeout $((seconds / 4)) "$PYTHON" -m benchmarks.equality --backend=jax --cases="${CASES:-L2,heads,distillation}" 2>&1 |
+        tee "$out/equality.txt" || status=$?
 
     way=${WAY:-}
     if [ "$race" -gt 0 ]; then

@@ -7,5 +7,5 @@ from benchmarks import equality
 
 @pytest.mark.parametrize("case", ["CE", "alternating", "distillation"])
 def test_committed_numbers_are_tensorflows(case: str) -> None:
-    reference = {name: value for name, value in equality.read().items() if name.startswith(f"{case}/")}
+    reference = equality.of_case(case)
     assert equality.differences(reference, equality.numbers(reference, [case]))[1] == []

@@ -7,7 +7,7 @@ from benchmarks import equality
 
 @pytest.mark.parametrize("case", equality.CASES)
 def test_numbers_are_those_of_tensorflow(case: str) -> None:
-    reference = {name: value for name, value in equality.read().items() if name.startswith(f"{case}/")}
+    reference = equality.of_case(case)
     found = equality.numbers(reference, [case])
     worst, wrong = equality.differences(reference, found)
     assert wrong == []
@@ -15,7 +15,7 @@ def test_numbers_are_those_of_tensorflow(case: str) -> None:
 
 
 def test_a_difference_is_found() -> None:
-    reference = {name: value for name, value in equality.read().items() if name.startswith("CE/")}
+    reference = equality.of_case("CE")
     for name in ("CE/objective/first", "CE/gradient/0", "CE/end/optimizer/2", "CE/log/ensemble_cost"):
         changed = reference | {name: reference[name] * 1.001}
         assert [line.split(":")[0] for line in equality.differences(reference, changed)[1]] == [name]
