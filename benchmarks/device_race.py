@@ -109,15 +109,8 @@ def _measured() -> dict[str, Any]:
     epochs = range(_EPOCHS.value + 1)
     device, trainings = Device(_WAY.value), []
     for seed in range(_RUNS.value):
-        config = RunConfig(
-            dataset="mnist",
-            members=_MEMBERS.value,
-            method="L2",
-            weight=0.01,
-            seed=seed,
-            precision=_PRECISION.value,
-            epochs=len(epochs),
-        )
+        settings: dict[str, Any] = {"method": "L2", "weight": 0.01, "seed": seed, "precision": _PRECISION.value}
+        config = RunConfig(dataset="mnist", members=tuple(_MEMBERS.value), epochs=len(epochs), **settings)
         model = build_model(config, shape, 10)
         compile_for_training(model, config)
         batches = BatchManager(images[:number], labels[:number], _BATCH, seed=seed)

@@ -78,7 +78,7 @@ class Device:
     def __init__(self, way: str = "serial") -> None:
         """Takes one of `machine.WAYS`."""
         self.way, self.compilations = way, 0
-        self.programs: dict[Hashable, Callable[..., Any]] = {}
+        self.programs: dict[Hashable, Any] = {}
         self._images: dict[Hashable, Tensor] = {}
 
     def compute(self, epochs: Sequence[Epoch]) -> None:

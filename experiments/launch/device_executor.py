@@ -21,7 +21,7 @@ class DeviceExecutor:
         """Takes what is to be computed, and how.
 
         Args:
-          configs: the settings of each run, by its directory; all on the same data.
+          configs: the settings of each run, by its directory.
           options: of all runs.
           way: how runs with equal programs go together, see `compiled_epoch.WAYS`.
           most: runs that go together at a time.
@@ -33,12 +33,14 @@ class DeviceExecutor:
         """Computes all tasks, whether or not some fail, and sets their exit status; see `Executor.compute`."""
         verbosity = logging.get_verbosity()
         logging.set_verbosity(logging.WARNING)
-        dataset: Dataset | None = None
+        loaded: dict[object, Dataset] = {}
         try:
             for group in self._groups(tasks):
-                if dataset is None:
-                    dataset = run_data.load(self._configs[group[0].directory], self._options.data_dir)
-                self._together(group, dataset, watch)
+                config = self._configs[group[0].directory]
+                data = config.dataset, config.split, config.train_limit
+                if data not in loaded:
+                    loaded = {data: run_data.load(config, self._options.data_dir)}
+                self._together(group, loaded[data], watch)
         finally:
             logging.set_verbosity(verbosity)
 
