@@ -69,10 +69,15 @@ def check_keras_numbers() -> None:
     `image_data_format` may have any value: all layers here name the order of their axes.
     """
     if keras.config.backend() != JAX:
-        _check_keras("backend", keras.config.backend(), TENSORFLOW)
+        check_tensorflow()
     _check_keras("floatx", keras.config.floatx(), "float32")
     _check_keras("dtype_policy", keras.config.dtype_policy().name, "float32")
     _check_keras("epsilon", keras.config.epsilon(), 1e-7)
+
+
+def check_tensorflow() -> None:
+    """Raises ConfigError if Keras' backend is not TensorFlow, whose `fit` and `evaluate` the models here have."""
+    _check_keras("backend", keras.config.backend(), TENSORFLOW)
 
 
 def check_keras_lengths() -> None:

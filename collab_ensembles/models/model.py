@@ -126,6 +126,7 @@ class Model(keras.Model):
           DataError: labels have another form, their number is not that of the images, or they exceed the classes.
           ValueError: the model was compiled without an optimizer, or Keras or a step refuses an argument.
         """
+        environment.check_tensorflow()
         if self.compiled and not self.optimizers():
             raise ValueError("the model was compiled without an optimizer; call model.compile(optimizer) first")
         if isinstance(validation_data, tuple | list):
@@ -144,6 +145,7 @@ class Model(keras.Model):
 
     def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
         """The statistics on arrays or batches; labels and errors as in `fit`, the rest as in `keras.Model.evaluate`."""
+        environment.check_tensorflow()
         return super().evaluate(x, self._checked(x, y, "y"), *arguments, **options)
 
     def _checked(self, images: Any, labels: Any, name: str) -> np.ndarray | None:

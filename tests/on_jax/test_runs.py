@@ -158,6 +158,8 @@ def test_a_run_of_tensorflow_goes_on_only_if_asked_to(tmp_path: Path, dataset: D
 def test_a_trained_run_can_be_read_again(tmp_path: Path, dataset: Dataset, device: Device) -> None:
     _trained(tmp_path, _TINY, dataset, device)
     model, status = run.restore(str(tmp_path))
+    with pytest.raises(ConfigError, match="backend is jax; needed: tensorflow"):
+        model.fit(dataset.train_images, dataset.train_labels)
     logits = model.logits(dataset.test_images)
     wrong = np.argmax(np.asarray(sum(logits)), axis=-1) != dataset.test_labels
     assert wrong.mean() == pytest.approx(status.test_errors["ensemble"])
