@@ -280,21 +280,21 @@ def _train(
     if keras.config.backend() == JAX:
         epochs = range(first_epoch, last_epoch)
         yield from compiled_fit.fit(model, config, batches, test, data.digest, epochs, [*clocks, *records])
-        return
-    if options.tensorboard:
-        from collab_ensembles.runs import tensorboard
+    else:
+        if options.tensorboard:
+            from collab_ensembles.runs import tensorboard
 
-        records.append(tensorboard.callback(directory, config))
-    training = model.feed(batches, held_out)
-    model.fit(
-        training,
-        initial_epoch=first_epoch,
-        epochs=last_epoch,
-        shuffle=False,
-        verbose=0,
-        validation_data=test.dataset(),
-        callbacks=[*clocks, *model.callbacks(training), *records],
-    )
+            records.append(tensorboard.callback(directory, config))
+        training = model.feed(batches, held_out)
+        model.fit(
+            training,
+            initial_epoch=first_epoch,
+            epochs=last_epoch,
+            shuffle=False,
+            verbose=0,
+            validation_data=test.dataset(),
+            callbacks=[*clocks, *model.callbacks(training), *records],
+        )
     if last_epoch == config.epochs:
         logits = uncertainty.outputs(model, dataset.test_images)
         uncertainty.write(directory, last_epoch, None, uncertainty.measure(logits, dataset.test_labels))
