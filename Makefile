@@ -18,7 +18,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo teaching-demo language-demo questions $(QUESTIONS) results documents records mnist-results digits-results fdl-results teaching-results language-results bench clean
+.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo teaching-demo language-demo questions $(QUESTIONS) results documents records mnist-results digits-results fdl-results teaching-results language-results bench clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -45,6 +45,18 @@ fuzz: install ## read many thousand random or damaged settings, flags and pickle
 test-ray: install ## test sweeps on a Ray cluster, also with killed nodes (some minutes; installs Ray)
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray]'
 	$(RUN) -m pytest -m ray tests/launch
+
+JAX := .venv-jax
+
+$(JAX)/.installed: setup.py constraints.txt
+	$(PYTHON) -m venv --clear $(JAX)
+	$(JAX)/bin/python -m pip install --quiet --no-deps --editable .
+	$(JAX)/bin/python -c 'from importlib.metadata import requires as r; print(*(each.split(";")[0] for each in r("collab-ensembles") if not each.startswith("tensorflow") and ("extra" not in each or each.endswith("\"jax\""))), sep="\n")' > $(JAX)/needed
+	$(JAX)/bin/python -m pip install --quiet --constraint constraints.txt --requirement $(JAX)/needed pytest pytest-xdist
+	@touch $@
+
+test-jax: $(JAX)/.installed ## test training on JAX, in .venv-jax, which has no TensorFlow (two minutes)
+	$(JAX)/bin/python -m pytest --override-ini=addopts= --strict-markers --confcutdir=tests/on_jax --numprocesses=2 tests/on_jax
 
 check: install ## check formatting, lint, types, and imports between packages
 	$(VENV)/bin/ruff format --check .

@@ -35,6 +35,8 @@ setup(
         "tensorflow-datasets>=4.9.8,<5",
     ],
     extras_require={
+        # Training without TensorFlow: docs/GPU.md.
+        "jax": ["jax>=0.10,<0.12"],
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "tensorboard": ["tensorboard>=2.19,<3"],
         "ray": ["ray>=2.52,<2.61"],

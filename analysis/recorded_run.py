@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from collab_ensembles.errors import DataError
+from collab_ensembles.machine import TENSORFLOW
+from collab_ensembles.runs import backends
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.fields import as_text
@@ -47,8 +49,14 @@ class Run:
 
     @property
     def setting(self) -> str:
-        """The function `setting` of its settings, with what trained it: runs of other code have tables of their own."""
+        """The function `setting` of its settings, with what trained it, if that is not this project on TensorFlow.
+
+        So runs of other code and of other backends have tables of their own.
+        """
         own = setting(self.config)
+        backend = backends.all_of(self.status)
+        if backend not in ("", TENSORFLOW):
+            own = ", ".join([*([] if own == DEFAULT_SETTINGS else [own]), f"backend={backend}"])
         return ", ".join([self.origin, *([] if own == DEFAULT_SETTINGS else [own])]) if self.origin else own
 
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from collab_ensembles import __version__
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.machine import processor
+from collab_ensembles.machine import JAX, TENSORFLOW, processor
 from collab_ensembles.revision import revision
 
 
@@ -21,12 +20,12 @@ def describe(precision: str, threads: int | None) -> dict[str, Any]:
 
     Args:
       precision: the precision of the run.
-      threads: the number of TensorFlow's threads.
+      threads: the number of threads of TensorFlow or JAX.
     """
     return {
         "collab_ensembles": __version__,
         "revision": revision(),
-        "tensorflow": tf.__version__,
+        **_of_backend(),
         "keras": keras.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
@@ -36,8 +35,31 @@ def describe(precision: str, threads: int | None) -> dict[str, Any]:
         "threads": threads,
         "precision": precision,
         "jit_compile": jit_compile(),
-        "devices": [device.device_type for device in tf.config.list_physical_devices()],
+        "devices": _devices(),
     }
+
+
+def _of_backend() -> dict[str, Any]:
+    """The name and version of what computes, and what decides how exact products are."""
+    if keras.config.backend() == JAX:
+        import jax
+
+        exact = jax.config.jax_default_matmul_precision
+        return {"backend": JAX, "jax": jax.__version__, "products": exact or "default"}
+    import tensorflow as tf
+
+    return {"backend": TENSORFLOW, "tensorflow": tf.__version__}
+
+
+def _devices() -> list[str]:
+    """TensorFlow's kinds of devices, such as GPU; or the names of JAX's, such as NVIDIA H100 80GB HBM3."""
+    if keras.config.backend() == JAX:
+        import jax
+
+        return [device.device_kind for device in jax.devices()]
+    import tensorflow as tf
+
+    return [device.device_type for device in tf.config.list_physical_devices()]
 
 
 def check_keras_numbers() -> None:
@@ -46,10 +68,16 @@ def check_keras_numbers() -> None:
     A user's keras.json, variables such as KERAS_BACKEND and calls of `keras.config` can change them.
     `image_data_format` may have any value: all layers here name the order of their axes.
     """
-    _check_keras("backend", keras.config.backend(), "tensorflow")
+    if keras.config.backend() != JAX:
+        check_tensorflow()
     _check_keras("floatx", keras.config.floatx(), "float32")
     _check_keras("dtype_policy", keras.config.dtype_policy().name, "float32")
     _check_keras("epsilon", keras.config.epsilon(), 1e-7)
+
+
+def check_tensorflow() -> None:
+    """Raises ConfigError if Keras' backend is not TensorFlow, whose `fit` and `evaluate` the models here have."""
+    _check_keras("backend", keras.config.backend(), TENSORFLOW)
 
 
 def check_keras_lengths() -> None:
@@ -67,7 +95,11 @@ def _check_keras(name: str, received: object, needed: object) -> None:
 
 
 def jit_compile() -> bool:
-    """Whether XLA compiles training steps: it is faster on a GPU; on a CPU it gained nothing and takes seconds."""
+    """Whether XLA compiles training steps: with JAX always; else on a GPU, since on a CPU it gained nothing."""
+    if keras.config.backend() == JAX:
+        return True
+    import tensorflow as tf
+
     return bool(tf.config.list_physical_devices("GPU"))
 
 

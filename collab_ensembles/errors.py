@@ -46,5 +46,11 @@ class OtherDataError(RunDirectoryError):
     exit_status = 2
 
 
+class OtherBackendError(RunDirectoryError):
+    """A run that began with another of Keras' backends than the given one."""
+
+    exit_status = 2
+
+
 class DivergenceError(CollabError):
     """A training whose costs are not finite any more."""

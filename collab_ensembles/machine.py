@@ -1,6 +1,12 @@
-"""Facts on this machine. Imports nothing heavy."""
+"""Facts on this machine, and the names of what computes on it. Imports nothing heavy."""
 
 import platform
+
+TENSORFLOW, JAX = "tensorflow", "jax"
+"""Keras' backends, by Keras' own names."""
+
+WAYS = ("serial", "unrolled", "vmap")
+"""How JAX trains several runs with one program, see `models.compiled_epoch`."""
 
 
 def processor() -> str:

@@ -1,6 +1,8 @@
-"""Starts TensorFlow with a given number of threads and without its messages."""
+"""Starts TensorFlow or JAX with a given number of threads and without its messages."""
 
 import contextlib
+import importlib
+import importlib.util
 import os
 import signal
 import sys
@@ -13,16 +15,26 @@ from typing import Any
 from absl import logging
 
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.machine import JAX, TENSORFLOW
 
 _MOST_THREADS = 1024
 _AGAIN_SECONDS = 5.0
 """A process ends in less time. The next sweep waits longer than twice this time, see `run._LOCK_PATIENCE`."""
 
-_PREFIXES = ("KERAS_", "TF_", "XLA_", "ONEDNN_", "DNNL_", "MKL_", "KMP_", "OMP_", "NVIDIA_TF32_OVERRIDE")
-"""Prefixes of environment variables that change how Keras, TensorFlow and the libraries below compute."""
+_PREFIXES = ("KERAS_", "TF_", "JAX_", "XLA_", "ONEDNN_", "DNNL_", "MKL_", "KMP_", "OMP_", "NVIDIA_TF32_OVERRIDE")
+"""Prefixes of environment variables that change how Keras, TensorFlow, JAX and the libraries below compute."""
 
-_HARMLESS = ("TF_CPP_", "TF_DUMP_", "TF_FORCE_", "TF_GPU_ALLOCATOR", "TF_GPU_HOST_MEM_", "TF_PER_DEVICE_MEMORY_")
-"""Prefixes of variables among these that affect only messages or memory."""
+_HARMLESS = (
+    *("TF_CPP_", "TF_DUMP_", "TF_FORCE_", "TF_GPU_ALLOCATOR", "TF_GPU_HOST_MEM_", "TF_PER_DEVICE_MEMORY_"),
+    *("JAX_PLATFORMS", "XLA_PYTHON_CLIENT_"),
+)
+"""Prefixes of variables among these that affect only messages or memory, or choose the device."""
+
+_EXACT, _TF32 = "highest", "tensorfloat32"
+"""How JAX multiplies float32: GPUs of 2020 and later have units that keep 10 bits of a factor, and use them unless told
+otherwise."""
+
+_NAMES = {TENSORFLOW: "TensorFlow", JAX: "JAX"}
 
 _OF_UNUSED_FEATURES = ("matplotlib", "pandas", "sklearn")
 """What Keras imports, where it is installed, for features that no command uses: almost half of its import's time."""
@@ -75,8 +87,8 @@ def end_with_stdin() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def quiet_tensorflow() -> None:
-    """Prepares the import of TensorFlow and Keras: they report nothing and compute with their defaults.
+def quiet_tensorflow(backend: str = TENSORFLOW) -> None:
+    """Prepares the import of Keras and its backend: they report nothing and compute with their defaults.
 
     Environment variables and the user's keras.json could change the numbers of a run. (The processor and the number of
     threads still can; they are recorded with each run.)
@@ -90,21 +102,67 @@ def quiet_tensorflow() -> None:
     # What goes wrong is an exception in Python. The errors that are hidden so are of graph optimisers, which print them
     # when they leave a loop as it is.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ["KERAS_BACKEND"] = backend
     # Not a directory: so Keras finds no keras.json there and writes none.
     os.environ["KERAS_HOME"] = os.devnull
 
 
 def import_tensorflow() -> Any:
     """Imports TensorFlow and Keras, in half of the time."""
+    with _without_unused():
+        import tensorflow as tf
+    return tf
+
+
+@contextlib.contextmanager
+def _without_unused() -> Iterator[None]:
+    """What is imported here does not find what Keras would import for features that no command uses."""
     hidden = [name for name in _OF_UNUSED_FEATURES if name not in sys.modules]
     sys.modules |= dict.fromkeys(hidden)  # type: ignore[arg-type]
     try:
-        import tensorflow as tf
+        yield
     finally:
         for name in hidden:
             del sys.modules[name]
-    return tf
+
+
+def check_installed(backend: str) -> None:
+    """Raises ConfigError if a backend of Keras is not installed."""
+    if importlib.util.find_spec(backend) is None:
+        other = JAX if backend == TENSORFLOW else TENSORFLOW
+        raise ConfigError(
+            f"{_NAMES[backend]} is not installed; install it (docs/GPU.md), or train with --backend={other}"
+        )
+
+
+def start(backend: str, threads: int | None, tf32: bool = False) -> int:
+    """Starts one of Keras' backends; see `start_tensorflow` and `start_jax`."""
+    return start_jax(threads, tf32) if backend == JAX else start_tensorflow(threads)
+
+
+def start_jax(threads: int | None, tf32: bool = False) -> int:
+    """Imports JAX and Keras, and sets the number of threads on a CPU; default: one for each core.
+
+    Args:
+      threads: see above.
+      tf32: on a GPU, multiply float32 with 10 bits of each factor: faster, and less exact.
+
+    Returns:
+      The number of threads.
+    """
+    check_installed(JAX)
+    threads = threads or available_cores()
+    quiet_tensorflow(JAX)
+    # The size of XLA's pool of threads.
+    os.environ["NPROC"] = str(threads)
+    # Without this, the first process takes most of the GPU's memory.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    with stderr_held_back(), _without_unused():
+        jax = importlib.import_module(JAX)
+        jax.config.update("jax_default_matmul_precision", _TF32 if tf32 else _EXACT)
+        importlib.import_module("keras")
+        jax.devices()
+    return threads
 
 
 def start_tensorflow(threads: int | None) -> int:
@@ -113,6 +171,7 @@ def start_tensorflow(threads: int | None) -> int:
     Returns:
       The number of threads.
     """
+    check_installed(TENSORFLOW)
     threads = threads or available_cores()
     quiet_tensorflow()
     os.environ["OMP_NUM_THREADS"] = str(threads)

@@ -4,6 +4,8 @@ Finished runs are skipped. After an interruption, the same command continues.
 
 Example:
   python -m experiments.sweep --grid=noel --dataset=mnist --log_dir=runs --seeds=0,1,2
+On a GPU, by JAX, in one process (docs/GPU.md):
+  python -m experiments.sweep --grid=noel --dataset=mnist --backend=jax --executor=device
 On the machines of a Ray cluster (docs/SCALING.md):
   python -m experiments.sweep --grid=noel --dataset=mnist --executor=ray --address=10.0.0.1:6379
 """
@@ -19,12 +21,12 @@ from rich.console import Console
 
 from collab_ensembles import files
 from collab_ensembles.errors import ConfigError, UnavailableDataError
-from collab_ensembles.runs import naming, run_data, run_directory
+from collab_ensembles.runs import backends, naming, run_data, run_directory
 from collab_ensembles.runs.run_directory import DataFacts
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.grid import names, plan
-from experiments import command_line, config_flags, path_flags, runtime
+from experiments import backend_flags, command_line, config_flags, path_flags, runtime
 from experiments.launch import executor_flags, ray_cluster
 from experiments.launch.executors import Executor, LocalExecutor, Task
 from experiments.progress import Progress, Row, failure
@@ -35,7 +37,8 @@ _DATA_DIR = path_flags.define("data_dir", None, "the directory for data; default
 _WORKERS = flags.DEFINE_string(
     "workers",
     "auto",
-    "number of runs at a time; auto: one for each core; with --executor=ray: as many as fit on the cluster",
+    "number of runs at a time; auto: one for each core; with --executor=ray: as many as fit on the cluster; with "
+    "--executor=device: one, or, with another --way than serial, all that share a program",
 )
 _THREADS = flags.DEFINE_integer(
     "threads",
@@ -53,14 +56,16 @@ def main(arguments: list[str]) -> int:
     configs = plan(flags.FLAGS.grid, config_flags.settings(), _seeds())
     runtime.check_threads(_THREADS.value)
     # Settings that are not allowed are refused here, once, and not by each run.
-    Options(checkpoint_every=_CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value)
     executor_flags.check(_LOG_DIR.value, _DATA_DIR.value)
-    workers = min(_workers(), len(configs))
-    threads = _THREADS.value or (1 if executor_flags.on_ray() else max(1, runtime.available_cores() // workers))
-    if not executor_flags.on_ray() and workers * threads > runtime.available_cores():
+    backend_flags.check(configs, _TENSORBOARD.value)
+    Options(checkpoint_every=_CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value)
+    workers = min(_workers(len(configs)), len(configs))
+    processes = 1 if executor_flags.on_device() else workers
+    threads = _THREADS.value or (1 if executor_flags.on_ray() else max(1, runtime.available_cores() // processes))
+    if not executor_flags.on_ray() and processes * threads > runtime.available_cores():
         logging.warning(
             "%d workers of %d thread(s) on %d cores: they will wait for each other",
-            workers,
+            processes,
             threads,
             runtime.available_cores(),
         )
@@ -91,7 +96,9 @@ def _lock() -> contextlib.AbstractContextManager[None]:
 
 
 def _check_unchanged(configs: list[RunConfig], rows: list[Row]) -> None:
-    """Raises OtherDataError if runs have results of other data than the present data; does not start TensorFlow."""
+    """Raises an error if runs have results of other data, or of another backend; does not start TensorFlow."""
+    for row in rows:
+        backends.check_unchanged(row.directory, backend_flags.backend(), row.task is None, backend_flags.may_change())
     facts: dict[tuple[str, str, int | None, str], DataFacts | None] = {}
     for config, row in zip(configs, rows, strict=True):
         data = (config.dataset, config.split, config.train_limit, config.unlabelled_data)
@@ -110,7 +117,7 @@ def _sweep(configs: list[RunConfig], rows: list[Row], workers: int, threads: int
     tasks = [row.task for row in rows if row.task is not None]
     executor: Executor = LocalExecutor(workers)
     if tasks:
-        executor, where = _executor(configs[0], workers, threads)
+        executor, where = _executor(configs, workers, threads)
         print(f"{len(tasks)} of {len(rows)} runs to train, {where} with {threads} thread(s) each")
     with Progress(rows, Console()) as progress:
         executor.compute(tasks, progress.refresh)
@@ -123,13 +130,31 @@ def _sweep(configs: list[RunConfig], rows: list[Row], workers: int, threads: int
     return 1 if failed else 0
 
 
-def _executor(config: RunConfig, workers: int, threads: int) -> tuple[Executor, str]:
+def _executor(configs: list[RunConfig], workers: int, threads: int) -> tuple[Executor, str]:
     """The executor of the runs, and a description of it for people."""
+    if executor_flags.on_device():
+        return _device_executor(configs, workers, threads), f"at most {workers} at a time, {executor_flags.way()},"
     if not executor_flags.on_ray():
-        return LocalExecutor(workers, preload=True), f"{workers} at a time"
-    prepare = [sys.executable, "-m", "experiments.prepare", *_prepare_flags(config)]
+        # JAX has threads from the start, and cannot be forked.
+        return LocalExecutor(workers, preload=not backend_flags.on_jax()), f"{workers} at a time"
+    prepare = [sys.executable, "-m", "experiments.prepare", *_prepare_flags(configs[0])]
     most = None if _WORKERS.value == "auto" else workers
     return executor_flags.ray_executor(_LOG_DIR.value, prepare, most, threads), ray_cluster.describe()
+
+
+def _device_executor(configs: list[RunConfig], workers: int, threads: int) -> Executor:
+    threads = backend_flags.start(threads)
+
+    from experiments.launch.device_executor import DeviceExecutor
+
+    options = Options(
+        _DATA_DIR.value,
+        checkpoint_every=_CHECKPOINT_EVERY.value,
+        threads=threads,
+        change_backend=backend_flags.may_change(),
+    )
+    found = dict(run_directory.find_run(_LOG_DIR.value, config) for config in configs)
+    return DeviceExecutor(found, options, executor_flags.way(), workers)
 
 
 def _rows(configs: list[RunConfig], threads: int) -> list[Row]:
@@ -145,7 +170,7 @@ def _row(config: RunConfig, name: str, threads: int) -> Row:
         # Nodes do not have a run that began before its folder was moved: it starts again under its new name.
         directory = naming.run_directory(_LOG_DIR.value, config)
     command = [sys.executable, "-m", "experiments.train", *config_flags.arguments(config)]
-    command += [f"--log_dir={_LOG_DIR.value}", f"--threads={threads}"]
+    command += [*backend_flags.arguments(), f"--log_dir={_LOG_DIR.value}", f"--threads={threads}"]
     if _CHECKPOINT_EVERY.value != 1:
         command.append(f"--checkpoint_every={_CHECKPOINT_EVERY.value}")
     if _TENSORBOARD.value:
@@ -187,11 +212,12 @@ def _seeds() -> list[int]:
     return seeds
 
 
-def _workers() -> int:
-    if _WORKERS.value == "auto":
+def _workers(runs: int) -> int:
+    given = executor_flags.at_a_time(_WORKERS.value, runs) if executor_flags.on_device() else _WORKERS.value
+    if given == "auto":
         return runtime.available_cores()
     try:
-        workers = int(_WORKERS.value)
+        workers = int(given)
     except ValueError:
         workers = 0
     if workers < 1:

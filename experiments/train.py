@@ -10,9 +10,9 @@ from absl import flags
 
 from collab_ensembles import files
 from collab_ensembles.errors import UnavailableDataError
-from collab_ensembles.runs import kept_files, run_data, run_directory
+from collab_ensembles.runs import backends, kept_files, run_data, run_directory
 from collab_ensembles.runs.run_options import Options
-from experiments import command_line, config_flags, path_flags, runtime
+from experiments import backend_flags, command_line, config_flags, path_flags, runtime
 
 # absl.logging has a flag of the same name, for log files that are not used here.
 _LOG_DIR = path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
@@ -27,14 +27,21 @@ _END_WITH_STDIN = flags.DEFINE_bool(
     "end when standard input is closed, which happens when the sweep that started this training dies",
 )
 _TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "also write scalars and settings for TensorBoard")
-_THREADS = flags.DEFINE_integer("threads", None, "number of TensorFlow's threads; default: one for each core")
+_THREADS = flags.DEFINE_integer("threads", None, "number of threads that compute; default: one for each core")
 
 
 def main(arguments: list[str]) -> None:
-    """First checks everything that it can check quickly; then starts TensorFlow."""
+    """First checks everything that it can check quickly; then starts TensorFlow or JAX."""
     command_line.no_arguments(arguments)
     config = config_flags.config()
-    options = Options(_DATA_DIR.value, _STOP_AFTER.value, _CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value)
+    backend_flags.check([config], _TENSORBOARD.value)
+    options = Options(
+        _DATA_DIR.value,
+        _STOP_AFTER.value,
+        _CHECKPOINT_EVERY.value,
+        tensorboard=_TENSORBOARD.value,
+        change_backend=backend_flags.may_change(),
+    )
     if _END_WITH_STDIN.value:
         runtime.end_with_stdin()
     runtime.check_threads(_THREADS.value)
@@ -42,6 +49,7 @@ def main(arguments: list[str]) -> None:
     directory, kept = run_directory.find_run(_LOG_DIR.value, config)
     kept_files.check(config, directory)
     is_done = run_directory.is_done(directory, options.stop_after)
+    backends.check_unchanged(directory, backend_flags.backend(), is_done, options.change_backend)
     dataset = None
     try:
         dataset = run_data.load(config, options.data_dir, fetch=False)
@@ -57,7 +65,7 @@ def main(arguments: list[str]) -> None:
         return
     files.check_can_make(directory)
     runtime.warn_of_slow_bfloat16(config.precision)
-    threads = runtime.start_tensorflow(_THREADS.value)
+    threads = backend_flags.start(_THREADS.value)
 
     from collab_ensembles.runs import run
 

@@ -17,7 +17,8 @@ import numpy as np
 from absl import logging
 
 from collab_ensembles.errors import RunDirectoryError, UnavailableDataError
-from collab_ensembles.runs import kept_files, naming, run_data, run_directory
+from collab_ensembles.machine import TENSORFLOW
+from collab_ensembles.runs import backends, kept_files, naming, run_data, run_directory
 from collab_ensembles.runs.unpickle import read_pickle
 from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags, runtime
@@ -43,7 +44,7 @@ def main(arguments: list[str]) -> int:
     # Local data that do not fit the run are refused before TensorFlow starts.
     with contextlib.suppress(UnavailableDataError):
         run_data.load_again(directory, _DATA_DIR.value, fetch=False)
-    threads = runtime.start_tensorflow(status.environment.get("threads"))
+    threads = runtime.start(backends.of(status) or TENSORFLOW, status.environment.get("threads"))
 
     from collab_ensembles.runs import run
 

@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from collab_ensembles.data.arrays import checked
 from collab_ensembles.data.unlabelled import UnlabelledBatches
 from collab_ensembles.streams import Stream, generator
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 _LARGEST_SHIFT = 0.125
 """Largest shift of the author's augmentation, as a share of height or width."""
@@ -64,18 +67,23 @@ class Augmentation:
     ):
         height, width, _ = image_shape
         random = generator(seed, Stream.AUGMENTATION, epoch)
-        self._black_border = black_border
+        self.black_border = black_border
         self._rows = _shifted(height, num_examples, random, black_border)
         self._columns = _shifted(width, num_examples, random, black_border)
         if mirror:
             mirrored = random.integers(2, size=num_examples) == 1
             self._columns[mirrored] = self._columns[mirrored, ::-1]
 
+    @property
+    def sources(self) -> tuple[np.ndarray, np.ndarray]:
+        """The source row of each row and source column of each column, [examples, height] and [examples, width]."""
+        return self._rows, self._columns
+
     def __call__(self, images: np.ndarray, positions: slice) -> np.ndarray:
         """The images [batch, height, width, channels] at these positions of the epoch, distorted."""
         rows, columns = self._rows[positions], self._columns[positions]
         batch = np.arange(len(images))
-        if self._black_border:
+        if self.black_border:
             images = np.pad(images, ((0, 0), (0, 1), (0, 1), (0, 0)))
         return images[batch[:, None, None], rows[:, :, None], columns[:, None, :]]
 
@@ -93,12 +101,14 @@ def _shifted(size: int, num_examples: int, random: np.random.Generator, black_bo
     return np.clip(sources, 0, size - 1)
 
 
-def _without_autotuning() -> tf.data.Options:
+def _without_autotuning() -> "tf.data.Options":
     """Switches off the automatic tuning of `tf.data`, which has nothing to tune here.
 
     Its tuning thread can miss the end of the iterator, and then delays the next epoch for a minute or more: always on
     one core, often on busy cores (TensorFlow 2.21; benchmarks/NOTES.md).
     """
+    import tensorflow as tf
+
     options = tf.data.Options()
     options.autotune.enabled = False
     return options
@@ -170,11 +180,21 @@ class BatchManager:
             self._labels = self._noise(epoch)
 
     @property
+    def batch_size(self) -> int:
+        """Examples per batch; the last batch may have fewer."""
+        return self._batch_size
+
+    @property
+    def augmentation(self) -> Augmentation | None:
+        """What distorts the images of this epoch."""
+        return self._augmentation
+
+    @property
     def examples(self) -> tuple[np.ndarray, np.ndarray]:
         """All images and, as they are in this epoch, labels, in the data's own order."""
         return self._images, self._labels
 
-    def pieces(self, step_size: int) -> tf.data.Dataset:
+    def pieces(self, step_size: int) -> "tf.data.Dataset":
         """The epoch in pieces of at most `PIECE` steps, for a model that has the images and loops over steps itself.
 
         Each piece is (order, labels, steps): the whole epoch's order, int64 [examples]; the labels in this order, int32
@@ -184,12 +204,14 @@ class BatchManager:
         Raises:
           ValueError: there are fewer examples than one step needs.
         """
+        import tensorflow as tf
+
         examples = len(self._labels)
         steps = examples // step_size
         if steps == 0:
             raise ValueError(f"received {examples} training examples; a step needs {step_size}; give it more examples")
 
-        def piece(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        def piece(number: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor, tf.Tensor]":
             order, labels = tf.numpy_function(lambda _: self.order_and_labels(), [number], (tf.int64, tf.int32))
             first = tf.cast(number, tf.int32) * PIECE
             span = tf.stack([first, tf.minimum(first + PIECE, steps)])
@@ -201,15 +223,17 @@ class BatchManager:
         """The epoch's order, int64 [examples], and the labels in this order, int32 [examples]."""
         return self._order, self._labels[self._order]
 
-    def dataset(self) -> tf.data.Dataset:
+    def dataset(self) -> "tf.data.Dataset":
         """The batches of the epoch that is set when the iteration begins.
 
         A `tf.data` pipeline of one operation: it costs a step a fifth of a millisecond, where a
         `keras.utils.PyDataset` costs more than one.
         """
+        import tensorflow as tf
+
         image_shape = self._images.shape[1:]
 
-        def gather(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def gather(index: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
             images, labels = tf.numpy_function(self.__getitem__, [index], (tf.uint8, tf.int32))
             return tf.ensure_shape(images, (None, *image_shape)), tf.ensure_shape(labels, (None,))
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 import keras
-import tensorflow as tf
 
 from collab_ensembles.tensor import Tensor
 
@@ -26,7 +25,9 @@ def average(logits: Sequence[Tensor], averaging: str) -> Tensor:
 
 
 def average_of_first(logits: Sequence[Tensor], count: Tensor, averaging: str) -> Tensor:
-    """The same for the first `count` members only; `count` is int32 []."""
+    """The same for the first `count` members only; `count` is int32 []. With TensorFlow only."""
+    import tensorflow as tf
+
     is_counted = tf.reshape(tf.range(len(logits)) < count, (-1, 1, 1))
     number = tf.cast(count, "float32")
     if averaging == "logits":

@@ -1,12 +1,12 @@
 """Converts the batches that `fit` and `evaluate` give to a step to one form, by their shapes.
 
-A step is traced once, without values; `data.arrays` checks the values.
+A step is traced once, without values; `data.arrays` checks the values. These steps are TensorFlow's, which is imported
+late: the models here also train without it, see `compiled_epoch`.
 """
 
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from collab_ensembles.tensor import Tensor
 
@@ -21,6 +21,8 @@ def unpacked(data: Any) -> tuple[Tensor, ...]:
       ValueError: there are no labels, or labels or weights have other shapes or types. Without this check, TensorFlow
         would broadcast other shapes against costs of shape [batch].
     """
+    import tensorflow as tf
+
     images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     if labels is None:
         raise ValueError("received batches without labels; needed: (images, labels) or (images, labels, weights)")
@@ -59,6 +61,8 @@ def refuse_weights(sample_weight: Tensor | None = None) -> None:
 
 def _vector(values: Tensor, name: str, remedy: str = "") -> Tensor:
     """Values of shape [batch], from shape [batch] or [batch, 1]."""
+    import tensorflow as tf
+
     if values.shape.rank is None:
         return tf.ensure_shape(values, (None,))
     if values.shape.rank == 2 and values.shape[1] == 1:

@@ -85,6 +85,10 @@ class EnsembleModel(Model):
         self._epoch = int(epoch)
         self._collaboration.begin_epoch(epoch)
 
+    def inputs_of_step(self) -> list[keras.Variable]:
+        """The weights that are variables; see `Model.inputs_of_step`."""
+        return self._collaboration.variables
+
     def collaboration_cost(self, logits: Sequence[Tensor]) -> Tensor:
         """The part of the objective that collaboration adds: the weighted costs of all links, a scalar.
 

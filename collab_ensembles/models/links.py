@@ -172,6 +172,11 @@ class WeightedCosts:
         for variable, schedule in self._schedules:
             variable.assign(_scheduled(schedule, epoch))
 
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """The weights that are variables."""
+        return [weight for weight, _ in self._terms if _is_variable(weight)]
+
     def __bool__(self) -> bool:
         """Whether there is anything to add up."""
         return bool(self._terms)

@@ -2,16 +2,16 @@
 
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from collab_ensembles import environment
 from collab_ensembles.data.arrays import checked_labels
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.errors import DataError
+from collab_ensembles.machine import TENSORFLOW
 from collab_ensembles.models import compiled_metrics, monitors
 from collab_ensembles.models.averaging import average
 from collab_ensembles.models.batch import unpacked
@@ -19,6 +19,12 @@ from collab_ensembles.models.members import check as check_members
 from collab_ensembles.models.statistics import DISAGREEMENT_SERIES, EpochStatistics, disagreement, error
 from collab_ensembles.networks.joined import joined
 from collab_ensembles.tensor import Tensor
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Objective: TypeAlias = Callable[[Tensor, Sequence[Tensor]], tuple[Tensor, list[Tensor]]]
+"""From labels int32 [batch] and the members' logits, float32 [batch, classes] each, to an objective and costs."""
 
 _MANY = 500
 """Images of a batch where nothing depends on its size."""
@@ -46,7 +52,7 @@ class Model(keras.Model):
     head: keras.layers.Dense | None
 
     def __init__(self, members: Mapping[str, keras.Model], further: Sequence[str] = ()) -> None:
-        """Takes built members, and the names of the further quantities that a subclass passes to `_record`.
+        """Takes built members, and the names of the further quantities that a subclass passes to `record`.
 
         Raises:
           ConfigError: Keras' settings for numbers are not its defaults.
@@ -120,6 +126,7 @@ class Model(keras.Model):
           DataError: labels have another form, their number is not that of the images, or they exceed the classes.
           ValueError: the model was compiled without an optimizer, or Keras or a step refuses an argument.
         """
+        environment.check_tensorflow()
         if self.compiled and not self.optimizers():
             raise ValueError("the model was compiled without an optimizer; call model.compile(optimizer) first")
         if isinstance(validation_data, tuple | list):
@@ -138,6 +145,7 @@ class Model(keras.Model):
 
     def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
         """The statistics on arrays or batches; labels and errors as in `fit`, the rest as in `keras.Model.evaluate`."""
+        environment.check_tensorflow()
         return super().evaluate(x, self._checked(x, y, "y"), *arguments, **options)
 
     def _checked(self, images: Any, labels: Any, name: str) -> np.ndarray | None:
@@ -165,7 +173,9 @@ class Model(keras.Model):
         More than one batch is traced, and compiled by XLA if training steps are; one would cost less than its tracing.
         """
         compute: Callable[[Tensor], list[Tensor]] = self.logits
-        if len(images) > _MANY:
+        if len(images) > _MANY and keras.config.backend() == TENSORFLOW:
+            import tensorflow as tf
+
             compiled = self.jit_compile or None
             compute = tf.function(self.logits, autograph=False, reduce_retracing=True, jit_compile=compiled)
         for start in range(0, len(images), _MANY):
@@ -244,7 +254,7 @@ class Model(keras.Model):
         if self.ended:
             self.stop_training = True
 
-    def feed(self, batches: BatchManager, validation: tuple[np.ndarray, np.ndarray] | None = None) -> tf.data.Dataset:
+    def feed(self, batches: BatchManager, validation: tuple[np.ndarray, np.ndarray] | None = None) -> "tf.data.Dataset":
         """What a run gives `fit`; here the batches of each epoch.
 
         Args:
@@ -253,7 +263,7 @@ class Model(keras.Model):
         """
         return batches.dataset()
 
-    def callbacks(self, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
+    def callbacks(self, batches: "tf.data.Dataset") -> list[keras.callbacks.Callback]:
         """Callbacks that `fit` needs for these batches, with `validation_data`; here there are none."""
         return []
 
@@ -277,23 +287,36 @@ class Model(keras.Model):
         ]
         return sum(costs), costs
 
+    def turns(self) -> list[tuple[Objective, list[keras.Variable]]]:
+        """The objectives of a training step, one after the other, each with the variables that it trains.
+
+        Here there is one. `compiled_epoch` makes a step of them, in place of `train_step`, which is TensorFlow's.
+        """
+        return [(self.objective, self.trainable_variables)]
+
+    def inputs_of_step(self) -> list[keras.Variable]:
+        """Variables that a step reads and that are not trained, such as the weights of costs; here there are none."""
+        return []
+
     def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """One step of the optimizer on all variables of all members at once."""
+        import tensorflow as tf
+
         images, labels, *weights = unpacked(data)
         with tf.GradientTape() as tape:
             logits = self.logits(images, training=True)
             total, costs = self.objective(labels, logits, *weights)
         descend(self.optimizer, tape, total, self.trainable_variables)
-        return self._record(labels, logits, total, costs, (), *weights)
+        return self.record(labels, logits, total, costs, (), *weights)
 
     def test_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """The statistics of one batch, with batch normalisation in inference mode."""
         images, labels, *weights = unpacked(data)
         logits = self.logits(images, training=False)
         total, costs = self.objective(labels, logits, *weights)
-        return self._record(labels, logits, total, costs, (), *weights)
+        return self.record(labels, logits, total, costs, (), *weights)
 
-    def _record(
+    def record(
         self,
         labels: Tensor,
         logits: Sequence[Tensor],
@@ -325,7 +348,7 @@ def _unused(key: str, taken: Collection[str]) -> str:
     return next(each for each in itertools.chain([key], numbered) if each not in taken)
 
 
-def descend(optimizer: keras.Optimizer, tape: tf.GradientTape, loss: Tensor, variables: Sequence[Tensor]) -> None:
+def descend(optimizer: keras.Optimizer, tape: "tf.GradientTape", loss: Tensor, variables: Sequence[Tensor]) -> None:
     """One step of an optimizer that lowers a scalar, which the tape has recorded.
 
     Raises:

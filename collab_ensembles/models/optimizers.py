@@ -1,10 +1,12 @@
-"""Optimizers with one operation for each variable."""
+"""Optimizers with one operation for each variable.
+
+These operations are TensorFlow's. With JAX, XLA puts operations together: there the formulas stand in `keras.ops`.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from collab_ensembles.tensor import Tensor
 
@@ -33,12 +35,23 @@ class Adam(keras.optimizers.Adam):
 
     def apply(self, grads: Sequence[Tensor], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
         """Updates all variables; see `keras.Optimizer.apply`."""
-        step = tf.cast(tf.convert_to_tensor(self.iterations) + 1, tf.float32)
-        self._beta_powers = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
+        if keras.config.backend() == "tensorflow":
+            self._set_beta_powers()
         super().apply(grads, trainable_variables)
 
-    def update_step(self, gradient: Tensor, variable: tf.Variable, learning_rate: Tensor) -> None:
+    def _set_beta_powers(self) -> None:
+        import tensorflow as tf
+
+        step = tf.cast(tf.convert_to_tensor(self.iterations) + 1, tf.float32)
+        self._beta_powers = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
+
+    def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
         """Updates one variable and its moments."""
+        if keras.config.backend() != "tensorflow":
+            super().update_step(gradient, variable, learning_rate)
+            return
+        import tensorflow as tf
+
         index = self._get_variable_index(variable)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
@@ -80,11 +93,16 @@ class SGD(keras.optimizers.SGD):
         super().__init__(learning_rate, momentum=momentum, nesterov=nesterov, name=name)
         self.decay = decay
 
-    def update_step(self, gradient: Tensor, variable: tf.Variable, learning_rate: Tensor) -> None:
+    def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
         """Updates one variable and its momentum."""
-        rate = tf.convert_to_tensor(learning_rate)
         if self.decay:
             gradient = gradient + self.decay * variable
+        if keras.config.backend() != "tensorflow":
+            self._update(gradient, variable, learning_rate)
+            return
+        import tensorflow as tf
+
+        rate = tf.convert_to_tensor(learning_rate)
         if self.momentum == 0:
             tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
             return
@@ -96,6 +114,15 @@ class SGD(keras.optimizers.SGD):
             momentum=self.momentum,
             use_nesterov=self.nesterov,
         )
+
+    def _update(self, gradient: Tensor, variable: keras.Variable, rate: Tensor) -> None:
+        """The formula of the class."""
+        step = gradient
+        if self.momentum:
+            momentum = self.momentums[self._get_variable_index(variable)]
+            self.assign(momentum, self.momentum * momentum + gradient)
+            step = gradient + self.momentum * momentum if self.nesterov else momentum
+        self.assign_sub(variable, rate * step)
 
     def take_over(self, sources: Sequence[keras.Variable], targets: Sequence[keras.Variable]) -> None:
         """Copies the momenta of some variables to others; the optimizer must be built for all of them."""

@@ -3,11 +3,10 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from collab_ensembles.tensor import Tensor
 
-_FUSED_DTYPES = (tf.float32, tf.bfloat16, tf.float16)
+_FUSED_DTYPES = ("float32", "bfloat16", "float16")
 
 _LEAST_CHANNELS_IN_BFLOAT16 = 16
 """With fewer channels, the fused operation in bfloat16 leaves oneDNN's fast path: ten times slower."""
@@ -15,7 +14,7 @@ _LEAST_CHANNELS_IN_BFLOAT16 = 16
 
 @keras.saving.register_keras_serializable("collab_ensembles")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' batch normalisation on TensorFlow's fused operation.
+    """Keras' batch normalisation on TensorFlow's fused operation; with another backend, Keras' own.
 
     The same variables, settings and formula, with coarser sums: in batches of 64 images, variances of raw pixels
     are off by up to 6e-4 (docs/FIDELITY.md). On a CPU a whole training step of the networks here takes about a
@@ -27,12 +26,15 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Tensor:
         """Normalises inputs [batch, height, width, channels]; see `keras.layers.BatchNormalization`."""
         channels_last = len(inputs.shape) == 4 and self.axis in (-1, 3)
-        if not channels_last or mask is not None or self.renorm or self.synchronized:
+        is_tensorflow = keras.config.backend() == "tensorflow"
+        if not is_tensorflow or not channels_last or mask is not None or self.renorm or self.synchronized:
             return super().call(inputs, training=training, mask=mask)
+        import tensorflow as tf
+
         inputs = tf.convert_to_tensor(inputs)
         if inputs.dtype == tf.bfloat16 and inputs.shape[-1] < _LEAST_CHANNELS_IN_BFLOAT16:
             inputs = tf.cast(inputs, tf.float32)
-        if inputs.dtype not in _FUSED_DTYPES:
+        if inputs.dtype.name not in _FUSED_DTYPES:
             return super().call(inputs, training=training)
         if training and self.trainable:
             outputs, mean, variance = self._fused(inputs, None, None)
@@ -43,6 +45,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return tf.cast(outputs, self.compute_dtype)
 
     def _fused(self, inputs: Tensor, mean: Tensor | None, variance: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        import tensorflow as tf
+
         channels = inputs.shape[-1]
         return tf.compat.v1.nn.fused_batch_norm(
             inputs,
@@ -60,6 +64,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
         The fused operation gives the unbiased variance; Keras, like TensorFlow 1.1's unfused layer,
         averages the biased one.
         """
+        import tensorflow as tf
+
         count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:-1]), tf.float32)
         biased = variance * (tf.maximum(count - 1, 1) / count)
         keep = self.momentum
@@ -109,7 +115,7 @@ class GradientScale(keras.layers.Layer):
 
         @keras.ops.custom_gradient
         def identity(x: Tensor) -> tuple[Tensor, Any]:
-            return tf.identity(x), lambda upstream: upstream * self.factor
+            return keras.ops.copy(x), lambda upstream: upstream * self.factor
 
         return identity(inputs)
 

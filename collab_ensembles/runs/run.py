@@ -4,30 +4,33 @@ import dataclasses
 import math
 import os
 import time
+from collections.abc import Generator
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from absl import logging
 
 from collab_ensembles import environment, files
 from collab_ensembles.data import Dataset, catalogue
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.data.label_noise import LabelNoise
-from collab_ensembles.errors import DivergenceError, RunDirectoryError, UnavailableDataError, one_line
+from collab_ensembles.errors import ConfigError, DivergenceError, RunDirectoryError, UnavailableDataError, one_line
+from collab_ensembles.machine import JAX
 from collab_ensembles.methods.assembly import build_model, compile_for_training
+from collab_ensembles.models.compiled_epoch import Device, Epoch
 from collab_ensembles.models.model import Model
 from collab_ensembles.networks import exported
 from collab_ensembles.runs import (
+    backends,
     checkpoint,
     checkpoint_file,
+    compiled_fit,
     kept_files,
     mistakes,
     naming,
     run_data,
     run_directory,
-    tensorboard,
     uncertainty,
 )
 from collab_ensembles.runs.logger import Logger, Record
@@ -50,6 +53,7 @@ def run(
     options: Options | None = None,
     dataset: Dataset | None = None,
     lock_patience: float = _LOCK_PATIENCE,
+    device: Device | None = None,
 ) -> Status:
     """Trains one configuration and leaves its statistics and checkpoints in `directory`.
 
@@ -57,12 +61,15 @@ def run(
     from its newest good checkpoint. Its statistics are equal, bit for bit, to those of an uninterrupted run on the same
     machine with the same number of threads. If data or files are refused, nothing is changed.
 
+    Keras' backend computes it: TensorFlow, or JAX if KERAS_BACKEND said so when Keras was imported.
+
     Args:
       config: what to train.
       directory: the run directory; created if missing.
       options: how to compute the run; default: `Options()`.
       dataset: the data, if they are loaded already; default: the data that `config` names.
       lock_patience: the seconds to wait for another process that trains the same run.
+      device: with JAX, the programs and data that several runs share.
 
     Returns:
       The status at the end: `done`, or `stopped` if `stop_after` came first.
@@ -70,10 +77,24 @@ def run(
     Raises:
       DivergenceError: a cost became infinite or undefined.
       OtherDataError: the directory holds results of other data.
+      OtherBackendError: or of another of Keras' backends.
       CollabError: settings and data do not fit, data are missing, or the directory cannot be written or belongs to
         another run.
     """
+    training = in_epochs(config, directory, options, dataset, lock_patience)
+    return compiled_fit.alone(training, device or Device())
+
+
+def in_epochs(
+    config: RunConfig,
+    directory: str,
+    options: Options | None = None,
+    dataset: Dataset | None = None,
+    lock_patience: float = _LOCK_PATIENCE,
+) -> compiled_fit.Training:
+    """The same for runs that are trained together; with TensorFlow, a training has no epochs to be computed."""
     options = options or Options()
+    _check_backend(config, options)
     is_done = run_directory.is_done(directory, options.stop_after)
     if dataset is None:
         try:
@@ -90,6 +111,7 @@ def run(
     with run_directory.lock(directory, patience=lock_patience):
         is_done = run_directory.is_done(directory, options.stop_after)
         run_data.check_unchanged(directory, data, is_done)
+        backends.check_unchanged(directory, keras.config.backend(), is_done, options.change_backend)
         if is_done:
             return run_directory.read_status(directory)
         model = model or _built(config, directory, data)
@@ -97,7 +119,7 @@ def run(
         _claim(directory, config)
         status = _begun(directory)
         try:
-            _train(model, config, directory, status, options, dataset, data)
+            yield from _train(model, config, directory, status, options, dataset, data)
         except Exception as error:
             _end(directory, status, "failed", f"{type(error).__name__}: {one_line(error)}"[:500])
             raise
@@ -106,6 +128,14 @@ def run(
             raise
         _end(directory, status, "done" if status.epochs_done == config.epochs else "stopped")
         return status
+
+
+def _check_backend(config: RunConfig, options: Options) -> None:
+    """Raises ConfigError if this process's backend cannot train such a run, or so."""
+    backend = keras.config.backend()
+    backends.check_system(config, backend)
+    if options.tensorboard and backend == JAX:
+        raise ConfigError(f"--tensorboard: its logs are written by TensorFlow; received --backend={backend}")
 
 
 def _located(config: RunConfig, directory: str) -> RunConfig:
@@ -141,7 +171,8 @@ def _begun(directory: str) -> Status:
 def _note_attempt(directory: str, status: Status, facts: dict[str, Any], first_epoch: int) -> None:
     """Records the present environment in the status, and the epoch after which training continues."""
     earlier = status.environment
-    changed = [f"{key} {earlier[key]}, now {value}" for key, value in facts.items() if earlier.get(key, value) != value]
+    known = {**earlier, "backend": backends.of(status)} if earlier else {}
+    changed = [f"{key} {known[key]}, now {value}" for key, value in facts.items() if known.get(key, value) != value]
     if changed:
         status.earlier_environments.append(earlier)
         logging.warning(
@@ -186,7 +217,7 @@ def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, 
     """
     if not model.compiled:
         model.compile()
-    statistics: dict[str, float] = model.evaluate(_test_batches(images, labels), verbose=0, return_dict=True)
+    statistics: dict[str, float] = model.evaluate(_test_batches(images, labels).dataset(), verbose=0, return_dict=True)
     return {
         f"{name}_{kind}": float(statistics[f"{name}_{kind}"])
         for name in model.statistics_names
@@ -202,7 +233,7 @@ def _train(
     options: Options,
     dataset: Dataset,
     data: DataFacts,
-) -> None:
+) -> Generator[Epoch, None, None]:
     checkpoints, digest = os.path.join(directory, checkpoint_file.DIRECTORY), config.digest()
     status.data = data
     kept_files.keep(config, directory)
@@ -242,23 +273,28 @@ def _train(
         _note_attempt(directory, status, environment.describe(config.precision, options.threads), first_epoch)
     if restored:
         logging.info("continuing after epoch %d of %d, from the checkpoint", first_epoch, config.epochs)
-    training = model.feed(batches, held_out)
-    model.fit(
-        training,
-        initial_epoch=first_epoch,
-        epochs=last_epoch,
-        shuffle=False,
-        verbose=0,
-        validation_data=_test_batches(dataset.test_images, dataset.test_labels),
-        callbacks=[
-            batches.epoch_clock(),
-            _clock(model, config, len(batches)),
-            *model.callbacks(training),
-            _divergence_guard(model, config, checkpoints),
-            Logger(directory, stems, config.epochs, config.reference_params(), report, restored, model.further_series),
-            *([tensorboard.callback(directory, config)] if options.tensorboard else []),
-        ],
-    )
+    clocks = [batches.epoch_clock(), _clock(model, config, len(batches))]
+    logger = Logger(directory, stems, config.epochs, config.reference_params(), report, restored, model.further_series)
+    records = [_divergence_guard(model, config, checkpoints), logger]
+    test = _test_batches(dataset.test_images, dataset.test_labels)
+    if keras.config.backend() == JAX:
+        epochs = range(first_epoch, last_epoch)
+        yield from compiled_fit.fit(model, config, batches, test, data.digest, epochs, [*clocks, *records])
+    else:
+        if options.tensorboard:
+            from collab_ensembles.runs import tensorboard
+
+            records.append(tensorboard.callback(directory, config))
+        training = model.feed(batches, held_out)
+        model.fit(
+            training,
+            initial_epoch=first_epoch,
+            epochs=last_epoch,
+            shuffle=False,
+            verbose=0,
+            validation_data=test.dataset(),
+            callbacks=[*clocks, *model.callbacks(training), *records],
+        )
     if last_epoch == config.epochs:
         logits = uncertainty.outputs(model, dataset.test_images)
         uncertainty.write(directory, last_epoch, None, uncertainty.measure(logits, dataset.test_labels))
@@ -339,9 +375,9 @@ def _training_batches(config: RunConfig, dataset: Dataset, num_train: int) -> Ba
     )
 
 
-def _test_batches(images: np.ndarray, labels: np.ndarray) -> tf.data.Dataset:
+def _test_batches(images: np.ndarray, labels: np.ndarray) -> BatchManager:
     # If there is no example, BatchManager raises the error.
-    return BatchManager(images, labels, min(_TEST_BATCH_SIZE, len(labels) or 1)).dataset()
+    return BatchManager(images, labels, min(_TEST_BATCH_SIZE, len(labels) or 1))
 
 
 def _end(directory: str, status: Status, state: str, reason: str = "") -> None:

@@ -15,8 +15,9 @@ class Options:
       data_dir: see `data.load`.
       stop_after: stop after this many epochs, with the learning rates of a training of `RunConfig.epochs` epochs.
       checkpoint_every: the number of epochs between two checkpoints; there is always one at the end.
-      threads: the number of TensorFlow's threads; recorded, since equal bits need equal numbers of threads.
+      threads: the number of threads of TensorFlow or JAX; recorded, since equal bits need equal numbers of threads.
       tensorboard: also write logs for TensorBoard; see `tensorboard.callback`.
+      change_backend: go on from checkpoints that another of Keras' backends wrote; see `backends`.
 
     Raises:
       ConfigError: a number of epochs is below 1, or TensorBoard is not installed.
@@ -27,6 +28,7 @@ class Options:
     checkpoint_every: int = 1
     threads: int | None = None
     tensorboard: bool = False
+    change_backend: bool = False
 
     def __post_init__(self) -> None:
         check_whole("stop_after", self.stop_after, 1)

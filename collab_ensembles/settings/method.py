@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from collab_ensembles.machine import TENSORFLOW
+
 if TYPE_CHECKING:
     import keras
 
@@ -44,6 +46,8 @@ class Method:
       config: the class of its settings.
       training: the name of the module that has the functions of `Training`; it is imported when a run begins.
       grids: what sweeps can train, by name.
+      backends: Keras' backends that its runs can be trained with.
+      inputs: settings that are variables of the model with JAX, so that runs with other values share programs.
     """
 
     name: str
@@ -51,6 +55,8 @@ class Method:
     config: type["RunConfig"]
     training: str
     grids: Mapping[str, Grid] = dataclasses.field(default_factory=dict)
+    backends: tuple[str, ...] = (TENSORFLOW,)
+    inputs: tuple[str, ...] = ()
 
 
 class Training(Protocol):

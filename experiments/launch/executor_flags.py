@@ -6,12 +6,24 @@ from collections.abc import Sequence
 from absl import flags
 
 from collab_ensembles.errors import ConfigError
-from experiments import path_flags
+from collab_ensembles.machine import WAYS
+from experiments import backend_flags, path_flags
 from experiments.launch import ray_cluster
 from experiments.launch.executors import Executor
 
 _EXECUTOR = flags.DEFINE_enum(
-    "executor", "local", ["local", "ray"], "where runs are computed: local: on this machine; ray: by a Ray cluster"
+    "executor",
+    "local",
+    ["local", "ray", "device"],
+    "where runs are computed: local: by processes on this machine; ray: by a Ray cluster; device: in one process, with "
+    "--backend=jax",
+)
+_WAY = flags.DEFINE_enum(
+    "way",
+    WAYS[0],
+    WAYS,
+    "with --executor=device: how runs that share a program are computed: serial: one after another; unrolled: by turns "
+    "in each step; vmap: all at once",
 )
 _ADDRESS = flags.DEFINE_string(
     "address",
@@ -37,8 +49,30 @@ def on_ray() -> bool:
     return bool(_EXECUTOR.value == "ray")
 
 
+def on_device() -> bool:
+    """Whether this process computes the runs."""
+    return bool(_EXECUTOR.value == "device")
+
+
+def way() -> str:
+    """How this process computes runs that share a program."""
+    return str(_WAY.value)
+
+
+def at_a_time(workers: str, runs: int) -> str:
+    """What `--workers=auto` means if this process computes the runs; other values as they are."""
+    return workers if workers != "auto" else "1" if way() == WAYS[0] else str(runs)
+
+
 def check(log_dir: str, data_dir: str | None) -> None:
-    """Raises ConfigError for values that are not allowed, and for flags of Ray without `--executor=ray`."""
+    """Raises ConfigError for values that are not allowed, and for flags of another `--executor`."""
+    if on_device() != backend_flags.on_jax() and (on_device() or on_ray()):
+        raise ConfigError(
+            f"--executor={_EXECUTOR.value} with --backend={backend_flags.backend()}: allowed: device with jax, ray "
+            "with tensorflow, local with both"
+        )
+    if _WAY.value != _WAY.default and not on_device():
+        raise ConfigError(f"--way={_WAY.value} belongs to --executor=device; leave it out, or add --executor=device")
     if not on_ray():
         for flag in (_ADDRESS, _GPUS, _CHECKPOINT_DIR, _SEND_PACKAGE):
             if flag.value != flag.default:

@@ -1,5 +1,6 @@
 """A network that learns from finished teachers (Song and Chai 2018, table 4)."""
 
+from collab_ensembles.machine import JAX, TENSORFLOW
 from collab_ensembles.methods.distillation.options import DistillationConfig
 from collab_ensembles.settings.method import Method
 
@@ -8,4 +9,5 @@ METHOD = Method(
     "a network that learns from finished teachers (Song and Chai 2018, table 4)",
     DistillationConfig,
     "collab_ensembles.methods.distillation.training",
+    backends=(TENSORFLOW, JAX),
 )

@@ -6,10 +6,12 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import keras
+
+from collab_ensembles.machine import JAX
 from collab_ensembles.methods.assembly import build_members
 from collab_ensembles.methods.ensemble.directed_links import parse
 from collab_ensembles.methods.ensemble.options import NO_IMAGES, PSEUDO_LABELS, EnsembleConfig
-from collab_ensembles.methods.ensemble.unlabelled_model import UnlabelledEnsemble
 from collab_ensembles.methods.ensemble.weight_schedules import share
 from collab_ensembles.models import collaboration
 from collab_ensembles.models.ensemble import EnsembleModel
@@ -25,6 +27,9 @@ def build(config: EnsembleConfig, image_shape: Shape, num_classes: int) -> Model
     """See `settings.method.Training`."""
     members = build_members(config, image_shape, num_classes)
     if config.unlabelled != NO_IMAGES:
+        # Needs TensorFlow.
+        from collab_ensembles.methods.ensemble.unlabelled_model import UnlabelledEnsemble
+
         pseudo_labels = _weights(config)(config.weight) if config.unlabelled_cost == PSEUDO_LABELS else None
         return UnlabelledEnsemble(
             members, **_collaboration(config), every=config.unlabelled_every, pseudo_labels=pseudo_labels
@@ -48,9 +53,15 @@ def _collaboration(config: EnsembleConfig) -> dict[str, Any]:
 def _weights(config: EnsembleConfig) -> Callable[[float], Weight]:
     """Makes weights that follow the schedule; equal numbers give the same weight, so that their links are one term."""
     if config.weight_schedule == "constant":
-        return lambda weight: weight
+        # With JAX an input of the compiled step, so that runs with other weights share the program. A cost of weight 0
+        # is left out.
+        return functools.cache(_variable) if keras.config.backend() == JAX else lambda weight: weight
     ends = config.schedule_start, config.schedule_end or config.epochs
     return functools.cache(lambda weight: lambda epoch: weight * share(config.weight_schedule, epoch, *ends))
+
+
+def _variable(weight: float) -> Weight:
+    return keras.Variable(weight, dtype="float32", trainable=False, name="weight") if weight else weight
 
 
 def _links(

@@ -76,14 +76,14 @@ class UnlabelledEnsemble(EnsembleModel):
             apart = self.unlabelled_cost(unlabelled)
             total = total + apart
         descend(self.optimizer, tape, total, self.trainable_variables)
-        return self._record(labels, logits, total, costs, (apart,))
+        return self.record(labels, logits, total, costs, (apart,))
 
     def test_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """The statistics of one batch, with batch normalisation in inference mode; without unlabelled images."""
         images, labels = unpacked(data)
         logits = self.logits(images, training=False)
         total, costs = self.objective(labels, logits)
-        return self._record(labels, logits, total, costs, (keras.ops.zeros(()),))
+        return self.record(labels, logits, total, costs, (keras.ops.zeros(()),))
 
 
 def pseudo_label_cost(logits: Logits) -> Tensor:

@@ -187,7 +187,7 @@ class FeatureDifferenceModel(Model):
         images, labels = unweighted(data)
         logits, features = self.logits_and_features(images)
         total, costs = self.objective(labels, logits)
-        return self._record(labels, logits, total, costs, self._quantities(labels, logits, features))
+        return self.record(labels, logits, total, costs, self._quantities(labels, logits, features))
 
     def first_phase(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """One step of all members on the sum of their costs, or on the single objective; gives the statistics."""
@@ -202,7 +202,7 @@ class FeatureDifferenceModel(Model):
                 total = total + sum(weight * cost for weight, cost in zip(weights, costs, strict=True))
         optimizer = self._optimizers["pretraining" if "pretraining" in self._active else self._phases[0]]
         descend(optimizer, tape, total, self.variables_of("cross_entropy"))
-        return self._record(labels, logits, total, costs, quantities)
+        return self.record(labels, logits, total, costs, quantities)
 
     def similarity_phase(self, images: Tensor, labels: Tensor) -> None:
         """One step of one pair of members towards equal cross-entropies."""

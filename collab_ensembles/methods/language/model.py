@@ -155,7 +155,7 @@ class LanguageModel(Model):
             classification, costs = self.objective(labels, logits)
             total = cost + classification
         descend(self.optimizer, tape, total, self.trainable_variables)
-        self._record(labels, logits, total, costs)
+        self.record(labels, logits, total, costs)
 
     def hear(self, images: Tensor) -> tuple[Heard, Heard]:
         """What teacher and student make of images [batch, height, width, channels] in the next step of training."""

@@ -1,5 +1,6 @@
 """Multi-head collaborative learning (Song and Chai 2018)."""
 
+from collab_ensembles.machine import JAX, TENSORFLOW
 from collab_ensembles.methods.multihead.grids import GRIDS
 from collab_ensembles.methods.multihead.options import MultiheadConfig
 from collab_ensembles.settings.method import Method
@@ -10,4 +11,5 @@ METHOD = Method(
     MultiheadConfig,
     "collab_ensembles.methods.multihead.training",
     GRIDS,
+    backends=(TENSORFLOW, JAX),
 )

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 import keras
-import tensorflow as tf
 
 from collab_ensembles.methods.multihead.head_graph import HeadGraph
 from collab_ensembles.models.batch import refuse_weights, unweighted
-from collab_ensembles.models.model import Model, descend, mean_cross_entropy
+from collab_ensembles.models.model import Model, Objective, descend, mean_cross_entropy
 from collab_ensembles.tensor import Tensor
 
 
@@ -111,10 +110,22 @@ class MultiheadModel(Model):
         _, costs = super().objective(labels, logits)
         return sum(self.head_losses(labels, logits)) + sum(self._network.losses), costs
 
+    def turns(self) -> list[tuple[Objective, list[keras.Variable]]]:
+        """One objective for all heads at once, or one for each head after the other; see `Model.turns`."""
+        if not self._alternating:
+            return super().turns()
+
+        def of_head(index: int, path: keras.Model) -> Objective:
+            return lambda labels, logits: (self.head_losses(labels, logits)[index] + sum(path.losses), [])
+
+        return [(of_head(*each), each[1].trainable_variables) for each in enumerate(self.members.values())]
+
     def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """One step on all heads at once, or one for each head after the other."""
         if not self._alternating:
             return super().train_step(data)
+        import tensorflow as tf
+
         images, labels = unweighted(data)
         for index, path in enumerate(self.members.values()):
             with tf.GradientTape() as tape:
@@ -123,4 +134,4 @@ class MultiheadModel(Model):
             if index == 0:
                 first = logits
             descend(self.optimizer, tape, loss, path.trainable_variables)
-        return self._record(labels, first, *self.objective(labels, first))
+        return self.record(labels, first, *self.objective(labels, first))

@@ -96,7 +96,7 @@ class SnapshotModel(Model):
         images, labels = unweighted(data)
         steps = [functools.partial(self._member_step, index, images, labels) for index in range(len(self.members))]
         logits, cost = tf.switch_case(self._trained() - 1, steps)
-        return self._record(labels, [logits] * len(steps), cost, [cost] * len(steps))
+        return self.record(labels, [logits] * len(steps), cost, [cost] * len(steps))
 
     def _member_step(self, index: int, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Trains one member; returns its logits [batch, classes] and its cost before the step."""

@@ -1,0 +1,169 @@
+"""Epochs as compiled programs, for Keras' JAX backend: a loop over steps, with the data on the device.
+
+A program trains one run, or several that differ in values alone: in their seed, in the learning rate, in the order of
+their examples, and in the weights of costs. How several go together is the program's way:
+
+  serial: one run after another, with one program.
+  unrolled: each step of the program has the steps of all runs, one after another.
+  vmap: the runs' values are stacked, and operations take them all at once; convolutions become grouped ones.
+
+In every way a run has its own numbers, and infinite or undefined ones stay its own.
+"""
+
+import dataclasses
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from collab_ensembles.models.compiled_steps import CompiledSteps, Values
+from collab_ensembles.tensor import Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """Examples in the order of an epoch.
+
+    Attributes:
+      images: uint8 [number, height, width, channels], in the data's order.
+      order: int32 [examples], the image of each example.
+      labels: int32 [examples], in the order of the epoch.
+      shifts: of each example, the source row of each row and the source column of each column, int32 [examples, height]
+        and [examples, width]; see `data.batch_manager.Augmentation`. None: images stay as they are.
+      batch_size: of all batches but the last, which has the rest.
+      black_border: whether the row and the column after the last ones are black.
+      name: of the images, by which they are sent to the device only once.
+    """
+
+    images: np.ndarray
+    order: np.ndarray
+    labels: np.ndarray
+    shifts: tuple[np.ndarray, np.ndarray] | None
+    batch_size: int
+    black_border: bool
+    name: Hashable
+
+    def arrays(self) -> list[np.ndarray]:
+        """What differs between epochs."""
+        return [self.order, self.labels, *(self.shifts or ())]
+
+
+@dataclasses.dataclass
+class Epoch:
+    """An epoch of one run that is to be computed.
+
+    Attributes:
+      steps: of the run's model.
+      program: settings on which the program depends: epochs for which they are equal can share one.
+      training: the training examples.
+      test: the test examples.
+      logs: afterwards, the statistics of the epoch by name, those of the test with `val_` before it.
+    """
+
+    steps: CompiledSteps
+    program: Hashable
+    training: Examples
+    test: Examples
+    logs: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+class Device:
+    """What the runs of one process share: compiled programs, and data on the device.
+
+    Attributes:
+      programs: the compiled programs, by part of an epoch, settings and number of runs.
+      compilations: how many were compiled.
+    """
+
+    def __init__(self, way: str = "serial") -> None:
+        """Takes one of `machine.WAYS`."""
+        self.way, self.compilations = way, 0
+        self.programs: dict[Hashable, Any] = {}
+        self._images: dict[Hashable, Tensor] = {}
+
+    def compute(self, epochs: Sequence[Epoch]) -> None:
+        """Trains each model for its epoch and tests it; if there are several, their programs must be equal."""
+        import jax
+
+        states = [epoch.steps.values() for epoch in epochs]
+        states, training = self._run("train", epochs, states)
+        _, test = self._run("test", epochs, states)
+        for epoch, state, *results in zip(epochs, states, *jax.device_get((training, test)), strict=True):
+            epoch.steps.assign(state)
+            before, after = ({name: float(value) for name, value in each.items()} for each in results)
+            epoch.logs = before | {f"val_{name}": value for name, value in after.items()}
+
+    def _run(
+        self, part: str, epochs: Sequence[Epoch], states: list[Values]
+    ) -> tuple[list[Values], list[dict[str, Tensor]]]:
+        """Runs the program of a part of each epoch, compiled when it is first needed."""
+        import jax
+
+        examples = [epoch.training if part == "train" else epoch.test for epoch in epochs]
+        first, steps = examples[0], epochs[0].steps
+        if first.name not in self._images:
+            self._images[first.name] = jax.device_put(np.asarray(first.images))
+        arguments = states, self._images[first.name], [each.arrays() for each in examples]
+        key = part, epochs[0].program, len(epochs)
+        if key not in self.programs:
+            program = _program(steps.train if part == "train" else steps.test, first, steps, self.way)
+            self.programs[key] = jax.jit(program).lower(*arguments).compile()
+            self.compilations += 1
+        result: tuple[list[Values], list[dict[str, Tensor]]] = self.programs[key](*arguments)
+        return result
+
+
+def _program(
+    step: Callable[[Values, Tensor, Tensor], Values], examples: Examples, steps: CompiledSteps, way: str
+) -> Callable[..., Any]:
+    """A function of states, images and orders that takes all steps; it gives states and statistics of each run."""
+
+    def program(states: list[Values], images: Tensor, orders: list[list[Tensor]]) -> Any:
+        import jax
+
+        def one(values: Values, batch: list[Tensor]) -> Values:
+            chosen, labels, *shifts = batch
+            return step(values, _shifted(images[chosen], shifts, examples.black_border), labels)
+
+        def together(values: Any, batches: Any) -> Any:
+            if way == "vmap":
+                return jax.vmap(one)(values, batches)
+            return [one(*each) for each in zip(values, batches, strict=True)]
+
+        states = [steps.without_statistics(values) for values in states]
+        number, size = len(examples.order), examples.batch_size
+        whole = number // size * size
+        batches = [[each[:whole].reshape(-1, size, *each.shape[1:]) for each in order] for order in orders]
+        rest = [[each[whole:] for each in order] for order in orders]
+        values: Any = states
+        if way == "vmap":
+            values, batches, rest = _stacked(states, 0), _stacked(batches, 1), _stacked(rest, 0)
+        if whole:
+            values, _ = jax.lax.scan(lambda carry, each: (together(carry, each), None), values, batches)
+        if whole < number:
+            values = together(values, rest)
+        if way == "vmap":
+            values = [[each[index] for each in values] for index in range(len(orders))]
+        return values, [steps.statistics(each) for each in values]
+
+    return program
+
+
+def _stacked(runs: list[list[Tensor]], axis: int) -> list[Tensor]:
+    """The arrays of several runs as one array each."""
+    import jax.numpy as jnp
+
+    return [jnp.stack(each, axis) for each in zip(*runs, strict=True)]
+
+
+def _shifted(images: Tensor, shifts: list[Tensor], black_border: bool) -> Tensor:
+    """As `data.batch_manager.Augmentation` does it."""
+    import jax.numpy as jnp
+
+    if not shifts:
+        return images
+    rows, columns = shifts
+    batch = jnp.arange(len(images))
+    if black_border:
+        images = jnp.pad(images, ((0, 0), (0, 1), (0, 1), (0, 0)))
+    return images[batch[:, None, None], rows[:, :, None], columns[:, None, :]]

@@ -1,0 +1,174 @@
+"""Runs on JAX: programs are shared and never compiled again, and runs do not affect each other."""
+
+import dataclasses
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from collab_ensembles.data import Dataset
+from collab_ensembles.errors import ConfigError, DivergenceError, OtherBackendError
+from collab_ensembles.models.compiled_epoch import Device
+from collab_ensembles.runs import compiled_fit, naming, run, run_directory
+from collab_ensembles.runs.run_options import Options
+from collab_ensembles.runs.unpickle import read_pickle
+from collab_ensembles.settings.config import RunConfig
+
+_TINY = RunConfig(
+    dataset="digits",
+    members=("convnet2", "convnet3"),
+    method="L2",
+    weight=0.1,
+    epochs=3,
+    batch_size=16,
+    train_limit=40,
+    shuffle="permute",
+    augment=True,
+)
+_OTHER = dataclasses.replace(_TINY, seed=5, weight=0.001, learning_rate=0.01)
+
+Series = dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def device() -> Device:
+    """The programs that the tests of this file share."""
+    return Device()
+
+
+def _series(directory: Path, config: RunConfig) -> Series:
+    found = {}
+    for output, stem in naming.statistics_names(config).items():
+        content = read_pickle(str(directory / f"{stem}.pkl"))
+        assert isinstance(content, dict)
+        found |= {f"{output} {key}": value for key, value in content.items() if isinstance(value, np.ndarray)}
+    return found
+
+
+def _trained(directory: Path, config: RunConfig, dataset: Dataset, device: Device | None = None) -> Series:
+    assert run.run(config, str(directory), Options(), dataset, device=device).state == "done"
+    return _series(directory, config)
+
+
+def _same(a: Series, b: Series) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_there_is_no_tensorflow_here() -> None:
+    assert importlib.util.find_spec("tensorflow") is None
+
+
+def test_runs_that_share_programs_equal_runs_by_themselves(tmp_path: Path, dataset: Dataset, device: Device) -> None:
+    first = _trained(tmp_path / "a", _TINY, dataset, device)
+    # One program to train and one to test: the later epochs compile nothing.
+    assert device.compilations == 2
+    other = _trained(tmp_path / "b", _OTHER, dataset, device)
+    assert device.compilations == 2
+    assert _same(other, _trained(tmp_path / "c", _OTHER, dataset))
+    assert not _same(first, other)
+    for change in ({"seed": 1}, {"weight": 1.0}, {"learning_rate": 0.1}):
+        changed = _trained(tmp_path / str(change), dataclasses.replace(_TINY, **change), dataset, device)
+        assert not _same(first, changed)
+    assert device.compilations == 2
+    assert np.mean(first["ensemble train_errors_mean"]) > 0
+
+
+def test_an_interrupted_run_goes_on_to_the_same_numbers(tmp_path: Path, dataset: Dataset, device: Device) -> None:
+    whole = _trained(tmp_path / "whole", _TINY, dataset, device)
+    directory = str(tmp_path / "parts")
+    assert run.run(_TINY, directory, Options(stop_after=2), dataset, device=device).state == "stopped"
+    status = run.run(_TINY, directory, Options(), dataset, device=device)
+    assert status.resumed == [2]
+    assert _same(_series(Path(directory), _TINY), whole)
+
+
+@pytest.mark.parametrize("way", ["serial", "unrolled", "vmap"])
+def test_runs_together_have_the_numbers_of_runs_alone(
+    tmp_path: Path, dataset: Dataset, device: Device, way: str
+) -> None:
+    configs = [_TINY, dataclasses.replace(_TINY, seed=3, learning_rate=1e30), _OTHER]
+    alone = [_trained(tmp_path / f"alone{place}", configs[place], dataset, device) for place in (0, 2)]
+    directories = [tmp_path / f"together{place}" for place in range(3)]
+    trainings = [run.in_epochs(*each, Options(), dataset) for each in zip(configs, map(str, directories), strict=True)]
+    errors: dict[int, Exception | None] = {}
+    calls = []
+    own = device if way == "serial" else Device(way)
+    groups = [[each] for each in trainings] if way == "serial" else [trainings]
+    for start, group in enumerate(groups):
+        compiled_fit.together(
+            group, own, lambda place, error, start=start: errors.update({start + place: error}), lambda: calls.append(1)
+        )
+    assert own.compilations == 2
+    assert len(calls) >= 3
+    # The second run diverges, which stops no other.
+    assert {place: type(error) for place, error in errors.items()} == {
+        0: type(None),
+        1: DivergenceError,
+        2: type(None),
+    }
+    assert run_directory.read_status(str(directories[1])).state == "failed"
+    for place, expected in zip((0, 2), alone, strict=True):
+        found = _series(directories[place], configs[place])
+        for name, values in expected.items():
+            np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_an_error_of_the_computation_is_one_of_the_run(
+    tmp_path: Path, dataset: Dataset, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(epochs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(device, "compute", fail)
+    with pytest.raises(KeyboardInterrupt):
+        run.run(_TINY, str(tmp_path), Options(), dataset, device=device)
+    status = run_directory.read_status(str(tmp_path))
+    assert (status.state, status.reason) == ("stopped", "interrupted")
+
+
+def test_the_status_names_backend_and_device(tmp_path: Path, dataset: Dataset, device: Device) -> None:
+    _trained(tmp_path, _TINY, dataset, device)
+    environment = json.loads((tmp_path / "status.json").read_text())["environment"]
+    assert (environment["backend"], environment["devices"]) == ("jax", ["cpu"])
+    assert "tensorflow" not in environment
+
+
+def test_a_run_of_tensorflow_goes_on_only_if_asked_to(tmp_path: Path, dataset: Dataset, device: Device) -> None:
+    directory = str(tmp_path)
+    run.run(_TINY, directory, Options(stop_after=2), dataset, device=device)
+    status = run_directory.read_status(directory)
+    # As runs had it before there was a choice.
+    status.environment = {"tensorflow": "2.21.0"}
+    run_directory.write_status(directory, status)
+    before = (tmp_path / "status.json").read_bytes()
+    with pytest.raises(OtherBackendError, match="trained with tensorflow; received --backend=jax; add --change_back"):
+        run.run(_TINY, directory, Options(), dataset, device=device)
+    assert (tmp_path / "status.json").read_bytes() == before
+    after = run.run(_TINY, directory, Options(change_backend=True), dataset, device=device)
+    assert (after.state, after.resumed, after.environment["backend"]) == ("done", [2], "jax")
+    assert after.earlier_environments == [{"tensorflow": "2.21.0"}]
+    after.environment = {"tensorflow": "2.21.0"}
+    run_directory.write_status(directory, after)
+    with pytest.raises(OtherBackendError, match="use another --log_dir"):
+        run.run(_TINY, directory, Options(change_backend=True), dataset, device=device)
+
+
+def test_a_trained_run_can_be_read_again(tmp_path: Path, dataset: Dataset, device: Device) -> None:
+    _trained(tmp_path, _TINY, dataset, device)
+    model, status = run.restore(str(tmp_path))
+    with pytest.raises(ConfigError, match="backend is jax; needed: tensorflow"):
+        model.fit(dataset.train_images, dataset.train_labels)
+    logits = model.logits(dataset.test_images)
+    wrong = np.argmax(np.asarray(sum(logits)), axis=-1) != dataset.test_labels
+    assert wrong.mean() == pytest.approx(status.test_errors["ensemble"])
+
+
+def test_what_jax_does_not_train_is_refused(tmp_path: Path, dataset: Dataset) -> None:
+    snapshot = RunConfig(system="snapshot", members=("convnet2",), epochs=5, train_limit=40, batch_size=16)
+    with pytest.raises(
+        ConfigError, match="--backend=jax: trains distillation, ensemble, multihead; received --system="
+    ):
+        run.run(snapshot, str(tmp_path / "run"), Options(), dataset)
+    assert not (tmp_path / "run").exists()
