@@ -31,4 +31,5 @@ def test_the_numbers_of_the_streams_stay() -> None:
         "PARTS": 8,
         "COMMUNICATION": 9,
         "NOISE": 10,
+        "UNLABELLED": 12,
     }
