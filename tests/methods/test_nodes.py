@@ -334,6 +334,11 @@ def test_the_grid_has_the_arrangements_of_the_thesis() -> None:
         (20, "labels", 5000),
     ]
     assert {(config.batch_size, config.learning_rate) for config in configs} == {(64, 0.001)}
+    longer = grid.plan("lacaille-2.2", {"dataset": "cifar10"}, [0])
+    assert [each.content for each in longer] == [each.content for each in configs]  # type: ignore[attr-defined]
+    assert {config.steps / config.epochs for config in longer} == {250}  # type: ignore[attr-defined]
+    five = grid.plan("lacaille-2.1-five", {"dataset": "digits", "steps": 150, "epochs": 3}, [0])
+    assert [each.nodes for each in five] == [1, 5, 5, 5, 5]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,6 @@ ANALYSIS = dataclasses.replace(
             "time and memory of training",
             tables.accuracy_table,
         )
-        for grid in ("lacaille-2.1", "lacaille-2.1-five")
+        for grid in ("lacaille-2.1", "lacaille-2.2", "lacaille-2.1-five")
     ),
 )

@@ -21,6 +21,11 @@ def lacaille_table(settings: Settings) -> list[RunConfig]:
     return [row(settings, system="nodes", **arrangement) for arrangement in ARRANGEMENTS]
 
 
+def lacaille_steps(settings: Settings) -> list[RunConfig]:
+    """Lacaille (2018), table 2.2: the same for 13,000 steps, with a test after each 250."""
+    return [row(settings, system="nodes", steps=13_000, epochs=52, **arrangement) for arrangement in ARRANGEMENTS]
+
+
 def five_nodes(settings: Settings) -> list[RunConfig]:
     """As table 2.1 of Lacaille (2018), with five nodes: one node; five without communication, and with each content."""
     alone = row(settings, system="nodes", nodes=1)
@@ -29,5 +34,6 @@ def five_nodes(settings: Settings) -> list[RunConfig]:
 
 GRIDS = {
     "lacaille-2.1": Grid(lacaille_table, ("nodes", "content")),
+    "lacaille-2.2": Grid(lacaille_steps, ("nodes", "content", "steps", "epochs")),
     "lacaille-2.1-five": Grid(five_nodes, ("nodes", "content")),
 }
