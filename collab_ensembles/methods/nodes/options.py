@@ -97,7 +97,7 @@ class NodesConfig(RunConfig):
             )
         if self.communicates and self.nodes == 1:
             raise ConfigError(
-                f"--content={self.content}: a single node has nobody to send to; needed: none, or --nodes"
+                f"--content={self.content}: a single node has nobody to send to; needed: none, or more --nodes"
             )
         if self.communicates:
             check_whole("neighbours", self.neighbours, 1, self.nodes - 1)
