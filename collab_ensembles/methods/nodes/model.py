@@ -1,7 +1,7 @@
 """NodesModel: nodes that learn from their own part of the data, and from what other nodes send them."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -9,11 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from collab_ensembles.data.batch_manager import BatchManager, in_pieces
-from collab_ensembles.methods.nodes import decisions, messages
+from collab_ensembles.methods.nodes import decisions
+from collab_ensembles.methods.nodes.learners import Learner, Minibatch
 from collab_ensembles.methods.nodes.options import DECISIONS
+from collab_ensembles.methods.nodes.probes import VALIDATED, Probes
 from collab_ensembles.methods.nodes.schedule import Plan, Queues, Schedule
-from collab_ensembles.models.model import Model, descend, loop
+from collab_ensembles.models.model import Model, loop
 from collab_ensembles.models.statistics import DISAGREEMENT, error
+from collab_ensembles.streams import Stream, generator
 from collab_ensembles.tensor import Tensor
 
 COUNTS = ("consumed", "empty", "dropped", "queue_length")
@@ -42,7 +45,7 @@ class NodesModel(Model):
 
     def __init__(
         self,
-        members: Mapping[str, keras.Model],
+        learners: Mapping[str, Learner],
         *,
         content: str,
         epoch_steps: int,
@@ -51,14 +54,14 @@ class NodesModel(Model):
         consume: float = 0.0,
         broadcast: float = 0.0,
         queue_capacity: int = 1,
-        temperature: float = 1.0,
         decision: str = "confidence",
+        probes: bool = False,
         seed: int = 0,
     ) -> None:
         """Puts nodes on a circle.
 
         Args:
-          members: their networks, whose last layer gives the logits.
+          learners: what each node trains, by its name.
           content: of messages: `none`, `labels`, `logits` or `features`.
           epoch_steps: the steps of each node in an epoch.
           batch_size: the examples of a step.
@@ -66,21 +69,24 @@ class NodesModel(Model):
           consume: see there.
           broadcast: see there.
           queue_capacity: see there.
-          temperature: of received logits.
           decision: the ensemble's; see `decisions.collective`.
+          probes: the learners need no labels, and the last layers of the members are trained apart, before each test.
           seed: of parts, orders and draws.
         """
-        together = _TOGETHER if len(members) > 1 else ()
-        super().__init__(members, together)
+        together = _TOGETHER if len(learners) > 1 else ()
+        super().__init__({name: learner.member for name, learner in learners.items()}, together)
         self.further_series |= {name: f"val_{name}" for name in together}
         if content != "none":
             self.further_series |= {name: name for name in COUNTS}
+        if probes:
+            self.further_series |= {name: name for name in VALIDATED[: len(together) + 1]}
         # Of one network that `inference_network` joins; here `ensemble_logits` decides.
         self.averaging = "softmax"
-        self._content, self._temperature, self._decision = content, temperature, decision
-        self._epoch_steps, self._batch_size = epoch_steps, batch_size
+        self._learners, self._content, self._decision = dict(learners), content, decision
+        self._epoch_steps, self._batch_size, self._seed = epoch_steps, batch_size, seed
+        self._probes = Probes([learner.member for learner in learners.values()], seed) if probes else None
         self._schedule_settings: dict[str, Any] = {
-            "nodes": len(members),
+            "nodes": len(learners),
             "neighbours": neighbours,
             "consume": consume,
             "broadcast": broadcast,
@@ -88,23 +94,33 @@ class NodesModel(Model):
             "batch_size": batch_size,
             "seed": seed,
         }
-        self._networks = [
-            keras.Model(member.input, [member.layers[-1].input, member.output], name=name)
-            for name, member in self.members.items()
-        ]
-        empty = Queues.empty(len(members), queue_capacity, batch_size)
+        empty = Queues.empty(len(learners), queue_capacity, batch_size)
         self._queues = {
             field.name: keras.Variable(getattr(empty, field.name), dtype="int64", trainable=False, name=field.name)
             for field in dataclasses.fields(empty)
         }
-        width = {"logits": self._networks[0].output_shape[1][-1], "features": self._networks[0].output_shape[0][-1]}
-        shape = (len(empty.examples), batch_size, width.get(content, 0))
+        width = next(iter(learners.values())).width if content in ("logits", "features") else 0
+        shape = (len(empty.examples), batch_size, width)
         self._contents = keras.Variable(np.zeros(shape, np.float32), trainable=False, name="contents")
 
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """What steps train."""
+        return [variable for learner in self._learners.values() for variable in learner.variables]
+
     def training_variables(self) -> dict[str, keras.Variable]:
-        """The variables of the members and of the optimizer, and the queues with the messages in them."""
+        """The variables of all networks and of the optimizer, and the queues with the messages in them."""
+        variables = super().training_variables()
+        known = {id(variable) for variable in variables.values()}
+        further = {
+            f"{name}/{part}/{variable.path}": variable
+            for name, learner in self._learners.items()
+            for part, network in learner.further().items()
+            for variable in network.variables
+            if id(variable) not in known
+        }
         queues = {f"queues/{name}": variable for name, variable in self._queues.items()}
-        return {**super().training_variables(), **queues, "queues/contents": self._contents}
+        return {**variables, **further, **queues, "queues/contents": self._contents}
 
     def ensemble_logits(self, logits: Sequence[Tensor]) -> Tensor:
         """The logarithm of the collective decision's probabilities, [batch, classes]."""
@@ -122,9 +138,11 @@ class NodesModel(Model):
         the messages that are consumed and sent, int32 [steps, nodes], and the steps as `in_pieces` has them.
 
         Raises:
-          ValueError: a part is smaller than a minibatch.
+          ValueError: a part is smaller than a minibatch, or there is no validation part where one is needed.
         """
         images, labels = batches.examples
+        if self._probes is not None:
+            self._probes.keep(batches.examples, validation)
         self._schedule = Schedule(len(labels), **self._schedule_settings)
         self._images = tf.constant(images)
         nodes = len(self.members)
@@ -147,12 +165,19 @@ class NodesModel(Model):
             variable.assign(getattr(queues, name))
 
     def callbacks(self, batches: tf.data.Dataset) -> list[keras.callbacks.Callback]:
-        """Adds what is recorded of queues to the logs of an epoch, for the callbacks that follow."""
+        """Trains the linear classifiers before a test, and adds what is recorded of queues and of them to the logs."""
 
         def add(epoch: int, logs: Any) -> None:
             logs |= counts(self._plan)
+            if self._probes is not None:
+                logs |= self._validated
 
-        return [keras.callbacks.LambdaCallback(on_epoch_end=add)]
+        def fit(logs: Any) -> None:
+            if self._probes is not None:
+                self._probes.fit()
+                self._validated = self._probes.validated(self.ensemble_logits)
+
+        return [keras.callbacks.LambdaCallback(on_epoch_end=add), _before_tests(fit)]
 
     def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """The steps of a piece of an epoch, in one compiled loop."""
@@ -167,26 +192,28 @@ class NodesModel(Model):
 
     def _step(self, examples: Tensor, labels: Tensor, consumed: Tensor, sent: Tensor) -> None:
         """One step of all nodes; arguments as those of a piece, for this step."""
-        costs, errors, contents = [], [], []
-        with tf.GradientTape() as tape:
-            for node, network in enumerate(self._networks):
-                images = tf.cast(tf.gather(self._images, examples[node]), tf.float32)
-                hidden, logits = (tf.cast(each, tf.float32) for each in network(images, training=True))
-                received = tf.gather(self._contents.value, tf.maximum(consumed[node], 0))
-                cost = messages.cost(
-                    self._content, labels[node], logits, hidden, received, consumed[node] >= 0, self._temperature
-                )
-                costs.append(cost + sum(network.losses))
-                errors.append(error(labels[node], logits))
-                contents.append({"logits": logits, "features": hidden}.get(self._content))
-            total = tf.add_n(costs)
-        descend(self.optimizer, tape, total, self.trainable_variables)
-        for node, content in enumerate(contents):
-            if content is not None:
-                self._send(sent[node], content)
-        if len(costs) > 1:
+        step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.int64)
+        noise = int(generator(self._seed, Stream.NOISE).integers(2**62))
+        computed = []
+        for node, learner in enumerate(self._learners.values()):
+            minibatch = Minibatch(
+                tf.cast(tf.gather(self._images, examples[node]), tf.float32),
+                labels[node],
+                tf.gather(self._contents.value, tf.maximum(consumed[node], 0)),
+                consumed[node] >= 0,
+                tf.stack([tf.constant(noise, tf.int64), step * len(self._learners) + node]),
+            )
+            computed.append(learner.compute(minibatch))
+        gradients = [gradient for each in computed for gradient in each.gradients]
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        if self._contents.shape[-1]:
+            for node, each in enumerate(computed):
+                self._send(sent[node], each.content)
+        costs, errors = [each.cost for each in computed], [each.error for each in computed]
+        total = tf.add_n(costs)
+        if len(computed) > 1:
             costs, errors = ([*each, tf.reduce_mean(each)] for each in (costs, errors))
-        unknown = [0.0] * (len(DISAGREEMENT) + len(_TOGETHER) if len(self.members) > 1 else 0)
+        unknown = [0.0] * (len(DISAGREEMENT) + len(_TOGETHER) if len(computed) > 1 else 0)
         self.statistics.update_state(total, costs, errors, self._batch_size, unknown)
 
     def _send(self, place: Tensor, content: Tensor) -> None:
@@ -220,6 +247,12 @@ def counts(plan: Plan) -> dict[str, float]:
         "dropped": float(plan.dropped),
         "queue_length": plan.length,
     }
+
+
+def _before_tests(call: Callable[[Any], None]) -> keras.callbacks.Callback:
+    callback = keras.callbacks.Callback()
+    callback.on_test_begin = call
+    return callback
 
 
 def _log_probabilities(logits: Sequence[Tensor]) -> Tensor:
