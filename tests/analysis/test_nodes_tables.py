@@ -150,7 +150,31 @@ def test_claims_on_steps_compare_tests_of_the_same_mark() -> None:
     # Of a rise by a point an epoch, 88 % in the end are 85 % in the first test.
     runs = _grid({(1, "none"): (85.5, None), (10, "labels"): (80.0, 87.0), (20, "labels"): (80.0, 88.5)})
     found = [finding.verdict for finding in claims.findings_of(runs, CLAIM_SET)]
-    assert found[-2:] == ["holds", "holds"]
+    assert found[7:9] == ["holds", "holds"]
+
+
+def test_linear_classifiers_are_scored_where_their_validation_error_is_lowest() -> None:
+    def run(nodes: int, content: str, together: float | None) -> Run:
+        made = _run(nodes, content, 40.0, together, learning="vae")
+        output = made.statistics["Ens" if nodes > 1 else "node1"]
+        output["ValidationError"], output["CollectiveValidationError"] = (
+            [60.0, 50.0, 51.0, 52.0],
+            [60.0, 50.0, 49.0, 52.0],
+        )
+        return made
+
+    runs = [run(1, "none", None), run(10, "none", 46.0), run(10, "features", 44.0)]
+    # A point an epoch: the second of four has two less, the third one.
+    assert [outcomes.final(each, outcomes.AVERAGE) for each in runs] == pytest.approx([38.0] * 3)
+    assert outcomes.final(runs[1], outcomes.COLLECTIVE) == pytest.approx(45.0)
+    text = tables.report(runs, "markdown")
+    (line,) = _lines(text, "10 nodes, none")
+    assert line[1:5] == ["38.0", "41.6", "45.0", "45.2"]
+    assert "table 2.2" not in text
+    found = claims.findings(CLAIM_SET.grids_of(runs), CLAIM_SET)
+    assert found[-2].numbers["vae, none, collective"] == pytest.approx(45.0)
+    assert found[-1].margins["vae"].mean == pytest.approx(45 - 38 - 3 + 0.05)
+    assert {each.verdict for each in found[:-2]} == {"not enough data"}
 
 
 def test_figures_and_statistics_have_what_was_recorded() -> None:

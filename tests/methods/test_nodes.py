@@ -8,14 +8,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_softmax, softmax
 from scipy.stats import entropy
 
 from collab_ensembles.data import catalogue
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.methods.assembly import build_model, compile_for_training
-from collab_ensembles.methods.nodes import circle, decisions, messages
+from collab_ensembles.methods.nodes import circle, coders, decisions, messages, probe
+from collab_ensembles.methods.nodes.learners import Minibatch
 from collab_ensembles.methods.nodes.model import NodesModel
 from collab_ensembles.methods.nodes.options import DECISIONS, NodesConfig
 from collab_ensembles.methods.nodes.schedule import Queues, Schedule
@@ -384,3 +385,145 @@ def test_more_nodes_than_minibatches_are_refused_with_advice_that_can_be_followe
     _config(dataset="digits", train_limit=40, nodes=10).check_data(description)
     with pytest.raises(ValueError, match="received 44 examples for 3 nodes; each needs 15"):
         Schedule(44, nodes=3, neighbours=1, consume=0.5, broadcast=0.5, capacity=1, batch_size=15, seed=0)
+
+
+def _coders(learning: str, **settings: Any) -> tuple[NodesConfig, NodesModel]:
+    config = _config(learning=learning, members=("strided2",), **settings)
+    return config, _model(config)
+
+
+def _fitted_coders(model: NodesModel, config: NodesConfig, epochs: int, first: int = 0) -> dict[str, Any]:
+    images, labels = _data()
+    batches = BatchManager(images[:32], labels[:32], _BATCH, shuffle="permute")
+    fed = model.feed(batches, (images[32:], labels[32:]))
+    return dict(
+        model.fit(
+            fed,
+            initial_epoch=first,
+            epochs=epochs,
+            shuffle=False,
+            verbose=0,
+            validation_data=BatchManager(images[32:], labels[32:], 12).dataset(),
+            callbacks=[batches.epoch_clock(), *model.callbacks(fed)],
+        ).history
+    )
+
+
+@pytest.mark.parametrize("learning", ["vae", "bigan"])
+def test_nodes_without_labels_go_on_to_the_same_bits_with_classifiers_of_their_codes(
+    tmp_path: Path, learning: str
+) -> None:
+    config, whole = _coders(learning, nodes=2, neighbours=1, steps=12, epochs=2)
+    _fitted_coders(whole, config, 1)
+    checkpoint.save(str(tmp_path), whole, Record.empty(["ensemble"], 2), "digest")
+    recorded = _fitted_coders(whole, config, 2, first=1)
+    _, resumed = _coders(learning, nodes=2, neighbours=1, steps=12, epochs=2)
+    assert checkpoint.restore(str(tmp_path), resumed, "digest") is not None
+    assert _fitted_coders(resumed, config, 2, first=1) == recorded
+    variables = resumed.training_variables()
+    for name, variable in whole.training_variables().items():
+        assert np.array_equal(variable.numpy(), variables[name].numpy()), name
+    images, labels = _data()
+    wrong = [np.mean(np.argmax(each, axis=1) != labels[32:]) for each in whole.logits(images[32:])]
+    # Here the validation part is also the test part.
+    assert recorded["validation_error"][-1] == pytest.approx(np.mean(wrong))
+    assert recorded["collective_validation_error"] == pytest.approx(recorded["val_ensemble_error"])
+
+
+def _minibatch(width: int, consumed: bool) -> Minibatch:
+    images, labels = _data(5)
+    received = np.random.default_rng(3).normal(size=(5, width)).astype(np.float32)
+    return Minibatch(
+        tf.cast(images, tf.float32),
+        tf.constant(labels),
+        tf.constant(received),
+        tf.constant(consumed),
+        tf.constant([1, 2], tf.int64),
+    )
+
+
+def test_the_costs_of_a_vae_are_the_evidence_lower_bound_and_the_divergence_of_codes() -> None:
+    _, model = _coders("vae", nodes=2, neighbours=1)
+    learner = model._learners["node1"]
+    own, consumed = _minibatch(learner.width, False), _minibatch(learner.width, True)
+    networks = learner.further()
+    mean, log_variance = (np.asarray(each, np.float64) for each in networks["encoder"](own.images, training=True))
+    noise = np.asarray(coders.normal(mean.shape, own.seed))
+    sample = (mean + np.exp(log_variance / 2) * noise).astype(np.float32)
+    pixels = np.asarray(networks["decoder"](sample, training=True), np.float64)
+    scaled = np.asarray(own.images, np.float64) / 255
+    likelihood = np.sum(scaled * np.log(expit(pixels)) + (1 - scaled) * np.log(expit(-pixels)), axis=(1, 2, 3))
+    prior = np.sum(mean**2 + np.exp(log_variance) - 1 - log_variance, axis=1) / 2
+    assert float(learner.compute(own).cost) == pytest.approx(np.mean(prior - likelihood), rel=1e-4)
+    sent, log_sent = np.split(np.asarray(consumed.received, np.float64), 2, axis=1)
+    # Of one-dimensional Gaussians, with deviations s and r: log(r/s) + (s^2 + (a - b)^2) / (2 r^2) - 1/2.
+    s, r = np.exp(log_sent / 2), np.exp(log_variance / 2)
+    expected = np.sum(np.log(r / s) + (s**2 + (sent - mean) ** 2) / (2 * r**2) - 0.5, axis=1).mean()
+    computed = learner.compute(consumed)
+    assert float(computed.cost) == pytest.approx(expected, rel=1e-4)
+    np.testing.assert_allclose(computed.content, np.concatenate([mean, log_variance], axis=1), atol=1e-5)
+    reached = _reached(learner, computed)
+    assert reached == {"encoder"}
+    assert _reached(learner, learner.compute(own)) == {"encoder", "decoder"}
+
+
+def _reached(learner: Any, computed: Any) -> set[str]:
+    """The networks with a gradient that is not 0."""
+    of = {id(variable): name for name, network in learner.further().items() for variable in network.trainable_variables}
+    pairs = zip(learner.variables, computed.gradients, strict=True)
+    return {of[id(variable)] for variable, gradient in pairs if gradient is not None and np.any(gradient)}
+
+
+def test_the_costs_of_a_bigan_are_those_of_players_and_the_distance_of_codes() -> None:
+    _, model = _coders("bigan", nodes=2, neighbours=1)
+    learner = model._learners["node1"]
+    own, consumed = _minibatch(learner.width, False), _minibatch(learner.width, True)
+    networks = learner.further()
+    code = np.asarray(networks["encoder"](own.images, training=True))
+    noise = np.asarray(coders.normal(code.shape, own.seed))
+    made = 255 * expit(np.asarray(networks["generator"](noise, training=True)))
+    pixels, codes = np.concatenate([own.images, made]), np.concatenate([code, noise])
+    scores = np.asarray(networks["judge"]([tf.constant(pixels), tf.constant(codes)], training=True), np.float64)
+    real, fake = np.split(scores, 2)
+    fooling = -np.mean(np.log(expit(-real)) + np.log(expit(fake)))
+    computed = learner.compute(own)
+    assert float(computed.cost) == pytest.approx(fooling, rel=1e-4)
+    assert _reached(learner, computed) == {"encoder", "generator", "judge"}
+    distance = np.mean(0.5 * np.sum((code - np.asarray(consumed.received)) ** 2, axis=1))
+    computed = learner.compute(consumed)
+    assert float(computed.cost) == pytest.approx(distance, rel=1e-4)
+    assert _reached(learner, computed) == {"encoder"}
+    # The players pull the judge's scores in opposite directions.
+    judge = networks["judge"].trainable_variables[-1]
+    gradient = learner.compute(own).gradients[[id(v) for v in learner.variables].index(id(judge))]
+    assert float(gradient[0]) == pytest.approx(np.mean(expit(real) - 1 + expit(fake)), abs=1e-5)
+
+
+def test_a_linear_classifier_descends_its_cost_and_ends_by_the_validation_part() -> None:
+    random = np.random.default_rng(0)
+    codes = random.normal(size=(300, 5)).astype(np.float32) * [1, 2, 3, 4, 5] + 7
+    labels = (codes @ random.normal(size=(5, 3))).argmax(axis=1)
+    weights, inputs = random.normal(size=(6, 3)), (codes - 7) / 5
+    gradient = probe._gradient(weights, inputs, labels)
+    for place in ((0, 0), (5, 2), (3, 1)):
+        moved = np.zeros_like(weights)
+        moved[place] = 1e-6
+        slope = (probe.cost(weights + moved, inputs, labels) - probe.cost(weights - moved, inputs, labels)) / 2e-6
+        assert gradient[place] == pytest.approx(slope, abs=1e-7)
+    kernel, bias = probe.train(codes[:250], labels[:250], codes[250:], labels[250:], 3, 0)
+    assert np.mean((codes[250:] @ kernel + bias).argmax(axis=1) == labels[250:]) > 0.8
+    # Labels of the validation part that contradict those of training: the best pass is an early one.
+    early, _ = probe.train(codes[:250], labels[:250], codes[250:], (labels[250:] + 1) % 3, 3, 0)
+    assert np.abs(early).sum() < np.abs(kernel).sum()
+
+
+def test_the_grid_without_labels_is_that_of_the_thesis() -> None:
+    configs = grid.plan("lacaille-2.3", {"dataset": "cifar10"}, [0])
+    arrangements = [(1, "none"), (10, "none"), (10, "features")]
+    chosen = [(each.learning, each.nodes, each.content) for each in configs]  # type: ignore[attr-defined]
+    assert chosen == [(learning, *each) for learning in ("vae", "bigan") for each in arrangements]
+    assert configs[0].held_out(50_000) == 5_000
+    with pytest.raises(ConfigError, match="--content=labels: --learning=vae has no labels to send"):
+        _config(learning="vae", content="labels", members=("strided2",))
+    with pytest.raises(ConfigError, match="--members=mlp6-7: --learning=bigan takes a network such as strided32"):
+        _config(learning="bigan", content="features")

@@ -95,6 +95,7 @@ _OTHER: dict[str, Any] = {
     "unlabelled_batch": 16,
     "unlabelled_cost": "pseudo_labels",
     "nodes": 5,
+    "learning": "vae",
     "steps": 100,
     "content": "logits",
     "neighbours": 2,
@@ -127,7 +128,8 @@ _BASES: dict[str, dict[str, Any]] = {
         ("level", "likelihood_weight", "message_length", "noise", "annealing", "lowest_temperature"), _LANGUAGE
     ),
     **dict.fromkeys(
-        ("nodes", "steps", "content", "neighbours", "consume", "broadcast", "queue_capacity", "decision"), _NODES
+        ("nodes", "learning", "steps", "content", "neighbours", "consume", "broadcast", "queue_capacity", "decision"),
+        _NODES,
     ),
     **dict.fromkeys(("cycle_epochs", "cycle_learning_rate", "lowest_learning_rate"), _TRIANGULAR),
 }

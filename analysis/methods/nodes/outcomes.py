@@ -19,6 +19,8 @@ STATISTICS: Mapping[str, str] = {
     "confidence_error_percent": "ConfidenceError",
     "as_printed_error_percent": "AsPrintedError",
     "mean_error_percent": "MeanError",
+    "validation_error_percent": "ValidationError",
+    "collective_validation_error_percent": "CollectiveValidationError",
     "entropy_nats": "Entropy",
     "consumed": "Consumed",
     "empty": "Empty",
@@ -44,11 +46,13 @@ class Outcome:
       accuracy: test accuracies in percent after the last epoch; see `accuracy`.
       steps: until the mark; see `steps_to`. Infinite where it was not reached.
       several: the nodes of the arrangements that are compared with each other.
+      codes: the same accuracies of linear classifiers on codes, by `vae` and `bigan`.
     """
 
     accuracy: Mapping[str, Mapping[Place, float]]
     steps: Mapping[str, Mapping[Place, float]]
     several: int
+    codes: Mapping[str, Mapping[str, Mapping[Place, float]]] = dataclasses.field(default_factory=dict)
 
 
 def settings(run: Run) -> NodesConfig:
@@ -63,9 +67,9 @@ def place(config: NodesConfig) -> Place:
 
 
 def row_of(config: RunConfig) -> str | None:
-    """The row of a run that differs from the defaults in network, number of nodes, steps and content alone."""
+    """The row of a run that differs from the defaults in network, nodes, steps, content and learning alone."""
     assert isinstance(config, NodesConfig)
-    own = {"nodes": config.nodes, "content": config.content, "steps": config.steps}
+    own = {"nodes": config.nodes, "content": config.content, "steps": config.steps, "learning": config.learning}
     return name(place(config)) if comparison.has_settings(config, **own) else None
 
 
@@ -101,7 +105,8 @@ def is_of_thesis(runs: Sequence[Run]) -> bool:
     return catalogue.label(runs[0].config.dataset) == "CIFAR10"
 
 
-def _series(run: Run, output: str, data: str) -> np.ndarray:
+def _series(run: Run, data: str) -> np.ndarray:
+    output = "Ens" if settings(run).nodes > 1 else run.config.member_names()[0]
     if data not in run.statistics[output]:
         raise DataError(f"{run.directory}: {data} was not recorded")
     return run.statistics[output][data].to_numpy()
@@ -109,7 +114,7 @@ def _series(run: Run, output: str, data: str) -> np.ndarray:
 
 def queues(run: Run, data: str) -> np.ndarray:
     """What was recorded of queues after each epoch; DataError where nothing was."""
-    return _series(run, "Ens", data)
+    return _series(run, data)
 
 
 def accuracy(run: Run, kind: str) -> np.ndarray:
@@ -122,12 +127,19 @@ def accuracy(run: Run, kind: str) -> np.ndarray:
     if settings(run).nodes == 1:
         return np.full(run.config.epochs, math.nan)
     data = {decision: STATISTICS[f"{decision}_error_percent"] for decision in DECISIONS}.get(kind, "TestError")
-    return 100 - _series(run, "Ens", data)
+    return 100 - _series(run, data)
 
 
 def final(run: Run, kind: str) -> float:
-    """The accuracy after the last epoch."""
-    return float(accuracy(run, kind)[-1])
+    """The accuracy after the last epoch; of linear classifiers after that with the lowest validation error.
+
+    That is the error of the mean node or of all together, as the accuracy is.
+    """
+    if settings(run).supervised:
+        return float(accuracy(run, kind)[-1])
+    alone = kind == AVERAGE or settings(run).nodes == 1
+    best = int(np.argmin(_series(run, "ValidationError" if alone else "CollectiveValidationError")))
+    return float(accuracy(run, kind)[best])
 
 
 def steps_to(run: Run, kind: str, mark: float) -> float:
@@ -175,22 +187,27 @@ def outcomes_of(runs: Sequence[Run]) -> list[Outcome]:
         for run in own:
             by_seed.setdefault(run.config.seed, {})[of] = run
     several = min((nodes for nodes, _ in rows if nodes > 1), default=0)
-    return [
-        Outcome(
-            {kind: {of: final(run, kind) for of, run in own.items()} for kind in (AVERAGE, COLLECTIVE)},
-            {kind: {of: steps_to(run, kind, mark) for of, run in own.items()} for kind in (AVERAGE, COLLECTIVE)},
-            several,
-        )
-        for _, own in sorted(by_seed.items())
-    ]
+    learning = settings(runs[0]).learning
+    result = []
+    for _, seed in sorted(by_seed.items()):
+        accuracies = {kind: {of: final(run, kind) for of, run in seed.items()} for kind in (AVERAGE, COLLECTIVE)}
+        steps = {kind: {of: steps_to(run, kind, mark) for of, run in seed.items()} for kind in (AVERAGE, COLLECTIVE)}
+        nothing: dict[str, dict[Place, float]] = {kind: {} for kind in (AVERAGE, COLLECTIVE)}
+        if settings(runs[0]).supervised:
+            result.append(Outcome(accuracies, steps, several))
+        else:
+            result.append(Outcome(nothing, nothing, several, {learning: accuracies}))
+    return result
 
 
 def published_outcome(label: str) -> Outcome:
-    """Tables 2.1 and 2.2 in the form that claims take; empty for other data than the thesis'."""
-    values: dict[str, dict[str, dict[Place, float]]] = {"2.1": {}, "2.2": {}}
+    """Tables 2.1 to 2.3 in the form that claims take; empty for other data than the thesis'."""
+    values: dict[tuple[str, str], dict[str, dict[Place, float]]] = {}
     for row in published().to_dict("records") if label == "CIFAR10" else []:
         for kind in (AVERAGE, COLLECTIVE):
-            if row["table"] in values and row[kind]:
+            if row[kind]:
                 number = math.inf if row[kind].startswith(">") else float(row[kind])
-                values[row["table"]].setdefault(kind, {})[int(row["nodes"]), row["content"]] = number
-    return Outcome(values["2.1"], values["2.2"], 10)
+                of = values.setdefault((row["table"], row["model"]), {}).setdefault(kind, {})
+                of[int(row["nodes"]), row["content"]] = number
+    codes = {model: own for (table, model), own in values.items() if table == "2.3"}
+    return Outcome(values.get(("2.1", "supervised"), {}), values.get(("2.2", "supervised"), {}), 10, codes)

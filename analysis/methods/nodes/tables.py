@@ -1,4 +1,4 @@
-"""Tables 2.1 and 2.2 of Lacaille (2018) with the published numbers beside ours, and what became of messages."""
+"""Tables 2.1 to 2.3 of Lacaille (2018) with the published numbers beside ours, and what became of messages."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +26,10 @@ _ACCURACY_NOTE = (
     "Test accuracy after the last step: of the mean node, and of all nodes together by each of the three decisions; "
     "the collective one weighs by confidence."
 )
+_CODES_NOTE = (
+    "Test accuracy of linear classifiers on the codes, after the epoch with the lowest validation error: of the mean "
+    "node, and of all nodes together by each of the three decisions; the collective one weighs by confidence."
+)
 _PAPER_NOTE = (
     "The thesis' numbers are of 10 or 20 nodes with all 50,000 images and 5,000 steps of each node; beside other "
     "numbers of nodes stand those of 10."
@@ -41,28 +45,32 @@ _QUEUES_NOTE = (
 
 
 def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
-    """Tables 2.1 and 2.2, the queues, then the comparison of all arrangements.
+    """Tables 2.1 and 2.2, or 2.3, the queues, then the comparison of all arrangements.
 
     Arguments and errors are those of `analysis.tables.text_tables`.
     """
     rows = by_row(runs)
-    own = [accuracy_table(runs), steps_table(runs)] if rows else []
+    own = [accuracy_table(runs)] if rows else []
+    if rows and settings(runs[0]).supervised:
+        own.append(steps_table(runs))
     if any(settings(run).communicates for each in rows.values() for run in each):
         own.append(queue_table(runs))
     return [*own, *comparison.text_tables(runs, unfinished)]
 
 
 def accuracy_table(runs: Sequence[Run]) -> Table:
-    """Table 2.1: accuracies after the last step."""
+    """Table 2.1, or 2.3 of nodes that learn without labels."""
     rows = by_row(runs)
     columns = {
         kind: [comparison.mean_with_interval([final(run, kind) for run in row], ".1f") for row in rows.values()]
         for kind in (AVERAGE, COLLECTIVE, "as_printed", "mean")
     }
     columns["as printed"], columns["plain mean"] = columns.pop("as_printed"), columns.pop("mean")
-    return _table(
-        runs, "accuracy of", "table 2.1 of Lacaille (2018): test accuracy in %", "2.1", rows, columns, _ACCURACY_NOTE
-    )
+    if settings(runs[0]).supervised:
+        title = "table 2.1 of Lacaille (2018): test accuracy in %"
+        return _table(runs, "accuracy of", title, "2.1", rows, columns, _ACCURACY_NOTE)
+    title = "table 2.3 of Lacaille (2018): test accuracy of linear classifiers in %"
+    return _table(runs, "codes of", title, "2.3", rows, columns, _CODES_NOTE)
 
 
 def steps_table(runs: Sequence[Run]) -> Table:
@@ -121,7 +129,7 @@ def _table(
     for heading, cells in columns.items():
         shown[heading] = cells
         if published and is_of_thesis(runs) and heading in (AVERAGE, COLLECTIVE):
-            paper = [published_cell(published, of, heading) for of in rows]
+            paper = [published_cell(published, of, heading, settings(runs[0]).learning) for of in rows]
             shown[f"paper {heading}"] = [Cell(_with_comma(each)) for each in paper]
     if len(shown) > len(columns):
         notes.append(_PAPER_NOTE)

@@ -170,9 +170,9 @@ def reconstruction_cost(images: Tensor, pixels: Tensor) -> Tensor:
 class BiGAN:
     """A bidirectional generative adversarial network (Donahue et al. 2017).
 
-    The judge tells images with their codes from generated images with the noise that they come from; encoder and
-    generator lower the cost of the opposite answers. A received minibatch has half the squared distance of the codes,
-    equation 2.2.3, and trains the encoder alone.
+    The judge tells images with their codes from generated images with the noise that they come from, in one minibatch
+    of both; encoder and generator lower the cost of the opposite answers. A received minibatch has half the squared
+    distance of the codes, equation 2.2.3, and trains the encoder alone.
     """
 
     def __init__(self, networks: Networks, communicates: bool) -> None:
@@ -198,10 +198,12 @@ class BiGAN:
         with tf.GradientTape(persistent=True) as tape:
             (code,) = tf.nest.flatten(self._encoder(minibatch.images, training=True))
             generated = _WHITE * keras.ops.sigmoid(self._generator(noise, training=True))
-            real = self._judge([minibatch.images, code], training=True)
-            made = self._judge([generated, noise], training=True)
-            judging = _answers(real, 1.0) + _answers(made, 0.0)
-            costs = _answers(real, 0.0) + _answers(made, 1.0)
+            # In one pass, and with plain costs: otherwise TensorFlow adds up gradients in an order that changes from
+            # one tracing to the next, and with it their last bits.
+            pixels, codes = (keras.ops.concatenate(each) for each in ((minibatch.images, generated), (code, noise)))
+            real, made = tf.split(keras.ops.squeeze(self._judge([pixels, codes], training=True), axis=-1), 2)
+            judging = keras.ops.softplus(-real) + keras.ops.softplus(made)
+            costs = keras.ops.softplus(real) + keras.ops.softplus(-made)
             if self._communicates:
                 matching = messages.feature_cost(code, keras.ops.stop_gradient(minibatch.received))
                 costs = tf.where(minibatch.consumed, matching, costs)
@@ -211,9 +213,3 @@ class BiGAN:
         gradients = tape.gradient(cost, [each.value for each in players])
         gradients += tape.gradient(judging, [each.value for each in self._judge.trainable_variables])
         return Computed(cost, error(minibatch.labels, self.member.layers[-1](code)), gradients, code)
-
-
-def _answers(scores: Tensor, answer: float) -> Tensor:
-    """The cross-entropy of scores [batch, 1] and an answer, 1 for real pairs: float32 [batch]."""
-    costs = tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.fill(tf.shape(scores), answer), logits=scores)
-    return keras.ops.squeeze(costs, axis=-1)

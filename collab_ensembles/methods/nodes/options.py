@@ -91,8 +91,8 @@ class NodesConfig(RunConfig):
 
     @property
     def varied(self) -> tuple[str, ...]:
-        """As `RunConfig.varied`; runs of one table have equally many steps."""
-        return tuple(name for name in super().varied if name != "steps")
+        """As `RunConfig.varied`; runs of one table learn the same in equally many steps."""
+        return tuple(name for name in super().varied if name not in ("steps", "learning"))
 
     @property
     def supervised(self) -> bool:

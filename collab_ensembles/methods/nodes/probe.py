@@ -5,7 +5,7 @@ from scipy.special import log_softmax, softmax
 
 from collab_ensembles.streams import Stream, generator
 
-_BATCH, _RATE, _PATIENCE, _MOST = 500, 1e-2, 3, 50
+_BATCH, _RATE, _PATIENCE, _MOST = 100, 1e-2, 5, 100
 _MEMORY, _SQUARE_MEMORY, _EPSILON = 0.9, 0.999, 1e-7
 
 
