@@ -16,7 +16,7 @@ def accuracies() -> str:
 def verdicts() -> str:
     """Which statements of the chapter hold there, of those that the runs can judge."""
     judged = [cells for cells in markdown_rows(_CLAIMS, "claim") if cells[1] != "not enough data"]
-    return table(("claim", "verdict", "p (Holm)"), [[cells[0], cells[1], cells[3]] for cells in judged])
+    return table(("claim", "verdict", "p (Holm)"), [[cells[0], cells[1], cells[3]] for cells in judged], words=2)
 
 
 BLOCKS: dict[str, Callable[[], str]] = {"nodes on digits": accuracies, "claims on nodes": verdicts}

@@ -69,9 +69,9 @@ def _sooner_than_one(outcome: Outcome) -> tuple[Numbers, Numbers]:
 
 def _sooner_with_more(outcome: Outcome) -> tuple[Numbers, Numbers]:
     numbers = {of: steps for of, steps in outcome.steps[COLLECTIVE].items() if of[1] == "labels"}
-    most = max(numbers)
-    if most == (outcome.several, "labels"):
+    if len(numbers) < 2:
         raise KeyError("only one number of nodes")
+    most = max(numbers)
     few, many = numbers[outcome.several, "labels"], numbers[most]
     return {"fewer less more": float(few > many) - float(few < many)}, {
         name(of): steps for of, steps in numbers.items()
