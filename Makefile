@@ -18,7 +18,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo teaching-demo language-demo questions $(QUESTIONS) results documents records mnist-results digits-results fdl-results teaching-results language-results bench clean
+.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo nodes-demo teaching-demo language-demo questions $(QUESTIONS) results documents records mnist-results digits-results fdl-results nodes-results teaching-results language-results bench clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -99,6 +99,15 @@ fdl-demo: install ## train one network, and two that learn to differ (MNIST, 6,0
 	$(RUN) -m benchmarks.fdl_phases && \
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/fdl-demo --out=$(LOG_DIR)/fdl-demo/report.html
 
+NODES_DEMO := --grid=lacaille-2.1-five --members=strided8
+
+nodes-demo: install ## train one node, and five that send each other nothing, labels, logits or features (digits, CIFAR-10, 20 minutes)
+	$(RUN) -m experiments.sweep $(NODES_DEMO) --dataset=digits --steps=150 --epochs=3 --seeds=0,1,2 --log_dir=$(LOG_DIR)/nodes $(SWEEP_FLAGS)
+	$(RUN) -m experiments.sweep $(NODES_DEMO) --dataset=cifar10 --train_limit=5000 --steps=200 --epochs=2 --seeds=0,1,2 \
+		--log_dir=$(LOG_DIR)/nodes $(SWEEP_FLAGS)
+	$(END_OF_DRY_RUN) \
+	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/nodes --out=$(LOG_DIR)/nodes/report.html
+
 teaching-demo: install ## train a teacher, and students whose minibatches it chooses (MNIST, 12,000 images, five minutes)
 	$(RUN) -m experiments.sweep --grid=lacaille-3.1 --dataset=mnist --train_limit=12000 --epochs=30 \
 		--log_dir=$(LOG_DIR)/teaching-demo $(SWEEP_FLAGS)
@@ -131,9 +140,10 @@ DIGITS_RUNS ?= $(LOG_DIR)/digits-grid
 FDL_RUNS ?= $(LOG_DIR)/fdl-6000
 TEACHING_RUNS ?= $(LOG_DIR)/teaching
 LANGUAGE_RUNS ?= $(LOG_DIR)/language
+NODES_RUNS ?= $(LOG_DIR)/nodes
 RUNS ?= $(MNIST_RUNS)
 
-results: mnist-results digits-results fdl-results teaching-results language-results ## write results/ again from the runs in MNIST_RUNS, DIGITS_RUNS, FDL_RUNS, TEACHING_RUNS and LANGUAGE_RUNS (results/*/README.md says how to train them)
+results: mnist-results digits-results fdl-results nodes-results teaching-results language-results ## write results/ again from the runs in MNIST_RUNS, DIGITS_RUNS, FDL_RUNS, NODES_RUNS, TEACHING_RUNS and LANGUAGE_RUNS (results/*/README.md says how to train them)
 
 documents: install ## write the tables and numbers in README.md and docs/ again from results/
 	$(RUN) -m analysis.documents
@@ -158,6 +168,10 @@ digits-results: install
 
 fdl-results: install
 	$(RUN) -m analysis.results --log_dir=$(FDL_RUNS) --dataset=mnist --grid=fdl-mnist --out=results/$(notdir $(FDL_RUNS))
+
+nodes-results: install
+	$(RUN) -m analysis.results --log_dir=$(NODES_RUNS) --dataset=cifar10 --grid=lacaille-2.1-five --out=results/nodes
+	$(RUN) -m analysis.results --log_dir=$(NODES_RUNS) --dataset=digits --grid=lacaille-2.1-five --out=results/nodes-digits
 
 teaching-results: install
 	$(RUN) -m analysis.results --log_dir=$(TEACHING_RUNS) --dataset=mnist --grid=lacaille-3.1 --out=results/teaching

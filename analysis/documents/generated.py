@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from analysis.documents import (
     first_epoch_blocks,
     language_blocks,
+    nodes_blocks,
     noel_blocks,
     other_blocks,
     overview_blocks,
@@ -35,6 +36,7 @@ BLOCKS: Blocks = {
     **other_blocks.BLOCKS,
     **teaching_blocks.BLOCKS,
     **language_blocks.BLOCKS,
+    **nodes_blocks.BLOCKS,
     "a system in one file": _example,
 }
 """By name: what writes the Markdown between the marks."""

@@ -363,6 +363,16 @@ def descend(optimizer: keras.Optimizer, tape: "tf.GradientTape", loss: Tensor, v
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
 
+def loop(span: Tensor, step: Callable[[Tensor], None]) -> None:
+    """Calls `step` with each number from the first of `span`, int32 [2], to below the second, in one compiled loop."""
+
+    def once(number: Tensor) -> tuple[Tensor]:
+        step(number)
+        return (number + 1,)
+
+    tf.while_loop(lambda number: number < span[1], once, (span[0],))
+
+
 def mean_cross_entropy(labels: Tensor, logits: Tensor, sample_weight: Tensor | None = None) -> Tensor:
     """The mean over the batch of the cross-entropy of labels int32 [batch] and logits [batch, classes].
 

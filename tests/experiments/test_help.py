@@ -32,6 +32,7 @@ _FIELDS = [field.name for field in registry.method("ensemble").config.in_order()
         ("benchmarks.ray_overhead", ["runs", "dataset"]),
         ("benchmarks.teaching_epoch", ["repeats", "threads"]),
         ("benchmarks.language_epoch", ["repeats", "threads"]),
+        ("benchmarks.nodes_epoch", ["nodes", "network", "repeats", "threads"]),
         ("analysis.methods.language.views", ["dataset", "seed", "data_dir", "out"]),
         ("experiments.prepare", ["dataset", "split", "data_dir"]),
         ("analysis.tables", ["log_dir", "dataset", "format"]),

@@ -6,6 +6,7 @@ import pytest
 
 import committed_filters
 import committed_languages
+import committed_nodes
 import committed_students
 from committed_results import REPOSITORY, check
 
@@ -20,6 +21,8 @@ def test_the_tables_follow_from_the_statistics_of_every_epoch(directory: pathlib
         committed_students.check(directory)
     elif committed_languages.is_of_languages(directory):
         committed_languages.check(directory)
+    elif committed_nodes.is_of_nodes(directory):
+        committed_nodes.check(directory)
     elif committed_filters.is_of_networks(directory):
         committed_filters.check(directory)
     else:

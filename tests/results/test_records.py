@@ -63,22 +63,23 @@ def test_the_numbers_in_sentences_follow_from_the_records() -> None:
 
 
 @pytest.mark.parametrize(
-    ("records", "name", "grid"),
+    ("records", "name", "dataset", "grid"),
     [
-        ("mnist-grid", "mnist", "noel"),
-        ("fdl-6000", "fdl-6000", "fdl-mnist"),
-        ("teaching", "teaching", "lacaille-3.1"),
-        ("language", "language", "lacaille-4.1"),
+        ("mnist-grid", "mnist", "mnist", "noel"),
+        ("fdl-6000", "fdl-6000", "mnist", "fdl-mnist"),
+        ("teaching", "teaching", "mnist", "lacaille-3.1"),
+        ("language", "language", "mnist", "lacaille-4.1"),
+        ("nodes", "nodes-digits", "digits", "lacaille-2.1-five"),
     ],
 )
 def test_the_published_results_follow_from_the_records(
-    records: str, name: str, grid: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    records: str, name: str, dataset: str, grid: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / records).symlink_to(REPOSITORY / "results" / "records" / records)
     monkeypatch.chdir(tmp_path)
     directory = REPOSITORY / "results" / name
-    expected = results.contents(f"runs/{records}", "mnist", f"results/{name}", grid)
+    expected = results.contents(f"runs/{records}", dataset, f"results/{name}", grid)
     assert {path.name for path in directory.iterdir()} == set(expected)
     for name, content in expected.items():
         # Pictures change with Matplotlib's version; what they show is in statistics.csv.

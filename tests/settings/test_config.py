@@ -19,6 +19,7 @@ _HEADS = {"system": "multihead"}
 _FDL = {"system": "fdl"}
 _JOINT = {"system": "fdl", "phases": ("joint",)}
 _LANGUAGE = {"system": "language"}
+_NODES = {"system": "nodes"}
 _SNAPSHOTS = {"system": "snapshot"}
 _TEACHING = {"system": "teaching"}
 _TRIANGULAR = {"system": "snapshot", "cycle": "triangular", "snapshots": 5}
@@ -93,6 +94,15 @@ _OTHER: dict[str, Any] = {
     "unlabelled_every": 2,
     "unlabelled_batch": 16,
     "unlabelled_cost": "pseudo_labels",
+    "nodes": 5,
+    "learning": "vae",
+    "steps": 100,
+    "content": "logits",
+    "neighbours": 2,
+    "consume": 0.3,
+    "broadcast": 0.2,
+    "queue_capacity": 8,
+    "decision": "mean",
 }
 
 # What else has to be set for the value to be allowed; otherwise CE, which goes with everything.
@@ -116,6 +126,10 @@ _BASES: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("stack", "difficulty", "targets", "teacher_seed", "dropout", "patience"), _TEACHING),
     **dict.fromkeys(
         ("level", "likelihood_weight", "message_length", "noise", "annealing", "lowest_temperature"), _LANGUAGE
+    ),
+    **dict.fromkeys(
+        ("nodes", "learning", "steps", "content", "neighbours", "consume", "broadcast", "queue_capacity", "decision"),
+        _NODES,
     ),
     **dict.fromkeys(("cycle_epochs", "cycle_learning_rate", "lowest_learning_rate"), _TRIANGULAR),
 }

@@ -1,0 +1,60 @@
+"""Builds nodes, and chooses their optimizer and learning rate."""
+
+import keras
+
+from collab_ensembles.methods.assembly import build_member
+from collab_ensembles.methods.nodes import coders
+from collab_ensembles.methods.nodes.learners import Classifier, Learner
+from collab_ensembles.methods.nodes.model import NodesModel
+from collab_ensembles.methods.nodes.options import NodesConfig
+from collab_ensembles.models.model import Model
+from collab_ensembles.models.optimizers import KERAS_EPSILON, Adam
+from collab_ensembles.models.schedules import Rate
+from collab_ensembles.networks.sizes import StridedSize, parse_network
+from collab_ensembles.settings.method import Shape
+from collab_ensembles.streams import Stream, generator
+
+_ADVERSARIAL_MEMORY = 0.5
+
+
+def build(config: NodesConfig, image_shape: Shape, num_classes: int) -> Model:
+    """See `settings.method.Training`."""
+    return NodesModel(
+        {
+            name: _learner(config, image_shape, num_classes, number, name)
+            for number, name in enumerate(config.member_names())
+        },
+        content=config.content,
+        epoch_steps=config.steps // config.epochs,
+        batch_size=config.batch_size,
+        neighbours=config.neighbours,
+        consume=config.consume,
+        broadcast=config.broadcast,
+        queue_capacity=config.queue_capacity,
+        decision=config.decision,
+        probes=not config.supervised,
+        seed=config.seed,
+    )
+
+
+def _learner(config: NodesConfig, image_shape: Shape, num_classes: int, number: int, name: str) -> Learner:
+    if config.supervised:
+        member = build_member(config, image_shape, num_classes, 0, name, draw=number)
+        return Classifier(member, config.content, config.temperature)
+    size = parse_network(config.members[0])
+    assert isinstance(size, StridedSize)
+    initial = generator(config.seed, Stream.INITIALISATION, number)
+    networks = coders.build(size, image_shape, num_classes, config.learning, initial, name)
+    kind = coders.VAE if config.learning == "vae" else coders.BiGAN
+    return kind(networks, config.communicates)
+
+
+def optimizer(config: NodesConfig) -> keras.Optimizer:
+    """Adam with Keras' constants; for the BiGAN with the momentum that DCGAN recommends."""
+    memory = _ADVERSARIAL_MEMORY if config.learning == "bigan" else 0.9
+    return Adam(config.learning_rate, beta_1=memory, epsilon=KERAS_EPSILON)
+
+
+def learning_rates(config: NodesConfig) -> dict[str, Rate]:
+    """The rate does not change."""
+    return {"optimizer": Rate(lambda epoch: config.learning_rate)}
