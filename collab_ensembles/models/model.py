@@ -365,6 +365,7 @@ def descend(optimizer: keras.Optimizer, tape: "tf.GradientTape", loss: Tensor, v
 
 def loop(span: Tensor, step: Callable[[Tensor], None]) -> None:
     """Calls `step` with each number from the first of `span`, int32 [2], to below the second, in one compiled loop."""
+    import tensorflow as tf
 
     def once(number: Tensor) -> tuple[Tensor]:
         step(number)
