@@ -88,7 +88,7 @@ for wheel in glob.glob(sys.argv[1] + "/wheels/*.whl"):
 
     echo "== grid: $way, after $SECONDS s"
     # shellcheck disable=SC2086
-    timeout --signal=TERM $((seconds - SECONDS - 15)) "$PYTHON" -m experiments.sweep --backend=jax $way --dataset="$DATASET" \
+    timeout --kill-after=10 $((seconds - SECONDS - 15)) "$PYTHON" -m experiments.sweep --backend=jax $way --dataset="$DATASET" \
         --seeds="$SEEDS" --checkpoint_every=1000 --data_dir="$work/data" --log_dir="$work/runs" ${SWEEP:-} \
         >"$out/grid.txt" 2>&1 &
     sweep=$!

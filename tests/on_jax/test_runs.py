@@ -11,7 +11,7 @@ import pytest
 from collab_ensembles.data import Dataset
 from collab_ensembles.errors import ConfigError, DivergenceError, OtherBackendError
 from collab_ensembles.models.compiled_epoch import Device
-from collab_ensembles.runs import compiled_fit, naming, run, run_directory
+from collab_ensembles.runs import compiled_fit, naming, run, run_directory, uncertainty
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.runs.unpickle import read_pickle
 from collab_ensembles.settings.config import RunConfig
@@ -163,6 +163,8 @@ def test_a_trained_run_can_be_read_again(tmp_path: Path, dataset: Dataset, devic
     logits = model.logits(dataset.test_images)
     wrong = np.argmax(np.asarray(sum(logits)), axis=-1) != dataset.test_labels
     assert wrong.mean() == pytest.approx(status.test_errors["ensemble"])
+    measured = uncertainty.read(str(tmp_path), _TINY.epochs)
+    assert measured["ensemble"]["error"] == pytest.approx(status.test_errors["ensemble"])
 
 
 def test_what_jax_does_not_train_is_refused(tmp_path: Path, dataset: Dataset) -> None:
