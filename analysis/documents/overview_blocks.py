@@ -23,6 +23,7 @@ def systems() -> str:
         for name in ("baseline", "stack 5, cross-entropy, soft labels")
     )
     silent, both = (_lacaille("results/language/tables.md", "level", name) for name in ("baseline", "both"))
+    linked, unlinked = (_nodes_together(f"5 nodes, {content}") for content in ("labels", "none"))
     lines = [
         [
             "`ensemble`: networks that pull their outputs together",
@@ -66,8 +67,16 @@ def systems() -> str:
             f"CIFAR-10, VGG-16: {snapshots}, {geometric} ({alone})",
         ],
         [
+            "`nodes`: nodes with parts of the data teach each other",
+            "Lacaille 2018, chapter 2",
+            "`make nodes-demo`",
+            "",
+            f"digits, five nodes together: {linked} (without messages {unlinked})",
+            f"CIFAR-10, ten: {_paper_nodes('labels')} ({_paper_nodes('none')})",
+        ],
+        [
             "`teaching`: a teacher chooses what a small network learns next",
-            "Lacaille 2018, chapter 3",
+            "the same, chapter 3",
             "`--grid=lacaille-3.1`",
             "",
             f"MNIST, stacks of 5: {taught[0]} (without teacher {untaught[0]})",
@@ -96,6 +105,18 @@ def _lacaille(path: str, header: str, name: str) -> tuple[str, str]:
     """Of a row of a table of accuracies in percent: our mean error, and the thesis' error."""
     cells = next(cells for cells in markdown_rows(path, header) if cells[0] == name or cells[0].startswith(f"{name} ("))
     return f"{100 - float(cells[1].split()[0]):.2f}".rstrip("0"), f"{100 - float(cells[2]):.1f}"
+
+
+def _nodes_together(name: str) -> str:
+    """Our mean error in percent of all nodes together, on digits."""
+    cells = next(cells for cells in markdown_rows("results/nodes-digits/tables.md", "accuracy of") if cells[0] == name)
+    return f"{100 - float(cells[2].split()[0]):.1f}"
+
+
+def _paper_nodes(content: str) -> str:
+    """The thesis' error in percent of ten nodes together, table 2.1."""
+    found = row("analysis/reference/lacaille_2018_nodes.csv", table="2.1", nodes="10", content=content)
+    return f"{100 - float(found['collective']):.1f}"
 
 
 def findings() -> str:
