@@ -16,6 +16,9 @@ class Stream(enum.IntEnum):
     CHOICE = 5
     MASKS = 6
     SYMBOLS = 7
+    PARTS = 8
+    COMMUNICATION = 9
+    NOISE = 10
 
 
 def generator(seed: int, stream: Stream, *indices: int) -> np.random.Generator:

@@ -28,4 +28,7 @@ def test_the_numbers_of_the_streams_stay() -> None:
         "CHOICE": 5,
         "MASKS": 6,
         "SYMBOLS": 7,
+        "PARTS": 8,
+        "COMMUNICATION": 9,
+        "NOISE": 10,
     }

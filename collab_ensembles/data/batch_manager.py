@@ -103,6 +103,33 @@ def _without_autotuning() -> tf.data.Options:
     return options
 
 
+def in_pieces(
+    steps: int,
+    most: int,
+    arrays: Callable[[int, int], tuple[np.ndarray, ...]],
+    signature: tuple[tf.TensorSpec, ...],
+) -> tf.data.Dataset:
+    """The steps of an epoch in pieces, for a model that loops over steps itself.
+
+    Each piece is what `arrays` gives, and its first step, counted from 0, and the one after its last, int32 [2].
+
+    Args:
+      steps: of the epoch.
+      most: steps of a piece.
+      arrays: called for each piece with these two numbers when its turn comes.
+      signature: of what it gives.
+    """
+
+    def piece(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        first = tf.cast(number, tf.int32) * most
+        span = tf.stack([first, tf.minimum(first + most, steps)])
+        given = tf.numpy_function(lambda ends: arrays(*map(int, ends)), [span], [spec.dtype for spec in signature])
+        shaped = [tf.ensure_shape(each, spec.shape) for each, spec in zip(given, signature, strict=True)]
+        return (*shaped, span)
+
+    return tf.data.Dataset.range(math.ceil(steps / most)).map(piece).with_options(_without_autotuning())
+
+
 class BatchManager:
     """Batches (images uint8 [batch, h, w, c], labels int32 [batch]) for `fit` and `evaluate`.
 
@@ -178,14 +205,8 @@ class BatchManager:
         steps = examples // step_size
         if steps == 0:
             raise ValueError(f"received {examples} training examples; a step needs {step_size}; give it more examples")
-
-        def piece(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            order, labels = tf.numpy_function(lambda _: self.order_and_labels(), [number], (tf.int64, tf.int32))
-            first = tf.cast(number, tf.int32) * PIECE
-            span = tf.stack([first, tf.minimum(first + PIECE, steps)])
-            return tf.ensure_shape(order, examples), tf.ensure_shape(labels, examples), span
-
-        return tf.data.Dataset.range(math.ceil(steps / PIECE)).map(piece).with_options(_without_autotuning())
+        signature = (tf.TensorSpec(examples, tf.int64), tf.TensorSpec(examples, tf.int32))
+        return in_pieces(steps, PIECE, lambda first, last: self.order_and_labels(), signature)
 
     def order_and_labels(self) -> tuple[np.ndarray, np.ndarray]:
         """The epoch's order, int64 [examples], and the labels in this order, int32 [examples]."""

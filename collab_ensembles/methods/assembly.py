@@ -35,6 +35,7 @@ def build_member(
     *,
     decays: bool = True,
     dropout: float = 0.0,
+    draw: int | None = None,
 ) -> keras.Model:
     """Builds the member with the given index, with its own initial values.
 
@@ -46,6 +47,7 @@ def build_member(
       name: the name of the network.
       decays: True if the network's losses include the weight decay of its kernels; False if the optimizer decays.
       dropout: see `build_network`.
+      draw: the number of the initial values, where several networks are this member; default: the index.
     """
     return build_network(
         config.members[index],
@@ -56,7 +58,7 @@ def build_member(
         decay_scope=config.decay_scope,
         precision=config.precision,
         dropout=dropout,
-        random=generator(config.seed, Stream.INITIALISATION, index),
+        random=generator(config.seed, Stream.INITIALISATION, index if draw is None else draw),
         name=name,
     )
 

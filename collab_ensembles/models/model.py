@@ -1,7 +1,7 @@
 """Model: the base class of all groups of networks, with their common training step."""
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -335,6 +335,16 @@ def descend(optimizer: keras.Optimizer, tape: tf.GradientTape, loss: Tensor, var
         )
     gradients = tape.gradient(loss, variables)
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+
+def loop(span: Tensor, step: Callable[[Tensor], None]) -> None:
+    """Calls `step` with each number from the first of `span`, int32 [2], to below the second, in one compiled loop."""
+
+    def once(number: Tensor) -> tuple[Tensor]:
+        step(number)
+        return (number + 1,)
+
+    tf.while_loop(lambda number: number < span[1], once, (span[0],))
 
 
 def mean_cross_entropy(labels: Tensor, logits: Tensor, sample_weight: Tensor | None = None) -> Tensor:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.networks import cifar_resnet, convnet, densenet, fdlnet, mlp, resnet50, segments, vgg
+from collab_ensembles.networks import cifar_resnet, convnet, densenet, fdlnet, mlp, resnet50, segments, strided, vgg
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.resnet import build_resnet
 from collab_ensembles.networks.sizes import (
@@ -16,6 +16,7 @@ from collab_ensembles.networks.sizes import (
     ResNet50Size,
     ResNetSize,
     Size,
+    StridedSize,
     VGG16Size,
     check_image_shape,
     parse_network,
@@ -48,6 +49,8 @@ def network_segments(size: Size, num_classes: int, dropout: float = 0.0) -> list
             return fdlnet.segments(size, num_classes)
         case MLPSize():
             return mlp.segments(size, num_classes, dropout)
+        case StridedSize():
+            return strided.segments(size, num_classes)
     raise ConfigError(f"{size} has no segments and cannot be split; allowed: networks such as resnet20")
 
 

@@ -131,6 +131,10 @@ class LayerFactory:
         """The positive part."""
         return keras.layers.ReLU(dtype=self._precision, name=self.prefix + name)(x)
 
+    def leaky_relu(self, x: Tensor, slope: float, name: str) -> Tensor:
+        """The positive part, and the negative part times a slope."""
+        return keras.layers.LeakyReLU(slope, dtype=self._precision, name=self.prefix + name)(x)
+
     def activate(self, x: Tensor, name: str) -> Tensor:
         """Batch normalisation and ReLU, named after `name`."""
         return self.relu(self.normalize(x, f"{name}_normalization"), f"{name}_relu")

@@ -138,11 +138,25 @@ class MLPSize:
     default_split_points = ()
 
 
+@dataclasses.dataclass(frozen=True)
+class StridedSize:
+    """The networks for Lacaille (2018), chapter 2: three pairs of convolutions, the second of which is strided.
+
+    The first pair has so many filters. Halves of height and width are rounded up, so that images of any size do.
+    """
+
+    filters: int
+
+    image_divisor = 1
+    split_points = ()
+    default_split_points = ()
+
+
 NAMED_SIZES = {"ST": ResNetSize(3, 1, 8), "M": ResNetSize(3, 2, 16)}
 LONG_NAMES = {"ST": "shallow_and_thin", "M": "medium"}
 FORMS = (
     "ST, M, sizes such as B3R5F16, resnet20 (6n + 2 layers), densenet40-12, resnet50, vgg16, convnet8, fdlnet8, "
-    "mlp32-32"
+    "mlp32-32, strided32"
 )
 
 
@@ -206,4 +220,5 @@ _PATTERNS = (
     (r"convnet([1-9]\d{0,3})", ConvNetSize),
     (r"fdlnet([1-9]\d{0,3})", FDLNetSize),
     (r"mlp([1-9]\d{0,3})-([1-9]\d{0,3})", MLPSize),
+    (r"strided([1-9]\d{0,3})", StridedSize),
 )

@@ -85,8 +85,9 @@ def trained(tmp_path: Path, data_dir: str) -> Callable[..., dict[str, bytes]]:
 
 def test_all_settings_that_reach_a_run_are_tried_above() -> None:
     tried = {name for _, change in _CHANGES for name in change}
-    # Of these: test_run.py; methods/test_teaching.py and test_run_teaching.py; methods/test_language.py.
-    elsewhere = ("ensemble", "teaching", "language")
+    # Of these: test_run.py; methods/test_teaching.py and test_run_teaching.py; methods/test_language.py;
+    # methods/test_nodes.py.
+    elsewhere = ("ensemble", "teaching", "language", "nodes")
     systems = [registry.method(name).config for name in registry.names() if name not in elsewhere]
     own = {field.name for config in systems for field in config.own_fields()}
     # A teacher: test_run_teachers.py.

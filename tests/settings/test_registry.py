@@ -12,7 +12,7 @@ from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 from own_package import CONSENSUS, forget, install
 
-_OURS = ["distillation", "ensemble", "fdl", "language", "multihead", "snapshot", "teaching"]
+_OURS = ["distillation", "ensemble", "fdl", "language", "multihead", "nodes", "snapshot", "teaching"]
 _SOURCE = CONSENSUS.read_text()
 
 Install = Callable[[str], None]

@@ -13,7 +13,7 @@ from collab_ensembles.methods.language import information, observation
 from collab_ensembles.methods.language.agent import Agent
 from collab_ensembles.methods.language.messages import Temperature, gumbel, likelihood_cost, log_gumbel_softmax
 from collab_ensembles.models.batch import unweighted
-from collab_ensembles.models.model import Model, descend
+from collab_ensembles.models.model import Model, descend, loop
 from collab_ensembles.streams import Stream, generator
 from collab_ensembles.tensor import Tensor
 
@@ -133,12 +133,11 @@ class LanguageModel(Model):
             return self.get_metrics_result()
         order, labels, steps = data
 
-        def step(number: Tensor) -> tuple[Tensor]:
+        def step(number: Tensor) -> None:
             places = number * self._batch_size + tf.range(self._batch_size)
             self.step(tf.gather(self._images, tf.gather(order, places)), tf.gather(labels, places))
-            return (number + 1,)
 
-        tf.while_loop(lambda number: number < steps[1], step, (steps[0],))
+        loop(steps, step)
         return self.get_metrics_result()
 
     def step(self, images: Tensor, labels: Tensor) -> None:

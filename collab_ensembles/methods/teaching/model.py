@@ -7,7 +7,7 @@ import tensorflow as tf
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.methods.teaching import choosing
 from collab_ensembles.methods.teaching.options import SCORED
-from collab_ensembles.models.model import Model, descend, mean_cross_entropy
+from collab_ensembles.models.model import Model, descend, loop, mean_cross_entropy
 from collab_ensembles.models.statistics import error
 from collab_ensembles.streams import Stream, generator
 from collab_ensembles.tensor import Tensor
@@ -136,13 +136,8 @@ class TeachingModel(Model):
         recorded of an epoch is what its last piece gives.
         """
         order, labels, steps = data
-
-        def step(number: Tensor) -> tuple[Tensor]:
-            start = number * self._stack * self._batch_size
-            self._step(order, labels, start)
-            return (number + 1,)
-
-        tf.while_loop(lambda number: number < steps[1], step, (steps[0],))
+        size = self._stack * self._batch_size
+        loop(steps, lambda number: self._step(order, labels, number * size))
         validation_error = tf.cond(steps[1] == self._steps, self._validate, lambda: tf.constant(0.0))
         epochs = tf.cast(self._progress["epochs"].value, tf.float32)
         updates = epochs * self._steps

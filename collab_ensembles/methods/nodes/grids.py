@@ -1,0 +1,23 @@
+"""The grids of Lacaille (2018), chapter 2."""
+
+from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.grid import row
+from collab_ensembles.settings.method import Grid, Settings
+
+ARRANGEMENTS = (
+    {"nodes": 1, "content": "none"},
+    {"nodes": 10, "content": "none"},
+    {"nodes": 10, "content": "logits"},
+    {"nodes": 10, "content": "labels"},
+    {"nodes": 10, "content": "features"},
+    {"nodes": 20, "content": "labels"},
+)
+"""The rows of tables 2.1 and 2.2, in their order."""
+
+
+def lacaille_table(settings: Settings) -> list[RunConfig]:
+    """Lacaille (2018), table 2.1: one node; 10 nodes without and with communication; 20 with labels."""
+    return [row(settings, system="nodes", **arrangement) for arrangement in ARRANGEMENTS]
+
+
+GRIDS = {"lacaille-2.1": Grid(lacaille_table, ("nodes", "content"))}

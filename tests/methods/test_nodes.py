@@ -1,0 +1,417 @@
+"""Nodes that exchange outputs, held against a simulation in plain Python with the same draws, and against NumPy."""
+
+import collections
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.special import log_softmax, softmax
+from scipy.stats import entropy
+
+from collab_ensembles.data import catalogue
+from collab_ensembles.data.batch_manager import BatchManager
+from collab_ensembles.errors import ConfigError
+from collab_ensembles.methods.assembly import build_model, compile_for_training
+from collab_ensembles.methods.nodes import circle, decisions, messages
+from collab_ensembles.methods.nodes import model as nodes_model
+from collab_ensembles.methods.nodes.model import NodesModel
+from collab_ensembles.methods.nodes.options import CONTENTS, DECISIONS, NodesConfig
+from collab_ensembles.methods.nodes.schedule import Queues, Schedule
+from collab_ensembles.networks.sizes import parse_network
+from collab_ensembles.runs import checkpoint
+from collab_ensembles.runs.logger import Record
+from collab_ensembles.settings import grid
+from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.streams import Stream, generator
+
+_SHAPE, _CLASSES, _EXAMPLES, _BATCH = (4, 4, 1), 3, 44, 4
+
+
+def _config(**settings: Any) -> NodesConfig:
+    small = {"system": "nodes", "members": ("mlp6-7",), "nodes": 3, "batch_size": _BATCH, "steps": 40, "epochs": 2}
+    if settings.get("content", "labels") != "none":
+        # Queues that are empty at times, and full at others.
+        small |= {"queue_capacity": 2, "consume": 0.6, "broadcast": 0.3}
+    config = RunConfig(**{**small, **settings})
+    assert isinstance(config, NodesConfig)
+    return config
+
+
+def _model(config: NodesConfig) -> NodesModel:
+    model = build_model(config, _SHAPE, _CLASSES)
+    compile_for_training(model, config)
+    assert isinstance(model, NodesModel)
+    return model
+
+
+def _data(count: int = _EXAMPLES) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(7)
+    return random.integers(0, 256, (count, *_SHAPE), np.uint8), random.integers(0, _CLASSES, count).astype(np.int32)
+
+
+def _fitted(model: NodesModel, config: NodesConfig, epochs: int, first: int = 0) -> dict[str, Any]:
+    batches = BatchManager(*_data(), _BATCH, shuffle="permute")
+    fed = model.feed(batches)
+    return dict(
+        model.fit(
+            fed,
+            initial_epoch=first,
+            epochs=epochs,
+            shuffle=False,
+            verbose=0,
+            validation_data=BatchManager(*_data(), _EXAMPLES).dataset(),
+            callbacks=[batches.epoch_clock(), *model.callbacks(fed)],
+        ).history
+    )
+
+
+def _weights(model: keras.Model) -> list[np.ndarray]:
+    return [variable.numpy() for variable in model.trainable_variables]
+
+
+class _Node:
+    """A node of the simulation, with a network and an Adam of its own, and a queue that holds what was sent."""
+
+    def __init__(self, network: keras.Model, part: np.ndarray, config: NodesConfig) -> None:
+        self.network, self.part, self.config = network, part, config
+        self.optimizer = keras.optimizers.Adam(config.learning_rate)
+        self.queue: collections.deque[Any] = collections.deque()
+        self.taken = self.empty = self.dropped = self.consumed = 0
+
+    def own(self, number: int) -> np.ndarray:
+        turn, place = divmod(self.taken, len(self.part) // _BATCH)
+        self.taken += 1
+        order = generator(self.config.seed, Stream.ORDER, turn, number).permutation(self.part)
+        return order[place * _BATCH :][:_BATCH]
+
+    def learn(self, images: np.ndarray, labels: np.ndarray, received: np.ndarray | None) -> np.ndarray | None:
+        below = keras.Model(self.network.input, self.network.layers[-1].input)
+        with tf.GradientTape() as tape:
+            hidden = below(images.astype(np.float32))
+            logits = self.network.layers[-1](hidden)
+            if received is not None and self.config.content == "features":
+                cost = tf.reduce_mean(tf.reduce_sum((hidden - received) ** 2, axis=1) / 2)
+            elif received is not None and self.config.content == "logits":
+                targets = tf.nn.softmax(received / self.config.temperature)
+                cost = tf.reduce_mean(keras.losses.categorical_crossentropy(targets, logits, from_logits=True))
+            else:
+                cost = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True))
+        variables = self.network.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(cost, variables), variables, strict=True))
+        return {"logits": logits.numpy(), "features": hidden.numpy()}.get(self.config.content)
+
+    def receive(self, message: Any) -> None:
+        self.queue.append(message)
+        if len(self.queue) > self.config.queue_capacity:
+            self.queue.popleft()
+            self.dropped += 1
+
+
+def _simulated(config: NodesConfig, networks: list[keras.Model], steps: int) -> list[_Node]:
+    images, labels = _data()
+    permutation = generator(config.seed, Stream.PARTS).permutation(_EXAMPLES)
+    nodes = [
+        _Node(network, part, config)
+        for network, part in zip(networks, np.array_split(permutation, config.nodes), strict=True)
+    ]
+    for step in range(steps):
+        consume, broadcast = generator(config.seed, Stream.COMMUNICATION, step).random((2, config.nodes))
+        outbox = []
+        for number, node in enumerate(nodes):
+            wants = consume[number] < config.consume
+            node.empty += wants and not node.queue
+            if wants and node.queue:
+                node.consumed += 1
+                own_images, own_labels, received = node.queue.popleft()
+            else:
+                chosen = node.own(number)
+                own_images, own_labels, received = images[chosen], labels[chosen], None
+            content = node.learn(own_images, own_labels, received)
+            if broadcast[number] < config.broadcast:
+                outbox.append((number, (own_images, own_labels, content)))
+        for sender, message in outbox:
+            # On a circle of three the next one is as close as the one behind, and comes first.
+            receivers = [(sender + 1) % 3, (sender - 1) % 3][: config.neighbours]
+            for receiver in receivers:
+                nodes[receiver].receive(message)
+    return nodes
+
+
+@pytest.mark.parametrize(("content", "neighbours"), [("labels", 1), ("logits", 2), ("features", 2)])
+def test_nodes_do_what_a_simulation_in_plain_python_does(content: str, neighbours: int) -> None:
+    config = _config(content=content, neighbours=neighbours, temperature=0.7 if content == "logits" else 0.5)
+    model, other = _model(config), _model(config)
+    history = _fitted(model, config, 2)
+    nodes = _simulated(config, list(other.members.values()), 40)
+    for member, node in zip(model.members.values(), nodes, strict=True):
+        for ours, theirs in zip(_weights(member), _weights(node.network), strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=2e-5)
+    assert sum(history["empty"]) == sum(node.empty for node in nodes) > 0
+    assert sum(history["dropped"]) == sum(node.dropped for node in nodes) > 0
+    assert sum(history["consumed"]) / 2 == pytest.approx(sum(node.consumed for node in nodes) / (40 * 3))
+    state = model.training_variables()
+    assert state["queues/taken"].numpy().tolist() == [node.taken for node in nodes]
+    images, labels = _data()
+    in_flight = 0
+    for waiting, node in zip(state["queues/waiting"].numpy(), nodes, strict=True):
+        places = [place for place in waiting if place >= 0]
+        assert len(places) == len(node.queue)
+        for place, (own_images, own_labels, received) in zip(places, node.queue, strict=True):
+            examples = state["queues/examples"].numpy()[place]
+            assert np.array_equal(images[examples], own_images)
+            assert np.array_equal(labels[examples], own_labels)
+            if received is not None:
+                np.testing.assert_allclose(state["queues/contents"].numpy()[place], received, atol=2e-4)
+            in_flight += 1
+    assert in_flight > 0
+
+
+def test_nodes_without_communication_learn_alone_each_from_its_part() -> None:
+    config = _config(content="none")
+    model, other = _model(config), _model(config)
+    _fitted(model, config, 2)
+    for member, node in zip(model.members.values(), _simulated(config, list(other.members.values()), 40), strict=True):
+        for ours, theirs in zip(_weights(member), _weights(node.network), strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=2e-5)
+
+
+def test_parts_are_exclusive_of_nearly_equal_size_and_drawn_from_the_seed() -> None:
+    parts = circle.parts(103, 10, 0)
+    assert sorted(np.concatenate(parts)) == list(range(103))
+    assert {len(part) for part in parts} == {10, 11}
+    assert not np.array_equal(parts[0], circle.parts(103, 10, 1)[0])
+    assert np.array_equal(parts[0], circle.parts(103, 10, 0)[0])
+
+
+@pytest.mark.parametrize(("nodes", "count"), [(5, 1), (5, 2), (5, 3), (5, 4), (6, 5), (6, 2), (2, 1)])
+def test_neighbours_are_the_closest_on_the_circle(nodes: int, count: int) -> None:
+    heard = collections.Counter[int]()
+    for node in range(nodes):
+        own = circle.neighbours(node, nodes, count)
+        assert len(set(own)) == count
+        assert node not in own
+        distances = {each: min((each - node) % nodes, (node - each) % nodes) for each in range(nodes)}
+        assert max(distances[each] for each in own) <= min(
+            (distances[each] for each in range(nodes) if each not in (*own, node)), default=nodes
+        )
+        heard.update(own)
+    assert set(heard.values()) == {count}
+
+
+def test_the_default_of_broadcasting_keeps_queues_as_short_as_queueing_theory_says() -> None:
+    config = RunConfig(system="nodes")
+    assert isinstance(config, NodesConfig)
+    assert (config.neighbours, config.consume) == (9, 0.5)
+    assert config.broadcast == pytest.approx(0.05)
+    schedule = Schedule(1000, nodes=10, neighbours=9, consume=0.5, broadcast=0.05, capacity=200, batch_size=1, seed=0)
+    queues = Queues.empty(10, 200, 1)
+    schedule.plan(queues, 0, 500)
+    plan = schedule.plan(queues, 500, 4000)
+    arrivals, departures = 9 * 0.05, 0.5
+    expected = arrivals * (2 - 0.05 - arrivals) / (2 * (departures - arrivals))
+    assert plan.length == pytest.approx(expected, rel=0.25)
+    assert np.mean(plan.consumed >= 0) == pytest.approx(arrivals, rel=0.05)
+    assert plan.dropped == 0
+
+
+def test_a_message_stays_readable_until_no_queue_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two places a sender, the second message is written while the first may be read."""
+    schedule = Schedule(40, nodes=4, neighbours=1, consume=0.5, broadcast=0.9, capacity=1, batch_size=2, seed=3)
+    queues = Queues.empty(4, 1, 2)
+    before = queues.examples.copy()
+    for step in range(200):
+        plan = schedule.plan(queues, step, 1)
+        for place, examples in zip(plan.consumed[0], plan.examples[0], strict=True):
+            if place >= 0:
+                assert np.array_equal(before[place], examples)
+                assert place not in plan.sent[0]
+        before = queues.examples.copy()
+
+
+def test_costs_are_the_thesis_formulas_and_messages_are_constants() -> None:
+    random = np.random.default_rng(0)
+    logits, received = (random.normal(size=(5, 3)).astype(np.float32) for _ in range(2))
+    hidden, features = (random.normal(size=(5, 4)).astype(np.float32) for _ in range(2))
+    labels = np.array([0, 2, 1, 1, 0], np.int32)
+    own = -np.mean(log_softmax(logits, axis=1)[np.arange(5), labels])
+    soft = -np.mean(np.sum(softmax(received / 0.3, axis=1) * log_softmax(logits, axis=1), axis=1))
+    distance = np.mean(0.5 * np.sum((hidden - features) ** 2, axis=1))
+    for content, message, consumed, expected in (
+        ("none", received, False, own),
+        ("labels", received, True, own),
+        ("logits", received, False, own),
+        ("logits", received, True, soft),
+        ("features", features, False, own),
+        ("features", features, True, distance),
+    ):
+        variables = [tf.Variable(each) for each in (logits, hidden, message)]
+        with tf.GradientTape() as tape:
+            cost = messages.cost(content, labels, *variables, tf.constant(consumed), 0.3)
+        assert float(cost) == pytest.approx(expected, rel=1e-5), (content, consumed)
+        assert tape.gradient(cost, variables)[2] is None
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_collective_decisions_are_weighted_means_also_at_the_limits_of_entropy(decision: str) -> None:
+    random = np.random.default_rng(1)
+    logits = random.normal(size=(4, 6, 3)) * 3
+    # All sure; nobody knows; one sure and one that knows nothing.
+    sure, ignorant = np.array([200.0, 0.0, 0.0]), np.zeros(3)
+    logits[:, 3] = [sure, sure, np.roll(sure, 1), sure]
+    logits[:, 4] = ignorant
+    logits[:, 5] = [sure, ignorant, ignorant, ignorant]
+    probabilities = softmax(logits, axis=-1)
+    entropies = np.array([[entropy(each) for each in row] for row in probabilities])
+    weights = {"confidence": np.log(3) - entropies, "as_printed": entropies, "mean": np.ones_like(entropies)}[decision]
+    received = softmax(np.asarray(decisions.collective(decision, keras.ops.log_softmax(logits.astype(np.float32)))), -1)
+    for example in range(6):
+        own = np.clip(weights[:, example], 0, None)
+        own = own if own.sum() > 1e-9 else np.ones(4)
+        expected = own @ probabilities[:, example] / own.sum()
+        np.testing.assert_allclose(received[example], expected, atol=1e-4)
+    if decision != "mean":
+        certain = received[5].max() > 0.99
+        assert certain == (decision == "confidence")
+
+
+def test_what_is_recorded_together_is_computed_from_the_nodes_answers() -> None:
+    config = _config(content="logits")
+    model = _model(config)
+    history = _fitted(model, config, 1)
+    images, labels = _data()
+    probabilities = [softmax(np.asarray(each, np.float64), axis=1) for each in model.logits(images)]
+    entropies = np.array([entropy(each, axis=1) for each in probabilities])
+    assert history["val_entropy"][-1] == pytest.approx(entropies.mean(), rel=1e-4)
+    mean = np.mean(probabilities, axis=0).argmax(axis=1)
+    assert history["val_mean_error"][-1] == pytest.approx(np.mean(mean != labels))
+    assert history["val_ensemble_error"][-1] == history["val_confidence_error"][-1]
+    printed = np.einsum("nb,nbc->bc", entropies, np.array(probabilities)).argmax(axis=1)
+    assert history["val_as_printed_error"][-1] == pytest.approx(np.mean(printed != labels))
+    assert history["ensemble_cost"][0] == pytest.approx(
+        np.mean([history[f"node{number}_cost"][0] for number in (1, 2, 3)]), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("content", ["labels", "features"])
+def test_a_stopped_training_goes_on_to_the_same_bits_with_messages_in_flight(tmp_path: Path, content: str) -> None:
+    config = _config(content=content, epochs=4)
+    whole, resumed = _model(config), _model(config)
+    _fitted(whole, config, 2)
+    assert (whole.training_variables()["queues/waiting"].numpy() >= 0).any()
+    checkpoint.save(str(tmp_path), whole, Record.empty(["ensemble"], 4), "digest")
+    recorded = _fitted(whole, config, 4, first=2)
+    assert checkpoint.restore(str(tmp_path), resumed, "digest") is not None
+    assert _fitted(resumed, config, 4, first=2) == recorded
+    variables = resumed.training_variables()
+    for name, variable in whole.training_variables().items():
+        assert np.array_equal(variable.numpy(), variables[name].numpy()), name
+
+
+def test_pieces_of_other_lengths_have_the_same_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = _config(content="logits")
+    usual, single = _model(config), _model(config)
+    _fitted(usual, config, 1)
+    monkeypatch.setattr(nodes_model, "_PIECE", 1)
+    _fitted(single, config, 1)
+    for ours, theirs in zip(_weights(usual), _weights(single), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_every_setting_has_an_effect() -> None:
+    def outcome(**settings: Any) -> list[float]:
+        config = _config(**settings)
+        history = _fitted(_model(config), config, 1)
+        return [history["ensemble_cost"][0], history["val_ensemble_cost"][0]]
+
+    logits = {"content": "logits"}
+    usual = {content: outcome(content=content) for content in CONTENTS}
+    assert len({tuple(each) for each in usual.values()}) == len(CONTENTS)
+    for changed in (
+        {"neighbours": 1},
+        {"consume": 0.2},
+        {"broadcast": 0.9},
+        {"queue_capacity": 9},
+        {"temperature": 2.0},
+        {"decision": "mean"},
+        {"decision": "as_printed"},
+        {"nodes": 4},
+        {"steps": 42},
+        {"seed": 1},
+    ):
+        assert outcome(**logits, **changed) != usual["logits"], changed
+
+
+def test_a_strided_network_has_no_pooling_and_three_halvings() -> None:
+    config = RunConfig(system="nodes", members=("strided4",), nodes=1)
+    (network,) = build_model(config, (32, 32, 3), 10).members.values()
+    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [(layer.filters, layer.strides[0]) for layer in convolutions] == [
+        (4, 1), (4, 2), (8, 1), (8, 2), (16, 1), (16, 2)
+    ]  # fmt: skip
+    assert network.layers[-1].input.shape == (None, 4 * 4 * 16)
+    assert not any("pool" in type(layer).__name__.lower() for layer in network.layers)
+    assert parse_network("strided4").image_divisor == 1
+    (small,) = build_model(config, (7, 7, 1), 10).members.values()
+    assert small.output_shape == (None, 10)
+
+
+def test_the_grid_has_the_arrangements_of_the_thesis() -> None:
+    configs = grid.plan("lacaille-2.1", {"dataset": "cifar10"}, [0])
+    chosen = [(config.nodes, config.content, config.steps) for config in configs]  # type: ignore[attr-defined]
+    assert chosen == [
+        (1, "none", 5000),
+        (10, "none", 5000),
+        (10, "logits", 5000),
+        (10, "labels", 5000),
+        (10, "features", 5000),
+        (20, "labels", 5000),
+    ]
+    assert {(config.batch_size, config.learning_rate) for config in configs} == {(64, 0.001)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"nodes": 0}, "--nodes=0: allowed: whole numbers from 1"),
+        ({"neighbours": 3}, "--neighbours=3: allowed: whole numbers from 1 to 2"),
+        ({"neighbours": 0}, "--neighbours=0: allowed: whole numbers from 1 to 2"),
+        ({"consume": 1.5}, "--consume=1.5: allowed: finite numbers from 0 to 1"),
+        ({"broadcast": -0.5}, "--broadcast=-0.5: allowed: finite numbers from 0 to 1"),
+        ({"consume": float("nan")}, "--consume=nan: allowed"),
+        ({"content": "gossip"}, "--content=gossip: not known; allowed: none, labels, logits, features"),
+        ({"decision": "vote"}, "--decision=vote: not known"),
+        ({"nodes": 1, "content": "logits"}, "--content=logits: a single node has nobody to send to"),
+        ({"members": ("mlp6-7", "mlp6-7")}, "--members=mlp6-7,mlp6-7: --system=nodes takes one network"),
+        ({"steps": 41}, "--steps=41: no multiple of --epochs=2, which part them; needed: such as --steps=40"),
+        ({"content": "none", "neighbours": 2}, "--neighbours=2: has no effect"),
+        ({"content": "none", "consume": 0.5}, "--consume=0.5: has no effect"),
+        ({"content": "labels", "temperature": 2.0}, "--temperature=2.0: has no effect"),
+        ({"content": "logits", "temperature": 0.0}, "--temperature=0.0: allowed: finite numbers above 0"),
+        ({"queue_capacity": 0}, "--queue_capacity=0: allowed: whole numbers from 1"),
+        ({"augment": True}, "--augment=True: has no effect with --system=nodes"),
+        ({"shuffle": "none"}, "--shuffle=none: has no effect with --system=nodes"),
+        ({"label_noise": 0.5}, "--label_noise=0.5: has no effect with --system=nodes"),
+    ],
+)
+def test_settings_that_cannot_be_run_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        _config(**settings)
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_more_nodes_than_minibatches_are_refused_with_advice_that_can_be_followed() -> None:
+    description = catalogue.describe("digits", "report")
+    refused = _config(dataset="digits", train_limit=40, nodes=11)
+    with pytest.raises(ConfigError) as refusal:
+        refused.check_data(description)
+    assert str(refusal.value) == (
+        "--nodes=11: parts of 3 of the 40 training examples are smaller than a minibatch of 4; allowed: 1 to 10, or a "
+        "smaller --batch_size"
+    )
+    _config(dataset="digits", train_limit=40, nodes=10).check_data(description)
+    with pytest.raises(ValueError, match="received 44 examples for 3 nodes; each needs 15"):
+        Schedule(44, nodes=3, neighbours=1, consume=0.5, broadcast=0.5, capacity=1, batch_size=15, seed=0)
