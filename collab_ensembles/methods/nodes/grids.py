@@ -1,5 +1,6 @@
 """The grids of Lacaille (2018), chapter 2."""
 
+from collab_ensembles.methods.nodes.options import CONTENTS
 from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.grid import row
 from collab_ensembles.settings.method import Grid, Settings
@@ -20,4 +21,13 @@ def lacaille_table(settings: Settings) -> list[RunConfig]:
     return [row(settings, system="nodes", **arrangement) for arrangement in ARRANGEMENTS]
 
 
-GRIDS = {"lacaille-2.1": Grid(lacaille_table, ("nodes", "content"))}
+def five_nodes(settings: Settings) -> list[RunConfig]:
+    """As table 2.1 of Lacaille (2018), with five nodes: one node; five without communication, and with each content."""
+    alone = row(settings, system="nodes", nodes=1)
+    return [alone, *(row(settings, system="nodes", nodes=5, content=content) for content in CONTENTS)]
+
+
+GRIDS = {
+    "lacaille-2.1": Grid(lacaille_table, ("nodes", "content")),
+    "lacaille-2.1-five": Grid(five_nodes, ("nodes", "content")),
+}
