@@ -52,9 +52,7 @@ def epoch(nodes: int, content: str, steps: int) -> Callable[[], object]:
     from collab_ensembles.data.batch_manager import BatchManager
     from collab_ensembles.methods.assembly import build_model, compile_for_training
 
-    config = NodesConfig(
-        system="nodes", nodes=nodes, content=content, steps=steps, epochs=1, members=(_NETWORK.value,)
-    )
+    config = NodesConfig(system="nodes", nodes=nodes, content=content, steps=steps, epochs=1, members=(_NETWORK.value,))
     random = np.random.default_rng(0)
     examples = 2 * config.batch_size * nodes
     images = random.integers(256, size=(examples, *_SHAPE), dtype=np.uint8)

@@ -72,6 +72,11 @@ class NodesConfig(RunConfig):
         return _DEFAULTS[name] if name in _DEFAULTS else super().default(name)
 
     @property
+    def varied(self) -> tuple[str, ...]:
+        """As `RunConfig.varied`; runs of one table have equally many steps."""
+        return tuple(name for name in super().varied if name != "steps")
+
+    @property
     def communicates(self) -> bool:
         """Whether nodes send anything."""
         return self.content != "none"

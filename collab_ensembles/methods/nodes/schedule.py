@@ -119,18 +119,19 @@ class Schedule:
             consume, broadcast = self._draws(first_step + step)
             for node in range(nodes):
                 if consume[node] and waiting[node]:
-                    place = consumed[step, node] = waiting[node].pop(0)
-                    examples[step, node] = queues.examples[place]
+                    oldest = waiting[node].pop(0)
+                    consumed[step, node] = oldest
+                    examples[step, node] = queues.examples[oldest]
                 else:
                     empty += bool(consume[node])
                     examples[step, node] = self._own(node, int(queues.taken[node]))
                     queues.taken[node] += 1
-            for node in np.flatnonzero(broadcast):
-                place = self._place(int(node), int(queues.sent[node]))
-                sent[step, node] = place
-                queues.examples[place] = examples[step, node]
-                queues.sent[node] += 1
-                for receiver in self._receivers[node]:
+            for sender in map(int, np.flatnonzero(broadcast)):
+                place = self._place(sender, int(queues.sent[sender]))
+                sent[step, sender] = place
+                queues.examples[place] = examples[step, sender]
+                queues.sent[sender] += 1
+                for receiver in self._receivers[sender]:
                     if len(waiting[receiver]) == self._capacity:
                         waiting[receiver].pop(0)
                         dropped += 1
