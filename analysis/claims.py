@@ -106,11 +106,15 @@ def rule(claim_set: ClaimSet) -> str:
         if any(claim.chooses for claim in claim_set.claims)
         else ""
     )
-    level = (
-        ""
-        if least >= _WIDE_ENOUGH
-        else f"Intervals of {least} seeds are a little narrow: they miss a mean of 0 in about 8 % of cases. "
-    )
+    if least >= _WIDE_ENOUGH:
+        level = ""
+    elif least >= intervals.FEWEST:
+        level = f"Intervals of {least} seeds are a little narrow: they miss a mean of 0 in about 8 % of cases. "
+    else:
+        level = (
+            f"Of fewer than {intervals.FEWEST} seeds an interval is their range, which misses a mean of 0 more often, "
+            f"of {least} seeds in {2.0 ** (1 - least):.0%} of cases: look at the p-value too. "
+        )
     return (
         "One seed decides nothing: a claim is seen in it if all its margins are positive there. With at least "
         f"{least} seeds a claim holds if the 95 % bootstrap interval of each mean margin lies above 0. It does not "

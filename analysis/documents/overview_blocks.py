@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from statistics import median
 
-from analysis.documents import noel_blocks, other_blocks
+from analysis.documents import nodes_blocks, noel_blocks, other_blocks
 from analysis.documents.committed import benchmark, markdown_rows, paragraph, row, table
 
 
@@ -23,7 +23,7 @@ def systems() -> str:
         for name in ("baseline", "stack 5, cross-entropy, soft labels")
     )
     silent, both = (_lacaille("results/language/tables.md", "level", name) for name in ("baseline", "both"))
-    linked, unlinked = (_nodes_together(f"5 nodes, {content}") for content in ("labels", "none"))
+    linked, unlinked = (nodes_blocks.together(content) for content in ("labels", "none"))
     lines = [
         [
             "`ensemble`: networks that pull their outputs together",
@@ -71,8 +71,8 @@ def systems() -> str:
             "Lacaille 2018, chapter 2",
             "`make nodes-demo`",
             "",
-            f"digits, five nodes together: {linked} (without messages {unlinked})",
-            f"CIFAR-10, ten: {_paper_nodes('labels')} ({_paper_nodes('none')})",
+            f"5,000 CIFAR-10 images, five nodes together: {linked} (without messages {unlinked})",
+            f"all images, ten: {_paper_nodes('labels')} ({_paper_nodes('none')})",
         ],
         [
             "`teaching`: a teacher chooses what a small network learns next",
@@ -105,12 +105,6 @@ def _lacaille(path: str, header: str, name: str) -> tuple[str, str]:
     """Of a row of a table of accuracies in percent: our mean error, and the thesis' error."""
     cells = next(cells for cells in markdown_rows(path, header) if cells[0] == name or cells[0].startswith(f"{name} ("))
     return f"{100 - float(cells[1].split()[0]):.2f}".rstrip("0"), f"{100 - float(cells[2]):.1f}"
-
-
-def _nodes_together(name: str) -> str:
-    """Our mean error in percent of all nodes together, on digits."""
-    cells = next(cells for cells in markdown_rows("results/nodes-digits/tables.md", "accuracy of") if cells[0] == name)
-    return f"{100 - float(cells[2].split()[0]):.1f}"
 
 
 def _paper_nodes(content: str) -> str:

@@ -69,6 +69,7 @@ def test_the_numbers_in_sentences_follow_from_the_records() -> None:
         ("fdl-6000", "fdl-6000", "mnist", "fdl-mnist"),
         ("teaching", "teaching", "mnist", "lacaille-3.1"),
         ("language", "language", "mnist", "lacaille-4.1"),
+        ("nodes", "nodes", "cifar10", "lacaille-2.1-five"),
         ("nodes", "nodes-digits", "digits", "lacaille-2.1-five"),
     ],
 )
