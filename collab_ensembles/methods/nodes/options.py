@@ -86,7 +86,9 @@ class NodesConfig(RunConfig):
         if name == "consume":
             return 0.5 if self.communicates else 0.0
         if name == "broadcast":
-            return min(1.0, LOAD * self.consume / self.neighbours) if self.communicates and self.neighbours > 0 else 0.0
+            # Other numbers of neighbours are refused later.
+            sends = self.communicates and 0 < self.neighbours < _MOST_NODES
+            return min(1.0, LOAD * self.consume / self.neighbours) if sends else 0.0
         return _DEFAULTS[name] if name in _DEFAULTS else super().default(name)
 
     @property
