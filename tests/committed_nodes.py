@@ -9,6 +9,8 @@ import pathlib
 import re
 from collections.abc import Callable
 
+import pytest
+
 from committed_results import check_files
 
 # Of one run: by output and column, a value an epoch.
@@ -55,7 +57,11 @@ def check(directory: pathlib.Path) -> None:
             # Of fewer than five seeds the interval is their range.
             ends = f" [{min(values):.1f}, {max(values):.1f}]" if len(values) > 1 else ""
             expected = f"{math.fsum(values) / len(values):.1f}{ends}" if values else ""
-            assert line[header.index(column)] == expected, f"{arrangement}, {column}"
+            # A number in the middle between two that can be shown may be rounded either way.
+            received = [float(number) for number in re.findall(r"[\d.]+", line[header.index(column)])]
+            assert received == pytest.approx(
+                [float(number) for number in re.findall(r"[\d.]+", expected)], abs=0.1001
+            ), f"{arrangement}, {column}"
 
 
 def _runs(path: pathlib.Path) -> dict[str, list[Curves]]:
