@@ -4,13 +4,12 @@ The backend is no setting of a run: the directories and files are the same. But 
 values are drawn in another way. So a run keeps the backend that it began with, and status.json names it.
 """
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
-from collab_ensembles.errors import ConfigError, OtherBackendError, RunDirectoryError
+from collab_ensembles.errors import ConfigError, OtherBackendError
 from collab_ensembles.machine import TENSORFLOW
-from collab_ensembles.runs import checkpoint_file, run_directory
+from collab_ensembles.runs import run_directory
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
@@ -52,14 +51,10 @@ def check_unchanged(directory: str, backend: str, is_done: bool, change: bool = 
       is_done: as `run_directory.is_done` says.
       change: the run may go on from checkpoints of another backend.
     """
-    begun = is_done or checkpoint_file.saved_epochs(os.path.join(directory, checkpoint_file.DIRECTORY))
-    if not begun or (change and not is_done):
+    if change and not is_done:
         return
-    try:
-        before = of(run_directory.read_status(directory))
-    except RunDirectoryError:
-        # Damaged: the training writes it again, from the checkpoint.
-        return
+    status = run_directory.begun_status(directory, is_done)
+    before = of(status) if status is not None else ""
     if before not in ("", backend):
         remedy = "use another --log_dir" if is_done else "add --change_backend to go on, or use another --log_dir"
         raise OtherBackendError(f"{directory}: was trained with {before}; received --backend={backend}; {remedy}")

@@ -4,7 +4,6 @@ Imports nothing heavier than NumPy, so that commands can refuse data before Tens
 """
 
 import dataclasses
-import os
 
 import numpy as np
 from absl import logging
@@ -12,8 +11,8 @@ from absl import logging
 from collab_ensembles import data
 from collab_ensembles.data import Dataset, overlap
 from collab_ensembles.data.catalogue import Description
-from collab_ensembles.errors import ConfigError, OtherDataError, RunDirectoryError, UnavailableDataError
-from collab_ensembles.runs import checkpoint_file, run_directory
+from collab_ensembles.errors import ConfigError, OtherDataError, UnavailableDataError
+from collab_ensembles.runs import run_directory
 from collab_ensembles.runs.run_directory import DataFacts, Status
 from collab_ensembles.settings.config import RunConfig
 
@@ -68,14 +67,9 @@ def check_unchanged(directory: str, present: DataFacts, is_done: bool) -> None:
       present: the facts on the present data.
       is_done: as `run_directory.is_done` says.
     """
-    if not is_done and not checkpoint_file.saved_epochs(os.path.join(directory, checkpoint_file.DIRECTORY)):
-        return
-    try:
-        status = run_directory.read_status(directory)
-    except RunDirectoryError:
-        # Damaged: the training writes it again, from the checkpoint.
-        return
-    _check_same(directory, status, present)
+    status = run_directory.begun_status(directory, is_done)
+    if status is not None:
+        _check_same(directory, status, present)
 
 
 def _check_same(directory: str, status: Status, present: DataFacts) -> None:

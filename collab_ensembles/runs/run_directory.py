@@ -15,7 +15,7 @@ from absl import logging
 
 from collab_ensembles import files
 from collab_ensembles.errors import ConfigError, OtherSystemError, RunDirectoryError, one_line
-from collab_ensembles.runs import naming, run_paths
+from collab_ensembles.runs import checkpoint_file, naming, run_paths
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import FORMAT_VERSION, RunConfig
 
@@ -235,6 +235,23 @@ def changed_pickles(directory: str, status: Status) -> list[str]:
     """The names of the pickles that are missing or have changed since the run wrote them."""
     paths = {name: os.path.join(directory, name) for name in status.pickles}
     return [name for name, path in paths.items() if not os.path.isfile(path) or sha256(path) != status.pickles[name]]
+
+
+def begun_status(directory: str, is_done: bool) -> Status | None:
+    """The status of a run with results or usable checkpoints; None if it has neither, or if the status is damaged.
+
+    A damaged status stops nothing: the training writes it again, from the checkpoint.
+
+    Args:
+      directory: the run directory; it may be missing.
+      is_done: as the function of that name says.
+    """
+    if not is_done and not checkpoint_file.saved_epochs(os.path.join(directory, checkpoint_file.DIRECTORY)):
+        return None
+    try:
+        return read_status(directory)
+    except RunDirectoryError:
+        return None
 
 
 @contextlib.contextmanager
