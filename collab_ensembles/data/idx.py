@@ -2,7 +2,6 @@
 
 import gzip
 import os
-from collections.abc import Callable
 
 import numpy as np
 
@@ -30,11 +29,8 @@ def read(data: bytes) -> np.ndarray:
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
-def parts(content: Callable[[str], bytes]) -> dict[str, Part]:
-    """The parts `train` and `test` of a data set in the four files of MNIST.
-
-    Args:
-      content: gives the bytes of a compressed file by its name, such as `train-images-idx3-ubyte.gz`.
+def parts(directory: str) -> dict[str, Part]:
+    """The parts `train` and `test` of a data set in the four compressed files of MNIST in a directory.
 
     Raises:
       ValueError: a file is no IDX file.
@@ -42,16 +38,10 @@ def parts(content: Callable[[str], bytes]) -> dict[str, Part]:
     """
     found = {}
     for part, prefix in (("train", "train"), ("test", "t10k")):
-        images = read(gzip.decompress(content(f"{prefix}-images-idx3-ubyte.gz")))
-        found[part] = Part(images[..., None], read(gzip.decompress(content(f"{prefix}-labels-idx1-ubyte.gz"))))
+        arrays = []
+        for kind in ("images-idx3", "labels-idx1"):
+            with gzip.open(os.path.join(directory, f"{prefix}-{kind}-ubyte.gz")) as file:
+                arrays.append(read(file.read()))
+        images, labels = arrays
+        found[part] = Part(images[..., None], labels)
     return found
-
-
-def in_directory(directory: str) -> Callable[[str], bytes]:
-    """Reads files of a directory by their names; see `parts`."""
-
-    def content(name: str) -> bytes:
-        with open(os.path.join(directory, name), "rb") as file:
-            return file.read()
-
-    return content

@@ -254,7 +254,7 @@ def _fashion_debian(entry: Entry, data_dir: str) -> Mapping[str, Part]:
 def read_fashion_debian(directory: str) -> Mapping[str, Part]:
     """Fashion-MNIST from the four files of the Debian package."""
     try:
-        return idx.parts(idx.in_directory(directory))
+        return idx.parts(directory)
     except Exception as error:  # Damaged bytes can raise nearly any error.
         raise DataError(f"{directory}: truncated or not the expected files ({_one_line(error)})") from error
 
