@@ -111,15 +111,17 @@ def main(arguments: list[str]) -> None:
         error, cost = statistics[f"{output}_error"], statistics[f"{output}_cost"]
         further = f"   top-{_TOP.value} error {100 * top[output]:6.2f} %" if top else ""
         print(f"{output:10s} error {100 * error:6.2f} %   cost {cost:.6f}{further}")
-    if _UNCERTAINTY.value or unknown is not None:
+    is_measured = _UNCERTAINTY.value or unknown is not None
+    logits = uncertainty.outputs(model, test.test_images) if is_measured or _MISTAKES.value else {}
+    if is_measured:
         others = None if unknown is None else uncertainty.outputs(model, unknown.test_images)
-        measures = uncertainty.measure(uncertainty.outputs(model, test.test_images), test.test_labels, others)
+        measures = uncertainty.measure(logits, test.test_labels, others)
         for output, values in measures.items():
             print(f"{output}: {', '.join(f'{name} {value:.5f}' for name, value in values.items())}")
         if is_own and averages_as_trained:
             uncertainty.write(directory, status.epochs_done, _UNKNOWN.value, measures)
     if _MISTAKES.value:
-        found = mistakes.measure(uncertainty.outputs(model, test.test_images), test.test_images, test.test_labels)
+        found = mistakes.measure(logits, test.test_images, test.test_labels)
         _print_mistakes(found["confusion"], test.label_names)
         if is_own and averages_as_trained:
             mistakes.write(directory, status.epochs_done, found)
