@@ -13,7 +13,7 @@ import numpy as np
 
 from collab_ensembles import files
 from collab_ensembles.errors import RunDirectoryError
-from collab_ensembles.runs.uncertainty import BINS, SOFTMAX_MEAN, entropy, probabilities
+from collab_ensembles.runs.uncertainty import BINS, SOFTMAX_MEAN, bins_of_equal_width, entropy, probabilities
 
 FILE = "mistakes.npz"
 WORST = 25
@@ -58,7 +58,7 @@ def measure(logits: Mapping[str, np.ndarray], images: np.ndarray, labels: np.nda
     shares = probabilities(group)
     answers, classes = shares.argmax(axis=1), shares.shape[1]
     wrong, confidence = answers != labels, shares.max(axis=1)
-    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    bins = bins_of_equal_width(confidence)
     counts = np.bincount(bins, minlength=BINS)
     members = [own.argmax(axis=1) for name, own in logits.items() if name not in ("ensemble", SOFTMAX_MEAN)]
     disagreement = sum((one != other for one, other in itertools.combinations(members, 2)), np.zeros(len(labels)))

@@ -118,10 +118,16 @@ def calibration_error(shares: np.ndarray, labels: np.ndarray, equal_mass: bool) 
     if equal_mass:
         groups = np.array_split(np.argsort(confidence, kind="stable"), BINS)
     else:
-        bins = np.clip(np.ceil(confidence * BINS).astype(int), 1, BINS)
-        groups = [np.flatnonzero(bins == number) for number in range(1, BINS + 1)]
+        bins = bins_of_equal_width(confidence)
+        groups = [np.flatnonzero(bins == number) for number in range(BINS)]
     gaps = [abs(float(np.sum(right[group] - confidence[group]))) for group in groups]
     return sum(gaps) / len(labels)
+
+
+def bins_of_equal_width(confidence: np.ndarray) -> np.ndarray:
+    """The bin of each confidence, from 0 to BINS - 1; each bin has its upper end."""
+    bins: np.ndarray = np.clip(np.ceil(confidence * BINS).astype(int), 1, BINS) - 1
+    return bins
 
 
 def auroc(known: np.ndarray, unknown: np.ndarray) -> float:
