@@ -38,16 +38,10 @@ def of(run: Run) -> Arrays:
     return mistakes.read(run.directory, run.config.epochs or 0)
 
 
-def label_names(run: Run) -> tuple[str, ...]:
-    """The names of the classes of a run's data."""
-    entry = catalogue.CATALOGUE.get(run.config.dataset)
-    classes = len(of(run)["confusion"])
-    return entry.label_names if entry else tuple(map(str, range(classes)))
-
-
 def figure(run: Run) -> Figure:
     """Four panels; needs a run that recorded its mistakes."""
-    arrays, names = of(run), label_names(run)
+    arrays = of(run)
+    names = catalogue.label_names(run.config.dataset, len(arrays["confusion"]))
     result = Figure(figsize=(11, 10), layout="constrained")
     panels = result.subplots(2, 2)
     confusion(panels[0][0], arrays["confusion"], names)

@@ -215,6 +215,11 @@ def label(name: str) -> str:
     return CATALOGUE[name].label
 
 
+def label_names(name: str, classes: int) -> tuple[str, ...]:
+    """The names of the classes of a data set; of a file, whose classes have none, their numbers."""
+    return CATALOGUE[name].label_names if name in CATALOGUE else tuple(map(str, range(classes)))
+
+
 def default_epochs(name: str) -> int:
     """The epochs of the published training."""
     return CATALOGUE[name].epochs if name in CATALOGUE else 30

@@ -116,6 +116,5 @@ def load(directory: str) -> TrainedGroup:
     config = run_directory.read_located(directory)
     model, status = run.restore(directory)
     assert status.data is not None
-    entry = catalogue.CATALOGUE.get(config.dataset)
-    names = entry.label_names if entry else tuple(map(str, range(status.data.num_classes)))
+    names = catalogue.label_names(config.dataset, status.data.num_classes)
     return TrainedGroup(model, status.data.image_shape, names, status.epochs_done)
