@@ -7,7 +7,7 @@ import csv
 import pathlib
 from collections.abc import Callable
 
-from committed_results import check_files, check_intervals
+from committed_results import check_files, check_intervals, runs_of
 
 # Of one run: by output and column, a value an epoch.
 Curves = dict[str, dict[str, list[float]]]
@@ -42,7 +42,8 @@ def check(directory: pathlib.Path) -> None:
     """Raises AssertionError, which says what is wrong, if files are missing or do not agree with each other."""
     readme = (directory / "README.md").read_text(encoding="utf-8")
     check_files(directory, readme)
-    runs = _runs(directory / "statistics.csv")
+    by_arrangement = runs_of(directory / "statistics.csv")
+    runs = {name.split(", ")[1]: own for name, own in by_arrangement.items()}
     assert f"{sum(map(len, runs.values()))} runs (" in readme
     text = (directory / "tables.md").read_text(encoding="utf-8")
     for corner, columns in _NUMBERS.items():
@@ -51,19 +52,6 @@ def check(directory: pathlib.Path) -> None:
             text, corner, numbers, list(runs), {name: form for name, (_, form) in columns.items()}
         )
         assert [name.split()[0] for name in names] == list(runs)
-
-
-def _runs(path: pathlib.Path) -> dict[str, list[Curves]]:
-    """The runs of each level by seed."""
-    found: dict[str, dict[str, Curves]] = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            run = found.setdefault(row["arrangement"].split(", ")[1], {}).setdefault(row["seed"], {})
-            curves = run.setdefault(row["model"], {})
-            for column, text in list(row.items())[4:]:
-                if text:
-                    curves.setdefault(column, []).append(float(text))
-    return {level: list(own.values()) for level, own in found.items()}
 
 
 def _best(run: Curves) -> int:

@@ -80,6 +80,18 @@ def _read(path: pathlib.Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def runs_of(path: pathlib.Path) -> dict[str, list[dict[str, dict[str, list[float]]]]]:
+    """The runs of each arrangement in a statistics.csv: by output and column, a value an epoch."""
+    found: dict[str, dict[str, dict[str, dict[str, list[float]]]]] = {}
+    for row in _read(path):
+        run = found.setdefault(row["arrangement"], {}).setdefault(row["seed"], {})
+        curves = run.setdefault(row["model"], {})
+        for column, text in list(row.items())[4:]:
+            if text:
+                curves.setdefault(column, []).append(float(text))
+    return {name: list(own.values()) for name, own in found.items()}
+
+
 def _check_complete(rows: Sequence[Mapping[str, str]]) -> tuple[int, int, int]:
     """That there are all epochs of all outputs of 13 ensembles for each seed, once; how many runs, seeds and epochs."""
     keys = [(row["method"], row["weight"], int(row["seed"]), row["model"], int(row["epoch"])) for row in rows]
