@@ -36,7 +36,7 @@ def test_what_is_in_its_form_already_is_not_copied() -> None:
 
 
 def test_a_conversion_is_said_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="absl"):
         checked_labels(np.array(LABELS)[:, None], "y_train")
         checked_labels(np.eye(4)[LABELS], "y_test")
         checked_labels(np.array(LABELS, np.int64), "silent")

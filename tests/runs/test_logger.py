@@ -116,9 +116,6 @@ def test_graphs_are_drawn_rarely_and_at_the_end(tmp_path: Path, now: list[float]
 
 
 def test_an_epochs_line_has_its_numbers(logger: Logger, caplog: pytest.LogCaptureFixture) -> None:
-    from absl import logging
-
-    logging.set_verbosity(logging.INFO)
     with caplog.at_level("INFO", logger="absl"):
         logger.on_epoch_end(0, _logs(0.01))
     assert "epoch   1/3  ST train 0.0200  1.00 % test 0.5200 51.00 %" in caplog.text
