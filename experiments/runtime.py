@@ -26,7 +26,7 @@ _PREFIXES = ("KERAS_", "TF_", "JAX_", "XLA_", "ONEDNN_", "DNNL_", "MKL_", "KMP_"
 
 _HARMLESS = (
     *("TF_CPP_", "TF_DUMP_", "TF_FORCE_", "TF_GPU_ALLOCATOR", "TF_GPU_HOST_MEM_", "TF_PER_DEVICE_MEMORY_"),
-    *("JAX_PLATFORMS", "XLA_PYTHON_CLIENT_"),
+    *("JAX_PLATFORMS", "JAX_COMPILATION_CACHE_DIR", "XLA_PYTHON_CLIENT_"),
 )
 """Prefixes of variables among these that affect only messages or memory, or choose the device."""
 

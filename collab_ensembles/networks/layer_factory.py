@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from collab_ensembles.networks.layers import BatchNormalization
+from collab_ensembles.networks.layers import BatchNormalization, Convolution
 from collab_ensembles.tensor import Tensor
 
 Initializer = Callable[..., keras.initializers.Initializer]
@@ -95,11 +95,12 @@ class LayerFactory:
         padding: str = "same",
         bias: bool = False,
         activation: str | None = None,
-        kind: type[keras.layers.Conv2D] = keras.layers.Conv2D,
+        kind: type[keras.layers.Conv2D] | None = None,
         initializer: Initializer = keras.initializers.HeNormal,
     ) -> Tensor:
         """A convolution with a kernel of `width` x `width`; to be strided as in Caffe and Torch, `pad` first."""
-        layer = kind(
+        default = Convolution if keras.config.backend() == "jax" else keras.layers.Conv2D
+        layer = (kind or default)(
             filters,
             width,
             strides=strides,

@@ -8,6 +8,10 @@ from collab_ensembles.tensor import Tensor
 
 _FUSED_DTYPES = ("float32", "bfloat16", "float16")
 
+_MOST_PLACES, _MOST_CHANNELS = 9, 64
+"""Of a kernel that is taken as a matrix: places, and channels that it reads. Copies of the inputs, one for each place,
+then take less time than a convolution of few channels takes to begin."""
+
 _LEAST_CHANNELS_IN_BFLOAT16 = 16
 """With fewer channels, the fused operation in bfloat16 leaves oneDNN's fast path: ten times slower."""
 
@@ -71,6 +75,43 @@ class BatchNormalization(keras.layers.BatchNormalization):
         keep = self.momentum
         self.moving_mean.assign(self.moving_mean * keep + mean * (1 - keep))
         self.moving_variance.assign(self.moving_variance * keep + biased * (1 - keep))
+
+
+@keras.saving.register_keras_serializable("collab_ensembles")
+class Convolution(keras.layers.Conv2D):
+    """A convolution of few channels as one product of matrices, for Keras' JAX backend.
+
+    The same variables and, within rounding, numbers as `keras.layers.Conv2D`. XLA's convolutions are slow where
+    channels are few: on a CPU in their gradients, on a GPU in their start, and in groups, as which `vmap` takes the
+    convolutions of several runs (benchmarks/NOTES.md).
+    """
+
+    def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
+        """Convolves inputs [batch, height, width, channels], or leaves it to Keras where this would not help."""
+        (height, width), channels = self.kernel_size, inputs.shape[-1]
+        is_small = height * width <= _MOST_PLACES and channels <= _MOST_CHANNELS
+        is_plain = self.data_format == "channels_last" and self.groups == 1 and self.dilation_rate == (1, 1)
+        if not (is_small and is_plain):
+            return super().convolution_op(inputs, kernel)
+        if self.padding == "same":
+            sides = zip(inputs.shape[1:3], self.kernel_size, self.strides, strict=True)
+            inputs = keras.ops.pad(inputs, ((0, 0), *(_same_padding(*side) for side in sides), (0, 0)))
+        down, across = self.strides
+        rows, columns = (inputs.shape[1] - height) // down + 1, (inputs.shape[2] - width) // across + 1
+        places = [
+            inputs[:, top : top + down * (rows - 1) + 1 : down, left : left + across * (columns - 1) + 1 : across]
+            for top in range(height)
+            for left in range(width)
+        ]
+        patches = keras.ops.reshape(keras.ops.concatenate(places, -1), (-1, height * width * channels))
+        products = keras.ops.matmul(patches, keras.ops.reshape(kernel, (-1, self.filters)))
+        return keras.ops.reshape(products, (-1, rows, columns, self.filters))
+
+
+def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Zeros before and after the pixels of an axis; what is odd stands after them, as everywhere in Keras."""
+    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
 
 
 @keras.saving.register_keras_serializable("collab_ensembles")

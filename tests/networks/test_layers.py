@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from collab_ensembles.networks.layers import BatchNormalization, PatchConvolution
+from collab_ensembles.networks.layers import BatchNormalization, Convolution, PatchConvolution
 
 SHAPES = [(1, 1, 1, 3), (1, 4, 4, 3), (29, 8, 8, 5), (7, 3, 5, 8)]
 
@@ -130,6 +130,32 @@ def test_a_patch_convolution_equals_keras(
     keras_own(x)
     kernel = rng.normal(size=keras_own.kernel.shape).astype(np.float32)
     ours = PatchConvolution(4, use_bias=True, **options)
+    for received, expected in zip(_convolve(ours, x, kernel), _convolve(keras_own, x, kernel), strict=True):
+        np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((3, 6, 4, 5), {"kernel_size": 3, "padding": "same"}),
+        ((2, 7, 8, 3), {"kernel_size": 3, "strides": 2, "padding": "same"}),
+        ((2, 8, 7, 3), {"kernel_size": (3, 2), "strides": (2, 3), "padding": "same"}),
+        ((2, 7, 6, 3), {"kernel_size": 3, "strides": 2}),
+        ((2, 6, 6, 3), {"kernel_size": 1, "strides": 2}),
+        ((2, 6, 6, 3), {"kernel_size": 4}),
+        ((2, 6, 6, 65), {"kernel_size": 3}),
+        ((2, 6, 6, 4), {"kernel_size": 2, "groups": 2}),
+        ((2, 6, 6, 3), {"kernel_size": 2, "dilation_rate": 2}),
+    ],
+)
+def test_a_convolution_as_a_product_equals_keras(
+    shape: tuple[int, ...], options: dict[str, object], rng: np.random.Generator
+) -> None:
+    x = rng.normal(size=shape).astype(np.float32)
+    keras_own = keras.layers.Conv2D(4, use_bias=True, **options)
+    keras_own(x)
+    kernel = rng.normal(size=keras_own.kernel.shape).astype(np.float32)
+    ours = Convolution(4, use_bias=True, **options)
     for received, expected in zip(_convolve(ours, x, kernel), _convolve(keras_own, x, kernel), strict=True):
         np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
