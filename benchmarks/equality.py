@@ -33,9 +33,18 @@ _EPOCHS, _EXAMPLES, _TEST, _BATCH = 7, 40, 12, 16
 
 _SHARED: Mapping[str, Any] = {"epochs": _EPOCHS, "batch_size": _BATCH, "shuffle": "permute", "augment": True}
 _HEADS: Mapping[str, Any] = {"system": "multihead", "learning_rate": 0.01, **_SHARED}
+_PAIR: Mapping[str, Any] = {"members": ("B1R1F4", "B1R1F3"), **_SHARED}
 CASES: Mapping[str, Mapping[str, Any]] = {
     "L2": {"members": ("B2R1F4", "B1R1F3"), "method": "L2", "weight": 0.1, **_SHARED},
-    "CE": {"members": ("B1R1F4", "B1R1F3"), "method": "CE", "weight": 0.5, "target_gradient": True, **_SHARED},
+    "CE": {**_PAIR, "method": "CE", "weight": 0.5, "target_gradient": True},
+    "unlabelled": {**_PAIR, "method": "CE", "weight": 0.5, "unlabelled": "gaussian", "unlabelled_every": 2},
+    "pseudo-labels": {
+        **_PAIR,
+        "method": "CE",
+        "weight": 0.5,
+        "unlabelled": "uniform",
+        "unlabelled_cost": "pseudo_labels",
+    },
     "heads": {"members": ("densenet7-2",), "graph": "simple", "label_smoothing": 0.1, **_HEADS},
     "alternating": {"members": ("convnet4",), "graph": "instances", "optimization": "alternating", **_HEADS},
     "distillation": {"system": "distillation", "members": ("convnet4",), "learning_rate": 0.01, **_SHARED},
@@ -158,6 +167,7 @@ def _managers(config: RunConfig, train: Any, test: Any) -> Any:
 
     (images, labels), (others, their_labels) = train, test
     how: dict[str, Any] = {"shuffle": config.shuffle, "augment": config.augment, "mirror": True}
+    how["unlabelled"] = config.unlabelled_batches(images)
     return BatchManager(images, labels, config.batch_size, **how), BatchManager(others, their_labels, len(others))
 
 
@@ -175,7 +185,7 @@ def _by_tensorflow(model: Any, config: RunConfig, train: Any, test: Any) -> Iter
     for variable, value in zip(model.variables, kept, strict=True):
         variable.assign(value)
     history = model.fit(
-        batches.dataset(),
+        model.feed(batches),
         epochs=config.epochs,
         shuffle=False,
         verbose=0,

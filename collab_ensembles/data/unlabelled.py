@@ -31,6 +31,24 @@ class UnlabelledBatches:
         height, width, channels = self._images.shape[1:]
         return height, width, channels
 
+    def of_epoch(self, epoch: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """The batches of all steps at once, those without images black.
+
+        Args:
+          epoch: counted from 0.
+          steps: in an epoch.
+
+        Returns:
+          Images, uint8 [steps, batch_size, height, width, channels]; whether each step has some, bool [steps].
+        """
+        images = np.zeros((steps, self._size, *self._images.shape[1:]), np.uint8)
+        present = np.zeros(steps, bool)
+        for step in range(steps):
+            drawn = self.draw(epoch, step, steps)
+            if len(drawn):
+                images[step], present[step] = drawn, True
+        return images, present
+
     def draw(self, epoch: int, step: int, steps: int) -> np.ndarray:
         """The batch of a step, uint8 [batch_size or 0, height, width, channels].
 

@@ -33,6 +33,8 @@ class Examples:
       batch_size: of all batches but the last, which has the rest.
       black_border: whether the row and the column after the last ones are black.
       name: of the images, by which they are sent to the device only once.
+      of_steps: arrays that hold something for each step, [steps, ...]: the arguments of `Model.cost_apart`, if the
+        model learns from images without labels.
     """
 
     images: np.ndarray
@@ -42,9 +44,10 @@ class Examples:
     batch_size: int
     black_border: bool
     name: Hashable
+    of_steps: tuple[np.ndarray, ...] = ()
 
     def arrays(self) -> list[np.ndarray]:
-        """What differs between epochs."""
+        """What differs between epochs, for each example."""
         return [self.order, self.labels, *(self.shifts or ())]
 
 
@@ -103,7 +106,8 @@ class Device:
         first, steps = examples[0], epochs[0].steps
         if first.name not in self._images:
             self._images[first.name] = jax.device_put(np.asarray(first.images))
-        arguments = states, self._images[first.name], [each.arrays() for each in examples]
+        orders, of_steps = [each.arrays() for each in examples], [list(each.of_steps) for each in examples]
+        arguments = states, self._images[first.name], orders, of_steps
         key = part, epochs[0].program, len(epochs)
         if key not in self.programs:
             program = _program(steps.train if part == "train" else steps.test, first, steps, self.way)
@@ -113,17 +117,18 @@ class Device:
         return result
 
 
-def _program(
-    step: Callable[[Values, Tensor, Tensor], Values], examples: Examples, steps: CompiledSteps, way: str
-) -> Callable[..., Any]:
-    """A function of states, images and orders that takes all steps; it gives states and statistics of each run."""
+def _program(step: Callable[..., Values], examples: Examples, steps: CompiledSteps, way: str) -> Callable[..., Any]:
+    """A function of states, images, and arrays of examples and steps, that takes all steps.
 
-    def program(states: list[Values], images: Tensor, orders: list[list[Tensor]]) -> Any:
+    It gives states and statistics of each run.
+    """
+
+    def program(states: list[Values], images: Tensor, orders: list[list[Tensor]], of_steps: list[list[Tensor]]) -> Any:
         import jax
 
         def one(values: Values, batch: list[Tensor]) -> Values:
-            chosen, labels, *shifts = batch
-            return step(values, _shifted(images[chosen], shifts, examples.black_border), labels)
+            (chosen, labels, *shifts), apart = batch[:of_examples], batch[of_examples:]
+            return step(values, _shifted(images[chosen], shifts, examples.black_border), labels, *apart)
 
         def together(values: Any, batches: Any) -> Any:
             if way == "vmap":
@@ -132,9 +137,16 @@ def _program(
 
         states = [steps.without_statistics(values) for values in states]
         number, size = len(examples.order), examples.batch_size
-        whole = number // size * size
-        batches = [[each[:whole].reshape(-1, size, *each.shape[1:]) for each in order] for order in orders]
-        rest = [[each[whole:] for each in order] for order in orders]
+        full, of_examples = number // size, len(orders[0])
+        whole = full * size
+        batches = [
+            [each[:whole].reshape(-1, size, *each.shape[1:]) for each in order] + [each[:full] for each in apart]
+            for order, apart in zip(orders, of_steps, strict=True)
+        ]
+        rest = [
+            [each[whole:] for each in order] + [each[-1] for each in apart]
+            for order, apart in zip(orders, of_steps, strict=True)
+        ]
         values: Any = states
         if way == "vmap":
             values, batches, rest = _stacked(states, 0), _stacked(batches, 1), _stacked(rest, 0)

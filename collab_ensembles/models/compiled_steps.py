@@ -5,7 +5,7 @@ variables, and a `keras.StatelessScope` gives it other values and notes what it 
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
@@ -14,6 +14,9 @@ from collab_ensembles.tensor import Tensor
 
 Values = list[Tensor]
 """The values of `CompiledSteps.variables`, in their order."""
+
+Record: TypeAlias = tuple[list[Tensor], list[Tensor], tuple[Tensor, ...], Values]
+"""Of a training batch: logits, costs, the cost of images without labels if there are any, and the values after it."""
 
 
 class CompiledSteps:
@@ -52,36 +55,43 @@ class CompiledSteps:
         with self._scope(values):
             return self._model.statistics.result()
 
-    def train(self, values: Values, images: Tensor, labels: Tensor) -> Values:
+    def train(self, values: Values, images: Tensor, labels: Tensor, *unlabelled: Tensor) -> Values:
         """The values after one training step.
 
         Args:
           values: those before.
           images: uint8 [batch, height, width, channels].
           labels: int32 [batch].
+          unlabelled: nothing, or the arguments of `Model.cost_apart`.
         """
         model = self._model
         records = []
         for objective, trained in model.turns():
-            (total, (logits, costs, values)), gradients = self.differentiated(
-                values, objective, trained, images, labels
+            (total, (logits, costs, apart, values)), gradients = self.differentiated(
+                values, objective, trained, images, labels, *unlabelled
             )
-            records.append((logits, total, costs))
+            records.append((logits, total, costs, apart))
             with self._scope(values) as scope:
                 model.optimizer.apply(gradients, trained)
             values = self._after(scope)
-        logits, total, costs = records[0]
+        logits, total, costs, apart = records[0]
         with self._scope(values) as scope:
             if len(records) > 1:
                 # As in TensorFlow's step: of the first predictions, with the decay after all updates.
                 total, costs = model.objective(labels, logits)
-            model.record(labels, logits, total, costs)
+            model.record(labels, logits, total, costs, apart)
         return self._after(scope)
 
     def differentiated(
-        self, values: Values, objective: Objective, trained: Sequence[keras.Variable], images: Tensor, labels: Tensor
-    ) -> tuple[tuple[Tensor, tuple[list[Tensor], list[Tensor], Values]], list[Tensor]]:
-        """An objective of a training batch, with logits, costs and the values after it; and its gradients.
+        self,
+        values: Values,
+        objective: Objective,
+        trained: Sequence[keras.Variable],
+        images: Tensor,
+        labels: Tensor,
+        *unlabelled: Tensor,
+    ) -> tuple[tuple[Tensor, Record], list[Tensor]]:
+        """An objective of a training batch, with what belongs to it; and its gradients.
 
         Args:
           values: those before.
@@ -89,12 +99,13 @@ class CompiledSteps:
           trained: the variables of the gradients.
           images: as in `train`.
           labels: likewise.
+          unlabelled: likewise.
         """
         import jax
 
         before = [values[self._places[id(variable)]] for variable in trained]
         forward = jax.value_and_grad(self._forward, has_aux=True)
-        result: tuple[Any, Any] = forward(before, trained, values, objective, images, labels)
+        result: tuple[Any, Any] = forward(before, trained, values, objective, images, labels, unlabelled)
         return result
 
     def test(self, values: Values, images: Tensor, labels: Tensor) -> Values:
@@ -112,7 +123,8 @@ class CompiledSteps:
         objective: Objective,
         images: Tensor,
         labels: Tensor,
-    ) -> tuple[Tensor, tuple[list[Tensor], list[Tensor], Values]]:
+        unlabelled: Sequence[Tensor],
+    ) -> tuple[Tensor, Record]:
         """The first part of `differentiated`, as a function of the values of the trained variables."""
         values = list(values)
         for variable, value in zip(trained, trained_values, strict=True):
@@ -120,7 +132,9 @@ class CompiledSteps:
         with self._scope(values) as scope:
             logits = self._model.logits(images, training=True)
             total, costs = objective(labels, logits)
-        return total, (logits, costs, self._after(scope))
+            apart = self._model.cost_apart(*unlabelled) if unlabelled else ()
+            total = sum(apart, start=total)
+        return total, (logits, costs, apart, self._after(scope))
 
     def _scope(self, values: Values) -> keras.StatelessScope:
         return keras.StatelessScope(state_mapping=list(zip(self.variables, values, strict=True)))

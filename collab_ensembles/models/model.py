@@ -294,6 +294,15 @@ class Model(keras.Model):
         """
         return [(self.objective, self.trainable_variables)]
 
+    def cost_apart(self, images: Tensor, present: Tensor) -> tuple[Tensor, ...]:
+        """What images without labels add to the objective, with their statistic; here nothing is learned from them.
+
+        Args:
+          images: uint8 [batch, height, width, channels], without labels.
+          present: bool, a scalar: whether this step has images without labels; otherwise theirs are black.
+        """
+        return ()
+
     def inputs_of_step(self) -> list[keras.Variable]:
         """Variables that a step reads and that are not trained, such as the weights of costs; here there are none."""
         return []

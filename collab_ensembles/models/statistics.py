@@ -66,8 +66,9 @@ class EpochStatistics(keras.metrics.Metric):
           costs: a scalar for each output.
           errors: a scalar for each output, the fraction of wrong answers.
           batch_size: the number of examples in the batch.
-          further: a scalar for each further quantity.
+          further: a scalar for each further quantity; the last ones may be missing, as in tests, and are then 0.
         """
+        further = [*further, *[0.0] * (len(self._keys) - 1 - len(costs) - len(errors) - len(further))]
         values = keras.ops.stack([keras.ops.cast(value, "float32") for value in (loss, *costs, *errors, *further)])
         weight = keras.ops.cast(batch_size, "float32")
         self._total.assign_add(values * weight)

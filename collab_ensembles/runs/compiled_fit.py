@@ -76,7 +76,8 @@ def _examples(batches: BatchManager, name: Hashable) -> Examples:
         shifts = rows.astype(np.int32), columns.astype(np.int32)
     images, _ = batches.examples
     border = distorted is not None and distorted.black_border
-    return Examples(images, order.astype(np.int32), labels, shifts, batches.batch_size, border, name)
+    apart = () if batches.unlabelled is None else batches.unlabelled.of_epoch(batches.epoch, len(batches))
+    return Examples(images, order.astype(np.int32), labels, shifts, batches.batch_size, border, name, apart)
 
 
 def alone(training: Training, device: Device) -> Status:

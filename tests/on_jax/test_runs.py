@@ -174,3 +174,20 @@ def test_what_jax_does_not_train_is_refused(tmp_path: Path, dataset: Dataset) ->
     ):
         run.run(snapshot, str(tmp_path / "run"), Options(), dataset)
     assert not (tmp_path / "run").exists()
+
+
+def test_runs_with_unlabelled_images_go_together(tmp_path: Path, dataset: Dataset) -> None:
+    first = dataclasses.replace(_TINY, epochs=2, unlabelled="gaussian", unlabelled_every=2, unlabelled_batch=8)
+    configs = [first, dataclasses.replace(first, seed=3)]
+    serial, vmap = Device(), Device("vmap")
+    alone = [_trained(tmp_path / f"alone{config.seed}", config, dataset, serial) for config in configs]
+    directories = [tmp_path / f"together{config.seed}" for config in configs]
+    trainings = [run.in_epochs(*each, Options(), dataset) for each in zip(configs, map(str, directories), strict=True)]
+    compiled_fit.together(trainings, vmap, lambda place, error: None, lambda: None)
+    assert (serial.compilations, vmap.compilations) == (2, 2)
+    assert not _same(*alone)
+    for directory, config, expected in zip(directories, configs, alone, strict=True):
+        assert np.all(expected["ensemble unlabelled_cost"] > 0)
+        found = _series(directory, config)
+        for name, values in expected.items():
+            np.testing.assert_allclose(found[name], values, rtol=1e-4, atol=1e-5, err_msg=name)

@@ -176,11 +176,6 @@ class EnsembleConfig(RunConfig):
         """See `RunConfig.unlabelled_data`."""
         return "" if self.unlabelled in (NO_IMAGES, *NOISES) else self.unlabelled
 
-    @property
-    def tensorflow_only(self) -> str:
-        """See `RunConfig.tensorflow_only`."""
-        return "" if self.unlabelled == NO_IMAGES else f"--unlabelled={self.unlabelled}"
-
     def unlabelled_batches(self, images: np.ndarray) -> UnlabelledBatches | None:
         """See `RunConfig.unlabelled_batches`."""
         if self.unlabelled == NO_IMAGES:

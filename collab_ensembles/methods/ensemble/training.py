@@ -12,6 +12,7 @@ from collab_ensembles.machine import JAX
 from collab_ensembles.methods.assembly import build_members
 from collab_ensembles.methods.ensemble.directed_links import parse
 from collab_ensembles.methods.ensemble.options import NO_IMAGES, PSEUDO_LABELS, EnsembleConfig
+from collab_ensembles.methods.ensemble.unlabelled_model import UnlabelledEnsemble
 from collab_ensembles.methods.ensemble.weight_schedules import share
 from collab_ensembles.models import collaboration
 from collab_ensembles.models.ensemble import EnsembleModel
@@ -27,9 +28,6 @@ def build(config: EnsembleConfig, image_shape: Shape, num_classes: int) -> Model
     """See `settings.method.Training`."""
     members = build_members(config, image_shape, num_classes)
     if config.unlabelled != NO_IMAGES:
-        # Needs TensorFlow.
-        from collab_ensembles.methods.ensemble.unlabelled_model import UnlabelledEnsemble
-
         pseudo_labels = _weights(config)(config.weight) if config.unlabelled_cost == PSEUDO_LABELS else None
         return UnlabelledEnsemble(
             members, **_collaboration(config), every=config.unlabelled_every, pseudo_labels=pseudo_labels

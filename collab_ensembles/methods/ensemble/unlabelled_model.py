@@ -1,10 +1,9 @@
 """An ensemble whose members also learn from images without labels."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.data.unlabelled import UnlabelledBatches
@@ -14,6 +13,9 @@ from collab_ensembles.models.ensemble import EnsembleModel
 from collab_ensembles.models.links import Logits, Weight, WeightedCosts
 from collab_ensembles.models.model import descend, mean_cross_entropy
 from collab_ensembles.tensor import Tensor
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 UNLABELLED_COST = "unlabelled_cost"
 """The weighted cost of the images without labels, a mean over the steps of an epoch."""
@@ -47,8 +49,15 @@ class UnlabelledEnsemble(EnsembleModel):
         super().begin_epoch(epoch)
         self._without_labels.begin_epoch(epoch)
 
-    def feed(self, batches: BatchManager, validation: tuple[np.ndarray, np.ndarray] | None = None) -> tf.data.Dataset:
+    def inputs_of_step(self) -> list[keras.Variable]:
+        """The weights that are variables; see `Model.inputs_of_step`."""
+        others = [] if self._without_labels is self._collaboration else self._without_labels.variables
+        return [*super().inputs_of_step(), *others]
+
+    def feed(self, batches: BatchManager, validation: tuple[np.ndarray, np.ndarray] | None = None) -> "tf.data.Dataset":
         """Batches ((images, images without labels), labels); the latter as `batches.unlabelled` draws them."""
+        import tensorflow as tf
+
         unlabelled = batches.unlabelled
         assert unlabelled is not None
         return tf.data.Dataset.zip(batches.dataset(), unlabelled_dataset(unlabelled, batches)).map(
@@ -57,18 +66,26 @@ class UnlabelledEnsemble(EnsembleModel):
 
     def unlabelled_cost(self, images: Tensor) -> Tensor:
         """The weighted cost of images [batch, height, width, channels], a scalar; 0 for an empty batch."""
-
-        def cost() -> Tensor:
-            with members.averages_kept(self.members):
-                logits = dict(zip(self.members, self.logits(images, training=True), strict=True))
-            return self._without_labels(logits) if self._without_labels else keras.ops.zeros(())
-
         if self._in_every_step:
-            return cost()
-        return keras.ops.cond(keras.ops.shape(images)[0] > 0, cost, lambda: keras.ops.zeros(()))
+            return self._cost_without_labels(images)
+        return keras.ops.cond(
+            keras.ops.shape(images)[0] > 0, lambda: self._cost_without_labels(images), lambda: keras.ops.zeros(())
+        )
+
+    def _cost_without_labels(self, images: Tensor) -> Tensor:
+        with members.averages_kept(self.members):
+            logits = dict(zip(self.members, self.logits(images, training=True), strict=True))
+        return self._without_labels(logits) if self._without_labels else keras.ops.zeros(())
+
+    def cost_apart(self, images: Tensor, present: Tensor) -> tuple[Tensor, ...]:
+        """The weighted cost of images without labels; see `Model.cost_apart`."""
+        cost = self._cost_without_labels(images)
+        return (cost if self._in_every_step else keras.ops.where(present, cost, 0.0),)
 
     def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """One step on a batch of `feed`; there are no sample weights."""
+        import tensorflow as tf
+
         (images, unlabelled), labels = unpacked(data)
         with tf.GradientTape() as tape:
             logits = self.logits(images, training=True)
@@ -77,13 +94,6 @@ class UnlabelledEnsemble(EnsembleModel):
             total = total + apart
         descend(self.optimizer, tape, total, self.trainable_variables)
         return self.record(labels, logits, total, costs, (apart,))
-
-    def test_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """The statistics of one batch, with batch normalisation in inference mode; without unlabelled images."""
-        images, labels = unpacked(data)
-        logits = self.logits(images, training=False)
-        total, costs = self.objective(labels, logits)
-        return self.record(labels, logits, total, costs, (keras.ops.zeros(()),))
 
 
 def pseudo_label_cost(logits: Logits) -> Tensor:
@@ -98,8 +108,9 @@ def pseudo_label_cost(logits: Logits) -> Tensor:
     return total
 
 
-def unlabelled_dataset(unlabelled: UnlabelledBatches, batches: BatchManager) -> tf.data.Dataset:
+def unlabelled_dataset(unlabelled: UnlabelledBatches, batches: BatchManager) -> "tf.data.Dataset":
     """The batches without labels of the epoch that is set when the iteration begins; uint8 [batch, h, w, c]."""
+    import tensorflow as tf
 
     def draw(step: tf.Tensor) -> tf.Tensor:
         images = tf.numpy_function(
