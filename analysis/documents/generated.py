@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from analysis.documents import (
     first_epoch_blocks,
+    gpu_blocks,
     language_blocks,
     nodes_blocks,
     noel_blocks,
@@ -33,6 +34,7 @@ BLOCKS: Blocks = {
     **noel_blocks.BLOCKS,
     **path_blocks.BLOCKS,
     **first_epoch_blocks.BLOCKS,
+    **gpu_blocks.BLOCKS,
     **other_blocks.BLOCKS,
     **teaching_blocks.BLOCKS,
     **language_blocks.BLOCKS,

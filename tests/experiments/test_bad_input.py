@@ -49,7 +49,7 @@ def _check(result: Result, exit_status: int, fragments: list[str], tmp_path: pat
         ("sweep", ["--seeds="], ["--seeds=", "0,1,2"]),
         ("sweep", ["--grid=all"], ["--grid=all", "noel"]),
         ("sweep", ["--members=ST,B5R1F4"], ["B5R1F4", "multiples of 16"]),
-        ("sweep", ["--members=M"], ["--members=M", "--grid=noel", "two or more"]),
+        ("sweep", ["--members=M"], ["--members=M", "compares members", "two or more"]),
         ("sweep", ["--grid=noel", "--graph=simple"], ["--graph belongs to --system=multihead"]),
         ("train", ["--graph=simple"], ["--graph belongs to --system=multihead"]),
         ("train", ["--system=distillation", "--teacher=no.keras"], ["no.keras: no such file"]),
