@@ -178,5 +178,6 @@ _DEFINERS: dict[object, Callable[..., object]] = {
     int: flags.DEFINE_integer,
     int | None: flags.DEFINE_integer,
     float: flags.DEFINE_float,
+    float | str: flags.DEFINE_string,
     tuple[str, ...]: flags.DEFINE_list,
 }

@@ -14,6 +14,7 @@ from absl import logging
 from collab_ensembles import environment, files
 from collab_ensembles.data import Dataset, catalogue
 from collab_ensembles.data.batch_manager import BatchManager
+from collab_ensembles.data.class_weights import balanced
 from collab_ensembles.data.label_noise import LabelNoise
 from collab_ensembles.errors import ConfigError, DivergenceError, RunDirectoryError, UnavailableDataError, one_line
 from collab_ensembles.machine import JAX
@@ -38,6 +39,7 @@ from collab_ensembles.runs.run_directory import DataFacts, Status
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.training_control import BALANCED
 
 _TEST_BATCH_SIZE = 500
 """Batch size of evaluation. Test statistics are means over samples, so it affects speed and memory only."""
@@ -285,6 +287,9 @@ def _train(
             from collab_ensembles.runs import tensorboard
 
             records.append(tensorboard.callback(directory, config))
+        weights = None
+        if config.class_weight == BALANCED:
+            weights = balanced(parted.train_labels, dataset.num_classes)
         training = model.feed(batches, held_out)
         model.fit(
             training,
@@ -294,6 +299,7 @@ def _train(
             verbose=0,
             validation_data=test.dataset(),
             callbacks=[*clocks, *model.callbacks(training), *records],
+            class_weight=weights,
         )
     if last_epoch == config.epochs:
         logits = uncertainty.outputs(model, dataset.test_images)
@@ -335,7 +341,8 @@ def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> kera
 
 
 def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callback:
-    """Sets the learning rates of the optimizers for each epoch, or for each step if a rate changes by the step."""
+    """Sets the learning rates for each epoch, or for each step if a rate changes by the step."""
+    variables = model.learning_rates()
     rates = registry.training(config).learning_rates(config)
     within = {name: rate for name, rate in rates.items() if rate.by_step}
     current = 0
@@ -343,13 +350,13 @@ def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callb
     def begin(epoch: int, logs: Any) -> None:
         nonlocal current
         current = epoch
-        for name, optimizer in model.optimizers().items():
+        for name, variable in variables.items():
             if name not in within:
-                optimizer.learning_rate.assign(rates[name].of(epoch))
+                variable.assign(rates[name].of(epoch))
 
     def step(batch: int, logs: Any) -> None:
         for name, rate in within.items():
-            model.optimizers()[name].learning_rate.assign(rate.of(current + batch / steps))
+            variables[name].assign(rate.of(current + batch / steps))
 
     return keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_train_batch_begin=step if within else None)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Mapping
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.networks.sizes import FORMS, LONG_NAMES, ResNetSize, check_image_shape, parse_network
-from collab_ensembles.settings import first_release, registry
+from collab_ensembles.settings import first_release, member_rates, registry
 from collab_ensembles.settings.fields import KINDS, as_text, check_number, check_whole, field_types, option, typed
+from collab_ensembles.settings.training_control import CONTROL, RATES, TrainingControl, refuse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +48,7 @@ _LONGEST_LIST = 170
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RunConfig:
+class RunConfig(TrainingControl):
     """The settings of one run. This class has the settings that all systems share; subclasses add those of one system.
 
     `RunConfig(system="multihead", heads=4)` is an object of that system's class. Each field is a flag of
@@ -102,7 +104,11 @@ class RunConfig:
     )
     epochs: int = option(None, "number of epochs", heading=TRAINING)
     batch_size: int = option(None, "examples in each training step", heading=TRAINING)
-    learning_rate: float = option(None, "initial learning rate", heading=TRAINING)
+    learning_rate: float | str = option(
+        None,
+        "initial learning rate; or one for each member, such as ST:0.001,M:0.0005; all fall at the same epochs",
+        heading=TRAINING,
+    )
     shuffle: str = option(
         None,
         "order of the training examples: none: the same in each epoch; permute: a new permutation in each epoch; "
@@ -155,6 +161,9 @@ class RunConfig:
                 self._set(name, self.default(name))
             if name == "members":
                 self._check_members()
+        self._check_controls()
+        if isinstance(self.learning_rate, str):
+            self._set("learning_rate", member_rates.normal(self.learning_rate, self.member_names()))
         self._check_numbers()
         self.check()
 
@@ -186,8 +195,18 @@ class RunConfig:
             check_whole(name, getattr(self, name), least)
         check_whole("epochs", self.epochs, 1, _MOST_EPOCHS)
         check_number("regularization_rate", self.regularization_rate)
-        check_number("learning_rate", self.learning_rate, above=True)
+        if isinstance(self.learning_rate, float):
+            check_number("learning_rate", self.learning_rate, above=True)
         check_number("label_noise", self.label_noise, 0, 1)
+
+    def _check_controls(self) -> None:
+        given = {name: getattr(self, name) for name in self.without_control()}
+        unheeded = {name: value for name, value in given.items() if value != self.without_control()[name]}
+        if isinstance(self.learning_rate, str) and RATES not in self.controls:
+            unheeded[RATES] = self.learning_rate
+        for name, value in unheeded.items():
+            able = [each for each in registry.usable() if name in registry.method(each).config.controls]
+            raise refuse(f"--{name}={as_text(value)}", self.system, able)
 
     def check(self) -> None:
         """Raises ConfigError if a setting of the system, or a combination of settings, is not allowed."""
@@ -245,7 +264,19 @@ class RunConfig:
     @property
     def tensorflow_only(self) -> str:
         """A setting, as text for people, by which only TensorFlow can train these runs; empty: there is none."""
-        return ""
+        return next(iter(self.controlled()), "")
+
+    @property
+    def single_rate(self) -> float:
+        """The initial learning rate of all members, for systems that do not have one for each; see `rates`."""
+        assert isinstance(self.learning_rate, float)
+        return self.learning_rate
+
+    def rates(self) -> dict[str, float]:
+        """The initial learning rate of each member; empty if all have the `single_rate`."""
+        if isinstance(self.learning_rate, float):
+            return {}
+        return member_rates.parse(self.learning_rate, self.member_names())
 
     @property
     def together(self) -> str:
@@ -310,9 +341,11 @@ class RunConfig:
     @classmethod
     def in_order(cls) -> list["dataclasses.Field[Any]"]:
         """All fields in the order of the help: data and networks, the system's own settings, training."""
-        shared = dataclasses.fields(RunConfig)
-        first = [field for field in shared if field.metadata["heading"] == WHAT]
-        return [*first, *cls.own_fields(), *(field for field in shared if field not in first)]
+        shared = {heading: list[Any]() for heading in (WHAT, TRAINING, CONTROL)}
+        for field in dataclasses.fields(RunConfig):
+            shared[field.metadata["heading"]].append(field)
+        first, *others = shared.values()
+        return [*first, *cls.own_fields(), *itertools.chain(*others)]
 
     def kept_files(self) -> dict[str, str]:
         """The fields that name Keras files, and the directory in a run directory where their copies are kept."""
@@ -342,7 +375,9 @@ class RunConfig:
 
     def particulars(self, named: tuple[str, ...] = ()) -> list[str]:
         """The settings that differ from their defaults, such as `label_noise 0.4`, without the fields in `named`."""
-        shown = [*self.own_fields(), *(field for field in dataclasses.fields(self) if field.name == "label_noise")]
+        named = (*named, *([] if isinstance(self.learning_rate, str) else [RATES]))
+        further = ("label_noise", RATES, *(field.name for field in dataclasses.fields(TrainingControl)))
+        shown = [*self.own_fields(), *(field for field in dataclasses.fields(RunConfig) if field.name in further)]
         return [
             f"{field.name} {as_text(getattr(self, field.name))}"
             for field in shown

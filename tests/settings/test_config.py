@@ -103,6 +103,7 @@ _OTHER: dict[str, Any] = {
     "broadcast": 0.2,
     "queue_capacity": 8,
     "decision": "mean",
+    "class_weight": "balanced",
 }
 
 # What else has to be set for the value to be allowed; otherwise CE, which goes with everything.

@@ -1,0 +1,53 @@
+"""Settings that control a training, for the systems that obey them. Imports nothing heavy."""
+
+import dataclasses
+from typing import Any, ClassVar
+
+from collab_ensembles.errors import ConfigError
+from collab_ensembles.settings.fields import as_text, option
+
+CONTROL = "Training control"
+"""Heading of these settings."""
+
+NO_WEIGHTS, BALANCED = "none", "balanced"
+"""Values of `--class_weight`."""
+
+RATES = "learning_rate"
+"""Among the controls: the learning rate may be one for each member."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingControl:
+    """What controls a training besides its length and its learning rate. Most systems have a training of their own.
+
+    Attributes:
+      controls: the names of the settings below that the system obeys; it refuses the others.
+    """
+
+    controls: ClassVar[tuple[str, ...]] = ()
+
+    class_weight: str = option(
+        NO_WEIGHTS,
+        "weights of the training examples in every member's cross-entropy: none; balanced: the number of examples / "
+        "(number of classes x examples of the class), so that rare classes count as much as others",
+        (NO_WEIGHTS, BALANCED),
+        heading=CONTROL,
+    )
+
+    def without_control(self) -> dict[str, Any]:
+        """The controls that the system does not obey, each with the only value that it may have."""
+        fields = dataclasses.fields(TrainingControl)
+        return {field.name: field.default for field in fields if field.name not in self.controls}
+
+    def controlled(self) -> list[str]:
+        """The controls that are used, as flags."""
+        fields = dataclasses.fields(TrainingControl)
+        values = {field.name: getattr(self, field.name) for field in fields}
+        return [
+            f"--{field.name}={as_text(values[field.name])}" for field in fields if values[field.name] != field.default
+        ]
+
+
+def refuse(flag: str, system: str, able: list[str]) -> ConfigError:
+    """The error for a control that a system does not obey."""
+    return ConfigError(f"{flag}: --system={system} cannot; allowed with --system={' or '.join(able)}; leave it out")
