@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> None:
         if is_done:
             run_data.warn_not_compared(directory, error)
         else:
-            config_flags.check_data(config)
+            config_flags.check_data([config])
     if dataset is not None:
         run_data.check_unchanged(directory, run_data.facts(dataset), is_done)
     if is_done:

@@ -246,10 +246,13 @@ def _train(
         # From the copies: the files may have been written anew while this process waited for the lock.
         model = _built(config, directory, data)
     compile_for_training(model, config)
-    # With the present path of its file.
-    description = catalogue.describe(run_directory.read_located(directory).dataset, config.split)
+    num_train = 0
+    if config.label_noise > 0:
+        # With the present path of its file.
+        present = run_directory.read_located(directory).dataset
+        num_train = catalogue.describe(present, config.split, config.folder_reading()).num_train
     parted, held_out = dataset.parted(config.held_out(len(dataset.train_labels)))
-    batches = _training_batches(config, parted, description.num_train)
+    batches = _training_batches(config, parted, num_train)
     memory_before = environment.peak_memory()
     restored = checkpoint.restore(checkpoints, model, digest)
     first_epoch = restored.epochs_done if restored else 0
@@ -362,7 +365,7 @@ def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callb
 
 
 def _training_batches(config: RunConfig, dataset: Dataset, num_train: int) -> BatchManager:
-    """The batches of a run; `num_train` is the number of training examples before `--train_limit`."""
+    """The batches of a run; with noise, `num_train` is their number before `--train_limit`."""
     labels, noise = dataset.train_labels, None
     if config.label_noise > 0:
         noise = LabelNoise(labels, dataset.num_classes, config.label_noise, dataset.name, config.seed, num_train)

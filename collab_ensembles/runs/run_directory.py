@@ -35,6 +35,7 @@ class DataFacts:
       num_classes: the number of classes.
       digest: the digest of `Dataset`; empty if it was not recorded.
       unlabelled: the digest of its images without labels; empty if there are none.
+      label_names: the names of the classes of a folder of images; of other data they are not recorded.
     """
 
     name: str
@@ -42,6 +43,7 @@ class DataFacts:
     num_classes: int
     digest: str = ""
     unlabelled: str = ""
+    label_names: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass
@@ -186,8 +188,10 @@ def _status(content: dict[str, Any]) -> Status:
     facts = content.get("data")
     if facts is not None:
         height, width, channels = map(int, facts["image_shape"])
-        digests = (str(facts.get(kind, "")) for kind in ("digest", "unlabelled"))
-        facts = DataFacts(str(facts["name"]), (height, width, channels), int(facts["num_classes"]), *digests)
+        digests = {kind: str(facts.get(kind, "")) for kind in ("digest", "unlabelled")}
+        names = tuple(map(str, facts.get("label_names", ())))
+        shape = height, width, channels
+        facts = DataFacts(str(facts["name"]), shape, int(facts["num_classes"]), **digests, label_names=names)
     status = Status(**{**content, "data": facts})
     times = [status.started, status.ended, status.seconds]
     numbers = [*times, status.epochs_done, status.training_memory, *status.test_errors.values(), *status.resumed]

@@ -44,7 +44,7 @@ def located(config: RunConfig, recorded: Mapping[str, Any], directory: str) -> R
 
 
 def _named(config: RunConfig) -> Paths:
-    dataset = {"dataset": [config.dataset]} if catalogue.is_file(config.dataset) else {}
+    dataset = {"dataset": [config.dataset]} if catalogue.is_own(config.dataset) else {}
     return dataset | {name: list(getattr(config, name)) for name in config.kept_files() if getattr(config, name)}
 
 

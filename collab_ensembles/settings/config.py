@@ -12,7 +12,17 @@ from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.networks.sizes import FORMS, LONG_NAMES, ResNetSize, check_image_shape, parse_network
 from collab_ensembles.settings import first_release, member_rates, registry
-from collab_ensembles.settings.fields import KINDS, as_text, check_number, check_whole, field_types, option, typed
+from collab_ensembles.settings.fields import (
+    KINDS,
+    as_text,
+    check_effects,
+    check_number,
+    check_whole,
+    field_types,
+    option,
+    typed,
+)
+from collab_ensembles.settings.folder_options import FOLDER, FolderOptions, normal_size
 from collab_ensembles.settings.training_control import CONTROL, RATES, TrainingControl, refuse
 
 if TYPE_CHECKING:
@@ -48,7 +58,7 @@ _LONGEST_LIST = 170
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RunConfig(TrainingControl):
+class RunConfig(TrainingControl, FolderOptions):
     """The settings of one run. This class has the settings that all systems share; subclasses add those of one system.
 
     `RunConfig(system="multihead", heads=4)` is an object of that system's class. Each field is a flag of
@@ -71,7 +81,9 @@ class RunConfig(TrainingControl):
 
     system: str = option(DEFAULT_SYSTEM, "what is trained", heading=WHAT)
     dataset: str = option(
-        "digits", f"data set: {', '.join(catalogue.CATALOGUE)}, or the path of an .npz file", heading=WHAT
+        "digits",
+        f"data set: {', '.join(catalogue.CATALOGUE)}, or the path of an .npz file or a folder of images",
+        heading=WHAT,
     )
     split: str = option(
         "report",
@@ -154,6 +166,7 @@ class RunConfig(TrainingControl):
         self._check_names()
         # Absolute paths: equal files give equal settings, and the run can be evaluated from any directory.
         self._set("dataset", catalogue.resolve(self.dataset))
+        self._set("image_size", normal_size(self.image_size))
         for name in self.kept_files():
             self._set(name, tuple(os.path.abspath(os.path.expanduser(path)) for path in getattr(self, name)))
         for name in (*self.decisive, *(field.name for field in fields)):
@@ -161,6 +174,9 @@ class RunConfig(TrainingControl):
                 self._set(name, self.default(name))
             if name == "members":
                 self._check_members()
+        self.check_folder_options()
+        if not catalogue.is_folder(self.dataset):
+            check_effects(self, self.folder_defaults(), f"--dataset={self.dataset}")
         self._check_controls()
         if isinstance(self.learning_rate, str):
             self._set("learning_rate", member_rates.normal(self.learning_rate, self.member_names()))
@@ -341,7 +357,7 @@ class RunConfig(TrainingControl):
     @classmethod
     def in_order(cls) -> list["dataclasses.Field[Any]"]:
         """All fields in the order of the help: data and networks, the system's own settings, training."""
-        shared = {heading: list[Any]() for heading in (WHAT, TRAINING, CONTROL)}
+        shared = {heading: list[Any]() for heading in (WHAT, TRAINING, CONTROL, FOLDER)}
         for field in dataclasses.fields(RunConfig):
             shared[field.metadata["heading"]].append(field)
         first, *others = shared.values()
