@@ -33,7 +33,7 @@ class Entry:
       label: the name in files and directories, as in the reference code.
       image_shape: (height, width, channels).
       label_names: the names of the labels 0, 1, ...
-      sizes: the examples of each part; approximate where `digests` has no value.
+      sizes: the examples of each part; approximate where `digests` has no value and they are not `exact`.
       digests: the content digests that are known beforehand, of parts and of parts pooled for a split.
       report: the split of the published tables.
       standard: the official split.
@@ -42,6 +42,9 @@ class Entry:
       epochs: the length of the published training; 30 for data sets that are not in the report.
       mirrored: whether the author's augmentation flips the images too.
       urls: official files; their host must answer before they are fetched.
+      builder: the name in tensorflow-datasets, if it is another one.
+      exact: whether a source must deliver these sizes, although no digest is known.
+      transposed: whether the source has rows and columns of the images exchanged; here they are upright.
     """
 
     name: str
@@ -56,6 +59,9 @@ class Entry:
     epochs: int = 30
     mirrored: bool = False
     urls: tuple[str, ...] = ()
+    builder: str = ""
+    exact: bool = False
+    transposed: bool = False
 
     def composition(self, split: str) -> Composition:
         """The composition behind a split; `validation` is cut from the report's training part."""
@@ -65,6 +71,10 @@ class Entry:
 _DIGITS = tuple("0123456789")
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _FASHION = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+# The sounds that the ten characters stand for.
+_KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+# Of the other small letters, the capitals look the same, and are one class with them.
+_BALANCED = tuple("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt")
 NOTMNIST_URL = "http://yaroslavvb.com/upload/notMNIST/"
 _TRAIN_TEST = Composition(("train",), ("test",))
 # The reference code pools, permutes and cuts MNIST: this is not the official split.
@@ -165,6 +175,44 @@ _ENTRIES = (
         standard=_TRAIN_TEST,
         epochs=15,
         urls=(NOTMNIST_URL + "notMNIST_small.tar.gz",),
+    ),
+    Entry(
+        name="svhn",
+        label="SVHN",
+        image_shape=(32, 32, 3),
+        label_names=_DIGITS,
+        sizes={"train": 73_257, "test": 26_032},
+        digests={},
+        report=_TRAIN_TEST,
+        standard=_TRAIN_TEST,
+        urls=("http://ufldl.stanford.edu/housenumbers/train_32x32.mat",),
+        builder="svhn_cropped",
+        exact=True,
+    ),
+    Entry(
+        name="kmnist",
+        label="KMNIST",
+        image_shape=(28, 28, 1),
+        label_names=_KUZUSHIJI,
+        sizes={"train": 60_000, "test": 10_000},
+        digests={},
+        report=_TRAIN_TEST,
+        standard=_TRAIN_TEST,
+        urls=("http://codh.rois.ac.jp/kmnist/dataset/kmnist/train-images-idx3-ubyte.gz",),
+        exact=True,
+    ),
+    Entry(
+        name="emnist/balanced",
+        label="EMNIST_balanced",
+        image_shape=(28, 28, 1),
+        label_names=_BALANCED,
+        sizes={"train": 112_800, "test": 18_800},
+        digests={},
+        report=_TRAIN_TEST,
+        standard=_TRAIN_TEST,
+        urls=("https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",),
+        exact=True,
+        transposed=True,
     ),
 )
 
