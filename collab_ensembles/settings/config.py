@@ -14,6 +14,8 @@ from collab_ensembles.networks.sizes import FORMS, LONG_NAMES, ResNetSize, check
 from collab_ensembles.settings import first_release, member_rates, registry
 from collab_ensembles.settings.fields import (
     KINDS,
+    TRAINING,
+    WHAT,
     as_text,
     check_effects,
     check_number,
@@ -46,9 +48,6 @@ SGD_DEFAULTS: Mapping[str, Any] = {
     "augment": True,
 }
 """What the papers on networks for CIFAR that are trained by SGD have in common."""
-
-WHAT, TRAINING = "Data and networks", "Training"
-"""Headings of the shared settings."""
 
 _MOST_EPOCHS = 99_999
 """The names of checkpoints have five digits."""
@@ -237,9 +236,16 @@ class RunConfig(TrainingControl, FolderOptions):
         Raises:
           ConfigError: the images cannot be halved often enough, or a batch is larger than the training set.
         """
-        for member in self.members:
-            divisor = parse_network(member).image_divisor
-            check_image_shape(f"member {member} on {self.dataset}", divisor, description.image_shape)
+        divisors = {member: parse_network(member).image_divisor for member in self.members}
+        if not self.pad:
+            for member, divisor in divisors.items():
+                advice = "; add --pad" * ("pad" in self.controls)
+                check_image_shape(f"member {member} on {self.dataset}", divisor, description.image_shape, advice)
+        elif not any(side % divisor for divisor in divisors.values() for side in description.image_shape[:2]):
+            height, width, _ = description.image_shape
+            raise ConfigError(
+                f"--pad: images of {height} x {width} fit {', '.join(divisors)} as they are; leave it out"
+            )
         kept, validation = self.training_parts(description)
         if self.batch_size > kept:
             beside = f" beside the {validation} for validation" if validation else ""
@@ -280,7 +286,7 @@ class RunConfig(TrainingControl, FolderOptions):
     @property
     def tensorflow_only(self) -> str:
         """A setting, as text for people, by which only TensorFlow can train these runs; empty: there is none."""
-        return next(iter(self.controlled()), "")
+        return self.controlled_by_tensorflow()
 
     @property
     def single_rate(self) -> float:

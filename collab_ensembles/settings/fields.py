@@ -12,6 +12,9 @@ from collab_ensembles.errors import ConfigError
 
 MOST = 2**31 - 1
 
+WHAT, TRAINING = "Data and networks", "Training"
+"""Headings of the shared settings."""
+
 KINDS: tuple[Any, ...] = (str, bool, int, int | None, float, float | str, tuple[str, ...])
 """The types that a setting can have."""
 

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any, ClassVar
 
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.settings.fields import as_text, option
+from collab_ensembles.settings.fields import WHAT, option
 
 CONTROL = "Training control"
 """Heading of these settings."""
@@ -34,18 +34,21 @@ class TrainingControl:
         heading=CONTROL,
     )
 
+    pad: bool = option(
+        False,
+        "let networks pad images whose sides they cannot halve as often as they need, such as 27 x 27, with zeros: on "
+        "both sides alike, with an odd one below and on the right",
+        heading=WHAT,
+    )
+
     def without_control(self) -> dict[str, Any]:
         """The controls that the system does not obey, each with the only value that it may have."""
         fields = dataclasses.fields(TrainingControl)
         return {field.name: field.default for field in fields if field.name not in self.controls}
 
-    def controlled(self) -> list[str]:
-        """The controls that are used, as flags."""
-        fields = dataclasses.fields(TrainingControl)
-        values = {field.name: getattr(self, field.name) for field in fields}
-        return [
-            f"--{field.name}={as_text(values[field.name])}" for field in fields if values[field.name] != field.default
-        ]
+    def controlled_by_tensorflow(self) -> str:
+        """A control that is used and needs TensorFlow, as a flag; empty: there is none."""
+        return "" if self.class_weight == NO_WEIGHTS else f"--class_weight={self.class_weight}"
 
 
 def refuse(flag: str, system: str, able: list[str]) -> ConfigError:

@@ -104,6 +104,7 @@ _OTHER: dict[str, Any] = {
     "queue_capacity": 8,
     "decision": "mean",
     "class_weight": "balanced",
+    "pad": True,
     "image_size": "24x32",
     "test_share": 0.3,
     "split_seed": 5,

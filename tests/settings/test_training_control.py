@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from collab_ensembles.data.catalogue import Description
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.settings.config import RunConfig
 
@@ -49,3 +50,14 @@ def test_contradictions_are_refused_in_one_line(settings: dict[str, Any], fragme
     assert "\n" not in str(caught.value)
     for fragment in fragments:
         assert fragment in str(caught.value)
+
+
+def test_padding_is_for_images_that_need_it() -> None:
+    of = {side: Description((side, side, 1), 1000) for side in (27, 28)}
+    with pytest.raises(ConfigError, match=r"27 x 27; .*add --pad$"):
+        RunConfig().check_data(of[27])
+    RunConfig(pad=True).check_data(of[27])
+    with pytest.raises(ConfigError, match=r"^--pad: images of 28 x 28 fit ST, M as they are; leave it out$"):
+        RunConfig(pad=True).check_data(of[28])
+    with pytest.raises(ConfigError, match=r"less often$"):
+        RunConfig(system="multihead", members=("densenet40-12",)).check_data(of[27])
