@@ -108,7 +108,7 @@ def main(arguments: list[str]) -> None:
     top: dict[str, float] = {}
     if _TOP.value is not None:
         top = top_errors.compute(model, test.test_images, test.test_labels, _TOP.value)
-    print(f"{test.name}, {len(test.test_labels)} test examples, after epoch {status.epochs_done}")
+    print(f"{test.name}, {len(test.test_labels)} test examples, after epoch {status.best_epoch or status.epochs_done}")
     for output in model.statistics_names:
         error, cost = statistics[f"{output}_error"], statistics[f"{output}_cost"]
         further = f"   top-{_TOP.value} error {100 * top[output]:6.2f} %" if top else ""

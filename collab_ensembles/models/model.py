@@ -211,8 +211,8 @@ class Model(keras.Model):
         of_members = self.optimizer.rates if isinstance(self.optimizer, Adam) else {}
         return dict(of_members) or rates
 
-    def training_variables(self) -> dict[str, keras.Variable]:
-        """The variables that training must save, by permanent names: those of members and optimizers."""
+    def member_variables(self) -> dict[str, keras.Variable]:
+        """All variables of the members, trained or not, by permanent names; those that members share once."""
         variables: dict[str, keras.Variable] = {}
         for name, member in self.members.items():
             known = {id(variable) for variable in variables.values()}
@@ -221,6 +221,11 @@ class Model(keras.Model):
                 if id(variable) not in known:
                     # Equal networks within a member have variables of equal paths.
                     variables[_unused(key, variables)] = variable
+        return variables
+
+    def training_variables(self) -> dict[str, keras.Variable]:
+        """The variables that training must save, by permanent names: those of members and optimizers."""
+        variables = self.member_variables()
         for name, optimizer in self.optimizers().items():
             variables |= {f"{name}/{index}": variable for index, variable in enumerate(optimizer.variables)}
         return variables

@@ -20,6 +20,7 @@ from collab_ensembles.errors import ConfigError, DivergenceError, RunDirectoryEr
 from collab_ensembles.machine import JAX
 from collab_ensembles.methods.assembly import build_model, compile_for_training
 from collab_ensembles.models.compiled_epoch import Device, Epoch
+from collab_ensembles.models.early_stopping import EarlyStopping
 from collab_ensembles.models.model import Model
 from collab_ensembles.networks import exported
 from collab_ensembles.runs import (
@@ -254,7 +255,11 @@ def _train(
     parted, held_out = dataset.parted(config.held_out(len(dataset.train_labels)))
     batches = _training_batches(config, parted, num_train)
     memory_before = environment.peak_memory()
-    restored = checkpoint.restore(checkpoints, model, digest)
+    early = None
+    if config.early_stopping and held_out is not None:
+        early = EarlyStopping(model, *held_out, config.early_stopping, config.epochs)
+    further = early.variables if early else {}
+    restored = checkpoint.restore(checkpoints, model, digest, further)
     first_epoch = restored.epochs_done if restored else 0
     if restored is None:
         # The training starts again; it uses nothing of earlier attempts.
@@ -265,9 +270,11 @@ def _train(
     def report(record: Record) -> None:
         epoch = record.epochs_done
         if epoch > first_epoch and (epoch % options.checkpoint_every == 0 or epoch >= last_epoch):
-            checkpoint.save(checkpoints, model, record, digest)
+            checkpoint.save(checkpoints, model, record, digest, further)
         status.epochs_done, status.test_errors, status.ended = epoch, record.test_errors(), time.time()
         status.seconds = record.seconds
+        if early and early.ended_after:
+            status.ended_after, status.best_epoch = early.ended_after, early.best_epoch
         status.training_memory = max(status.training_memory, environment.peak_memory() - memory_before)
         pickles = [f"{stem}.pkl" for stem in stems.values()]
         status.pickles = {name: run_directory.sha256(os.path.join(directory, name)) for name in pickles}
@@ -279,8 +286,17 @@ def _train(
     if restored:
         logging.info("continuing after epoch %d of %d, from the checkpoint", first_epoch, config.epochs)
     clocks = [batches.epoch_clock(), _clock(model, config, len(batches))]
-    logger = Logger(directory, stems, config.epochs, config.reference_params(), report, restored, model.further_series)
-    records = [_divergence_guard(model, config, checkpoints), logger]
+    logger = Logger(
+        directory,
+        stems,
+        config.epochs,
+        config.reference_params(),
+        report,
+        restored,
+        model.further_series,
+        taken_back=lambda: early.best_epoch if early and early.ended_after else 0,
+    )
+    records = [*([early] if early else []), _divergence_guard(model, config, checkpoints), logger]
     test = _test_batches(dataset.test_images, dataset.test_labels)
     if keras.config.backend() == JAX:
         epochs = range(first_epoch, last_epoch)
@@ -304,7 +320,7 @@ def _train(
             callbacks=[*clocks, *model.callbacks(training), *records],
             class_weight=weights,
         )
-    if last_epoch == config.epochs:
+    if status.epochs_done == config.epochs:
         logits = uncertainty.outputs(model, dataset.test_images)
         uncertainty.write(directory, last_epoch, None, uncertainty.measure(logits, dataset.test_labels))
         mistakes.write(directory, last_epoch, mistakes.measure(logits, dataset.test_images, dataset.test_labels))

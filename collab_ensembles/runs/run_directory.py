@@ -61,6 +61,8 @@ class Status:
       seconds: time of training in all attempts, without pauses and lost epochs.
       training_memory: the number of bytes by which training has raised the peak of the process's resident memory; the
         maximum of all attempts.
+      ended_after: the last epoch that was trained, where early stopping ended the training; otherwise 0.
+      best_epoch: the epoch whose weights were then taken back; otherwise 0.
       resumed: the numbers of completed epochs after which the training was resumed.
       data: facts on the data, once they are loaded.
       environment: versions, threads and other facts that may explain a difference.
@@ -76,6 +78,8 @@ class Status:
     ended: float = 0.0
     seconds: float = 0.0
     training_memory: int = 0
+    ended_after: int = 0
+    best_epoch: int = 0
     resumed: list[int] = dataclasses.field(default_factory=list)
     data: DataFacts | None = None
     environment: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -194,12 +198,21 @@ def _status(content: dict[str, Any]) -> Status:
         facts = DataFacts(str(facts["name"]), shape, int(facts["num_classes"]), **digests, label_names=names)
     status = Status(**{**content, "data": facts})
     times = [status.started, status.ended, status.seconds]
-    numbers = [*times, status.epochs_done, status.training_memory, *status.test_errors.values(), *status.resumed]
+    numbers = [
+        *times,
+        status.epochs_done,
+        status.ended_after,
+        status.best_epoch,
+        status.training_memory,
+        *status.test_errors.values(),
+        *status.resumed,
+    ]
     texts = [status.state, status.reason, *status.pickles.values()]
     if not all(isinstance(number, int | float) and math.isfinite(number) and number >= 0 for number in numbers):
         raise ValueError("a value that should be a number from 0 is not")
-    if type(status.epochs_done) is not int:
-        raise ValueError(f"received {status.epochs_done!r} completed epochs")
+    for epochs in (status.epochs_done, status.ended_after, status.best_epoch):
+        if type(epochs) is not int:
+            raise ValueError(f"received {epochs!r} completed epochs")
     if not all(isinstance(text, str) for text in texts) or not _are_environments(status):
         raise ValueError("a value that should be text is not")
     if status.state not in STATES:

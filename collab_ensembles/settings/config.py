@@ -25,7 +25,7 @@ from collab_ensembles.settings.fields import (
     typed,
 )
 from collab_ensembles.settings.folder_options import FOLDER, FolderOptions, normal_size
-from collab_ensembles.settings.training_control import CONTROL, RATES, TrainingControl, refuse
+from collab_ensembles.settings.training_control import CONTROL, HELD_OUT, RATES, TrainingControl, refuse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -208,6 +208,7 @@ class RunConfig(TrainingControl, FolderOptions):
     def _check_numbers(self) -> None:
         for name, least in (("batch_size", 1), ("seed", 0), ("train_limit", 1)):
             check_whole(name, getattr(self, name), least)
+        check_whole("early_stopping", self.early_stopping, 1)
         check_whole("epochs", self.epochs, 1, _MOST_EPOCHS)
         check_number("regularization_rate", self.regularization_rate)
         if isinstance(self.learning_rate, float):
@@ -247,6 +248,11 @@ class RunConfig(TrainingControl, FolderOptions):
                 f"--pad: images of {height} x {width} fit {', '.join(divisors)} as they are; leave it out"
             )
         kept, validation = self.training_parts(description)
+        if self.early_stopping is not None and not validation:
+            raise ConfigError(
+                f"--early_stopping={self.early_stopping}: {kept} training examples leave none for validation; needed: "
+                f"at least {HELD_OUT}"
+            )
         if self.batch_size > kept:
             beside = f" beside the {validation} for validation" if validation else ""
             raise ConfigError(
@@ -261,7 +267,8 @@ class RunConfig(TrainingControl, FolderOptions):
 
     def held_out(self, num_train: int) -> int:
         """How many of the training examples, the last ones, no step sees, so that a model can choose by them."""
-        return num_train // self.held_out_one_in if self.held_out_one_in else 0
+        one_in = self.held_out_one_in if self.early_stopping is None else HELD_OUT
+        return num_train // one_in if one_in else 0
 
     def needed_runs(self) -> "dict[str, RunConfig]":
         """Runs to be trained first, by the field of Keras files (see `kept_files`) that names their network."""

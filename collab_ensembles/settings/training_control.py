@@ -16,6 +16,10 @@ RATES = "learning_rate"
 """Among the controls: the learning rate may be one for each member."""
 
 
+HELD_OUT = 10
+"""With early stopping, one training example in so many is for validation."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingControl:
     """What controls a training besides its length and its learning rate. Most systems have a training of their own.
@@ -41,6 +45,13 @@ class TrainingControl:
         heading=WHAT,
     )
 
+    early_stopping: int | None = option(
+        None,
+        "hold out the last tenth of the training examples for validation, end training when the cross-entropy of the "
+        "group's prediction on them was not lower for this many epochs, and take back the weights of the best epoch",
+        heading=CONTROL,
+    )
+
     def without_control(self) -> dict[str, Any]:
         """The controls that the system does not obey, each with the only value that it may have."""
         fields = dataclasses.fields(TrainingControl)
@@ -48,6 +59,8 @@ class TrainingControl:
 
     def controlled_by_tensorflow(self) -> str:
         """A control that is used and needs TensorFlow, as a flag; empty: there is none."""
+        if self.early_stopping is not None:
+            return f"--early_stopping={self.early_stopping}"
         return "" if self.class_weight == NO_WEIGHTS else f"--class_weight={self.class_weight}"
 
 

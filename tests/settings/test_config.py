@@ -105,6 +105,7 @@ _OTHER: dict[str, Any] = {
     "decision": "mean",
     "class_weight": "balanced",
     "pad": True,
+    "early_stopping": 4,
     "image_size": "24x32",
     "test_share": 0.3,
     "split_seed": 5,
