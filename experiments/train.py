@@ -10,7 +10,7 @@ from absl import flags
 
 from collab_ensembles import files
 from collab_ensembles.errors import UnavailableDataError
-from collab_ensembles.runs import backends, kept_files, run_data, run_directory
+from collab_ensembles.runs import backends, kept_files, run_data, run_directory, start_weights
 from collab_ensembles.runs.run_options import Options
 from experiments import backend_flags, command_line, config_flags, path_flags, runtime
 
@@ -48,6 +48,7 @@ def main(arguments: list[str]) -> None:
     run_directory.check_format(_LOG_DIR.value)
     directory, kept = run_directory.find_run(_LOG_DIR.value, config)
     kept_files.check(config, directory)
+    start_weights.check(config, directory)
     is_done = run_directory.is_done(directory, options.stop_after)
     backends.check_unchanged(directory, backend_flags.backend(), is_done, options.change_backend)
     dataset = None

@@ -33,6 +33,7 @@ from collab_ensembles.runs import (
     naming,
     run_data,
     run_directory,
+    start_weights,
     uncertainty,
 )
 from collab_ensembles.runs.logger import Logger, Record
@@ -109,7 +110,10 @@ def in_epochs(
             return run_directory.read_status(directory)
     data = run_data.facts(dataset)
     # Built here, so that no run directory is made if files are refused.
-    model = None if is_done else _built(config, directory, data)
+    model = None
+    if not is_done:
+        model = _built(config, directory, data)
+        start_weights.check_model(_located(config, directory), directory, model)
     files.make_directory(directory)
     with run_directory.lock(directory, patience=lock_patience):
         is_done = run_directory.is_done(directory, options.stop_after)
@@ -156,7 +160,7 @@ def _claim(directory: str, config: RunConfig) -> None:
     _located(config, directory)
     if not os.path.exists(os.path.join(directory, "config.json")):
         run_directory.write_config(directory, config)
-    for name in ("", checkpoint_file.DIRECTORY, *config.kept_files().values()):
+    for name in ("", checkpoint_file.DIRECTORY, start_weights.FOLDER, *config.kept_files().values()):
         files.remove_temporaries(os.path.join(directory, name))
 
 
@@ -240,6 +244,8 @@ def _train(
     checkpoints, digest = os.path.join(directory, checkpoint_file.DIRECTORY), config.digest()
     status.data = data
     kept_files.keep(config, directory)
+    present = run_directory.read_located(directory)
+    start_weights.keep(present, directory)
     for field, needed in config.needed_runs().items():
         if not kept_files.has(config, directory, field):
             kept_files.add(config, directory, field, _trained_first(field, needed, directory, options, dataset))
@@ -249,9 +255,7 @@ def _train(
     compile_for_training(model, config)
     num_train = 0
     if config.label_noise > 0:
-        # With the present path of its file.
-        present = run_directory.read_located(directory).dataset
-        num_train = catalogue.describe(present, config.split, config.folder_reading()).num_train
+        num_train = catalogue.describe(present.dataset, config.split, config.folder_reading()).num_train
     parted, held_out = dataset.parted(config.held_out(len(dataset.train_labels)))
     batches = _training_batches(config, parted, num_train)
     memory_before = environment.peak_memory()
@@ -264,6 +268,7 @@ def _train(
     if restored is None:
         # The training starts again; it uses nothing of earlier attempts.
         vars(status).update(vars(Status(state=status.state, started=status.started, data=data)))
+        start_weights.assign(present, directory, model)
     last_epoch = min(config.epochs, options.stop_after or config.epochs)
     stems = naming.statistics_names(config)
 

@@ -166,6 +166,8 @@ class RunConfig(TrainingControl, FolderOptions):
         # Absolute paths: equal files give equal settings, and the run can be evaluated from any directory.
         self._set("dataset", catalogue.resolve(self.dataset))
         self._set("image_size", normal_size(self.image_size))
+        if self.continue_from:
+            self._set("continue_from", os.path.abspath(os.path.expanduser(self.continue_from)))
         for name in self.kept_files():
             self._set(name, tuple(os.path.abspath(os.path.expanduser(path)) for path in getattr(self, name)))
         for name in (*self.decisive, *(field.name for field in fields)):

@@ -52,6 +52,13 @@ class TrainingControl:
         heading=CONTROL,
     )
 
+    continue_from: str = option(
+        "",
+        "begin with the weights of this finished run, the path of its directory, in place of random ones; it is a new "
+        "run: optimizer, schedule of the learning rate and order of the examples begin anew",
+        heading=CONTROL,
+    )
+
     def without_control(self) -> dict[str, Any]:
         """The controls that the system does not obey, each with the only value that it may have."""
         fields = dataclasses.fields(TrainingControl)

@@ -106,6 +106,7 @@ _OTHER: dict[str, Any] = {
     "class_weight": "balanced",
     "pad": True,
     "early_stopping": 4,
+    "continue_from": "/a/run",
     "image_size": "24x32",
     "test_share": 0.3,
     "split_seed": 5,

@@ -25,7 +25,7 @@ _DEFAULTS = {**SGD_DEFAULTS, "members": ("resnet32",)}
 class MultiheadConfig(RunConfig):
     """Heads of one network that learn from the labels and from the consensus of the others."""
 
-    controls: ClassVar[tuple[str, ...]] = ("early_stopping",)
+    controls: ClassVar[tuple[str, ...]] = ("early_stopping", "continue_from")
 
     graph: str = option(
         "simple",
