@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from analysis import methods
 from analysis.recorded_run import Run
 from collab_ensembles.data import catalogue
-from collab_ensembles.runs import mistakes, naming
+from collab_ensembles.runs import mistakes, naming, run_data
 from collab_ensembles.runs.mistakes import SHARES, WORST, Arrays
 
 _MOST_NUMBERS = 20
@@ -41,7 +41,7 @@ def of(run: Run) -> Arrays:
 def figure(run: Run) -> Figure:
     """Four panels; needs a run that recorded its mistakes."""
     arrays = of(run)
-    names = catalogue.label_names(run.config.dataset, len(arrays["confusion"]))
+    names = run_data.label_names(run.config, run.status.data, len(arrays["confusion"]))
     result = Figure(figsize=(11, 10), layout="constrained")
     panels = result.subplots(2, 2)
     confusion(panels[0][0], arrays["confusion"], names)

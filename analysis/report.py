@@ -109,7 +109,8 @@ def _group(runs: Sequence[Run], label: str, log_dir: str) -> list[str]:
 def _epochs(runs: Sequence[Run]) -> str:
     """One number, or two where networks of one setting have defaults of their own."""
     lengths = [run.config.epochs for run in runs]
-    return " to ".join(map(str, sorted({min(lengths), max(lengths)})))
+    most = "at most " if any(run.config.early_stopping for run in runs) else ""
+    return most + " to ".join(map(str, sorted({min(lengths), max(lengths)})))
 
 
 def _claims(runs: Sequence[Run], label: str) -> list[str]:

@@ -1,7 +1,9 @@
 """What is written under tables of several kinds."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+from collab_ensembles.runs.run_directory import Status
 
 DEVIATION = "Behind ±: the standard deviation over the runs, which differ in their seeds."
 
@@ -17,3 +19,15 @@ def seeds(rows: Mapping[str, Sequence[int]]) -> list[str]:
 def left_out(count: int) -> str:
     """How many runs are not in a table."""
     return "1 run is not finished and left out" if count == 1 else f"{count} runs are not finished and left out"
+
+
+def early_stopping(statuses: Iterable[Status]) -> list[str]:
+    """A note on the epochs after which early stopping ended runs, and on those whose weights it took back."""
+    ended = [(status.ended_after, status.best_epoch) for status in statuses if status.ended_after]
+    if not ended:
+        return []
+    last, best = (" to ".join(map(str, sorted({min(each), max(each)}))) for each in zip(*ended, strict=True))
+    return [
+        f"Early stopping: training ended after epoch {last}; the weights, and so these numbers, are those of epoch "
+        f"{best}, which a part of the training examples chose."
+    ]

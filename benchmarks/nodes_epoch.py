@@ -113,7 +113,7 @@ def stacked_epoch(nodes: int, steps: int) -> Callable[[], object]:
                     v=own[1].handle,
                     beta1_power=0.9,
                     beta2_power=0.999,
-                    lr=config.learning_rate,
+                    lr=config.single_rate,
                     beta1=0.9,
                     beta2=0.999,
                     epsilon=KERAS_EPSILON,

@@ -89,7 +89,7 @@ def _plain(stack: int) -> Callable[[], object]:
     config = TeachingConfig(system="teaching", stack=stack)
     size = stack * config.batch_size
     student, soft = _network(), _answers(images)
-    student.compile(keras.optimizers.Adam(config.learning_rate), _loss(stack))
+    student.compile(keras.optimizers.Adam(config.single_rate), _loss(stack))
 
     def updates() -> None:
         for start in range(0, _UPDATES * size, size):

@@ -118,7 +118,7 @@ def train_with_keras(workload: Workload, clock: Clock) -> None:
     if workload.kind == "stock":
         members = {name: with_stock_layers(member) for name, member in model.members.items()}
         model = EnsembleModel(members, collaboration.by_name(workload.method), weight)
-        model.compile(optimizer=keras.optimizers.Adam(config.learning_rate, epsilon=1e-8))
+        model.compile(optimizer=keras.optimizers.Adam(config.single_rate, epsilon=1e-8))
         model.fit(images, labels, batch_size=workload.batch_size, **options)
     else:
         run.compile_for_training(model, config)

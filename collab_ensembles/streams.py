@@ -20,6 +20,7 @@ class Stream(enum.IntEnum):
     COMMUNICATION = 9
     NOISE = 10
     UNLABELLED = 12
+    SPLIT = 13
 
 
 def generator(seed: int, stream: Stream, *indices: int) -> np.random.Generator:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import typing
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from absl import flags
 
@@ -157,9 +157,15 @@ def config() -> RunConfig:
     return RunConfig(**settings())
 
 
-def check_data(config: RunConfig) -> None:
+def check_data(configs: Iterable[RunConfig]) -> None:
     """Raises ConfigError if settings do not fit the shape and size of the data set."""
-    config.check_data(catalogue.describe(config.dataset, config.split))
+    described: dict[object, catalogue.Description] = {}
+    for config in configs:
+        # Once for all of them: a folder of images has to be read.
+        data = config.dataset, config.split, config.folder_reading()
+        if data not in described:
+            described[data] = catalogue.describe(*data)
+        config.check_data(described[data])
 
 
 def arguments(run: RunConfig) -> list[str]:
@@ -178,5 +184,6 @@ _DEFINERS: dict[object, Callable[..., object]] = {
     int: flags.DEFINE_integer,
     int | None: flags.DEFINE_integer,
     float: flags.DEFINE_float,
+    float | str: flags.DEFINE_string,
     tuple[str, ...]: flags.DEFINE_list,
 }

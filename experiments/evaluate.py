@@ -25,11 +25,11 @@ import numpy as np
 from absl import flags, logging
 
 from collab_ensembles import data
-from collab_ensembles.data import catalogue, npz, overlap
-from collab_ensembles.errors import CollabError, ConfigError, UnavailableDataError
+from collab_ensembles.data import catalogue, folder, npz, overlap
+from collab_ensembles.errors import CollabError, ConfigError, RunDirectoryError, UnavailableDataError
 from collab_ensembles.runs import mistakes, run_data, run_directory, top_errors, uncertainty
 from collab_ensembles.runs.run_directory import DataFacts
-from collab_ensembles.settings.config import AVERAGES
+from collab_ensembles.settings.config import AVERAGES, RunConfig
 from experiments import command_line, path_flags, runtime
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def main(arguments: list[str]) -> None:
             return run_data.load_again(directory, _DATA_DIR.value, fetch)
         if catalogue.is_file(dataset):
             return _test_part(dataset)
+        if catalogue.is_folder(dataset):
+            return _test_folder(dataset, config, run_directory.read_status(directory).data)
         return data.load(dataset, _DATA_DIR.value, split, fetch=fetch)
 
     # Local data that do not fit the run are refused before TensorFlow starts.
@@ -106,7 +108,7 @@ def main(arguments: list[str]) -> None:
     top: dict[str, float] = {}
     if _TOP.value is not None:
         top = top_errors.compute(model, test.test_images, test.test_labels, _TOP.value)
-    print(f"{test.name}, {len(test.test_labels)} test examples, after epoch {status.epochs_done}")
+    print(f"{test.name}, {len(test.test_labels)} test examples, after epoch {status.best_epoch or status.epochs_done}")
     for output in model.statistics_names:
         error, cost = statistics[f"{output}_error"], statistics[f"{output}_cost"]
         further = f"   top-{_TOP.value} error {100 * top[output]:6.2f} %" if top else ""
@@ -168,6 +170,15 @@ def _test_part(path: str) -> data.Dataset:
     """The test examples of a file, which needs no others; as many classes as its labels tell of."""
     images, labels = npz.read_test(path)
     names = tuple(map(str, range(int(labels.max()) + 1)))
+    return data.Dataset(catalogue.label(path), images[:0], labels[:0], images, labels, names)
+
+
+def _test_folder(path: str, config: RunConfig, trained_on: DataFacts | None) -> data.Dataset:
+    """The test images of a folder, or all if it has no test/, fitted to the run; its folders have the run's classes."""
+    if trained_on is None:
+        raise RunDirectoryError("nothing trained yet; train the run first")
+    names = run_data.label_names(config, trained_on, trained_on.num_classes)
+    images, labels = folder.read_test(path, names, trained_on.image_shape, config.unreadable)
     return data.Dataset(catalogue.label(path), images[:0], labels[:0], images, labels, names)
 
 

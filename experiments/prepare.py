@@ -8,6 +8,7 @@ from absl import flags
 
 from collab_ensembles import data
 from collab_ensembles.data import catalogue
+from collab_ensembles.errors import ConfigError
 from collab_ensembles.runs import run_data
 from experiments import command_line, path_flags, runtime
 
@@ -25,6 +26,8 @@ def main(arguments: list[str]) -> None:
     """Loads the data set once and verifies it."""
     command_line.no_arguments(arguments)
     catalogue.check_name(_DATASET.value)
+    if catalogue.is_folder(_DATASET.value):
+        raise ConfigError(f"--dataset={_DATASET.value}: nothing to prepare; each run reads a folder of images itself")
     if _END_WITH_STDIN.value:
         runtime.end_with_stdin()
     runtime.quiet_tensorflow()

@@ -20,6 +20,7 @@ from absl import flags, logging
 from rich.console import Console
 
 from collab_ensembles import files
+from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, UnavailableDataError
 from collab_ensembles.runs import backends, naming, run_data, run_directory
 from collab_ensembles.runs.run_directory import DataFacts
@@ -70,9 +71,7 @@ def main(arguments: list[str]) -> int:
             runtime.available_cores(),
         )
     rows = _rows(configs, threads)
-    for config, row in zip(configs, rows, strict=True):
-        if row.task is not None:
-            config_flags.check_data(config)
+    config_flags.check_data(config for config, row in zip(configs, rows, strict=True) if row.task is not None)
     if _DRY_RUN.value:
         for row in rows:
             print(shlex.join(row.task.command) if row.task else f"# {row.name}: skipped, {row.note}")
@@ -99,9 +98,9 @@ def _check_unchanged(configs: list[RunConfig], rows: list[Row]) -> None:
     """Raises an error if runs have results of other data, or of another backend; does not start TensorFlow."""
     for row in rows:
         backends.check_unchanged(row.directory, backend_flags.backend(), row.task is None, backend_flags.may_change())
-    facts: dict[tuple[str, str, int | None, str], DataFacts | None] = {}
+    facts: dict[object, DataFacts | None] = {}
     for config, row in zip(configs, rows, strict=True):
-        data = (config.dataset, config.split, config.train_limit, config.unlabelled_data)
+        data = config.dataset, config.split, config.train_limit, config.unlabelled_data, config.folder_reading()
         if data not in facts:
             try:
                 facts[data] = run_data.facts(run_data.load(config, _DATA_DIR.value, fetch=False))
@@ -181,7 +180,9 @@ def _row(config: RunConfig, name: str, threads: int) -> Row:
 
 def _prepare_data(configs: list[RunConfig]) -> None:
     """Fetches the data once, in a separate process; otherwise several runs would do so at the same time."""
-    _run("experiments.prepare", *_prepare_flags(configs[0]))
+    # Each run reads a folder of images itself.
+    if not catalogue.is_folder(configs[0].dataset):
+        _run("experiments.prepare", *_prepare_flags(configs[0]))
     for name in sorted({config.unlabelled_data for config in configs} - {"", "rest"}):
         _run("experiments.prepare", f"--dataset={name}", *_data_dir())
 

@@ -10,7 +10,7 @@ from absl import flags
 
 from collab_ensembles import files
 from collab_ensembles.errors import UnavailableDataError
-from collab_ensembles.runs import backends, kept_files, run_data, run_directory
+from collab_ensembles.runs import backends, kept_files, run_data, run_directory, start_weights
 from collab_ensembles.runs.run_options import Options
 from experiments import backend_flags, command_line, config_flags, path_flags, runtime
 
@@ -48,6 +48,7 @@ def main(arguments: list[str]) -> None:
     run_directory.check_format(_LOG_DIR.value)
     directory, kept = run_directory.find_run(_LOG_DIR.value, config)
     kept_files.check(config, directory)
+    start_weights.check(config, directory)
     is_done = run_directory.is_done(directory, options.stop_after)
     backends.check_unchanged(directory, backend_flags.backend(), is_done, options.change_backend)
     dataset = None
@@ -57,7 +58,7 @@ def main(arguments: list[str]) -> None:
         if is_done:
             run_data.warn_not_compared(directory, error)
         else:
-            config_flags.check_data(config)
+            config_flags.check_data([config])
     if dataset is not None:
         run_data.check_unchanged(directory, run_data.facts(dataset), is_done)
     if is_done:

@@ -18,7 +18,7 @@ from absl import logging
 
 from collab_ensembles.errors import RunDirectoryError, UnavailableDataError
 from collab_ensembles.machine import TENSORFLOW
-from collab_ensembles.runs import backends, kept_files, naming, run_data, run_directory
+from collab_ensembles.runs import backends, kept_files, naming, run_data, run_directory, start_weights
 from collab_ensembles.runs.unpickle import read_pickle
 from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags, runtime
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         logging.warning("%s: missing, or changed since it was written", os.path.join(directory, name))
     recorded = _statistics(directory, config, status.epochs_done)
     # The copies of the files that the run began with; the original files may have changed.
-    config = kept_files.located(config, directory)
+    config = start_weights.located(kept_files.located(config, directory), directory)
     # Local data that do not fit the run are refused before TensorFlow starts.
     with contextlib.suppress(UnavailableDataError):
         run_data.load_again(directory, _DATA_DIR.value, fetch=False)

@@ -129,6 +129,11 @@ def of(config: RunConfig) -> Analysis:
     return _of_system(config.system)
 
 
+def ends_early(config: RunConfig) -> bool:
+    """Whether training may end before the last epoch, as its system or `--early_stopping` has it."""
+    return of(config).ends_early or config.early_stopping is not None
+
+
 def every() -> list[Analysis]:
     """All that have a folder or an entry point; of the latter those that cannot be loaded are reported in a warning."""
     found = [_of_system(name) for name in _folders()]

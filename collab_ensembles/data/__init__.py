@@ -6,9 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import platformdirs
 
-from collab_ensembles.data import author_order, catalogue, npz, sources
+from collab_ensembles.data import author_order, catalogue, folder, npz, sources
 from collab_ensembles.data.cache import ArrayCache, Part, check_digest, in_digest_order
 from collab_ensembles.data.dataset import Dataset
+from collab_ensembles.data.folder_reading import AS_IT_IS, FolderReading
 from collab_ensembles.errors import ConfigError, UnavailableDataError
 
 __all__ = ["Dataset", "default_data_dir", "load"]
@@ -29,11 +30,12 @@ def load(
     train_limit: int | None = None,
     verify: bool = False,
     fetch: bool = True,
+    reading: FolderReading = AS_IT_IS,
 ) -> Dataset:
     """Loads a data set; fetches it at first use.
 
     Args:
-      name: a name of the catalogue, or the path of an .npz file of the user's own.
+      name: a name of the catalogue, or the path of an .npz file or a folder of images of the user's own.
       data_dir: the directory for fetched files and decoded arrays; default: the user's cache directory.
       split: `report` (the split of the published tables), `standard` (the official one), `author` (that of the
         published tables with the author's own images in his order) or `validation` (the last tenth of the report's
@@ -41,6 +43,7 @@ def load(
       train_limit: keep only this many training examples, from the first on.
       verify: first check the cached arrays against their digests; damaged ones are made again.
       fetch: fetch data that are not in `data_dir`, which may start TensorFlow; otherwise raise UnavailableDataError.
+      reading: how a folder of images is read.
 
     Raises:
       ConfigError: an unknown name or split, or the author's order of these data is not known.
@@ -57,6 +60,8 @@ def load(
     if catalogue.is_file(name):
         train, test = npz.read(name, data_dir)
         label_names = tuple(str(label) for label in range(int(max(train.labels.max(), test.labels.max())) + 1))
+    elif catalogue.is_folder(name):
+        train, test, label_names = folder.read(name, data_dir, reading)
     else:
         entry = catalogue.CATALOGUE[name]
         positions = author_order.positions(entry.name) if split == "author" else {}
@@ -83,7 +88,7 @@ def load(
             raise ConfigError(f"{name} has {len(train.labels)} training examples; split=validation takes at least 10")
         test = Part(train.images[-held_out:], train.labels[-held_out:])
         train = Part(train.images[:-held_out], train.labels[:-held_out])
-    dataset = Dataset(catalogue.label(name), *train, *test, label_names)
+    dataset = Dataset(catalogue.label(name), *train, *test, label_names, is_folder=catalogue.is_folder(name))
     return dataset.first(train_limit) if train_limit else dataset
 
 

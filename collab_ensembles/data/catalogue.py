@@ -5,6 +5,7 @@ import os
 import zipfile
 from collections.abc import Mapping
 
+from collab_ensembles.data.folder_reading import AS_IT_IS, FolderReading
 from collab_ensembles.errors import ConfigError, DataError
 
 SPLITS = ("report", "standard", "author", "validation")
@@ -32,7 +33,7 @@ class Entry:
       label: the name in files and directories, as in the reference code.
       image_shape: (height, width, channels).
       label_names: the names of the labels 0, 1, ...
-      sizes: the examples of each part; approximate where `digests` has no value.
+      sizes: the examples of each part; approximate where `digests` has no value and they are not `exact`.
       digests: the content digests that are known beforehand, of parts and of parts pooled for a split.
       report: the split of the published tables.
       standard: the official split.
@@ -41,6 +42,9 @@ class Entry:
       epochs: the length of the published training; 30 for data sets that are not in the report.
       mirrored: whether the author's augmentation flips the images too.
       urls: official files; their host must answer before they are fetched.
+      builder: the name in tensorflow-datasets, if it is another one.
+      exact: whether a source must deliver these sizes, although no digest is known.
+      transposed: whether the source has rows and columns of the images exchanged; here they are upright.
     """
 
     name: str
@@ -55,6 +59,9 @@ class Entry:
     epochs: int = 30
     mirrored: bool = False
     urls: tuple[str, ...] = ()
+    builder: str = ""
+    exact: bool = False
+    transposed: bool = False
 
     def composition(self, split: str) -> Composition:
         """The composition behind a split; `validation` is cut from the report's training part."""
@@ -64,6 +71,10 @@ class Entry:
 _DIGITS = tuple("0123456789")
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _FASHION = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+# The sounds that the ten characters stand for.
+_KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+# Of the other small letters, the capitals look the same, and are one class with them.
+_BALANCED = tuple("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt")
 NOTMNIST_URL = "http://yaroslavvb.com/upload/notMNIST/"
 _TRAIN_TEST = Composition(("train",), ("test",))
 # The reference code pools, permutes and cuts MNIST: this is not the official split.
@@ -165,19 +176,69 @@ _ENTRIES = (
         epochs=15,
         urls=(NOTMNIST_URL + "notMNIST_small.tar.gz",),
     ),
+    Entry(
+        name="svhn",
+        label="SVHN",
+        image_shape=(32, 32, 3),
+        label_names=_DIGITS,
+        sizes={"train": 73_257, "test": 26_032},
+        digests={},
+        report=_TRAIN_TEST,
+        standard=_TRAIN_TEST,
+        urls=("http://ufldl.stanford.edu/housenumbers/train_32x32.mat",),
+        builder="svhn_cropped",
+        exact=True,
+    ),
+    Entry(
+        name="kmnist",
+        label="KMNIST",
+        image_shape=(28, 28, 1),
+        label_names=_KUZUSHIJI,
+        sizes={"train": 60_000, "test": 10_000},
+        digests={},
+        report=_TRAIN_TEST,
+        standard=_TRAIN_TEST,
+        urls=("http://codh.rois.ac.jp/kmnist/dataset/kmnist/train-images-idx3-ubyte.gz",),
+        exact=True,
+    ),
+    Entry(
+        name="emnist/balanced",
+        label="EMNIST_balanced",
+        image_shape=(28, 28, 1),
+        label_names=_BALANCED,
+        sizes={"train": 112_800, "test": 18_800},
+        digests={},
+        report=_TRAIN_TEST,
+        standard=_TRAIN_TEST,
+        urls=("https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",),
+        exact=True,
+        transposed=True,
+    ),
 )
 
 CATALOGUE: Mapping[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 
 
 def is_file(name: str) -> bool:
-    """Whether `--dataset` names a file of the user and not a data set of the catalogue."""
+    """Whether `--dataset` names an .npz file of the user."""
     return name.endswith(".npz")
+
+
+def is_folder(name: str) -> bool:
+    """Whether it names a folder of the user: an absolute path, or a folder that is there."""
+    if name in CATALOGUE or is_file(name):
+        return False
+    return os.path.isabs(os.path.expanduser(name)) or os.path.isdir(name)
+
+
+def is_own(name: str) -> bool:
+    """Whether it names data of the user and not a data set of the catalogue."""
+    return is_file(name) or is_folder(name)
 
 
 def resolve(name: str) -> str:
     """The normal form of `--dataset`: paths are absolute, with `~` expanded."""
-    return os.path.abspath(os.path.expanduser(name)) if is_file(name) else name
+    return os.path.abspath(os.path.expanduser(name)) if is_own(name) else name
 
 
 def is_same(one: str, other: str) -> bool:
@@ -186,12 +247,12 @@ def is_same(one: str, other: str) -> bool:
 
 
 def check_name(name: str) -> None:
-    """Raises ConfigError if `name` is not in the catalogue and does not name an .npz file."""
-    if name not in CATALOGUE and not is_file(name):
+    """Raises ConfigError if `name` is not in the catalogue and does not name an .npz file or a folder."""
+    if name not in CATALOGUE and not is_own(name):
         meant = f"; did you mean {name.lower()}?" if name.lower() in CATALOGUE else ""
         raise ConfigError(
-            f"unknown data set {name!r}; allowed: {', '.join(CATALOGUE)}, or the path of an .npz "
-            f"file with x_train, y_train, x_test and y_test{meant}"
+            f"unknown data set {name!r}; allowed: {', '.join(CATALOGUE)}, the path of an .npz file with x_train, "
+            f"y_train, x_test and y_test, or of a folder with a folder of images for each class{meant}"
         )
 
 
@@ -199,7 +260,7 @@ def check_split(split: str, dataset: str) -> None:
     """Raises ConfigError if there is no such split, or not of this data set."""
     if split not in SPLITS:
         raise ConfigError(f"unknown split {split!r}; allowed: {', '.join(SPLITS)}")
-    if split == "author" and (is_file(dataset) or CATALOGUE[dataset].author is None):
+    if split == "author" and (is_own(dataset) or CATALOGUE[dataset].author is None):
         known = " and ".join(name for name, entry in CATALOGUE.items() if entry.author)
         others = ", ".join(other for other in SPLITS if other != split)
         raise ConfigError(
@@ -209,14 +270,15 @@ def check_split(split: str, dataset: str) -> None:
 
 def label(name: str) -> str:
     """The name of a data set in files and directories."""
-    if is_file(name):
-        stem = os.path.splitext(os.path.basename(name))[0]
-        return "".join(c if c.isalnum() or c in "-." else "-" for c in stem)
+    if is_own(name):
+        base = os.path.basename(resolve(name))
+        stem = os.path.splitext(base)[0] if is_file(name) else base
+        return "".join(c if c.isalnum() or c in "-." else "-" for c in stem) or "folder"
     return CATALOGUE[name].label
 
 
 def label_names(name: str, classes: int) -> tuple[str, ...]:
-    """The names of the classes of a data set; of a file, whose classes have none, their numbers."""
+    """The names of the classes of a data set; of the user's own data, their numbers."""
     return CATALOGUE[name].label_names if name in CATALOGUE else tuple(map(str, range(classes)))
 
 
@@ -243,14 +305,16 @@ class Description:
     num_train: int
 
 
-def describe(name: str, split: str) -> Description:
-    """Shape and size of a data set, from the catalogue or from the headers of the user's file.
+def describe(name: str, split: str, reading: FolderReading = AS_IT_IS) -> Description:
+    """Shape and size of a data set, from the catalogue, from the headers of the user's file, or from a folder.
 
     Raises:
-      ConfigError: the user's file does not exist.
-      DataError: the user's file is not an archive of four arrays.
+      ConfigError: the user's file or folder does not exist.
+      DataError: the user's file is not an archive of four arrays, or the folder cannot be read.
     """
-    if is_file(name):
+    if is_folder(name):
+        image_shape, num_train = _folder_shape(resolve(name), reading)
+    elif is_file(name):
         shape = _npz_image_shape(resolve(name))
         num_train = shape[0]
         height, width, channels = shape[1:]
@@ -266,6 +330,16 @@ def describe(name: str, split: str) -> Description:
 def validation_size(split: str, num_train: int) -> int:
     """The number of training examples that are used as test examples: the last tenth, or none."""
     return num_train // 10 if split == "validation" else 0
+
+
+def _folder_shape(path: str, reading: FolderReading) -> tuple[tuple[int, int, int], int]:
+    from collab_ensembles.data import folder
+
+    if not os.path.isdir(path):
+        raise ConfigError(f"--dataset={path}: no such folder; give a folder of images or one of {', '.join(CATALOGUE)}")
+    images = folder.examples(path, reading).train.images
+    height, width, channels = images.shape[1:]
+    return (height, width, channels), len(images)
 
 
 def _npz_image_shape(path: str) -> tuple[int, ...]:

@@ -17,6 +17,8 @@ class Dataset:
       test_images: uint8 [examples, height, width, channels].
       test_labels: int32 [examples].
       label_names: the names of the labels 0, 1, ...
+      unlabelled: images without labels, uint8 [examples, height, width, channels]; None if there are none.
+      is_folder: whether the data are a folder of images, which alone tells the names of its classes.
     """
 
     name: str
@@ -26,12 +28,18 @@ class Dataset:
     test_labels: np.ndarray
     label_names: tuple[str, ...]
     unlabelled: np.ndarray | None = None
+    is_folder: bool = False
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, channels)."""
         height, width, channels = self.train_images.shape[1:]
         return height, width, channels
+
+    @property
+    def folder_names(self) -> tuple[str, ...]:
+        """The names of the classes of a folder of images; empty for other data."""
+        return self.label_names if self.is_folder else ()
 
     @property
     def num_classes(self) -> int:

@@ -16,6 +16,24 @@ _KEYS = ("x", "x_test")
 """The array of an .npz file that holds the images; the first that is there."""
 
 
+_GREY_MODES = ("1", "L", "LA")
+"""Pillow's modes of grey images; `1` is black and white, `A` transparency, which is left out."""
+
+
+class Picture(NamedTuple):
+    """An image and what was done to it.
+
+    Attributes:
+      pixels: uint8 [height, width, channels].
+      resized: whether its size was another one.
+      recoloured: whether it was made grey or coloured, or lost its transparency.
+    """
+
+    pixels: np.ndarray
+    resized: bool
+    recoloured: bool
+
+
 class Pictures(NamedTuple):
     """Images with their names.
 
@@ -59,8 +77,6 @@ def read(path: str, shape: tuple[int, int, int]) -> Pictures:
 
 
 def _of_files(directory: str, names: Sequence[str], shape: tuple[int, int, int]) -> Pictures:
-    from PIL import Image
-
     height, width, channels = shape
     modes = {1: "L", 3: "RGB"}
     if channels not in modes:
@@ -68,19 +84,47 @@ def _of_files(directory: str, names: Sequence[str], shape: tuple[int, int, int])
     kept, images, unreadable, resized, recoloured = [], [], [], 0, 0
     for name in names:
         try:
-            with Image.open(os.path.join(directory, name)) as picture:
-                resized += picture.size != (width, height)
-                recoloured += picture.mode != modes[channels]
-                fitting = picture.convert(modes[channels]).resize((width, height), Image.Resampling.BILINEAR)
-                images.append(np.asarray(fitting, np.uint8).reshape(shape))
-        except Exception as error:  # Damaged bytes can raise nearly any error.
-            unreadable.append(f"{name}: not a readable image ({one_line(error)})")
+            image = decoded(os.path.join(directory, name), modes[channels], (height, width))
+        except DataError as error:
+            unreadable.append(f"{name}: {error}")
             continue
+        images.append(image.pixels)
+        resized, recoloured = resized + image.resized, recoloured + image.recoloured
         kept.append(name)
     kind = "grey" if channels == 1 else "coloured (RGB)"
     changed = [f"{resized} of {len(kept)} images were resized to {height} x {width} pixels"] * (resized > 0)
     changed += [f"{recoloured} were made {kind}"] * (recoloured > 0)
     return Pictures(kept, np.stack(images) if images else np.zeros((0, *shape), np.uint8), changed, unreadable)
+
+
+def decoded(path: str, mode: str | None = None, size: tuple[int, int] | None = None) -> Picture:
+    """One image file.
+
+    Args:
+      path: of the file.
+      mode: `L` (grey) or `RGB`; None: as the file is.
+      size: height and width, to which it is resized (bilinear); None: its own.
+
+    Raises:
+      DataError: the file is not a readable image of 8 bits a channel; the message does not name it.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            if picture.mode.startswith(("I", "F")):
+                raise DataError(f"pixels of more than 8 bits (mode {picture.mode}); save it with 8 bits")
+            wanted = mode or ("L" if picture.mode in _GREY_MODES else "RGB")
+            height, width = size or (picture.height, picture.width)
+            changes = picture.size != (width, height), picture.mode != wanted
+            fitting = picture.convert(wanted).resize((width, height), Image.Resampling.BILINEAR)
+            pixels = np.asarray(fitting, np.uint8)
+    except DataError:
+        raise
+    except Exception as error:  # Damaged bytes can raise nearly any error.
+        reason = one_line(error).replace(f" {path!r}", "")
+        raise DataError(f"not a readable image ({reason})") from error
+    return Picture(pixels.reshape(*pixels.shape[:2], -1), *changes)
 
 
 def _of_array(path: str, shape: tuple[int, int, int]) -> Pictures:

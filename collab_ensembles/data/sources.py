@@ -109,8 +109,22 @@ def _tensorflow_datasets(entry: Entry, data_dir: str) -> Mapping[str, Part]:
     parts = {}
     for part in entry.sizes:
         examples = tfds.as_numpy(builder.as_dataset(split=part, batch_size=-1))
-        parts[part] = Part(examples["image"], examples["label"])
+        images = examples["image"].swapaxes(1, 2) if entry.transposed else examples["image"]
+        parts[part] = Part(images, examples["label"])
+        if entry.exact:
+            _check_form(entry, part, parts[part])
     return parts
+
+
+def _check_form(entry: Entry, name: str, part: Part) -> None:
+    """Raises DataError if a part of exact size has other sizes or labels than the catalogue says."""
+    expected = (entry.sizes[name], *entry.image_shape)
+    classes = len(np.unique(part.labels))
+    if part.images.shape != expected or classes != len(entry.label_names):
+        raise DataError(
+            f"tensorflow-datasets delivered images {part.images.shape} in {classes} classes as the {name} part of "
+            f"{entry.name}; needed: {expected} in {len(entry.label_names)}; nothing was cached; prepare it there again"
+        )
 
 
 def _builder(entry: Entry, data_dir: str) -> tuple[Any, bool]:
@@ -126,7 +140,7 @@ def _builder(entry: Entry, data_dir: str) -> tuple[Any, bool]:
     logging.set_verbosity(logging.ERROR)
     try:
         for directory in filter(None, (os.environ.get("TFDS_DATA_DIR"), data_dir)):
-            builder = tfds.builder(entry.name, data_dir=directory)
+            builder = tfds.builder(entry.builder or entry.name, data_dir=directory)
             if builder.is_prepared():
                 return builder, True
         return builder, False

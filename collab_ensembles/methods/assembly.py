@@ -58,6 +58,7 @@ def build_member(
         decay_scope=config.decay_scope,
         precision=config.precision,
         dropout=dropout,
+        pad=config.pad,
         random=generator(config.seed, Stream.INITIALISATION, config.initialised_as(index) if draw is None else draw),
         name=name,
     )

@@ -16,6 +16,7 @@ from collab_ensembles.models import compiled_metrics, monitors
 from collab_ensembles.models.averaging import average
 from collab_ensembles.models.batch import unpacked
 from collab_ensembles.models.members import check as check_members
+from collab_ensembles.models.optimizers import Adam
 from collab_ensembles.models.statistics import DISAGREEMENT_SERIES, EpochStatistics, disagreement, error
 from collab_ensembles.networks.joined import joined
 from collab_ensembles.tensor import Tensor
@@ -93,6 +94,8 @@ class Model(keras.Model):
             # A step may train a part of the variables, and Keras would build the optimizer for the first part only.
             # Variables that are made while the step is traced would also cause a second tracing.
             self.optimizer.build(self.trainable_variables)
+            if isinstance(self.optimizer, Adam):
+                self.optimizer.divide({name: member.trainable_variables for name, member in self.members.items()})
 
     def fit(
         self,
@@ -202,8 +205,14 @@ class Model(keras.Model):
         """The optimizers of a compiled model by name; here there is one."""
         return {"optimizer": self.optimizer} if self.compiled and self.optimizer is not None else {}
 
-    def training_variables(self) -> dict[str, keras.Variable]:
-        """The variables that training must save, by permanent names: those of members and optimizers."""
+    def learning_rates(self) -> dict[str, keras.Variable]:
+        """The variables of the learning rates, by the name of the optimizer, or of the member that has its own."""
+        rates = {name: optimizer.learning_rate for name, optimizer in self.optimizers().items()}
+        of_members = self.optimizer.rates if isinstance(self.optimizer, Adam) else {}
+        return dict(of_members) or rates
+
+    def member_variables(self) -> dict[str, keras.Variable]:
+        """All variables of the members, trained or not, by permanent names; those that members share once."""
         variables: dict[str, keras.Variable] = {}
         for name, member in self.members.items():
             known = {id(variable) for variable in variables.values()}
@@ -212,6 +221,11 @@ class Model(keras.Model):
                 if id(variable) not in known:
                     # Equal networks within a member have variables of equal paths.
                     variables[_unused(key, variables)] = variable
+        return variables
+
+    def training_variables(self) -> dict[str, keras.Variable]:
+        """The variables that training must save, by permanent names: those of members and optimizers."""
+        variables = self.member_variables()
         for name, optimizer in self.optimizers().items():
             variables |= {f"{name}/{index}": variable for index, variable in enumerate(optimizer.variables)}
         return variables

@@ -64,6 +64,7 @@ def build_network(
     decay_scope: str = "report",
     precision: str = "float32",
     dropout: float = 0.0,
+    pad: bool = False,
     random: np.random.Generator,
     name: str,
 ) -> keras.Model:
@@ -78,11 +79,12 @@ def build_network(
       decay_scope: of the same ResNets alone; in all other networks every kernel decays.
       precision: see `LayerFactory`.
       dropout: see `network_segments`.
+      pad: pad images of other sizes with zeros; see `padding`.
       random: the source of the seeds of the kernels' initial values.
       name: the model's name.
 
     Raises:
-      ConfigError: there is no such network, or it does not take images of this size.
+      ConfigError: there is no such network, or it does not take images of this size unless they are padded.
     """
     size = parse_network(member)
     if isinstance(size, ResNetSize):
@@ -94,9 +96,11 @@ def build_network(
             regularization_rate=regularization_rate,
             decay_scope=decay_scope,
             precision=precision,
+            pad=pad,
             random=random,
             name=name,
         )
-    check_image_shape(member, size.image_divisor, image_shape)
+    if not pad:
+        check_image_shape(member, size.image_divisor, image_shape)
     factory = LayerFactory(random, regularization_rate=regularization_rate, precision=precision)
-    return segments.build(network_segments(size, num_classes, dropout), image_shape, factory, name)
+    return segments.build(network_segments(size, num_classes, dropout), image_shape, factory, name, size.image_divisor)

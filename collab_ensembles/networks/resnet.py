@@ -12,6 +12,7 @@ end in a reduction. The code is followed.
 import keras
 import numpy as np
 
+from collab_ensembles.networks import padding
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.layers import PatchConvolution
 from collab_ensembles.networks.sizes import ResNetSize, check_image_shape
@@ -27,6 +28,7 @@ def build_resnet(
     regularization_rate: float = 1e-4,
     decay_scope: str = "report",
     precision: str = "float32",
+    pad: bool = False,
     random: np.random.Generator,
     name: str,
 ) -> keras.Model:
@@ -42,19 +44,21 @@ def build_resnet(
         scoping accident of the reference code does; `all` decays every kernel.
       precision: `float32`, or `mixed_bfloat16` for the bricks and the convolution before them; pixels,
         batch statistics and logits stay in float32. Any other dtype, such as float64, holds throughout.
+      pad: pad images of other sizes with zeros; see `padding`.
       random: where the seeds of the kernels' initial values come from.
       name: the model's name.
 
     Raises:
-      ConfigError: height or width cannot be halved B - 1 times.
+      ConfigError: height or width cannot be halved B - 1 times, and is not padded.
     """
-    check_image_shape(size, size.image_divisor, image_shape)
+    if not pad:
+        check_image_shape(size, size.image_divisor, image_shape)
     brick = _REVISIONS[revision](
         random, regularization_rate=regularization_rate, precision=precision, momentum=0.99, epsilon=1e-3
     )
     brick.decays = decay_scope == "all"
-    inputs = keras.Input(image_shape, dtype=brick.exact, name="images")
-    x = brick.normalize_input(inputs)
+    inputs, x = padding.inputs(image_shape, size.image_divisor, brick.exact)
+    x = brick.normalize_input(x)
     x = brick.stem(x, size.filters)
     for index in range(1, size.bricks + 1):
         is_last = index == size.bricks

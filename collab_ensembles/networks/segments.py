@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 
+from collab_ensembles.networks import padding
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.tensor import Tensor
 
@@ -28,11 +29,13 @@ class Segment:
 
 
 def build(
-    segments: Sequence[Segment], image_shape: tuple[int, int, int], factory: LayerFactory, name: str
+    segments: Sequence[Segment], image_shape: tuple[int, int, int], factory: LayerFactory, name: str, divisor: int = 1
 ) -> keras.Model:
-    """The whole network: float32 [batch, height, width, channels], raw pixels, to logits [batch, classes]."""
-    inputs = keras.Input(image_shape, dtype=factory.exact, name="images")
-    x = inputs
+    """The whole network: float32 [batch, height, width, channels], raw pixels, to logits [batch, classes].
+
+    Images are padded so that their sides are multiples of `divisor`; see `padding`.
+    """
+    inputs, x = padding.inputs(image_shape, divisor, factory.exact)
     for segment in segments:
         x = segment.build(factory, x)
     return keras.Model(inputs, x, name=name)

@@ -177,13 +177,13 @@ def parse_network(member: str) -> Size:
     )
 
 
-def check_image_shape(network: object, divisor: int, image_shape: tuple[int, int, int]) -> None:
-    """Raises ConfigError unless height and width of the images are multiples of the network's divisor."""
+def check_image_shape(network: object, divisor: int, image_shape: tuple[int, int, int], advice: str = "") -> None:
+    """Raises ConfigError, with further advice, unless height and width are multiples of the network's divisor."""
     height, width, _ = image_shape
     if height % divisor or width % divisor:
         raise ConfigError(
             f"images for {network} need a height and width that are multiples of {divisor}; received {height} x "
-            f"{width}; choose a network that halves them less often"
+            f"{width}; choose a network that halves them less often{advice}"
         )
 
 

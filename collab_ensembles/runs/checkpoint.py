@@ -5,7 +5,9 @@ they are functions of seed, stream and epoch. See `checkpoint_file` for its form
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
+import keras
 import numpy as np
 from absl import logging
 
@@ -20,7 +22,13 @@ _KEPT = 2
 _SERIES = "statistics"
 
 
-def save(directory: str, model: Model, record: Record, digest: str) -> None:
+def save(
+    directory: str,
+    model: Model,
+    record: Record,
+    digest: str,
+    further: Mapping[str, keras.Variable] = MappingProxyType({}),
+) -> None:
     """Writes `epoch-<epochs done>.npz` atomically, then removes all except it and the one before.
 
     Args:
@@ -28,11 +36,13 @@ def save(directory: str, model: Model, record: Record, digest: str) -> None:
       model: the model; compiled if training should continue from this checkpoint.
       record: the statistics so far.
       digest: of the configuration.
+      further: variables to save besides, by permanent names.
 
     Raises:
       CollabError: the file cannot be written; earlier checkpoints are kept.
     """
-    values = {key: np.asarray(variable) for key, variable in model.training_variables().items()}
+    variables = {**model.training_variables(), **further}
+    values = {key: np.asarray(variable) for key, variable in variables.items()}
     for output, series in record.series.items():
         values |= {f"{_SERIES}/{output}/{key}": array for key, array in series.items()}
     values["epochs_done"], values["seconds"] = np.array(record.epochs_done), np.array(record.seconds)
@@ -46,8 +56,12 @@ def save(directory: str, model: Model, record: Record, digest: str) -> None:
         files.remove(checkpoint_file.path(directory, epoch))
 
 
-def restore(directory: str, model: Model, digest: str) -> Record | None:
+def restore(
+    directory: str, model: Model, digest: str, further: Mapping[str, keras.Variable] = MappingProxyType({})
+) -> Record | None:
     """Loads the newest good checkpoint into the variables of the model and, if compiled, of its optimizers.
+
+    Also into `further` variables, see `save`.
 
     Damaged checkpoints, and those of other settings, are skipped with a warning.
 
@@ -57,7 +71,7 @@ def restore(directory: str, model: Model, digest: str) -> Record | None:
     epochs = checkpoint_file.saved_epochs(directory)
     for epoch in reversed(epochs):
         try:
-            return _restore_one(checkpoint_file.path(directory, epoch), model, digest)
+            return _restore_one(checkpoint_file.path(directory, epoch), model, digest, further)
         except RunDirectoryError as error:
             logging.warning("%s; the one before it is used", error)
     if epochs:
@@ -65,9 +79,9 @@ def restore(directory: str, model: Model, digest: str) -> Record | None:
     return None
 
 
-def _restore_one(path: str, model: Model, digest: str) -> Record:
+def _restore_one(path: str, model: Model, digest: str, further: Mapping[str, keras.Variable]) -> Record:
     values = checkpoint_file.read(path)
-    variables = model.training_variables()
+    variables = {**model.training_variables(), **further}
     try:
         if str(values.pop("digest")) != digest:
             raise ValueError("of other settings")

@@ -30,8 +30,10 @@ def program(config: RunConfig) -> Hashable:
     """What decides the program of a run: runs on the same data with equal ones can share it."""
     inputs = registry.method(config.system).inputs
     settings = {name: value for name, value in config.to_json().items() if name not in (*_ONLY_VALUES, *inputs)}
-    # A cost of weight 0 is left out of the program.
-    return json.dumps([settings, [bool(getattr(config, name)) for name in inputs]], sort_keys=True)
+    # A cost of weight 0 is left out of the program. A rate for each member is a variable for each.
+    return json.dumps(
+        [settings, [bool(getattr(config, name)) for name in inputs], sorted(config.rates())], sort_keys=True
+    )
 
 
 def fit(

@@ -51,11 +51,15 @@ class Record:
             0, 0.0, {output: {key: np.zeros(epochs) for key in _series(output, outputs, further)} for output in outputs}
         )
 
-    def end_early(self) -> None:
-        """Fills the epochs to come with the latest statistics: the training has ended, and nothing changes any more."""
+    def end_early(self, best_epoch: int = 0) -> None:
+        """Fills the epochs to come with the latest statistics: the training has ended, and nothing changes any more.
+
+        If the weights of an earlier epoch, from 1, were taken back, its statistics stand from the latest epoch on: the
+        last value of each series is that of the final weights.
+        """
         arrays = [values for series in self.series.values() for values in series.values()]
         for values in arrays:
-            values[self.epochs_done :] = values[self.epochs_done - 1]
+            values[self.epochs_done - 1 :] = values[(best_epoch or self.epochs_done) - 1]
         self.epochs_done = len(arrays[0])
 
     def test_errors(self) -> dict[str, float]:
@@ -97,6 +101,7 @@ class Logger(keras.callbacks.Callback):
         report: Report = lambda record: None,
         record: Record | None = None,
         further: Mapping[str, str] | None = None,
+        taken_back: Callable[[], int] = lambda: 0,
     ) -> None:
         """Prepares a training of `epochs` epochs.
 
@@ -109,10 +114,12 @@ class Logger(keras.callbacks.Callback):
           record: the statistics of a resumed training; the pickles are written from it at once.
           further: additional series of the ensemble's pickle, or of that of the only output; see
             `Model.further_series`. Default: those of `DISAGREEMENT_SERIES` if there is an ensemble.
+          taken_back: gives, after each epoch, the epoch whose weights the model got back, from 1, since training has
+            ended; 0 if it goes on.
         """
         super().__init__()
         self._directory, self._stems, self._epochs = directory, stems, epochs
-        self._params, self._report = params, report
+        self._params, self._report, self._taken_back = params, report, taken_back
         self._record, self._further = record or Record.empty(stems, epochs, further), further
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
@@ -140,13 +147,16 @@ class Logger(keras.callbacks.Callback):
             for key, name in _series(output, self._stems, self._further).items():
                 series[key][epoch] = logs[name]
         self._record.epochs_done = epoch + 1
-        if getattr(self.model, "ended", False):
-            self._record.end_early()
         self._record.seconds = time.monotonic() - self._started
+        line = self._line(epoch)
+        if self._taken_back():
+            self._record.end_early(self._taken_back())
+        elif getattr(self.model, "ended", False):
+            self._record.end_early()
         self._write_pickles()
         if time.monotonic() - self._graphs_drawn >= _GRAPH_SECONDS:
             self._draw()
-        logging.info("%s", self._line(epoch))
+        logging.info("%s", line)
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         """Draws the final graphs."""

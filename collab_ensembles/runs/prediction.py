@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from collab_ensembles.data import catalogue
 from collab_ensembles.data.arrays import checked_images
 from collab_ensembles.errors import DataError
-from collab_ensembles.runs import run_directory
+from collab_ensembles.runs import run_data, run_directory
 from collab_ensembles.runs.uncertainty import entropy, probabilities
 
 if TYPE_CHECKING:
@@ -116,5 +115,5 @@ def load(directory: str) -> TrainedGroup:
     config = run_directory.read_located(directory)
     model, status = run.restore(directory)
     assert status.data is not None
-    names = catalogue.label_names(config.dataset, status.data.num_classes)
+    names = run_data.label_names(config, status.data, status.data.num_classes)
     return TrainedGroup(model, status.data.image_shape, names, status.epochs_done)

@@ -14,11 +14,13 @@ from absl import logging
 from collab_ensembles import environment, files
 from collab_ensembles.data import Dataset, catalogue
 from collab_ensembles.data.batch_manager import BatchManager
+from collab_ensembles.data.class_weights import balanced
 from collab_ensembles.data.label_noise import LabelNoise
 from collab_ensembles.errors import ConfigError, DivergenceError, RunDirectoryError, UnavailableDataError, one_line
 from collab_ensembles.machine import JAX
 from collab_ensembles.methods.assembly import build_model, compile_for_training
 from collab_ensembles.models.compiled_epoch import Device, Epoch
+from collab_ensembles.models.early_stopping import EarlyStopping
 from collab_ensembles.models.model import Model
 from collab_ensembles.networks import exported
 from collab_ensembles.runs import (
@@ -31,6 +33,7 @@ from collab_ensembles.runs import (
     naming,
     run_data,
     run_directory,
+    start_weights,
     uncertainty,
 )
 from collab_ensembles.runs.logger import Logger, Record
@@ -38,6 +41,7 @@ from collab_ensembles.runs.run_directory import DataFacts, Status
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.training_control import BALANCED
 
 _TEST_BATCH_SIZE = 500
 """Batch size of evaluation. Test statistics are means over samples, so it affects speed and memory only."""
@@ -106,7 +110,10 @@ def in_epochs(
             return run_directory.read_status(directory)
     data = run_data.facts(dataset)
     # Built here, so that no run directory is made if files are refused.
-    model = None if is_done else _built(config, directory, data)
+    model = None
+    if not is_done:
+        model = _built(config, directory, data)
+        start_weights.check_model(_located(config, directory), directory, model)
     files.make_directory(directory)
     with run_directory.lock(directory, patience=lock_patience):
         is_done = run_directory.is_done(directory, options.stop_after)
@@ -153,7 +160,7 @@ def _claim(directory: str, config: RunConfig) -> None:
     _located(config, directory)
     if not os.path.exists(os.path.join(directory, "config.json")):
         run_directory.write_config(directory, config)
-    for name in ("", checkpoint_file.DIRECTORY, *config.kept_files().values()):
+    for name in ("", checkpoint_file.DIRECTORY, start_weights.FOLDER, *config.kept_files().values()):
         files.remove_temporaries(os.path.join(directory, name))
 
 
@@ -237,6 +244,8 @@ def _train(
     checkpoints, digest = os.path.join(directory, checkpoint_file.DIRECTORY), config.digest()
     status.data = data
     kept_files.keep(config, directory)
+    present = run_directory.read_located(directory)
+    start_weights.keep(present, directory)
     for field, needed in config.needed_runs().items():
         if not kept_files.has(config, directory, field):
             kept_files.add(config, directory, field, _trained_first(field, needed, directory, options, dataset))
@@ -244,25 +253,33 @@ def _train(
         # From the copies: the files may have been written anew while this process waited for the lock.
         model = _built(config, directory, data)
     compile_for_training(model, config)
-    # With the present path of its file.
-    description = catalogue.describe(run_directory.read_located(directory).dataset, config.split)
+    num_train = 0
+    if config.label_noise > 0:
+        num_train = catalogue.describe(present.dataset, config.split, config.folder_reading()).num_train
     parted, held_out = dataset.parted(config.held_out(len(dataset.train_labels)))
-    batches = _training_batches(config, parted, description.num_train)
+    batches = _training_batches(config, parted, num_train)
     memory_before = environment.peak_memory()
-    restored = checkpoint.restore(checkpoints, model, digest)
+    early = None
+    if config.early_stopping and held_out is not None:
+        early = EarlyStopping(model, *held_out, config.early_stopping, config.epochs)
+    further = early.variables if early else {}
+    restored = checkpoint.restore(checkpoints, model, digest, further)
     first_epoch = restored.epochs_done if restored else 0
     if restored is None:
         # The training starts again; it uses nothing of earlier attempts.
         vars(status).update(vars(Status(state=status.state, started=status.started, data=data)))
+        start_weights.assign(present, directory, model)
     last_epoch = min(config.epochs, options.stop_after or config.epochs)
     stems = naming.statistics_names(config)
 
     def report(record: Record) -> None:
         epoch = record.epochs_done
         if epoch > first_epoch and (epoch % options.checkpoint_every == 0 or epoch >= last_epoch):
-            checkpoint.save(checkpoints, model, record, digest)
+            checkpoint.save(checkpoints, model, record, digest, further)
         status.epochs_done, status.test_errors, status.ended = epoch, record.test_errors(), time.time()
         status.seconds = record.seconds
+        if early and early.ended_after:
+            status.ended_after, status.best_epoch = early.ended_after, early.best_epoch
         status.training_memory = max(status.training_memory, environment.peak_memory() - memory_before)
         pickles = [f"{stem}.pkl" for stem in stems.values()]
         status.pickles = {name: run_directory.sha256(os.path.join(directory, name)) for name in pickles}
@@ -274,8 +291,17 @@ def _train(
     if restored:
         logging.info("continuing after epoch %d of %d, from the checkpoint", first_epoch, config.epochs)
     clocks = [batches.epoch_clock(), _clock(model, config, len(batches))]
-    logger = Logger(directory, stems, config.epochs, config.reference_params(), report, restored, model.further_series)
-    records = [_divergence_guard(model, config, checkpoints), logger]
+    logger = Logger(
+        directory,
+        stems,
+        config.epochs,
+        config.reference_params(),
+        report,
+        restored,
+        model.further_series,
+        taken_back=lambda: early.best_epoch if early and early.ended_after else 0,
+    )
+    records = [*([early] if early else []), _divergence_guard(model, config, checkpoints), logger]
     test = _test_batches(dataset.test_images, dataset.test_labels)
     if keras.config.backend() == JAX:
         epochs = range(first_epoch, last_epoch)
@@ -285,6 +311,9 @@ def _train(
             from collab_ensembles.runs import tensorboard
 
             records.append(tensorboard.callback(directory, config))
+        weights = None
+        if config.class_weight == BALANCED:
+            weights = balanced(parted.train_labels, dataset.num_classes)
         training = model.feed(batches, held_out)
         model.fit(
             training,
@@ -294,8 +323,9 @@ def _train(
             verbose=0,
             validation_data=test.dataset(),
             callbacks=[*clocks, *model.callbacks(training), *records],
+            class_weight=weights,
         )
-    if last_epoch == config.epochs:
+    if status.epochs_done == config.epochs:
         logits = uncertainty.outputs(model, dataset.test_images)
         uncertainty.write(directory, last_epoch, None, uncertainty.measure(logits, dataset.test_labels))
         mistakes.write(directory, last_epoch, mistakes.measure(logits, dataset.test_images, dataset.test_labels))
@@ -335,7 +365,8 @@ def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> kera
 
 
 def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callback:
-    """Sets the learning rates of the optimizers for each epoch, or for each step if a rate changes by the step."""
+    """Sets the learning rates for each epoch, or for each step if a rate changes by the step."""
+    variables = model.learning_rates()
     rates = registry.training(config).learning_rates(config)
     within = {name: rate for name, rate in rates.items() if rate.by_step}
     current = 0
@@ -343,19 +374,19 @@ def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callb
     def begin(epoch: int, logs: Any) -> None:
         nonlocal current
         current = epoch
-        for name, optimizer in model.optimizers().items():
+        for name, variable in variables.items():
             if name not in within:
-                optimizer.learning_rate.assign(rates[name].of(epoch))
+                variable.assign(rates[name].of(epoch))
 
     def step(batch: int, logs: Any) -> None:
         for name, rate in within.items():
-            model.optimizers()[name].learning_rate.assign(rate.of(current + batch / steps))
+            variables[name].assign(rate.of(current + batch / steps))
 
     return keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_train_batch_begin=step if within else None)
 
 
 def _training_batches(config: RunConfig, dataset: Dataset, num_train: int) -> BatchManager:
-    """The batches of a run; `num_train` is the number of training examples before `--train_limit`."""
+    """The batches of a run; with noise, `num_train` is their number before `--train_limit`."""
     labels, noise = dataset.train_labels, None
     if config.label_noise > 0:
         noise = LabelNoise(labels, dataset.num_classes, config.label_noise, dataset.name, config.seed, num_train)

@@ -9,7 +9,7 @@ import numpy as np
 from absl import logging
 
 from collab_ensembles import data
-from collab_ensembles.data import Dataset, overlap
+from collab_ensembles.data import Dataset, catalogue, overlap
 from collab_ensembles.data.catalogue import Description
 from collab_ensembles.errors import ConfigError, OtherDataError, UnavailableDataError
 from collab_ensembles.runs import run_directory
@@ -21,7 +21,9 @@ _MOST_NAMED = 10
 
 def load(config: RunConfig, data_dir: str | None, fetch: bool = True) -> Dataset:
     """Loads the data of a configuration and checks its settings against them; see `data.load`."""
-    dataset = data.load(config.dataset, data_dir, config.split, config.train_limit, fetch=fetch)
+    dataset = data.load(
+        config.dataset, data_dir, config.split, config.train_limit, fetch=fetch, reading=config.folder_reading()
+    )
     config.check_data(Description(dataset.image_shape, len(dataset.train_labels)))
     if config.unlabelled_data:
         dataset = dataclasses.replace(dataset, unlabelled=_unlabelled(config, dataset, data_dir, fetch))
@@ -31,7 +33,8 @@ def load(config: RunConfig, data_dir: str | None, fetch: bool = True) -> Dataset
 def _unlabelled(config: RunConfig, dataset: Dataset, data_dir: str | None, fetch: bool) -> np.ndarray:
     """The images that the run uses without labels, uint8 [examples, height, width, channels]."""
     if config.unlabelled_data == "rest":
-        images = data.load(config.dataset, data_dir, config.split, fetch=fetch).train_images[config.train_limit :]
+        whole = data.load(config.dataset, data_dir, config.split, fetch=fetch, reading=config.folder_reading())
+        images = whole.train_images[config.train_limit :]
         if not len(images):
             raise ConfigError(
                 f"--unlabelled=rest: --train_limit={config.train_limit} leaves out none of the "
@@ -95,7 +98,12 @@ def warn_not_compared(what: str, error: UnavailableDataError) -> None:
 def facts(dataset: Dataset) -> DataFacts:
     """The facts on the data for status.json."""
     digests = dataset.digest(), dataset.unlabelled_digest()
-    return DataFacts(dataset.name, dataset.image_shape, dataset.num_classes, *digests)
+    return DataFacts(dataset.name, dataset.image_shape, dataset.num_classes, *digests, dataset.folder_names)
+
+
+def label_names(config: RunConfig, data: DataFacts | None, classes: int) -> tuple[str, ...]:
+    """The names of the classes of a run, also if its data are gone."""
+    return (data.label_names if data else ()) or catalogue.label_names(config.dataset, classes)
 
 
 def describe(dataset: Dataset, digest: str) -> str:

@@ -35,6 +35,7 @@ class DataFacts:
       num_classes: the number of classes.
       digest: the digest of `Dataset`; empty if it was not recorded.
       unlabelled: the digest of its images without labels; empty if there are none.
+      label_names: the names of the classes of a folder of images; of other data they are not recorded.
     """
 
     name: str
@@ -42,6 +43,7 @@ class DataFacts:
     num_classes: int
     digest: str = ""
     unlabelled: str = ""
+    label_names: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass
@@ -59,6 +61,8 @@ class Status:
       seconds: time of training in all attempts, without pauses and lost epochs.
       training_memory: the number of bytes by which training has raised the peak of the process's resident memory; the
         maximum of all attempts.
+      ended_after: the last epoch that was trained, where early stopping ended the training; otherwise 0.
+      best_epoch: the epoch whose weights were then taken back; otherwise 0.
       resumed: the numbers of completed epochs after which the training was resumed.
       data: facts on the data, once they are loaded.
       environment: versions, threads and other facts that may explain a difference.
@@ -74,6 +78,8 @@ class Status:
     ended: float = 0.0
     seconds: float = 0.0
     training_memory: int = 0
+    ended_after: int = 0
+    best_epoch: int = 0
     resumed: list[int] = dataclasses.field(default_factory=list)
     data: DataFacts | None = None
     environment: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -186,16 +192,27 @@ def _status(content: dict[str, Any]) -> Status:
     facts = content.get("data")
     if facts is not None:
         height, width, channels = map(int, facts["image_shape"])
-        digests = (str(facts.get(kind, "")) for kind in ("digest", "unlabelled"))
-        facts = DataFacts(str(facts["name"]), (height, width, channels), int(facts["num_classes"]), *digests)
+        digests = {kind: str(facts.get(kind, "")) for kind in ("digest", "unlabelled")}
+        names = tuple(map(str, facts.get("label_names", ())))
+        shape = height, width, channels
+        facts = DataFacts(str(facts["name"]), shape, int(facts["num_classes"]), **digests, label_names=names)
     status = Status(**{**content, "data": facts})
     times = [status.started, status.ended, status.seconds]
-    numbers = [*times, status.epochs_done, status.training_memory, *status.test_errors.values(), *status.resumed]
+    numbers = [
+        *times,
+        status.epochs_done,
+        status.ended_after,
+        status.best_epoch,
+        status.training_memory,
+        *status.test_errors.values(),
+        *status.resumed,
+    ]
     texts = [status.state, status.reason, *status.pickles.values()]
     if not all(isinstance(number, int | float) and math.isfinite(number) and number >= 0 for number in numbers):
         raise ValueError("a value that should be a number from 0 is not")
-    if type(status.epochs_done) is not int:
-        raise ValueError(f"received {status.epochs_done!r} completed epochs")
+    for epochs in (status.epochs_done, status.ended_after, status.best_epoch):
+        if type(epochs) is not int:
+            raise ValueError(f"received {epochs!r} completed epochs")
     if not all(isinstance(text, str) for text in texts) or not _are_environments(status):
         raise ValueError("a value that should be text is not")
     if status.state not in STATES:

@@ -38,13 +38,14 @@ def located(config: RunConfig, recorded: Mapping[str, Any], directory: str) -> R
         if name in recorded:
             pairs = zip(paths, recorded[name], strict=True)
             changes[name] = tuple(_present(os.path.normpath(os.path.join(start, seen)), path) for path, seen in pairs)
-    if "dataset" in changes:
-        (changes["dataset"],) = changes["dataset"]
+    for name in {"dataset", "continue_from"} & changes.keys():
+        (changes[name],) = changes[name]
     return dataclasses.replace(config, **changes) if changes else config
 
 
 def _named(config: RunConfig) -> Paths:
-    dataset = {"dataset": [config.dataset]} if catalogue.is_file(config.dataset) else {}
+    dataset = {"dataset": [config.dataset]} if catalogue.is_own(config.dataset) else {}
+    dataset |= {"continue_from": [config.continue_from]} if config.continue_from else {}
     return dataset | {name: list(getattr(config, name)) for name in config.kept_files() if getattr(config, name)}
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Mapping
@@ -10,8 +11,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.networks.sizes import FORMS, LONG_NAMES, ResNetSize, check_image_shape, parse_network
-from collab_ensembles.settings import first_release, registry
-from collab_ensembles.settings.fields import KINDS, as_text, check_number, check_whole, field_types, option, typed
+from collab_ensembles.settings import first_release, member_rates, registry
+from collab_ensembles.settings.fields import (
+    KINDS,
+    TRAINING,
+    WHAT,
+    as_text,
+    check_effects,
+    check_number,
+    check_whole,
+    field_types,
+    option,
+    typed,
+)
+from collab_ensembles.settings.folder_options import FOLDER, FolderOptions, normal_size
+from collab_ensembles.settings.training_control import CONTROL, HELD_OUT, RATES, TrainingControl, refuse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,9 +49,6 @@ SGD_DEFAULTS: Mapping[str, Any] = {
 }
 """What the papers on networks for CIFAR that are trained by SGD have in common."""
 
-WHAT, TRAINING = "Data and networks", "Training"
-"""Headings of the shared settings."""
-
 _MOST_EPOCHS = 99_999
 """The names of checkpoints have five digits."""
 
@@ -46,7 +57,7 @@ _LONGEST_LIST = 170
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RunConfig:
+class RunConfig(TrainingControl, FolderOptions):
     """The settings of one run. This class has the settings that all systems share; subclasses add those of one system.
 
     `RunConfig(system="multihead", heads=4)` is an object of that system's class. Each field is a flag of
@@ -69,7 +80,9 @@ class RunConfig:
 
     system: str = option(DEFAULT_SYSTEM, "what is trained", heading=WHAT)
     dataset: str = option(
-        "digits", f"data set: {', '.join(catalogue.CATALOGUE)}, or the path of an .npz file", heading=WHAT
+        "digits",
+        f"data set: {', '.join(catalogue.CATALOGUE)}, or the path of an .npz file or a folder of images",
+        heading=WHAT,
     )
     split: str = option(
         "report",
@@ -102,7 +115,11 @@ class RunConfig:
     )
     epochs: int = option(None, "number of epochs", heading=TRAINING)
     batch_size: int = option(None, "examples in each training step", heading=TRAINING)
-    learning_rate: float = option(None, "initial learning rate", heading=TRAINING)
+    learning_rate: float | str = option(
+        None,
+        "initial learning rate; or one for each member, such as ST:0.001,M:0.0005; all fall at the same epochs",
+        heading=TRAINING,
+    )
     shuffle: str = option(
         None,
         "order of the training examples: none: the same in each epoch; permute: a new permutation in each epoch; "
@@ -148,6 +165,9 @@ class RunConfig:
         self._check_names()
         # Absolute paths: equal files give equal settings, and the run can be evaluated from any directory.
         self._set("dataset", catalogue.resolve(self.dataset))
+        self._set("image_size", normal_size(self.image_size))
+        if self.continue_from:
+            self._set("continue_from", os.path.abspath(os.path.expanduser(self.continue_from)))
         for name in self.kept_files():
             self._set(name, tuple(os.path.abspath(os.path.expanduser(path)) for path in getattr(self, name)))
         for name in (*self.decisive, *(field.name for field in fields)):
@@ -155,6 +175,12 @@ class RunConfig:
                 self._set(name, self.default(name))
             if name == "members":
                 self._check_members()
+        self.check_folder_options()
+        if not catalogue.is_folder(self.dataset):
+            check_effects(self, self.folder_defaults(), f"--dataset={self.dataset}")
+        self._check_controls()
+        if isinstance(self.learning_rate, str):
+            self._set("learning_rate", member_rates.normal(self.learning_rate, self.member_names()))
         self._check_numbers()
         self.check()
 
@@ -184,10 +210,21 @@ class RunConfig:
     def _check_numbers(self) -> None:
         for name, least in (("batch_size", 1), ("seed", 0), ("train_limit", 1)):
             check_whole(name, getattr(self, name), least)
+        check_whole("early_stopping", self.early_stopping, 1)
         check_whole("epochs", self.epochs, 1, _MOST_EPOCHS)
         check_number("regularization_rate", self.regularization_rate)
-        check_number("learning_rate", self.learning_rate, above=True)
+        if isinstance(self.learning_rate, float):
+            check_number("learning_rate", self.learning_rate, above=True)
         check_number("label_noise", self.label_noise, 0, 1)
+
+    def _check_controls(self) -> None:
+        given = {name: getattr(self, name) for name in self.without_control()}
+        unheeded = {name: value for name, value in given.items() if value != self.without_control()[name]}
+        if isinstance(self.learning_rate, str) and RATES not in self.controls:
+            unheeded[RATES] = self.learning_rate
+        for name, value in unheeded.items():
+            able = [each for each in registry.usable() if name in registry.method(each).config.controls]
+            raise refuse(f"--{name}={as_text(value)}", self.system, able)
 
     def check(self) -> None:
         """Raises ConfigError if a setting of the system, or a combination of settings, is not allowed."""
@@ -202,10 +239,22 @@ class RunConfig:
         Raises:
           ConfigError: the images cannot be halved often enough, or a batch is larger than the training set.
         """
-        for member in self.members:
-            divisor = parse_network(member).image_divisor
-            check_image_shape(f"member {member} on {self.dataset}", divisor, description.image_shape)
+        divisors = {member: parse_network(member).image_divisor for member in self.members}
+        if not self.pad:
+            for member, divisor in divisors.items():
+                advice = "; add --pad" * ("pad" in self.controls)
+                check_image_shape(f"member {member} on {self.dataset}", divisor, description.image_shape, advice)
+        elif not any(side % divisor for divisor in divisors.values() for side in description.image_shape[:2]):
+            height, width, _ = description.image_shape
+            raise ConfigError(
+                f"--pad: images of {height} x {width} fit {', '.join(divisors)} as they are; leave it out"
+            )
         kept, validation = self.training_parts(description)
+        if self.early_stopping is not None and not validation:
+            raise ConfigError(
+                f"--early_stopping={self.early_stopping}: {kept} training examples leave none for validation; needed: "
+                f"at least {HELD_OUT}"
+            )
         if self.batch_size > kept:
             beside = f" beside the {validation} for validation" if validation else ""
             raise ConfigError(
@@ -220,7 +269,8 @@ class RunConfig:
 
     def held_out(self, num_train: int) -> int:
         """How many of the training examples, the last ones, no step sees, so that a model can choose by them."""
-        return num_train // self.held_out_one_in if self.held_out_one_in else 0
+        one_in = self.held_out_one_in if self.early_stopping is None else HELD_OUT
+        return num_train // one_in if one_in else 0
 
     def needed_runs(self) -> "dict[str, RunConfig]":
         """Runs to be trained first, by the field of Keras files (see `kept_files`) that names their network."""
@@ -245,7 +295,19 @@ class RunConfig:
     @property
     def tensorflow_only(self) -> str:
         """A setting, as text for people, by which only TensorFlow can train these runs; empty: there is none."""
-        return ""
+        return self.controlled_by_tensorflow()
+
+    @property
+    def single_rate(self) -> float:
+        """The initial learning rate of all members, for systems that do not have one for each; see `rates`."""
+        assert isinstance(self.learning_rate, float)
+        return self.learning_rate
+
+    def rates(self) -> dict[str, float]:
+        """The initial learning rate of each member; empty if all have the `single_rate`."""
+        if isinstance(self.learning_rate, float):
+            return {}
+        return member_rates.parse(self.learning_rate, self.member_names())
 
     @property
     def together(self) -> str:
@@ -310,9 +372,11 @@ class RunConfig:
     @classmethod
     def in_order(cls) -> list["dataclasses.Field[Any]"]:
         """All fields in the order of the help: data and networks, the system's own settings, training."""
-        shared = dataclasses.fields(RunConfig)
-        first = [field for field in shared if field.metadata["heading"] == WHAT]
-        return [*first, *cls.own_fields(), *(field for field in shared if field not in first)]
+        shared = {heading: list[Any]() for heading in (WHAT, TRAINING, CONTROL, FOLDER)}
+        for field in dataclasses.fields(RunConfig):
+            shared[field.metadata["heading"]].append(field)
+        first, *others = shared.values()
+        return [*first, *cls.own_fields(), *itertools.chain(*others)]
 
     def kept_files(self) -> dict[str, str]:
         """The fields that name Keras files, and the directory in a run directory where their copies are kept."""
@@ -342,7 +406,9 @@ class RunConfig:
 
     def particulars(self, named: tuple[str, ...] = ()) -> list[str]:
         """The settings that differ from their defaults, such as `label_noise 0.4`, without the fields in `named`."""
-        shown = [*self.own_fields(), *(field for field in dataclasses.fields(self) if field.name == "label_noise")]
+        named = (*named, *([] if isinstance(self.learning_rate, str) else [RATES]))
+        further = ("label_noise", RATES, *(field.name for field in dataclasses.fields(TrainingControl)))
+        shown = [*self.own_fields(), *(field for field in dataclasses.fields(RunConfig) if field.name in further)]
         return [
             f"{field.name} {as_text(getattr(self, field.name))}"
             for field in shown

@@ -12,7 +12,10 @@ from collab_ensembles.errors import ConfigError
 
 MOST = 2**31 - 1
 
-KINDS: tuple[Any, ...] = (str, bool, int, int | None, float, tuple[str, ...])
+WHAT, TRAINING = "Data and networks", "Training"
+"""Headings of the shared settings."""
+
+KINDS: tuple[Any, ...] = (str, bool, int, int | None, float, float | str, tuple[str, ...])
 """The types that a setting can have."""
 
 
@@ -54,6 +57,8 @@ def typed(name: str, kind: Any, value: Any) -> Any:
         if kind is float:
             # Adding 0 turns -0.0 into 0.0, which is equal to it.
             return float(value) + 0.0
+        if kind == float | str:
+            return _number_or_text(value)
         if kind is int or (kind == int | None and value is not None):
             return operator.index(value)
         if kind == tuple[str, ...] and not isinstance(value, str):
@@ -61,6 +66,14 @@ def typed(name: str, kind: Any, value: Any) -> Any:
         return _typed_as(kind, value)
     except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"--{name}={reprlib.repr(value)}: needed: {getattr(kind, '__name__', kind)}") from error
+
+
+def _number_or_text(value: Any) -> float | str:
+    """A number, also if it is written as text; any other text as it is."""
+    try:
+        return float(value) + 0.0
+    except ValueError:
+        return str(_typed_as(str, value))
 
 
 def _typed_as(kind: Any, value: Any) -> Any:

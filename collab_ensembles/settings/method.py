@@ -73,4 +73,4 @@ class Training(Protocol):
         """What the model is compiled with."""
 
     def learning_rates(self, config: Any) -> "dict[str, Rate]":
-        """The learning rate of each of the model's `optimizers()`."""
+        """The learning rate of each of the model's `optimizers()`, or of members; see `Model.learning_rates`."""

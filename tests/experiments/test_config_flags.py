@@ -99,9 +99,9 @@ def test_settings_at_their_default_need_no_arguments() -> None:
 
 def test_the_settings_are_checked_against_the_data() -> None:
     with pytest.raises(ConfigError, match="--batch_size=1438"):
-        config_flags.check_data(parse("--batch_size=1438"))
+        config_flags.check_data([parse("--batch_size=1438")])
     with pytest.raises(ConfigError, match="multiples of 8"):
-        config_flags.check_data(parse("--dataset=mnist", "--members=B4R1F2"))
+        config_flags.check_data([parse("--dataset=mnist", "--members=B4R1F2")])
 
 
 def test_an_own_file_is_named_by_its_absolute_path(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

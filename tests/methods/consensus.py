@@ -60,14 +60,14 @@ def optimizer(config: ConsensusConfig) -> Any:
     """What the model is compiled with."""
     from collab_ensembles.models.optimizers import Adam
 
-    return Adam(config.learning_rate)
+    return Adam(config.single_rate)
 
 
 def learning_rates(config: ConsensusConfig) -> dict[str, Any]:
     """Halved three times, as in Noel (2017)."""
     from collab_ensembles.models.schedules import Rate, halving
 
-    return {"optimizer": Rate(lambda epoch: halving(config.learning_rate, int(epoch) + 1, config.epochs))}
+    return {"optimizer": Rate(lambda epoch: halving(config.single_rate, int(epoch) + 1, config.epochs))}
 
 
 METHOD = Method(

@@ -191,3 +191,15 @@ def test_runs_with_unlabelled_images_go_together(tmp_path: Path, dataset: Datase
         found = _series(directory, config)
         for name, values in expected.items():
             np.testing.assert_allclose(found[name], values, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_each_member_learns_as_with_its_own_rate_alone(tmp_path: Path, dataset: Dataset) -> None:
+    """Without collaboration the members do not see each other, so that each is, to the bit, that of a single rate."""
+    plain = dataclasses.replace(_TINY, method="plain", weight=1.0, epochs=1)
+    slow, fast, both = (
+        _trained(tmp_path / str(number), dataclasses.replace(plain, learning_rate=rate), dataset)
+        for number, rate in enumerate((0.002, 0.02, "convnet2:0.02,convnet3:0.002"))
+    )
+    for name, of in (("convnet2", fast), ("convnet3", slow)):
+        assert all(np.array_equal(both[key], of[key]) for key in both if key.startswith(f"{name} "))
+    assert not _same(slow, fast)

@@ -47,6 +47,8 @@ CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (_NOISE, {"unlabelled_every": 2}),
     (_NOISE, {"unlabelled_batch": 4}),
     (_NOISE, {"unlabelled_cost": "pseudo_labels"}),
+    ({}, {"class_weight": "balanced"}),
+    ({}, {"early_stopping": 1}),
 ]
 _seen: dict[str, list[float]] = {}
 
@@ -82,9 +84,11 @@ def test_every_setting_changes_the_statistics(
 
 def test_all_settings_that_reach_a_run_are_tried_above() -> None:
     tried = {name for _, change in CHANGES for name in change}
-    # epochs: the schedule below; precision: tests/networks; dataset: tests/data; other systems: test_run_systems.
+    # epochs: the schedule below; precision, pad: tests/networks; dataset, folders: tests/data; other systems:
+    # test_run_systems; continue_from: test_start_weights.
     fields = dataclasses.fields(RunConfig())
     elsewhere = {"epochs", "precision", "dataset", "system", "label_noise"}
+    elsewhere |= {"pad", "continue_from", *RunConfig().folder_defaults()}
     assert tried | elsewhere == {field.name for field in fields}
 
 

@@ -103,6 +103,14 @@ _OTHER: dict[str, Any] = {
     "broadcast": 0.2,
     "queue_capacity": 8,
     "decision": "mean",
+    "class_weight": "balanced",
+    "pad": True,
+    "early_stopping": 4,
+    "continue_from": "/a/run",
+    "image_size": "24x32",
+    "test_share": 0.3,
+    "split_seed": 5,
+    "unreadable": "skip",
 }
 
 # What else has to be set for the value to be allowed; otherwise CE, which goes with everything.
@@ -132,6 +140,7 @@ _BASES: dict[str, dict[str, Any]] = {
         _NODES,
     ),
     **dict.fromkeys(("cycle_epochs", "cycle_learning_rate", "lowest_learning_rate"), _TRIANGULAR),
+    **{key: {"dataset": "/a/folder"} for key in ("image_size", "test_share", "split_seed", "unreadable")},
 }
 
 

@@ -171,6 +171,7 @@ def _status_value(field: "dataclasses.Field[Any]") -> st.SearchStrategy[Any]:
         "state": st.sampled_from([*run_directory.STATES, "lost"]),
         "reason": st.text(max_size=8),
         "epochs_done": st.integers(0, 10),
+        **dict.fromkeys(("ended_after", "best_epoch"), st.integers(-1, 10)),
         "test_errors": st.dictionaries(st.text(max_size=4), _NUMBERS, max_size=3),
         "pickles": st.dictionaries(st.text(max_size=4), st.text(max_size=4), max_size=3),
         "started": _NUMBERS,

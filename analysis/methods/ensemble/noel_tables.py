@@ -168,11 +168,12 @@ def _interval_notes(seeds: Iterable[int]) -> list[str]:
 
 def _table(runs: Sequence[Run], quantity: str, unfinished: int) -> Table:
     table, config = final_table(runs, quantity), runs[0].config
-    title = QUANTITIES[quantity].title.format(config.epochs)
+    title = QUANTITIES[quantity].title.format(f"{'at most ' * (config.early_stopping is not None)}{config.epochs}")
     notes = [_BEST_NOTE] if QUANTITIES[quantity].best_epoch else []
     notes += _interval_notes(table["Seeds"])
     rows = rows_of(runs).items()
     notes += table_notes.seeds({f"{name} {weight:g}": [run.config.seed for run in row] for (name, weight), row in rows})
+    notes += table_notes.early_stopping([run.status for run in runs])
     if unfinished:
         notes.append(table_notes.left_out(unfinished))
     heading = f"{catalogue.label(config.dataset)}, {title} ({runs[0].setting})"

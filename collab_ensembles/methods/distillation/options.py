@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
@@ -19,6 +19,8 @@ _FORMERLY = {"system": "multihead", "graph": "single"}
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DistillationConfig(RunConfig):
     """A student that learns from the labels and from the mean logits of finished teachers."""
+
+    controls: ClassVar[tuple[str, ...]] = ("pad",)
 
     teacher: tuple[str, ...] = option(
         (),

@@ -28,9 +28,9 @@ def build(config: DistillationConfig, image_shape: Shape, num_classes: int) -> M
 
 def optimizer(config: DistillationConfig) -> SGD:
     """SGD with Nesterov's momentum, as in the multi-head runs that students are compared with."""
-    return SGD(config.learning_rate, momentum=0.9, nesterov=True)
+    return SGD(config.single_rate, momentum=0.9, nesterov=True)
 
 
 def learning_rates(config: DistillationConfig) -> dict[str, Rate]:
     """The learning rate is divided by 10 twice."""
-    return {"optimizer": Rate(lambda epoch: step(config.learning_rate, epoch, config.epochs))}
+    return {"optimizer": Rate(lambda epoch: step(config.single_rate, epoch, config.epochs))}

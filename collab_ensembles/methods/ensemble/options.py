@@ -36,6 +36,7 @@ class EnsembleConfig(RunConfig):
     """Members that learn from the labels and, by a collaboration cost, from each other."""
 
     black_border: ClassVar[bool] = False
+    controls: ClassVar[tuple[str, ...]] = ("learning_rate", "class_weight", "pad", "early_stopping", "continue_from")
 
     method: str = option(
         PLAIN,
@@ -154,7 +155,7 @@ class EnsembleConfig(RunConfig):
 
     def _check_unlabelled(self) -> None:
         if self.unlabelled == NO_IMAGES:
-            only = {"unlabelled_every": 1, "unlabelled_batch": None, "unlabelled_cost": "collaboration"}
+            only: dict[str, Any] = {"unlabelled_every": 1, "unlabelled_batch": None, "unlabelled_cost": "collaboration"}
             check_effects(self, only, f"--unlabelled={NO_IMAGES}")
             return
         sets = (name for name in catalogue.CATALOGUE if name != self.dataset)

@@ -92,9 +92,15 @@ def _links(
 
 def optimizer(config: EnsembleConfig) -> Adam:
     """Adam, as in Noel (2017), section 5.2."""
-    return Adam(config.learning_rate)
+    rates = config.rates()
+    return Adam(rates=rates) if rates else Adam(config.single_rate)
 
 
 def learning_rates(config: EnsembleConfig) -> dict[str, Rate]:
-    """The learning rate is halved three times."""
-    return {"optimizer": Rate(lambda epoch: halving(config.learning_rate, epoch + 1, config.epochs))}
+    """The learning rate is halved three times; if each member has its own, all at the same epochs."""
+
+    def rate(initial: float) -> Rate:
+        return Rate(lambda epoch: halving(initial, epoch + 1, config.epochs))
+
+    rates = config.rates() or {"optimizer": config.single_rate}
+    return {name: rate(initial) for name, initial in rates.items()}

@@ -83,17 +83,17 @@ class UnlabelledEnsemble(EnsembleModel):
         return (cost if self._in_every_step else keras.ops.where(present, cost, 0.0),)
 
     def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """One step on a batch of `feed`; there are no sample weights."""
+        """One step on a batch of `feed`; sample weights enter the costs of the labels alone."""
         import tensorflow as tf
 
-        (images, unlabelled), labels = unpacked(data)
+        (images, unlabelled), labels, *weights = unpacked(data)
         with tf.GradientTape() as tape:
             logits = self.logits(images, training=True)
-            total, costs = self.objective(labels, logits)
+            total, costs = self.objective(labels, logits, *weights)
             apart = self.unlabelled_cost(unlabelled)
             total = total + apart
         descend(self.optimizer, tape, total, self.trainable_variables)
-        return self.record(labels, logits, total, costs, (apart,))
+        return self.record(labels, logits, total, costs, (apart,), *weights)
 
 
 def pseudo_label_cost(logits: Logits) -> Tensor:

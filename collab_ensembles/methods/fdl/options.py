@@ -26,6 +26,7 @@ class FeatureDifferenceConfig(RunConfig):
     """Identical networks that learn to differ in the outputs of their convolutions."""
 
     decisive: ClassVar[tuple[str, ...]] = ("members", "recipe")
+    controls: ClassVar[tuple[str, ...]] = ("pad",)
     younger: ClassVar[Mapping[str, Any]] = {"recipe": FIRST}
 
     phases: tuple[str, ...] = option(

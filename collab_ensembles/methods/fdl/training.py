@@ -73,7 +73,7 @@ def optimizer(config: FeatureDifferenceConfig) -> dict[str, keras.Optimizer]:
 
 def learning_rates(config: FeatureDifferenceConfig) -> dict[str, Rate]:
     """The learning rate of each phase and of pre-training."""
-    initial, recipe = config.learning_rate, RECIPES[config.recipe]
+    initial, recipe = config.single_rate, RECIPES[config.recipe]
     # In the first release the schedule included the epochs of pre-training.
     before = 0 if recipe.pretraining == "first_phase" else config.pretraining_epochs
 

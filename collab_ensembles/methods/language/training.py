@@ -37,9 +37,9 @@ def build(config: LanguageConfig, image_shape: Shape, num_classes: int) -> Model
 
 def optimizer(config: LanguageConfig) -> keras.Optimizer:
     """Adam with Keras' constants."""
-    return Adam(config.learning_rate, epsilon=KERAS_EPSILON)
+    return Adam(config.single_rate, epsilon=KERAS_EPSILON)
 
 
 def learning_rates(config: LanguageConfig) -> dict[str, Rate]:
     """The rate does not change."""
-    return {"optimizer": Rate(lambda epoch: config.learning_rate)}
+    return {"optimizer": Rate(lambda epoch: config.single_rate)}

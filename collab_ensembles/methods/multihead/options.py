@@ -4,7 +4,7 @@ The paper's supplement is not available: the lengths of training and the rates a
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
@@ -24,6 +24,8 @@ _DEFAULTS = {**SGD_DEFAULTS, "members": ("resnet32",)}
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MultiheadConfig(RunConfig):
     """Heads of one network that learn from the labels and from the consensus of the others."""
+
+    controls: ClassVar[tuple[str, ...]] = ("early_stopping", "continue_from")
 
     graph: str = option(
         "simple",

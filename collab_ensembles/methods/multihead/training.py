@@ -45,9 +45,9 @@ def build(config: MultiheadConfig, image_shape: Shape, num_classes: int) -> Mode
 
 def optimizer(config: MultiheadConfig) -> SGD:
     """SGD with Nesterov's momentum; the losses of the networks include the weight decay."""
-    return SGD(config.learning_rate, momentum=0.9, nesterov=True)
+    return SGD(config.single_rate, momentum=0.9, nesterov=True)
 
 
 def learning_rates(config: MultiheadConfig) -> dict[str, Rate]:
     """The learning rate is divided by 10 twice."""
-    return {"optimizer": Rate(lambda epoch: step(config.learning_rate, epoch, config.epochs))}
+    return {"optimizer": Rate(lambda epoch: step(config.single_rate, epoch, config.epochs))}

@@ -52,9 +52,9 @@ def _learner(config: NodesConfig, image_shape: Shape, num_classes: int, number: 
 def optimizer(config: NodesConfig) -> keras.Optimizer:
     """Adam with Keras' constants; for the BiGAN with the momentum that DCGAN recommends."""
     memory = _ADVERSARIAL_MEMORY if config.learning == "bigan" else 0.9
-    return Adam(config.learning_rate, beta_1=memory, epsilon=KERAS_EPSILON)
+    return Adam(config.single_rate, beta_1=memory, epsilon=KERAS_EPSILON)
 
 
 def learning_rates(config: NodesConfig) -> dict[str, Rate]:
     """The rate does not change."""
-    return {"optimizer": Rate(lambda epoch: config.learning_rate)}
+    return {"optimizer": Rate(lambda epoch: config.single_rate)}

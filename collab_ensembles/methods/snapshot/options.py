@@ -25,6 +25,7 @@ class SnapshotConfig(RunConfig):
     """An ensemble of one network at several moments of its training."""
 
     younger: ClassVar[Mapping[str, Any]] = {"averaging": "logits"}
+    controls: ClassVar[tuple[str, ...]] = ("pad",)
 
     cycle: str = option(
         "cosine",

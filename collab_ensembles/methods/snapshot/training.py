@@ -21,12 +21,12 @@ def build(config: SnapshotConfig, image_shape: Shape, num_classes: int) -> Model
 
 def optimizer(config: SnapshotConfig) -> SGD:
     """SGD with Nesterov's momentum; fast geometric ensembles have ordinary momentum, as in their authors' code."""
-    return SGD(config.learning_rate, momentum=0.9, nesterov=config.cycle == "cosine", decay=config.regularization_rate)
+    return SGD(config.single_rate, momentum=0.9, nesterov=config.cycle == "cosine", decay=config.regularization_rate)
 
 
 def learning_rates(config: SnapshotConfig) -> dict[str, Rate]:
     """Cosine cycles, with one rate for each epoch, or triangular cycles, with one for each step."""
-    initial, epochs = config.learning_rate, config.epochs
+    initial, epochs = config.single_rate, config.epochs
     if config.cycle == "cosine":
         return {"optimizer": Rate(lambda epoch: cycles.cosine_cycles(initial, int(epoch), epochs, config.snapshots))}
     ends = config.cycle_learning_rate, config.lowest_learning_rate
