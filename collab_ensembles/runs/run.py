@@ -95,6 +95,7 @@ def in_epochs(
     """The same for runs that are trained together; with TensorFlow, a training has no epochs to be computed."""
     options = options or Options()
     _check_backend(config, options)
+    registry.check_team(config, options.team is not None)
     is_done = run_directory.is_done(directory, options.stop_after)
     if dataset is None:
         try:
@@ -106,7 +107,7 @@ def in_epochs(
             return run_directory.read_status(directory)
     data = run_data.facts(dataset)
     # Built here, so that no run directory is made if files are refused.
-    model = None if is_done else _built(config, directory, data)
+    model = None if is_done else _built(config, directory, data, options)
     files.make_directory(directory)
     with run_directory.lock(directory, patience=lock_patience):
         is_done = run_directory.is_done(directory, options.stop_after)
@@ -114,7 +115,7 @@ def in_epochs(
         backends.check_unchanged(directory, keras.config.backend(), is_done, options.change_backend)
         if is_done:
             return run_directory.read_status(directory)
-        model = model or _built(config, directory, data)
+        model = model or _built(config, directory, data, options)
         run_data.announce(dataset, data.digest)
         _claim(directory, config)
         status = _begun(directory)
@@ -242,7 +243,7 @@ def _train(
             kept_files.add(config, directory, field, _trained_first(field, needed, directory, options, dataset))
     if config.kept_files():
         # From the copies: the files may have been written anew while this process waited for the lock.
-        model = _built(config, directory, data)
+        model = _built(config, directory, data, options)
     compile_for_training(model, config)
     # With the present path of its file.
     description = catalogue.describe(run_directory.read_located(directory).dataset, config.split)
@@ -311,9 +312,10 @@ def _trained_first(field: str, config: RunConfig, directory: str, options: Optio
     return exported.content(model.inference_network(model.inference_names()[0]))
 
 
-def _built(config: RunConfig, directory: str, data: DataFacts) -> Model:
-    """Builds the model of a run with the files that are kept in its directory."""
-    return build_model(kept_files.located(config, directory), data.image_shape, data.num_classes)
+def _built(config: RunConfig, directory: str, data: DataFacts, options: Options | None = None) -> Model:
+    """Builds the model of a run with the files that are kept in its directory; without options, not to train it."""
+    located = kept_files.located(config, directory)
+    return build_model(located, data.image_shape, data.num_classes, options.team if options else None)
 
 
 def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> keras.callbacks.Callback:

@@ -248,6 +248,11 @@ class RunConfig:
         return ""
 
     @property
+    def team_only(self) -> str:
+        """A setting, as text for people, by which only several processes can train these runs; empty: there is none."""
+        return ""
+
+    @property
     def together(self) -> str:
         """The systems that share tables, as text for people: this one, unless it is compared with others."""
         return self.system
