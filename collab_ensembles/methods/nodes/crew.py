@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from absl import logging
+
 from collab_ensembles.errors import CollabError
 from collab_ensembles.methods.nodes import node
 from collab_ensembles.methods.nodes.node import State, Trained
@@ -36,8 +38,9 @@ class Crew:
         self._team, self._arguments, self._receivers = team, list(arguments), receivers
         self._numbers = range(len(self._arguments))
         self._losses: collections.Counter[int] = collections.Counter()
-        for started in [self._start(number) for number in self._numbers]:
-            started.result()
+        for number, started in enumerate([self._start(number) for number in self._numbers]):
+            if self._is_lost(started):
+                self._start_again(number)
 
     def train(
         self,
@@ -108,10 +111,13 @@ class Crew:
         concurrent.futures.wait([self._team.mail(sender, "meet")(number, mail) for sender in senders])
 
     def _start_again(self, number: int) -> None:
-        self._losses[number] += 1
-        if self._losses[number] > _MOST_LOSSES:
-            raise CollabError(f"node {number + 1}: its process died {self._losses[number]} times in an epoch")
-        self._start(number).result()
+        while True:
+            self._losses[number] += 1
+            if self._losses[number] > _MOST_LOSSES:
+                raise CollabError(f"node {number + 1}: its process died {self._losses[number]} times in an epoch")
+            logging.warning("node %d: its process died; it is started again at the beginning of the epoch", number + 1)
+            if not self._is_lost(self._start(number)):
+                return
 
     def _is_lost(self, future: "Future[Any]") -> bool:
         """Waits; other errors are raised here."""

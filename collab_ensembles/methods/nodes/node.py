@@ -31,8 +31,8 @@ class State:
       values: those of its variables, see `learners.state`.
       taken: how many minibatches it has taken of its own part.
       sent: how many messages it has sent.
-      examples: the examples of its last messages, int64 [capacity + 1, batch]; message n is at place n % (capacity + 1).
-      contents: the contents of these, float32 [capacity + 1, batch, width].
+      examples: the examples of its last messages, int64 [places, batch]; message n is at place n % places.
+      contents: the contents of these, float32 [places, batch, width]; there are capacity + 1 places.
     """
 
     values: list[np.ndarray]

@@ -3,8 +3,6 @@
 import functools
 from typing import Any
 
-import keras
-
 from collab_ensembles.methods.assembly import build_member
 from collab_ensembles.methods.nodes import coders
 from collab_ensembles.methods.nodes.learners import Classifier, Learner
