@@ -87,7 +87,9 @@ def check_team(config: "RunConfig", with_team: bool) -> None:
             f"--system={config.system}; leave --executor out, or send whole runs with experiments.sweep"
         )
     if config.team_only and not with_team:
-        raise ConfigError(f"{config.team_only}: needs experiments.train --executor=ray; leave one out, or add the other")
+        raise ConfigError(
+            f"{config.team_only}: needs experiments.train --executor=ray; leave one out, or add the other"
+        )
 
 
 def owners(field: str) -> list[str]:

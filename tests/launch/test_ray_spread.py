@@ -1,4 +1,4 @@
-"""One run that is spread over actors of a real Ray cluster, one of which is killed; `make test-ray` runs these tests."""
+"""One run on a real Ray cluster, spread over actors, one of which is killed; `make test-ray` runs these tests."""
 
 import os
 import pathlib
@@ -20,7 +20,14 @@ from ray_nodes import SETTINGS
 pytestmark = [pytest.mark.ray, pytest.mark.skipif(not os.path.isdir("/proc"), reason="reads /proc")]
 
 _EPOCHS = 3
-_FLAGS = ("--system=nodes", "--members=mlp16-16", "--nodes=2", "--content=logits", "--batch_size=16", "--queue_capacity=4")
+_FLAGS = (
+    "--system=nodes",
+    "--members=mlp16-16",
+    "--nodes=2",
+    "--content=logits",
+    "--batch_size=16",
+    "--queue_capacity=4",
+)
 _LENGTH = ("--steps=1200", f"--epochs={_EPOCHS}", "--threads=1")
 
 
