@@ -38,8 +38,9 @@ def training_commands(runs: Sequence[Run], log_dir: str) -> str:
 
 def grid_of(name: str, config: RunConfig, seeds: Sequence[int]) -> set[RunConfig]:
     """All runs, for these seeds, of the named grid; empty if the given run does not belong to it."""
+    _, chosen = grids.find(name)
     for without in _WITHOUT:
-        configs = _planned(name, _settings(config, without), seeds)
+        configs = _planned(name, _settings(config, (*without, *chosen.sets)), seeds)
         if config in configs:
             return configs
     return set()
@@ -55,8 +56,8 @@ def _sweeps(runs: Sequence[Run]) -> tuple[list[list[str]], Sequence[Run]]:
     every = set(left)
     sweeps = []
     for base in list(left):
-        for grid, without in itertools.product(systems.method(base.system).grids, _WITHOUT):
-            settings = _settings(base, without)
+        for (grid, each), without in itertools.product(systems.method(base.system).grids.items(), _WITHOUT):
+            settings = _settings(base, (*without, *each.sets))
             configs = planned(grid, tuple(settings.items())) if base in left else set()
             if base in configs and configs <= every:
                 sweeps.append(_flags(grid, [f"--{name}={as_text(value)}" for name, value in settings.items()], seeds))

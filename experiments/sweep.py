@@ -25,6 +25,7 @@ from collab_ensembles.errors import ConfigError, UnavailableDataError
 from collab_ensembles.runs import backends, naming, run_data, run_directory
 from collab_ensembles.runs.run_directory import DataFacts
 from collab_ensembles.runs.run_options import Options
+from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.grid import names, plan
 from experiments import backend_flags, command_line, config_flags, path_flags, runtime
@@ -59,6 +60,8 @@ def main(arguments: list[str]) -> int:
     # Settings that are not allowed are refused here, once, and not by each run.
     executor_flags.check(_LOG_DIR.value, _DATA_DIR.value)
     backend_flags.check(configs, _TENSORBOARD.value)
+    for config in configs:
+        registry.check_team(config, with_team=False)
     Options(checkpoint_every=_CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value)
     workers = min(_workers(len(configs)), len(configs))
     processes = 1 if executor_flags.on_device() else workers

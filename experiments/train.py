@@ -13,6 +13,7 @@ from collab_ensembles.errors import UnavailableDataError
 from collab_ensembles.runs import backends, kept_files, run_data, run_directory, start_weights
 from collab_ensembles.runs.run_options import Options
 from experiments import backend_flags, command_line, config_flags, path_flags, runtime
+from experiments.launch import team_flags
 
 # absl.logging has a flag of the same name, for log files that are not used here.
 _LOG_DIR = path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
@@ -27,7 +28,9 @@ _END_WITH_STDIN = flags.DEFINE_bool(
     "end when standard input is closed, which happens when the sweep that started this training dies",
 )
 _TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "also write scalars and settings for TensorBoard")
-_THREADS = flags.DEFINE_integer("threads", None, "number of threads that compute; default: one for each core")
+_THREADS = flags.DEFINE_integer(
+    "threads", None, "number of threads that compute; default: one for each core; with --executor=ray: 1 each"
+)
 
 
 def main(arguments: list[str]) -> None:
@@ -35,6 +38,7 @@ def main(arguments: list[str]) -> None:
     command_line.no_arguments(arguments)
     config = config_flags.config()
     backend_flags.check([config], _TENSORBOARD.value)
+    team_flags.check(config)
     options = Options(
         _DATA_DIR.value,
         _STOP_AFTER.value,
@@ -66,11 +70,13 @@ def main(arguments: list[str]) -> None:
         return
     files.check_can_make(directory)
     runtime.warn_of_slow_bfloat16(config.precision)
-    threads = backend_flags.start(_THREADS.value)
+    threads = 1 if team_flags.on_ray() and _THREADS.value is None else _THREADS.value
+    with team_flags.team(threads) as team:
+        threads = backend_flags.start(threads)
 
-    from collab_ensembles.runs import run
+        from collab_ensembles.runs import run
 
-    status = run.run(kept, directory, dataclasses.replace(options, threads=threads), dataset)
+        status = run.run(kept, directory, dataclasses.replace(options, threads=threads, team=team), dataset)
     errors = ", ".join(f"{output} {100 * error:.2f} %" for output, error in status.test_errors.items())
     print(f"test error after {status.epochs_done} of {config.epochs} epochs: {errors}")
     print(f"statistics: {directory}")

@@ -17,16 +17,28 @@ from committed_results import check_files, runs_of
 Curves = dict[str, dict[str, list[float]]]
 
 
+def _scored(run: Curves, together: bool) -> int:
+    """The epoch whose accuracies count: the last; with linear classifiers that with the lowest validation error."""
+    validated = list(run.values())[-1].get(f"{'collective_' if together else ''}validation_error_percent", [])
+    values = [value for value in validated if not math.isnan(value)]
+    return values.index(min(values)) if values else -1
+
+
 def _average(run: Curves) -> float:
-    nodes = [curves["test_error_percent"][-1] for name, curves in run.items() if name != "Ens"]
+    epoch = _scored(run, together=False)
+    nodes = [curves["test_error_percent"][epoch] for name, curves in run.items() if name != "Ens"]
     return 100 - math.fsum(nodes) / len(nodes)
+
+
+def _together(column: str) -> Callable[[Curves], float]:
+    return lambda run: 100 - run["Ens"][column][_scored(run, together=True)]
 
 
 _COLUMNS: dict[str, Callable[[Curves], float]] = {
     "average": _average,
-    "collective": lambda run: 100 - run["Ens"]["test_error_percent"][-1],
-    "as printed": lambda run: 100 - run["Ens"]["as_printed_error_percent"][-1],
-    "plain mean": lambda run: 100 - run["Ens"]["mean_error_percent"][-1],
+    "collective": _together("test_error_percent"),
+    "as printed": _together("as_printed_error_percent"),
+    "plain mean": _together("mean_error_percent"),
 }
 
 
@@ -43,14 +55,14 @@ def check(directory: pathlib.Path) -> None:
     runs = runs_of(directory / "statistics.csv")
     assert f"{sum(map(len, runs.values()))} runs (" in readme
     text = (directory / "tables.md").read_text(encoding="utf-8")
-    table = re.search(r"^\| accuracy of +\|.*\n(?:\|.*\n)+", text, re.MULTILINE)
+    table = re.search(r"^\| (?:accuracy|codes) of +\|.*\n(?:\|.*\n)+", text, re.MULTILINE)
     assert table
     assert table[0] in readme
     header, _, *lines = [[" ".join(cell.split()) for cell in line.split("|")[1:-1]] for line in table[0].splitlines()]
     shown = {line[0]: line for line in lines}
     assert len(shown) == len(runs)
     for arrangement, own in runs.items():
-        line = shown[arrangement.partition(", ")[2]]
+        line = shown[re.sub(r"^[^,]*, (?:vae, |bigan, )?", "", arrangement)]
         for column, of in _COLUMNS.items():
             alone = column != "average" and "Ens" not in own[0]
             values = [] if alone else [of(run) for run in own]

@@ -8,16 +8,25 @@ from collab_ensembles.networks.build import build_network
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.method import Shape
+from collab_ensembles.settings.team import Team
 from collab_ensembles.streams import Stream, generator
 
 
-def build_model(config: RunConfig, image_shape: Shape, num_classes: int) -> Model:
+def build_model(config: RunConfig, image_shape: Shape, num_classes: int, team: Team | None = None) -> Model:
     """Builds the networks of a configuration as one model, initialised from its seed and not compiled.
+
+    Args:
+      config: of the run.
+      image_shape: (height, width, channels).
+      num_classes: the number of logits.
+      team: the processes that are to train it; default: this one.
 
     Raises:
       ConfigError: files that the settings name do not fit the data, or the package of the system is broken.
     """
     environment.check_keras_lengths()
+    if team is not None:
+        return registry.spread(config).build(config, image_shape, num_classes, team)
     return registry.training(config).build(config, image_shape, num_classes)
 
 

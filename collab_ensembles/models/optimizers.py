@@ -96,6 +96,11 @@ class Adam(keras.optimizers.Adam):
             grad=gradient,
         )
 
+    def moments(self, variables: Sequence[keras.Variable]) -> list[keras.Variable]:
+        """The moments of some variables: for each the first, and then the second; the optimizer must be built."""
+        places = map(self._get_variable_index, variables)
+        return [moments[place] for place in places for moments in (self._momentums, self._velocities)]
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         config = super().get_config()

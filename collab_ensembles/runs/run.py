@@ -99,6 +99,7 @@ def in_epochs(
     """The same for runs that are trained together; with TensorFlow, a training has no epochs to be computed."""
     options = options or Options()
     _check_backend(config, options)
+    registry.check_team(config, options.team is not None)
     is_done = run_directory.is_done(directory, options.stop_after)
     if dataset is None:
         try:
@@ -112,7 +113,7 @@ def in_epochs(
     # Built here, so that no run directory is made if files are refused.
     model = None
     if not is_done:
-        model = _built(config, directory, data)
+        model = _built(config, directory, data, options)
         start_weights.check_model(_located(config, directory), directory, model)
     files.make_directory(directory)
     with run_directory.lock(directory, patience=lock_patience):
@@ -121,7 +122,7 @@ def in_epochs(
         backends.check_unchanged(directory, keras.config.backend(), is_done, options.change_backend)
         if is_done:
             return run_directory.read_status(directory)
-        model = model or _built(config, directory, data)
+        model = model or _built(config, directory, data, options)
         run_data.announce(dataset, data.digest)
         _claim(directory, config)
         status = _begun(directory)
@@ -251,7 +252,7 @@ def _train(
             kept_files.add(config, directory, field, _trained_first(field, needed, directory, options, dataset))
     if config.kept_files():
         # From the copies: the files may have been written anew while this process waited for the lock.
-        model = _built(config, directory, data)
+        model = _built(config, directory, data, options)
     compile_for_training(model, config)
     num_train = 0
     if config.label_noise > 0:
@@ -341,9 +342,10 @@ def _trained_first(field: str, config: RunConfig, directory: str, options: Optio
     return exported.content(model.inference_network(model.inference_names()[0]))
 
 
-def _built(config: RunConfig, directory: str, data: DataFacts) -> Model:
-    """Builds the model of a run with the files that are kept in its directory."""
-    return build_model(kept_files.located(config, directory), data.image_shape, data.num_classes)
+def _built(config: RunConfig, directory: str, data: DataFacts, options: Options | None = None) -> Model:
+    """Builds the model of a run with the files that are kept in its directory; without options, not to train it."""
+    located = kept_files.located(config, directory)
+    return build_model(located, data.image_shape, data.num_classes, options.team if options else None)
 
 
 def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> keras.callbacks.Callback:

@@ -5,6 +5,7 @@ import importlib.util
 
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.settings.fields import check_whole
+from collab_ensembles.settings.team import Team
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Options:
       checkpoint_every: the number of epochs between two checkpoints; there is always one at the end.
       threads: the number of threads of TensorFlow or JAX; recorded, since equal bits need equal numbers of threads.
       tensorboard: also write logs for TensorBoard; see `tensorboard.callback`.
+      team: the processes that train the run; default: this one. See `registry.check_team`.
       change_backend: go on from checkpoints that another of Keras' backends wrote; see `backends`.
 
     Raises:
@@ -29,6 +31,7 @@ class Options:
     threads: int | None = None
     tensorboard: bool = False
     change_backend: bool = False
+    team: Team | None = None
 
     def __post_init__(self) -> None:
         check_whole("stop_after", self.stop_after, 1)

@@ -310,6 +310,11 @@ class RunConfig(TrainingControl, FolderOptions):
         return member_rates.parse(self.learning_rate, self.member_names())
 
     @property
+    def team_only(self) -> str:
+        """A setting, as text for people, by which only several processes can train these runs; empty: there is none."""
+        return ""
+
+    @property
     def together(self) -> str:
         """The systems that share tables, as text for people: this one, unless it is compared with others."""
         return self.system

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collab_ensembles.models.model import Model
     from collab_ensembles.models.schedules import Rate
     from collab_ensembles.settings.config import RunConfig
+    from collab_ensembles.settings.team import Team
 
 Shape = tuple[int, int, int]
 Settings = Mapping[str, Any]
@@ -48,6 +49,7 @@ class Method:
       grids: what sweeps can train, by name.
       backends: Keras' backends that its runs can be trained with.
       inputs: settings that are variables of the model with JAX, so that runs with other values share programs.
+      spread: the name of the module that has the function of `Spread`; empty: one process trains a run.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Method:
     grids: Mapping[str, Grid] = dataclasses.field(default_factory=dict)
     backends: tuple[str, ...] = (TENSORFLOW,)
     inputs: tuple[str, ...] = ()
+    spread: str = ""
 
 
 class Training(Protocol):
@@ -74,3 +77,10 @@ class Training(Protocol):
 
     def learning_rates(self, config: Any) -> "dict[str, Rate]":
         """The learning rate of each of the model's `optimizers()`, or of members; see `Model.learning_rates`."""
+
+
+class Spread(Protocol):
+    """The function of a system whose runs can be trained by several processes."""
+
+    def build(self, config: Any, image_shape: Shape, num_classes: int, team: "Team") -> "Model":
+        """As `Training.build`; the model trains with these processes, and has the same variables."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 from absl import logging
 
 from collab_ensembles.errors import ConfigError, one_line
-from collab_ensembles.settings.method import Grid, Method, Training
+from collab_ensembles.settings.method import Grid, Method, Spread, Training
 
 if TYPE_CHECKING:
     from collab_ensembles.settings.config import RunConfig
@@ -66,6 +66,30 @@ def training(config: "RunConfig") -> Training:
     if missing:
         raise ConfigError(f"--system={config.system}: its module {name} has no function {' and no '.join(missing)}")
     return cast(Training, module)
+
+
+def spread(config: "RunConfig") -> Spread:
+    """The function that builds what several processes train, see `check_team`; this imports TensorFlow."""
+    return cast(Spread, importlib.import_module(method(config.system).spread))
+
+
+def check_team(config: "RunConfig", with_team: bool) -> None:
+    """Raises ConfigError if several processes cannot train such a run, or if one cannot.
+
+    Args:
+      config: of the run.
+      with_team: several are to train it.
+    """
+    if with_team and not method(config.system).spread:
+        able = [name for name in usable() if method(name).spread]
+        raise ConfigError(
+            f"--executor=ray: one run can be spread with --system={' or '.join(able)}; received "
+            f"--system={config.system}; leave --executor out, or send whole runs with experiments.sweep"
+        )
+    if config.team_only and not with_team:
+        raise ConfigError(
+            f"{config.team_only}: needs experiments.train --executor=ray; leave one out, or add the other"
+        )
 
 
 def owners(field: str) -> list[str]:

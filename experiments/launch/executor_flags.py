@@ -8,7 +8,7 @@ from absl import flags
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.machine import WAYS
 from experiments import backend_flags, path_flags
-from experiments.launch import ray_cluster
+from experiments.launch import ray_flags
 from experiments.launch.executors import Executor
 
 _EXECUTOR = flags.DEFINE_enum(
@@ -25,22 +25,11 @@ _WAY = flags.DEFINE_enum(
     "with --executor=device: how runs that share a program are computed: serial: one after another; unrolled: by turns "
     "in each step; vmap: all at once",
 )
-_ADDRESS = flags.DEFINE_string(
-    "address",
-    ray_cluster.LOCAL,
-    "with --executor=ray: HOST:PORT of the cluster's head; local: a cluster of this machine only",
-)
-_GPUS = flags.DEFINE_float("gpus", 0.0, "with --executor=ray: number of GPUs for each run, such as 1 or 0.5")
 _CHECKPOINT_DIR = path_flags.define(
     "checkpoint_dir",
     None,
     "with --executor=ray: a directory that all nodes share; with it, a run whose node is lost continues from its "
     "checkpoint",
-)
-_SEND_PACKAGE = flags.DEFINE_bool(
-    "send_package",
-    True,
-    "with --executor=ray: send this project's code to the nodes; otherwise it must be installed there",
 )
 
 
@@ -73,17 +62,9 @@ def check(log_dir: str, data_dir: str | None) -> None:
         )
     if _WAY.value != _WAY.default and not on_device():
         raise ConfigError(f"--way={_WAY.value} belongs to --executor=device; leave it out, or add --executor=device")
+    ray_flags.check(on_ray(), _CHECKPOINT_DIR)
     if not on_ray():
-        for flag in (_ADDRESS, _GPUS, _CHECKPOINT_DIR, _SEND_PACKAGE):
-            if flag.value != flag.default:
-                raise ConfigError(
-                    f"--{flag.name}={flag.value} belongs to --executor=ray; leave it out, or add --executor=ray"
-                )
         return
-    ray_cluster.check_address(_ADDRESS.value)
-    gpus = _GPUS.value
-    if not (0 <= gpus <= 1 or (gpus > 1 and gpus.is_integer())):
-        raise ConfigError(f"--gpus={gpus:g}: allowed: whole numbers from 0, or a fraction of one, such as 0.5")
     for name, path in (("data_dir", data_dir), ("checkpoint_dir", _CHECKPOINT_DIR.value)):
         if path and not os.path.isabs(path):
             raise ConfigError(f"--{name}={path}: allowed with --executor=ray: an absolute path, since all nodes use it")
@@ -103,8 +84,8 @@ def ray_executor(log_dir: str, prepare: Sequence[str], workers: int | None, thre
       workers: the number of runs at a time; None: as many as fit on the cluster.
       threads: the threads of each run.
     """
-    facts = ray_cluster.connect(_ADDRESS.value, _SEND_PACKAGE.value)
+    facts = ray_flags.connect()
 
     from experiments.launch.ray_executor import Plan, RayExecutor
 
-    return RayExecutor(Plan(log_dir, _CHECKPOINT_DIR.value, list(prepare), threads, _GPUS.value, workers), facts)
+    return RayExecutor(Plan(log_dir, _CHECKPOINT_DIR.value, list(prepare), threads, ray_flags.gpus(), workers), facts)

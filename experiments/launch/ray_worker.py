@@ -1,10 +1,11 @@
-"""Code of a Ray process on a node: compares versions, computes one run and reports.
+"""Code of a Ray process on a node: compares versions, then computes one run and reports, or has an object of a run.
 
 Ray sends this module by value (see `ray_executor`). So it runs, and can report the error, even if the package is
 missing on the node or has another version. Before the comparison it imports only the standard library and Ray.
 """
 
 import hashlib
+import importlib
 import importlib.metadata
 import importlib.util
 import pathlib
@@ -102,3 +103,35 @@ def work(order: Any, driver: dict[str, str], reports: Any, serial: int) -> Any:
         return node_run.compute(order, node, lambda status: reports.put.remote(serial, node, status))
     except CollabError as error:
         return failed | {"unfit": isinstance(error, node_run.NodeError), "error": one_line(error)}
+
+
+class Host:
+    """An actor that has one object of a run, and calls its methods; see `ray_team`."""
+
+    def make(self, driver: dict[str, str], threads: int, maker: str, *arguments: Any) -> str:
+        """Starts TensorFlow and makes the object, unless versions differ.
+
+        Args:
+          driver: the driver's `facts`.
+          threads: of TensorFlow.
+          maker: what is called for the object, as `module:name`.
+          arguments: of that call.
+
+        Returns:
+          Why there is no object, in one line; empty if there is one.
+        """
+        differing = difference(facts(package_directories()), driver)
+        if differing:
+            return f"{platform.node()}: {differing}; install the same as on the driver"
+
+        # From here on, the code is the same as on the driver.
+        from experiments import runtime
+
+        runtime.start_tensorflow(threads)
+        module, name = maker.split(":")
+        self._object = getattr(importlib.import_module(module), name)(*arguments)
+        return ""
+
+    def ask(self, method: str, *arguments: Any) -> Any:
+        """Calls a method of the object."""
+        return getattr(self._object, method)(*arguments)

@@ -57,6 +57,30 @@ def test_what_is_not_allowed_is_exit_status_2_and_makes_nothing(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("flags", "fragments"),
+    [
+        (["--executor=ray"], ["--system=nodes", "received --system=ensemble"]),
+        (["--system=nodes", "--executor=device"], ["device", "local", "ray"]),
+        (["--system=nodes", "--gpus=1"], ["--gpus=1.0 belongs to --executor=ray"]),
+        (["--system=nodes", "--executor=ray", "--gpus=1.5"], ["--gpus=1.5", "whole numbers", "0.5"]),
+        (["--system=nodes", "--executor=ray", "--address=head:0"], ["--address=head:0", "HOST:PORT"]),
+        (["--system=nodes", "--executor=ray", "--backend=jax"], ["--backend=jax"]),
+        (["--system=nodes", "--free_running"], ["--free_running", "--executor=ray"]),
+        (["--system=nodes", "--free_running", "--content=none", "--executor=ray"], ["--free_running", "no effect"]),
+    ],
+)
+def test_a_run_that_cannot_be_spread_is_refused(flags: list[str], fragments: list[str], tmp_path: pathlib.Path) -> None:
+    result = run("experiments.train", f"--log_dir={tmp_path / 'runs'}", *flags, preloaded="little")
+    _check(result, 2, fragments)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_sweep_refuses_nodes_that_run_free(tmp_path: pathlib.Path) -> None:
+    flags = ["--grid=lacaille-2.1-five", "--free_running", "--executor=ray"]
+    _check(run("experiments.sweep", f"--log_dir={tmp_path}", *flags, preloaded="little"), 2, ["--free_running"])
+
+
 @pytest.mark.parametrize("address", ["local", "10.0.0.1:6379", "head.example.org:1", "[fe80::1]:65535"])
 def test_addresses_that_are_allowed(address: str) -> None:
     ray_cluster.check_address(address)

@@ -10,4 +10,5 @@ METHOD = Method(
     NodesConfig,
     "collab_ensembles.methods.nodes.training",
     GRIDS,
+    spread="collab_ensembles.methods.nodes.spread",
 )

@@ -28,12 +28,22 @@ def lacaille_steps(settings: Settings) -> list[RunConfig]:
 
 def lacaille_unsupervised(settings: Settings) -> list[RunConfig]:
     """Lacaille (2018), table 2.3: VAE and BiGAN; one node, 10 nodes without and with communication."""
-    arrangements = ({"nodes": 1}, {"nodes": 10, "content": "none"}, {"nodes": 10, "content": "features"})
-    return [
-        row(settings, system="nodes", learning=learning, **arrangement)
-        for learning in LEARNING[1:]
-        for arrangement in arrangements
-    ]
+    return [run for learning in LEARNING[1:] for run in _codes(settings, learning, 10)]
+
+
+def five_vaes(settings: Settings) -> list[RunConfig]:
+    """As table 2.3 of Lacaille (2018), VAE alone, with five nodes."""
+    return _codes(settings, "vae", 5)
+
+
+def five_bigans(settings: Settings) -> list[RunConfig]:
+    """As table 2.3 of Lacaille (2018), BiGAN alone, with five nodes."""
+    return _codes(settings, "bigan", 5)
+
+
+def _codes(settings: Settings, learning: str, nodes: int) -> list[RunConfig]:
+    arrangements = ({"nodes": 1}, {"nodes": nodes, "content": "none"}, {"nodes": nodes, "content": "features"})
+    return [row(settings, system="nodes", learning=learning, **arrangement) for arrangement in arrangements]
 
 
 def five_nodes(settings: Settings) -> list[RunConfig]:
@@ -46,5 +56,7 @@ GRIDS = {
     "lacaille-2.1": Grid(lacaille_table, ("nodes", "content")),
     "lacaille-2.2": Grid(lacaille_steps, ("nodes", "content", "steps", "epochs")),
     "lacaille-2.3": Grid(lacaille_unsupervised, ("nodes", "content", "learning")),
+    "lacaille-2.3-five-vae": Grid(five_vaes, ("nodes", "content", "learning")),
+    "lacaille-2.3-five-bigan": Grid(five_bigans, ("nodes", "content", "learning")),
     "lacaille-2.1-five": Grid(five_nodes, ("nodes", "content")),
 }

@@ -8,7 +8,9 @@ import keras
 import tensorflow as tf
 
 from collab_ensembles.methods.nodes import messages
+from collab_ensembles.models.optimizers import Adam
 from collab_ensembles.models.statistics import error
+from collab_ensembles.streams import Stream, generator
 from collab_ensembles.tensor import Tensor
 
 
@@ -68,6 +70,26 @@ class Learner(Protocol):
 
     def compute(self, minibatch: Minibatch) -> Computed:
         """The gradients of a step."""
+
+
+def step_seed(run: int, step: Tensor, nodes: int, node: int) -> Tensor:
+    """What decides what is random in a node's step, int64 [2].
+
+    Args:
+      run: the seed of the run.
+      step: from 0, int64 [].
+      nodes: how many there are.
+      node: its number.
+    """
+    noise = int(generator(run, Stream.NOISE).integers(2**62))
+    return tf.stack([tf.constant(noise, tf.int64), step * nodes + node])
+
+
+def state(learner: Learner, optimizer: Adam) -> list[keras.Variable]:
+    """All variables of a node: those of its networks, and the moments of those that it trains."""
+    networks = [learner.member, *learner.further().values()]
+    own = {id(variable): variable for network in networks for variable in network.variables}
+    return [*own.values(), *optimizer.moments(learner.variables)]
 
 
 class Classifier:

@@ -10,13 +10,12 @@ import tensorflow as tf
 
 from collab_ensembles.data.batch_manager import BatchManager, in_pieces
 from collab_ensembles.methods.nodes import decisions
-from collab_ensembles.methods.nodes.learners import Learner, Minibatch
+from collab_ensembles.methods.nodes.learners import Learner, Minibatch, step_seed
 from collab_ensembles.methods.nodes.options import DECISIONS
 from collab_ensembles.methods.nodes.probes import VALIDATED, Probes
 from collab_ensembles.methods.nodes.schedule import Plan, Queues, Schedule
 from collab_ensembles.models.model import Model, loop
 from collab_ensembles.models.statistics import DISAGREEMENT, error
-from collab_ensembles.streams import Stream, generator
 from collab_ensembles.tensor import Tensor
 
 COUNTS = ("consumed", "empty", "dropped", "queue_length")
@@ -50,13 +49,11 @@ class NodesModel(Model):
         content: str,
         epoch_steps: int,
         batch_size: int,
-        neighbours: int = 0,
-        consume: float = 0.0,
-        broadcast: float = 0.0,
-        queue_capacity: int = 1,
-        decision: str = "confidence",
-        probes: bool = False,
-        seed: int = 0,
+        queue_capacity: int,
+        schedule: Callable[[int], Schedule],
+        decision: str,
+        probes: bool,
+        seed: int,
     ) -> None:
         """Puts nodes on a circle.
 
@@ -65,13 +62,11 @@ class NodesModel(Model):
           content: of messages: `none`, `labels`, `logits` or `features`.
           epoch_steps: the steps of each node in an epoch.
           batch_size: the examples of a step.
-          neighbours: see `Schedule`; as are `consume`, `broadcast`, and `queue_capacity`, there `capacity`.
-          consume: see there.
-          broadcast: see there.
-          queue_capacity: see there.
+          queue_capacity: the messages that a queue holds.
+          schedule: from the number of examples, who learns from which of them when.
           decision: the ensemble's; see `decisions.collective`.
           probes: the learners need no labels, and the last layers of the members are trained apart, before each test.
-          seed: of parts, orders and draws.
+          seed: of the run.
         """
         together = _TOGETHER if len(learners) > 1 else ()
         super().__init__({name: learner.member for name, learner in learners.items()}, together)
@@ -85,15 +80,7 @@ class NodesModel(Model):
         self._learners, self._content, self._decision = dict(learners), content, decision
         self._epoch_steps, self._batch_size, self._seed = epoch_steps, batch_size, seed
         self._probes = Probes([learner.member for learner in learners.values()], seed) if probes else None
-        self._schedule_settings: dict[str, Any] = {
-            "nodes": len(learners),
-            "neighbours": neighbours,
-            "consume": consume,
-            "broadcast": broadcast,
-            "capacity": queue_capacity,
-            "batch_size": batch_size,
-            "seed": seed,
-        }
+        self._schedule_of = schedule
         empty = Queues.empty(len(learners), queue_capacity, batch_size)
         self._queues = {
             field.name: keras.Variable(getattr(empty, field.name), dtype="int64", trainable=False, name=field.name)
@@ -140,10 +127,8 @@ class NodesModel(Model):
         Raises:
           ValueError: a part is smaller than a minibatch, or there is no validation part where one is needed.
         """
+        self._part(batches, validation)
         images, labels = batches.examples
-        if self._probes is not None:
-            self._probes.keep(batches.examples, validation)
-        self._schedule = Schedule(len(labels), **self._schedule_settings)
         self._images = tf.constant(images)
         nodes = len(self.members)
         most = max(1, _PIECE // nodes)
@@ -157,10 +142,23 @@ class NodesModel(Model):
         places = tf.TensorSpec((None, nodes), tf.int32)
         return in_pieces(self._epoch_steps, most, arrays, (minibatches, minibatches, places, places))
 
+    def _part(self, batches: BatchManager, validation: tuple[np.ndarray, np.ndarray] | None) -> None:
+        """Parts the examples; see `feed`."""
+        if self._probes is not None:
+            self._probes.keep(batches.examples, validation)
+        self._schedule = self._schedule_of(len(batches.examples[1]))
+
     def begin_epoch(self, epoch: int) -> None:
         """Plans the steps of the epoch, and moves the queues to its end."""
-        queues = Queues(**{name: np.copy(variable.numpy()) for name, variable in self._queues.items()})
+        queues = self._present_queues()
         self._plan = self._schedule.plan(queues, epoch * self._epoch_steps, self._epoch_steps)
+        self._assign(queues)
+
+    def _present_queues(self) -> Queues:
+        """A copy of the queues between two epochs."""
+        return Queues(**{name: np.copy(variable.numpy()) for name, variable in self._queues.items()})
+
+    def _assign(self, queues: Queues) -> None:
         for name, variable in self._queues.items():
             variable.assign(getattr(queues, name))
 
@@ -193,7 +191,6 @@ class NodesModel(Model):
     def _step(self, examples: Tensor, labels: Tensor, consumed: Tensor, sent: Tensor) -> None:
         """One step of all nodes; arguments as those of a piece, for this step."""
         step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.int64)
-        noise = int(generator(self._seed, Stream.NOISE).integers(2**62))
         computed = []
         for node, learner in enumerate(self._learners.values()):
             minibatch = Minibatch(
@@ -201,7 +198,7 @@ class NodesModel(Model):
                 labels[node],
                 tf.gather(self._contents.value, tf.maximum(consumed[node], 0)),
                 consumed[node] >= 0,
-                tf.stack([tf.constant(noise, tf.int64), step * len(self._learners) + node]),
+                step_seed(self._seed, step, len(self._learners), node),
             )
             computed.append(learner.compute(minibatch))
         gradients = [gradient for each in computed for gradient in each.gradients]
@@ -209,11 +206,15 @@ class NodesModel(Model):
         if self._contents.shape[-1]:
             for node, each in enumerate(computed):
                 self._send(sent[node], each.content)
-        costs, errors = [each.cost for each in computed], [each.error for each in computed]
+        self._add([each.cost for each in computed], [each.error for each in computed])
+
+    def _add(self, costs: list[Tensor], errors: list[Tensor]) -> None:
+        """Adds a step to the training statistics, from the cost and the error of each node, []."""
         total = tf.add_n(costs)
-        if len(computed) > 1:
+        several = len(costs) > 1
+        if several:
             costs, errors = ([*each, tf.reduce_mean(each)] for each in (costs, errors))
-        unknown = [0.0] * (len(DISAGREEMENT) + len(_TOGETHER) if len(computed) > 1 else 0)
+        unknown = [0.0] * (len(DISAGREEMENT) + len(_TOGETHER) if several else 0)
         self.statistics.update_state(total, costs, errors, self._batch_size, unknown)
 
     def _send(self, place: Tensor, content: Tensor) -> None:

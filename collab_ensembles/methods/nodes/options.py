@@ -75,6 +75,12 @@ class NodesConfig(RunConfig):
         DECISIONS,
     )
 
+    free_running: bool = option(
+        False,
+        "a node takes the messages that have come by the moment, so that results are no function of the seed; needs "
+        "experiments.train --executor=ray. Default: it takes those that come first in a simulation of equal steps",
+    )
+
     def default(self, name: str) -> Any:
         """The defaults of the thesis, and our own where it has none."""
         if name == "content":
@@ -95,6 +101,11 @@ class NodesConfig(RunConfig):
     def varied(self) -> tuple[str, ...]:
         """As `RunConfig.varied`; runs of one table learn the same in equally many steps."""
         return tuple(name for name in super().varied if name not in ("steps", "learning"))
+
+    @property
+    def team_only(self) -> str:
+        """Nodes that run free."""
+        return "--free_running" if self.free_running else ""
 
     @property
     def supervised(self) -> bool:
@@ -154,7 +165,7 @@ class NodesConfig(RunConfig):
         """The settings that have no effect with these, each with the only value that it may have."""
         idle: dict[str, Any] = {}
         if not self.communicates:
-            idle |= {"neighbours": 0, "consume": 0.0, "broadcast": 0.0, "queue_capacity": 32}
+            idle |= {"neighbours": 0, "consume": 0.0, "broadcast": 0.0, "queue_capacity": 32, "free_running": False}
         if self.content != "logits":
             idle["temperature"] = 0.5
         if self.nodes == 1:

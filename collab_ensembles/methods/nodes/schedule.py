@@ -14,6 +14,9 @@ from collab_ensembles.streams import Stream, generator
 NONE = -1
 """In place of a message."""
 
+Key = tuple[int, int]
+"""Which message it is: its sender, and its number among the sender's, from 0."""
+
 
 @dataclasses.dataclass
 class Queues:
@@ -67,7 +70,12 @@ class Plan:
 
 
 class Schedule:
-    """Plans the steps of nodes that take minibatches of their own part or out of their queue, and send them on."""
+    """Plans the steps of nodes that take minibatches of their own part or out of their queue, and send them on.
+
+    Attributes:
+      parts: the examples of each node, int64.
+      receivers: the nodes to which each one sends.
+    """
 
     def __init__(
         self,
@@ -99,7 +107,7 @@ class Schedule:
         if examples // nodes < batch_size:
             raise ValueError(f"received {examples} examples for {nodes} nodes; each needs {batch_size}; take more")
         self.parts = circle.parts(examples, nodes, seed)
-        self._receivers = [circle.neighbours(node, nodes, neighbours) for node in range(nodes)]
+        self.receivers = [circle.neighbours(node, nodes, neighbours) for node in range(nodes)]
         self._consume, self._broadcast = consume, broadcast
         self._capacity, self._batch_size, self._seed = capacity, batch_size, seed
         self._orders: dict[int, tuple[int, np.ndarray]] = {}
@@ -116,7 +124,7 @@ class Schedule:
         waiting = [[int(place) for place in row if place != NONE] for row in queues.waiting]
         empty = dropped = length = 0
         for step in range(steps):
-            consume, broadcast = self._draws(first_step + step)
+            consume, broadcast = self.draws(first_step + step)
             for node in range(nodes):
                 if consume[node] and waiting[node]:
                     oldest = waiting[node].pop(0)
@@ -124,14 +132,14 @@ class Schedule:
                     examples[step, node] = queues.examples[oldest]
                 else:
                     empty += bool(consume[node])
-                    examples[step, node] = self._own(node, int(queues.taken[node]))
+                    examples[step, node] = self.own(node, int(queues.taken[node]))
                     queues.taken[node] += 1
             for sender in map(int, np.flatnonzero(broadcast)):
-                place = self._place(sender, int(queues.sent[sender]))
+                place = self.place(sender, int(queues.sent[sender]))
                 sent[step, sender] = place
                 queues.examples[place] = examples[step, sender]
                 queues.sent[sender] += 1
-                for receiver in self._receivers[sender]:
+                for receiver in self.receivers[sender]:
                     if len(waiting[receiver]) == self._capacity:
                         waiting[receiver].pop(0)
                         dropped += 1
@@ -142,15 +150,37 @@ class Schedule:
             row[: len(places)] = places
         return Plan(examples, consumed, sent, empty, dropped, length / (steps * nodes))
 
-    def _draws(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def consumed(self, plan: Plan, sent: np.ndarray) -> list[list[Key | None]]:
+        """For each node, the message that it consumes in each step of a plan; None: it takes one of its own part.
+
+        Args:
+          plan: the steps.
+          sent: how many messages each node had sent before, int64 [nodes].
+        """
+        keys: list[list[Key | None]] = [[] for _ in self.parts]
+        sent = sent.copy()
+        for step, places in enumerate(plan.consumed):
+            for own, place in zip(keys, map(int, places), strict=True):
+                own.append(None if place == NONE else self.key(place, sent))
+            sent += plan.sent[step] != NONE
+        return keys
+
+    def key(self, place: int, sent: np.ndarray) -> Key:
+        """The last message at a place, where each node has sent so many."""
+        sender, slot = divmod(place, self._capacity + 1)
+        last = int(sent[sender]) - 1
+        return sender, last - (last - slot) % (self._capacity + 1)
+
+    def draws(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Whether each node wants to consume, and whether it broadcasts."""
         consume, broadcast = generator(self._seed, Stream.COMMUNICATION, step).random((2, len(self.parts)))
         return consume < self._consume, broadcast < self._broadcast
 
-    def _place(self, node: int, number: int) -> int:
+    def place(self, node: int, number: int) -> int:
+        """Where a node's message of a number goes."""
         return node * (self._capacity + 1) + number % (self._capacity + 1)
 
-    def _own(self, node: int, number: int) -> np.ndarray:
+    def own(self, node: int, number: int) -> np.ndarray:
         """The minibatch of a number, from 0, of a node's own part: in a new order in each pass.
 
         Examples that fill no minibatch are left out of a pass.
