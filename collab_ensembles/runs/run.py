@@ -161,7 +161,7 @@ def _claim(directory: str, config: RunConfig) -> None:
     _located(config, directory)
     if not os.path.exists(os.path.join(directory, "config.json")):
         run_directory.write_config(directory, config)
-    for name in ("", checkpoint_file.DIRECTORY, start_weights.FOLDER, *config.kept_files().values()):
+    for name in ("", checkpoint_file.DIRECTORY, start_weights.FOLDER, *kept_files.folders(config)):
         files.remove_temporaries(os.path.join(directory, name))
 
 
@@ -250,7 +250,7 @@ def _train(
     for field, needed in config.needed_runs().items():
         if not kept_files.has(config, directory, field):
             kept_files.add(config, directory, field, _trained_first(field, needed, directory, options, dataset))
-    if config.kept_files():
+    if kept_files.folders(config):
         # From the copies: the files may have been written anew while this process waited for the lock.
         model = _built(config, directory, data, options)
     compile_for_training(model, config)
