@@ -22,6 +22,7 @@ from rich.console import Console
 from collab_ensembles import files
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, UnavailableDataError
+from collab_ensembles.networks import own_files
 from collab_ensembles.runs import backends, naming, run_data, run_directory
 from collab_ensembles.runs.run_directory import DataFacts
 from collab_ensembles.runs.run_options import Options
@@ -87,6 +88,7 @@ def main(arguments: list[str]) -> int:
     # All checks come before anything is written.
     if not executor_flags.on_ray() and any(row.task is not None for row in rows):
         _prepare_data(configs)
+        _check_own_networks(configs, rows)
     _check_unchanged(configs, rows)
     files.make_directory(_LOG_DIR.value)
     with _lock():
@@ -188,6 +190,14 @@ def _prepare_data(configs: list[RunConfig]) -> None:
         _run("experiments.prepare", *_prepare_flags(configs[0]))
     for name in sorted({config.unlabelled_data for config in configs} - {"", "rest"}):
         _run("experiments.prepare", f"--dataset={name}", *_data_dir())
+
+
+def _check_own_networks(configs: list[RunConfig], rows: list[Row]) -> None:
+    """Makes the networks of the user's files once, in a separate process, so that not each run has to refuse them."""
+    tasks = {config.members: row.task for config, row in zip(configs, rows, strict=True) if row.task is not None}
+    for members, task in tasks.items():
+        if own_files.in_files(members):
+            _run(*task.command[2:], "--dry_run")
 
 
 def _prepare_flags(config: RunConfig) -> list[str]:

@@ -20,6 +20,9 @@ _ADVICE = (
     "keras.layers.Dense(num_classes)"
 )
 
+BY_PLACE = "variables_by_place"
+"""The attribute of networks whose variables have no permanent paths: Keras numbers unnamed layers in each process."""
+
 
 def build_own(
     own: OwnNetwork, image_shape: tuple[int, int, int], num_classes: int, *, seed: int, name: str
@@ -48,6 +51,7 @@ def build_own(
     remedy = "leave out the softmax or sigmoid of the last layer"
     classifier.check(network, _given(own), image_shape, num_classes, "these data", _ADVICE, remedy)
     network.name = name
+    setattr(network, BY_PLACE, True)
     return network
 
 

@@ -41,7 +41,7 @@ class _Named:
     own: OwnNetwork | None = None
 
     def copy_name(self, content: bytes) -> str:
-        """The name of a copy. Its digest is in the name; for a member it is in the settings, and the name is its own."""
+        """The name of a copy: the digest of its content; or for a member, whose digest is in the settings, its own."""
         return os.path.basename(self.path) if self.own else f"{self.number}-{hashlib.sha256(content).hexdigest()}.keras"
 
     def copies(self, directory: str) -> list[str]:

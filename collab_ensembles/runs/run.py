@@ -89,6 +89,13 @@ def run(
     return compiled_fit.alone(training, device or Device())
 
 
+def check(config: RunConfig, directory: str, options: Options, dataset: Dataset | None = None) -> None:
+    """Builds the model of a run, and changes nothing; raises what `run` raises for data or files that it refuses."""
+    _check_backend(config, options)
+    dataset = dataset or run_data.load(_located(config, directory), options.data_dir)
+    _built(config, directory, run_data.facts(dataset))
+
+
 def in_epochs(
     config: RunConfig,
     directory: str,

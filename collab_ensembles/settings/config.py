@@ -211,8 +211,8 @@ class RunConfig(TrainingControl, FolderOptions):
             )
         if len(own) == len(networks) and self.precision != "float32":
             raise ConfigError(
-                f"--precision={self.precision} has no effect on --members={','.join(map(str, own))}, whose files decide "
-                "it; leave it out"
+                f"--precision={self.precision} has no effect on --members={','.join(map(str, own))}, whose files "
+                "decide it; leave it out"
             )
         self._set("members", tuple(own_files.sealed(member) for member in self.members))
         if not any(isinstance(network, ResNetSize) for network in networks):
