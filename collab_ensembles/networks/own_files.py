@@ -113,6 +113,14 @@ def in_files(members: Sequence[str]) -> dict[int, OwnNetwork]:
     return {place: own for place, own in enumerate(map(parse, members)) if own is not None}
 
 
+def shortened(members: Sequence[str]) -> tuple[str, ...]:
+    """The members for people, where different files must differ: `net@01234567` in place of a path."""
+    own = in_files(members)
+    return tuple(
+        f"{own[place].name}@{own[place].digest[:8]}" if place in own else member for place, member in enumerate(members)
+    )
+
+
 def with_paths(members: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
     """The members with other paths of their files, one for each that has a file.
 
