@@ -32,6 +32,7 @@ from collab_ensembles.settings.grid import names, plan
 from experiments import backend_flags, command_line, config_flags, path_flags, runtime
 from experiments.launch import executor_flags, ray_cluster
 from experiments.launch.executors import Executor, LocalExecutor, Task
+from experiments.live_report import LiveReport, live_report
 from experiments.progress import Progress, Row, failure
 
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "seeds, separated by commas; the grid is trained once for each of them")
@@ -50,6 +51,12 @@ _THREADS = flags.DEFINE_integer(
 )
 _CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 1, "number of epochs between two checkpoints")
 _TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "also write scalars and settings for TensorBoard")
+_REPORT = path_flags.define(
+    "report",
+    None,
+    "a page (.html) with progress, time left and the results so far, written after each run that ends, and at the end; "
+    "default: none",
+)
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "print the commands but train nothing")
 
 
@@ -63,6 +70,8 @@ def main(arguments: list[str]) -> int:
     backend_flags.check(configs, _TENSORBOARD.value)
     for config in configs:
         registry.check_team(config, with_team=False)
+    if _REPORT.value is not None and not _REPORT.value.endswith(".html"):
+        raise ConfigError(f"--report={_REPORT.value}: the name of the page must end in .html")
     Options(checkpoint_every=_CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value)
     workers = min(_workers(len(configs)), len(configs))
     processes = 1 if executor_flags.on_device() else workers
@@ -123,15 +132,25 @@ def _sweep(configs: list[RunConfig], rows: list[Row], workers: int, threads: int
     if tasks:
         executor, where = _executor(configs, workers, threads)
         print(f"{len(tasks)} of {len(rows)} runs to train, {where} with {threads} thread(s) each")
-    with Progress(rows, Console()) as progress:
-        executor.compute(tasks, progress.refresh)
+    with Progress(rows, Console()) as progress, live_report(_REPORT.value, _LOG_DIR.value, progress) as page:
+        executor.compute(tasks, lambda: _watch(progress, page))
     failed = [task for task in tasks if task.exit_status != 0]
     for task in failed:
         see = "" if task.error else f"; see {task.directory}"
         print(f"failed: {task.name}: {failure(task)}{see}", file=sys.stderr)
     if len(failed) < len(rows):
         _run("analysis.tables", f"--log_dir={_LOG_DIR.value}", f"--dataset={configs[0].dataset}")
+    if _REPORT.value:
+        # What the sweep has trained is no worse for a page that cannot be written.
+        with contextlib.suppress(SystemExit):
+            _run("analysis.report", f"--log_dir={_LOG_DIR.value}", f"--out={_REPORT.value}")
     return 1 if failed else 0
+
+
+def _watch(progress: Progress, page: LiveReport | None) -> None:
+    progress.refresh()
+    if page is not None:
+        page.watch()
 
 
 def _executor(configs: list[RunConfig], workers: int, threads: int) -> tuple[Executor, str]:
