@@ -10,6 +10,7 @@ import pytest
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.networks import own_files
 from collab_ensembles.networks.own import build_own
+from collab_ensembles.settings import grid
 from collab_ensembles.settings.config import RunConfig
 
 # Of saving: Keras 3.15 passes NumPy a keyword that NumPy 2.4 deprecates.
@@ -177,6 +178,13 @@ def test_names_are_short_safe_and_different(folder: Path) -> None:
     names = config.member_names()
     assert names == ("ST", "ST_2", "ST_2_2", "ensemble_2", "a_b_c", "mine", "deep")
     assert "/" not in config.run_name()
+
+
+def test_a_grid_takes_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    configs = grid.plan("noel", {"members": ["mine.py:build", "mine.py:deep"]}, [0])
+    assert {config.member_names() for config in configs} == {("mine", "deep")}
+    assert len({config.digest() for config in configs}) == 13
 
 
 @pytest.mark.parametrize(
