@@ -11,7 +11,7 @@ RUN := $(VENV)/bin/python
 # Trains the grid, measures the inference of its members, and writes the page with all results.
 define sweep
 @status=0; \
-$(RUN) -m experiments.sweep --grid=noel --dataset=$(1) --log_dir=$(LOG_DIR) $(SWEEP_FLAGS) || status=$$?; \
+$(RUN) -m experiments.sweep --grid=noel --dataset=$(1) --log_dir=$(LOG_DIR) --report=$(LOG_DIR)/report.html $(SWEEP_FLAGS) || status=$$?; \
 case "$$status $(SWEEP_FLAGS)" in *dry_run*|2*|13?*|14?*) exit $$status;; esac; \
 $(RUN) -m experiments.measure_inference --dataset=$(1) --log_dir=$(LOG_DIR); \
 $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && exit $$status

@@ -70,12 +70,12 @@ def by_network(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Runs by their network, in the order of `rows_of`; an ensemble has equal networks, of which one counts."""
     result: dict[str, list[Run]] = {}
     for run in (run for row in rows_of(runs).values() for run in row):
-        result.setdefault(run.config.members[0], []).append(run)
+        result.setdefault(run.config.network_names()[0], []).append(run)
     return result
 
 
 def _place(config: RunConfig) -> tuple[Any, ...]:
-    network = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", config.members[0])]
+    network = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", config.network_names()[0])]
     own = methods.of(config)
     return (
         network,
@@ -171,7 +171,7 @@ def _output(run: Run, name: str) -> str:
 def _single(config: RunConfig) -> str:
     """The row of the same network alone."""
     noise = f", label_noise {config.label_noise}" if config.label_noise else ""
-    return f"{config.members[0]}, single{noise}"
+    return f"{config.network_names()[0]}, single{noise}"
 
 
 def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:

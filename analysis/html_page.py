@@ -39,13 +39,15 @@ figure { margin: 1rem 0; } figcaption { color: #555; font-size: 0.9rem; }
 """
 
 
-def page(title: str, parts: Sequence[str]) -> str:
-    """A whole page, made of parts in HTML."""
+def page(title: str, parts: Sequence[str], reload_seconds: int | None = None) -> str:
+    """A whole page, made of parts in HTML; browsers load it again after so many seconds, if given."""
+    again = [] if reload_seconds is None else [f'<meta http-equiv="refresh" content="{reload_seconds}">']
     return "\n".join(
         [
             "<!DOCTYPE html>",
             '<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            *again,
             f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>",
             f"<h1>{html.escape(title)}</h1>",
             *parts,

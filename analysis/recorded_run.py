@@ -7,6 +7,7 @@ import pandas as pd
 
 from collab_ensembles.errors import DataError
 from collab_ensembles.machine import TENSORFLOW
+from collab_ensembles.networks import own_files
 from collab_ensembles.runs import backends
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings.config import RunConfig
@@ -69,7 +70,8 @@ def setting(config: RunConfig) -> str:
     for field in config.in_order():
         value = getattr(config, field.name)
         if field.name not in (*config.varied, "system") and value != config.default_of(field):
-            parts.append(f"{field.name}={as_text(value)}")
+            shown = own_files.shortened(value) if field.name == "members" else value
+            parts.append(f"{field.name}={as_text(shown)}")
     return ", ".join(parts) or DEFAULT_SETTINGS
 
 

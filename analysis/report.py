@@ -8,15 +8,28 @@ Example:
 
 import json
 import os
+import sys
 import time
 from collections.abc import Sequence
 
 import pandas as pd
 from absl import flags
 
-from analysis import claims, contents, figures, frame, html_page, methods, mistakes_figure, provenance, tables
+from analysis import (
+    claims,
+    contents,
+    figures,
+    frame,
+    html_page,
+    live_progress,
+    methods,
+    mistakes_figure,
+    provenance,
+    tables,
+)
 from analysis.commands import training_commands
 from analysis.contents import Entry
+from analysis.live_progress import Progress
 from analysis.recorded_run import Run
 from collab_ensembles import files
 from collab_ensembles.data import catalogue
@@ -24,27 +37,37 @@ from collab_ensembles.errors import ConfigError, DataError
 from collab_ensembles.runs import naming
 from experiments import command_line, path_flags
 
+_RELOAD_SECONDS = 60
+_NICE = 10
+"""With 19 the page would not be done before the next run has ended, where all cores compute."""
+
 _VERDICT_CLASSES = dict.fromkeys(claims.VERDICTS, "undecided") | {claims.HOLDS: "holds", claims.FAILS: "not"}
 
 
-def report(log_dir: str) -> str:
+def report(log_dir: str, live: Progress | None = None) -> str:
     """The page, as HTML.
+
+    Args:
+      log_dir: the log directory.
+      live: the progress of a sweep that is running there: then the page may have no run yet, and loads itself again.
 
     Raises:
       DataError: the directory holds no run at all, or a damaged one.
     """
     entries = contents.entries(log_dir)
-    if not entries:
+    if not entries and live is None:
         raise DataError(f"{log_dir}: no runs there; give the --log_dir of a sweep")
     finished = [entry for entry in entries if entry.status.state == "done"]
-    parts = [_overview(log_dir, entries), *_faults(entries)]
+    parts = [_overview(log_dir, entries), *(live_progress.parts(live) if live else _faults(entries))]
     for dataset in sorted({entry.config.dataset for entry in finished}):
         label = catalogue.label(dataset)
         groups = frame.by_setting(frame.read_runs(log_dir, dataset))
         for setting, runs in groups.items():
-            parts += [html_page.heading(f"{label}: {setting}"), *_group(runs, label, log_dir)]
+            # Of a sweep that is running tables do: the figures would take a core some seconds after each run.
+            shown = tables.html_tables(runs) if live else _group(runs, label, log_dir)
+            parts += [html_page.heading(f"{label}: {setting}"), *shown]
     parts += [html_page.heading("Environment"), *_environment(finished)]
-    return html_page.page("Collab Ensembles: report", parts)
+    return html_page.page("Collab Ensembles: report", parts, _RELOAD_SECONDS if live else None)
 
 
 def _overview(log_dir: str, entries: Sequence[Entry]) -> str:
@@ -157,7 +180,12 @@ def main(arguments: list[str]) -> None:
     command_line.no_arguments(arguments)
     if not flags.FLAGS.out.endswith(".html"):
         raise ConfigError(f"--out={flags.FLAGS.out}: the name of the page must end in .html")
-    text = report(flags.FLAGS.log_dir)
+    live = None
+    if flags.FLAGS.live:
+        # The runs of the sweep come first.
+        os.nice(_NICE)
+        live = live_progress.read(sys.stdin)
+    text = report(flags.FLAGS.log_dir, live)
     files.make_directory(os.path.dirname(os.path.abspath(flags.FLAGS.out)))
     files.write_bytes(flags.FLAGS.out, text.encode())
     print(f"report: {os.path.abspath(flags.FLAGS.out)}")
@@ -166,4 +194,5 @@ def main(arguments: list[str]) -> None:
 if __name__ == "__main__":
     path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
     path_flags.define("out", "report.html", "the file of the page")
+    flags.DEFINE_bool("live", False, "show the progress of a sweep, which gives it on standard input")
     command_line.launch(main)

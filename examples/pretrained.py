@@ -5,7 +5,14 @@ in the same way.
 
 Example:
   python -m examples.pretrained
+The same network on the command line, from a file:
+  python -m examples.pretrained --out=pretrained.keras
+  python -m experiments.train --members=pretrained.keras,ST --method=CE --learning_rate=0.01 --epochs=8
 """
+
+import argparse
+import sys
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -27,14 +34,21 @@ def pretrained(images: np.ndarray, labels: np.ndarray) -> keras.Model:
     return keras.Model(inputs, x)
 
 
-def main() -> None:
-    """Trains a frozen network with a new head beside one that learns from nothing."""
+def main(arguments: Sequence[str] = ()) -> None:
+    """Trains a frozen network with a new head beside one that learns from nothing; or saves the first, untrained."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", help="only save the pretrained network with its new layer, as this .keras file")
+    out = parser.parse_args(arguments).out
     data = ce.load_data("digits")
     images = np.asarray(data.train_images)
     features = pretrained(images, data.train_labels)
     features.trainable = False
     inputs = keras.Input(data.image_shape)
     frozen = keras.Model(inputs, keras.layers.Dense(10)(features(inputs)))
+    if out:
+        frozen.save(out)
+        print(f"pretrained network with a new last layer: {out}")
+        return
     fresh = keras.Sequential(
         [
             keras.Input(data.image_shape),
@@ -56,4 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

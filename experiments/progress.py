@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -104,6 +105,27 @@ class Progress:
             self._live.update(self._table(statuses), refresh=True)
         else:
             self._announce(statuses)
+
+    def ended(self) -> int:
+        """How many runs have ended by now, well or not."""
+        return sum(row.task is None or row.task.exit_status is not None for row in self._rows)
+
+    def facts(self) -> dict[str, Any]:
+        """Times and runs as JSON values, for people."""
+        statuses = [row.status() for row in self._rows]
+        return {
+            "times": self._times(statuses),
+            "runs": [
+                {
+                    "run": row.name,
+                    "directory": row.directory,
+                    "state": row.state(),
+                    "epoch": f"{status.epochs_done}/{row.epochs}",
+                    "test errors": _errors(status),
+                }
+                for row, status in zip(self._rows, statuses, strict=True)
+            ],
+        }
 
     def _announce(self, statuses: Sequence[Status]) -> None:
         for row, status in zip(self._rows, statuses, strict=True):

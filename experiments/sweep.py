@@ -22,6 +22,7 @@ from rich.console import Console
 from collab_ensembles import files
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, UnavailableDataError
+from collab_ensembles.networks import own_files
 from collab_ensembles.runs import backends, naming, run_data, run_directory
 from collab_ensembles.runs.run_directory import DataFacts
 from collab_ensembles.runs.run_options import Options
@@ -31,6 +32,7 @@ from collab_ensembles.settings.grid import names, plan
 from experiments import backend_flags, command_line, config_flags, path_flags, runtime
 from experiments.launch import executor_flags, ray_cluster
 from experiments.launch.executors import Executor, LocalExecutor, Task
+from experiments.live_report import LiveReport, live_report
 from experiments.progress import Progress, Row, failure
 
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "seeds, separated by commas; the grid is trained once for each of them")
@@ -49,6 +51,12 @@ _THREADS = flags.DEFINE_integer(
 )
 _CHECKPOINT_EVERY = flags.DEFINE_integer("checkpoint_every", 1, "number of epochs between two checkpoints")
 _TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "also write scalars and settings for TensorBoard")
+_REPORT = path_flags.define(
+    "report",
+    None,
+    "a page (.html) with progress, time left and the results so far, written after each run that ends, and at the end; "
+    "default: none",
+)
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "print the commands but train nothing")
 
 
@@ -62,6 +70,8 @@ def main(arguments: list[str]) -> int:
     backend_flags.check(configs, _TENSORBOARD.value)
     for config in configs:
         registry.check_team(config, with_team=False)
+    if _REPORT.value is not None and not _REPORT.value.endswith(".html"):
+        raise ConfigError(f"--report={_REPORT.value}: the name of the page must end in .html")
     Options(checkpoint_every=_CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value)
     workers = min(_workers(len(configs)), len(configs))
     processes = 1 if executor_flags.on_device() else workers
@@ -87,6 +97,7 @@ def main(arguments: list[str]) -> int:
     # All checks come before anything is written.
     if not executor_flags.on_ray() and any(row.task is not None for row in rows):
         _prepare_data(configs)
+        _check_own_networks(configs, rows)
     _check_unchanged(configs, rows)
     files.make_directory(_LOG_DIR.value)
     with _lock():
@@ -121,15 +132,25 @@ def _sweep(configs: list[RunConfig], rows: list[Row], workers: int, threads: int
     if tasks:
         executor, where = _executor(configs, workers, threads)
         print(f"{len(tasks)} of {len(rows)} runs to train, {where} with {threads} thread(s) each")
-    with Progress(rows, Console()) as progress:
-        executor.compute(tasks, progress.refresh)
+    with Progress(rows, Console()) as progress, live_report(_REPORT.value, _LOG_DIR.value, progress) as page:
+        executor.compute(tasks, lambda: _watch(progress, page))
     failed = [task for task in tasks if task.exit_status != 0]
     for task in failed:
         see = "" if task.error else f"; see {task.directory}"
         print(f"failed: {task.name}: {failure(task)}{see}", file=sys.stderr)
     if len(failed) < len(rows):
         _run("analysis.tables", f"--log_dir={_LOG_DIR.value}", f"--dataset={configs[0].dataset}")
+    if _REPORT.value:
+        # What the sweep has trained is no worse for a page that cannot be written.
+        with contextlib.suppress(SystemExit):
+            _run("analysis.report", f"--log_dir={_LOG_DIR.value}", f"--out={_REPORT.value}")
     return 1 if failed else 0
+
+
+def _watch(progress: Progress, page: LiveReport | None) -> None:
+    progress.refresh()
+    if page is not None:
+        page.watch()
 
 
 def _executor(configs: list[RunConfig], workers: int, threads: int) -> tuple[Executor, str]:
@@ -188,6 +209,14 @@ def _prepare_data(configs: list[RunConfig]) -> None:
         _run("experiments.prepare", *_prepare_flags(configs[0]))
     for name in sorted({config.unlabelled_data for config in configs} - {"", "rest"}):
         _run("experiments.prepare", f"--dataset={name}", *_data_dir())
+
+
+def _check_own_networks(configs: list[RunConfig], rows: list[Row]) -> None:
+    """Makes the networks of the user's files once, in a separate process, so that not each run has to refuse them."""
+    tasks = {config.members: row.task for config, row in zip(configs, rows, strict=True) if row.task is not None}
+    for members, task in tasks.items():
+        if own_files.in_files(members):
+            _run(*task.command[2:], "--dry_run")
 
 
 def _prepare_flags(config: RunConfig) -> list[str]:

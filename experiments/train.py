@@ -9,9 +9,11 @@ import dataclasses
 from absl import flags
 
 from collab_ensembles import files
+from collab_ensembles.data.dataset import Dataset
 from collab_ensembles.errors import UnavailableDataError
 from collab_ensembles.runs import backends, kept_files, run_data, run_directory, start_weights
 from collab_ensembles.runs.run_options import Options
+from collab_ensembles.settings.config import RunConfig
 from experiments import backend_flags, command_line, config_flags, path_flags, runtime
 from experiments.launch import team_flags
 
@@ -28,6 +30,7 @@ _END_WITH_STDIN = flags.DEFINE_bool(
     "end when standard input is closed, which happens when the sweep that started this training dies",
 )
 _TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "also write scalars and settings for TensorBoard")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "check settings, data and networks, but train nothing")
 _THREADS = flags.DEFINE_integer(
     "threads", None, "number of threads that compute; default: one for each core; with --executor=ray: 1 each"
 )
@@ -70,6 +73,9 @@ def main(arguments: list[str]) -> None:
         return
     files.check_can_make(directory)
     runtime.warn_of_slow_bfloat16(config.precision)
+    if _DRY_RUN.value:
+        _check(kept, directory, options, dataset)
+        return
     threads = 1 if team_flags.on_ray() and _THREADS.value is None else _THREADS.value
     with team_flags.team(threads) as team:
         threads = backend_flags.start(threads)
@@ -80,6 +86,15 @@ def main(arguments: list[str]) -> None:
     errors = ", ".join(f"{output} {100 * error:.2f} %" for output, error in status.test_errors.items())
     print(f"test error after {status.epochs_done} of {config.epochs} epochs: {errors}")
     print(f"statistics: {directory}")
+
+
+def _check(config: RunConfig, directory: str, options: Options, dataset: Dataset | None) -> None:
+    backend_flags.start(_THREADS.value)
+
+    from collab_ensembles.runs import run
+
+    run.check(config, directory, options, dataset)
+    print(f"settings, data and networks fit: {directory}")
 
 
 if __name__ == "__main__":

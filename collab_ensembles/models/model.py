@@ -19,6 +19,7 @@ from collab_ensembles.models.members import check as check_members
 from collab_ensembles.models.optimizers import Adam
 from collab_ensembles.models.statistics import DISAGREEMENT_SERIES, EpochStatistics, disagreement, error
 from collab_ensembles.networks.joined import joined
+from collab_ensembles.networks.own import BY_PLACE
 from collab_ensembles.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -216,8 +217,9 @@ class Model(keras.Model):
         variables: dict[str, keras.Variable] = {}
         for name, member in self.members.items():
             known = {id(variable) for variable in variables.values()}
-            for variable in member.variables:
-                key = f"{name}/{variable.path}"
+            by_place = getattr(member, BY_PLACE, False)
+            for place, variable in enumerate(member.variables):
+                key = f"{name}/{place if by_place else variable.path}"
                 if id(variable) not in known:
                     # Equal networks within a member have variables of equal paths.
                     variables[_unused(key, variables)] = variable

@@ -6,6 +6,8 @@ import numpy as np
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.networks import cifar_resnet, convnet, densenet, fdlnet, mlp, resnet50, segments, strided, vgg
 from collab_ensembles.networks.layer_factory import LayerFactory
+from collab_ensembles.networks.own import build_own
+from collab_ensembles.networks.own_files import OwnNetwork
 from collab_ensembles.networks.resnet import build_resnet
 from collab_ensembles.networks.sizes import (
     CifarResNetSize,
@@ -70,8 +72,10 @@ def build_network(
 ) -> keras.Model:
     """A network from raw pixels, float32 [batch, height, width, channels], to logits [batch, num_classes].
 
+    A network of one's own is as its file makes it: the options between `num_classes` and `random` are of the others.
+
     Args:
-      member: see `sizes.FORMS`.
+      member: see `sizes.FORMS` and `own_files.OWN_FORMS`.
       image_shape: (height, width, channels).
       num_classes: the number of logits.
       revision: of the ResNets of Noel (2017) alone; see `build_resnet`.
@@ -84,9 +88,12 @@ def build_network(
       name: the model's name.
 
     Raises:
-      ConfigError: there is no such network, or it does not take images of this size unless they are padded.
+      ConfigError: there is no such network, it does not take images of this size unless they are padded, or a file
+        does not give one.
     """
     size = parse_network(member)
+    if isinstance(size, OwnNetwork):
+        return build_own(size, image_shape, num_classes, seed=int(random.integers(2**31)), name=name)
     if isinstance(size, ResNetSize):
         return build_resnet(
             size,

@@ -6,6 +6,8 @@ import reprlib
 from typing import Protocol
 
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.networks import own_files
+from collab_ensembles.networks.own_files import OWN_FORMS
 
 
 class Size(Protocol):
@@ -161,11 +163,14 @@ FORMS = (
 
 
 def parse_network(member: str) -> Size:
-    """The network with the given name; see FORMS.
+    """The network with the given name; see FORMS and OWN_FORMS. No file is read.
 
     Raises:
       ConfigError: there is no such network.
     """
+    own = own_files.parse(member)
+    if own is not None:
+        return own
     if member in NAMED_SIZES:
         return NAMED_SIZES[member]
     for pattern, size in _PATTERNS:
@@ -173,7 +178,8 @@ def parse_network(member: str) -> Size:
         if match:
             return size(*map(int, match.groups()))
     raise ConfigError(
-        f"unknown member {reprlib.repr(member)}; allowed: {FORMS}; bricks from 1 to 99, the rest from 1 to 9999"
+        f"unknown member {reprlib.repr(member)}; allowed: {FORMS}; bricks from 1 to 99, the rest from 1 to 9999; "
+        f"or {OWN_FORMS}"
     )
 
 

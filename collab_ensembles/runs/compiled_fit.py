@@ -15,6 +15,7 @@ from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.models.compiled_epoch import Device, Epoch, Examples
 from collab_ensembles.models.compiled_steps import CompiledSteps
 from collab_ensembles.models.model import Model
+from collab_ensembles.networks import own_files
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
@@ -30,6 +31,9 @@ def program(config: RunConfig) -> Hashable:
     """What decides the program of a run: runs on the same data with equal ones can share it."""
     inputs = registry.method(config.system).inputs
     settings = {name: value for name, value in config.to_json().items() if name not in (*_ONLY_VALUES, *inputs)}
+    if own_files.in_files(config.members):
+        # A function of the user's can make another network of each seed.
+        settings["seed"] = config.seed
     # A cost of weight 0 is left out of the program. A rate for each member is a variable for each.
     return json.dumps(
         [settings, [bool(getattr(config, name)) for name in inputs], sorted(config.rates())], sort_keys=True

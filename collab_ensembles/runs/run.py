@@ -89,6 +89,13 @@ def run(
     return compiled_fit.alone(training, device or Device())
 
 
+def check(config: RunConfig, directory: str, options: Options, dataset: Dataset | None = None) -> None:
+    """Builds the model of a run, and changes nothing; raises what `run` raises for data or files that it refuses."""
+    _check_backend(config, options)
+    dataset = dataset or run_data.load(_located(config, directory), options.data_dir)
+    _built(config, directory, run_data.facts(dataset))
+
+
 def in_epochs(
     config: RunConfig,
     directory: str,
@@ -161,7 +168,7 @@ def _claim(directory: str, config: RunConfig) -> None:
     _located(config, directory)
     if not os.path.exists(os.path.join(directory, "config.json")):
         run_directory.write_config(directory, config)
-    for name in ("", checkpoint_file.DIRECTORY, start_weights.FOLDER, *config.kept_files().values()):
+    for name in ("", checkpoint_file.DIRECTORY, start_weights.FOLDER, *kept_files.folders(config)):
         files.remove_temporaries(os.path.join(directory, name))
 
 
@@ -250,7 +257,7 @@ def _train(
     for field, needed in config.needed_runs().items():
         if not kept_files.has(config, directory, field):
             kept_files.add(config, directory, field, _trained_first(field, needed, directory, options, dataset))
-    if config.kept_files():
+    if kept_files.folders(config):
         # From the copies: the files may have been written anew while this process waited for the lock.
         model = _built(config, directory, data, options)
     compile_for_training(model, config)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from collab_ensembles.data import catalogue
+from collab_ensembles.networks import own_files
 from collab_ensembles.settings.config import RunConfig
 
 Paths = dict[str, list[str]]
@@ -40,13 +41,18 @@ def located(config: RunConfig, recorded: Mapping[str, Any], directory: str) -> R
             changes[name] = tuple(_present(os.path.normpath(os.path.join(start, seen)), path) for path, seen in pairs)
     for name in {"dataset", "continue_from"} & changes.keys():
         (changes[name],) = changes[name]
+    if "members" in changes:
+        changes["members"] = own_files.with_paths(config.members, changes["members"])
     return dataclasses.replace(config, **changes) if changes else config
 
 
 def _named(config: RunConfig) -> Paths:
     dataset = {"dataset": [config.dataset]} if catalogue.is_own(config.dataset) else {}
     dataset |= {"continue_from": [config.continue_from]} if config.continue_from else {}
-    return dataset | {name: list(getattr(config, name)) for name in config.kept_files() if getattr(config, name)}
+    own = [network.path for network in own_files.in_files(config.members).values()]
+    networks = {"members": own} if own else {}
+    kept = {name: list(getattr(config, name)) for name in config.kept_files() if getattr(config, name)}
+    return dataset | networks | kept
 
 
 def _present(seen: str, path: str) -> str:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.networks import own_files
+from collab_ensembles.networks.own_files import OWN_FORMS, OwnNetwork
 from collab_ensembles.networks.sizes import FORMS, LONG_NAMES, ResNetSize, check_image_shape, parse_network
 from collab_ensembles.settings import first_release, member_rates, registry
 from collab_ensembles.settings.fields import (
@@ -67,6 +69,7 @@ class RunConfig(TrainingControl, FolderOptions):
       decisive: the fields on which the defaults of other fields depend, in order.
       younger: fields that earlier releases did not have, with the values that describe what those releases did.
       black_border: whether randomly shifted images get a black border; otherwise their edge pixels are repeated.
+      own_networks: whether members may be networks of the user's own, which files give.
       held_out_one_in: one training example in so many is for validation, see `held_out`; 0: none is.
 
     Raises:
@@ -76,6 +79,7 @@ class RunConfig(TrainingControl, FolderOptions):
     decisive: ClassVar[tuple[str, ...]] = ("members",)
     younger: ClassVar[Mapping[str, Any]] = {}
     black_border: ClassVar[bool] = True
+    own_networks: ClassVar[bool] = True
     held_out_one_in: ClassVar[int] = 0
 
     system: str = option(DEFAULT_SYSTEM, "what is trained", heading=WHAT)
@@ -93,7 +97,7 @@ class RunConfig(TrainingControl, FolderOptions):
         heading=WHAT,
     )
     train_limit: int | None = option(None, "use only this many training examples, from the first on", heading=WHAT)
-    members: tuple[str, ...] = option(None, f"the networks: {FORMS}", heading=WHAT)
+    members: tuple[str, ...] = option(None, f"the networks: {FORMS}; or {OWN_FORMS}", heading=WHAT)
     resnet: str = option(
         "report",
         "revision of the residual block of ST, M and sizes such as B3R5F16: report: as in the published tables; fixed: "
@@ -198,7 +202,19 @@ class RunConfig(TrainingControl, FolderOptions):
     def _check_members(self) -> None:
         if not self.members:
             raise ConfigError("--members is empty; name at least one member, such as ST")
+        # Before files are read.
         networks = [parse_network(member) for member in self.members]
+        own = [network for network in networks if isinstance(network, OwnNetwork)]
+        if own and not self.own_networks:
+            raise ConfigError(
+                f"--members={own[0]}: --system={self.system} takes only networks of this package; allowed: {FORMS}"
+            )
+        if len(own) == len(networks) and self.precision != "float32":
+            raise ConfigError(
+                f"--precision={self.precision} has no effect on --members={','.join(map(str, own))}, whose files "
+                "decide it; leave it out"
+            )
+        self._set("members", tuple(own_files.sealed(member) for member in self.members))
         if not any(isinstance(network, ResNetSize) for network in networks):
             for name in ("resnet", "decay_scope"):
                 if getattr(self, name) not in (None, "report"):
@@ -390,11 +406,22 @@ class RunConfig(TrainingControl, FolderOptions):
 
     def member_names(self) -> tuple[str, ...]:
         """Unique names of the members: ST,ST,M gives ST, ST_2, M."""
-        names = []
-        for index, member in enumerate(self.members):
-            repeated = self.members[:index].count(member)
-            names.append(f"{member}_{repeated + 1}" if repeated else member)
+        names: list[str] = []
+        labels = self.network_names()
+        for index, label in enumerate(labels):
+            number = labels[:index].count(label) + 1
+            name = label if number == 1 else f"{label}_{number}"
+            # A file may have the name that another repeated member got, or that of the ensemble.
+            while name in (*names, "ensemble"):
+                number += 1
+                name = f"{label}_{number}"
+            names.append(name)
         return tuple(names)
+
+    def network_names(self) -> tuple[str, ...]:
+        """The members as in the settings, but those of the user's own by short names; see `OwnNetwork.name`."""
+        own = own_files.in_files(self.members)
+        return tuple(own[place].name if place in own else member for place, member in enumerate(self.members))
 
     def run_name(self) -> str:
         """The name of the run's files, without seed and digest, such as `CIFAR10_multihead_resnet32_simple2`."""
@@ -402,12 +429,12 @@ class RunConfig(TrainingControl, FolderOptions):
 
     def members_name(self) -> str:
         """The members as part of a file name; only their number if the list is long."""
-        members = "_and_".join(LONG_NAMES.get(member, member) for member in self.members)
+        members = "_and_".join(LONG_NAMES.get(member, member) for member in self.network_names())
         return members if len(members) <= _LONGEST_LIST else f"{len(self.members)}_members"
 
     def description(self) -> str:
         """The name of the run's row in tables, for people: `plain`, `L2 0.01` or `resnet32, 4 heads hierarchical`."""
-        return ", ".join([*self.members, self.system, *self.particulars()])
+        return ", ".join([*self.network_names(), self.system, *self.particulars()])
 
     def particulars(self, named: tuple[str, ...] = ()) -> list[str]:
         """The settings that differ from their defaults, such as `label_noise 0.4`, without the fields in `named`."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.networks import own_files
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.fields import as_text
@@ -30,6 +31,9 @@ def plan(name: str, settings: Mapping[str, Any], seeds: Sequence[int]) -> list[R
       ConfigError: a setting is not allowed, has no effect in any run, or is one that the grid sets itself.
     """
     _, grid = find(name)
+    if "members" in settings:
+        # As the settings of runs have them; and each file is read once.
+        settings = {**settings, "members": [own_files.sealed(member) for member in settings["members"]]}
     # A run that several seeds share is planned once.
     configs = list(dict.fromkeys(config for seed in seeds for config in grid.plan({**settings, "seed": seed})))
     for key, value in settings.items():

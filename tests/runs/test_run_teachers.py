@@ -112,5 +112,5 @@ def test_a_run_keeps_the_teachers_that_it_began_with(tmp_path: Path, data_dir: s
     ]
     copy = next((directory / "teachers").glob("2-*.keras"))
     copy.write_bytes(copy.read_bytes() + b"0")
-    with pytest.raises(RunDirectoryError, match="changed, since its name is not the SHA-256"):
+    with pytest.raises(RunDirectoryError, match="changed, since its SHA-256 is not the recorded one"):
         run.restore(str(directory))

@@ -70,7 +70,7 @@ class DistillationConfig(RunConfig):
 
     def description(self) -> str:
         """Such as `resnet32, distilled`."""
-        return ", ".join([self.members[0], "distilled", *self.particulars(named=("teacher",))])
+        return ", ".join([self.network_names()[0], "distilled", *self.particulars(named=("teacher",))])
 
     def identity(self) -> dict[str, Any]:
         """The settings that decide the digest, as release 0.1.0 wrote them."""

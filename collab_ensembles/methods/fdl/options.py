@@ -28,6 +28,7 @@ class FeatureDifferenceConfig(RunConfig):
     decisive: ClassVar[tuple[str, ...]] = ("members", "recipe")
     controls: ClassVar[tuple[str, ...]] = ("pad",)
     younger: ClassVar[Mapping[str, Any]] = {"recipe": FIRST}
+    own_networks: ClassVar[bool] = False
 
     phases: tuple[str, ...] = option(
         PHASES,

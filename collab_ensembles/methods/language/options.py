@@ -36,6 +36,7 @@ class LanguageConfig(RunConfig):
 
     # 10,000 of MNIST's 60,000, as in the thesis.
     held_out_one_in: ClassVar[int] = 6
+    own_networks: ClassVar[bool] = False
 
     level: str = option(
         "both",

@@ -26,6 +26,7 @@ class MultiheadConfig(RunConfig):
     """Heads of one network that learn from the labels and from the consensus of the others."""
 
     controls: ClassVar[tuple[str, ...]] = ("early_stopping", "continue_from")
+    own_networks: ClassVar[bool] = False
 
     graph: str = option(
         "simple",

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
@@ -40,6 +40,8 @@ _MOST_NODES = 1000
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NodesConfig(RunConfig):
     """Nodes that have parts of the data, send each other what they make of minibatches, and decide together."""
+
+    own_networks: ClassVar[bool] = False
 
     nodes: int = option(10, "number of nodes; each has a network and a part of the training examples of its own")
     learning: str = option(

@@ -128,4 +128,4 @@ class SnapshotConfig(RunConfig):
         """Such as `vgg16, 5 snapshots`."""
         kind = "FGE snapshots" if self.cycle == "triangular" else "snapshots"
         particulars = self.particulars(named=("cycle", "snapshots"))
-        return ", ".join([self.members[0], f"{self.snapshots} {kind}", *particulars])
+        return ", ".join([self.network_names()[0], f"{self.snapshots} {kind}", *particulars])

@@ -162,9 +162,9 @@ class TeachingConfig(RunConfig):
     def description(self) -> str:
         """Such as `mlp32-32, stack 2, cross_entropy, soft`."""
         if self.is_teacher:
-            return f"{self.members[0]}, teacher"
+            return f"{self.network_names()[0]}, teacher"
         named = ("stack", "difficulty", "targets", "teacher")
         chosen = [self.difficulty] if self.stack > 1 else []
         arrangement = ["baseline"] if self.stack == 1 and self.targets == "true" else []
         arrangement = arrangement or [f"stack {self.stack}", *chosen, self.targets]
-        return ", ".join([self.members[0], *arrangement, *self.particulars(named=named)])
+        return ", ".join([self.network_names()[0], *arrangement, *self.particulars(named=named)])
