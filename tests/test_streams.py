@@ -32,4 +32,5 @@ def test_the_numbers_of_the_streams_stay() -> None:
         "COMMUNICATION": 9,
         "NOISE": 10,
         "UNLABELLED": 12,
+        "SPLIT": 13,
     }

@@ -102,6 +102,7 @@ _OTHER: dict[str, Any] = {
     "consume": 0.3,
     "broadcast": 0.2,
     "queue_capacity": 8,
+    "free_running": True,
     "decision": "mean",
     "class_weight": "balanced",
     "pad": True,
@@ -139,6 +140,7 @@ _BASES: dict[str, dict[str, Any]] = {
         ("nodes", "learning", "steps", "content", "neighbours", "consume", "broadcast", "queue_capacity", "decision"),
         _NODES,
     ),
+    "free_running": {"system": "nodes", "content": "labels"},
     **dict.fromkeys(("cycle_epochs", "cycle_learning_rate", "lowest_learning_rate"), _TRIANGULAR),
     **{key: {"dataset": "/a/folder"} for key in ("image_size", "test_share", "split_seed", "unreadable")},
 }
