@@ -132,5 +132,4 @@ def test_a_server_that_is_no_head_of_a_cluster(another_server: int, tmp_path: pa
         1,
         [f"--address=127.0.0.1:{another_server}: the server at this address is not the head of a Ray cluster"],
     )
-    # Ray itself would try for minutes.
     assert time.monotonic() - start < 60
