@@ -15,7 +15,7 @@ from collab_ensembles.methods.nodes.options import DECISIONS
 from collab_ensembles.methods.nodes.probes import VALIDATED, Probes
 from collab_ensembles.methods.nodes.schedule import Plan, Queues, Schedule
 from collab_ensembles.models.model import Model, loop
-from collab_ensembles.models.statistics import DISAGREEMENT, error
+from collab_ensembles.models.statistics import error
 from collab_ensembles.tensor import Tensor
 
 COUNTS = ("consumed", "empty", "dropped", "queue_length")
@@ -211,11 +211,9 @@ class NodesModel(Model):
     def _add(self, costs: list[Tensor], errors: list[Tensor]) -> None:
         """Adds a step to the training statistics, from the cost and the error of each node, []."""
         total = tf.add_n(costs)
-        several = len(costs) > 1
-        if several:
+        if len(costs) > 1:
             costs, errors = ([*each, tf.reduce_mean(each)] for each in (costs, errors))
-        unknown = [0.0] * (len(DISAGREEMENT) + len(_TOGETHER) if several else 0)
-        self.statistics.update_state(total, costs, errors, self._batch_size, unknown)
+        self.statistics.update_state(total, costs, errors, self._batch_size)
 
     def _send(self, place: Tensor, content: Tensor) -> None:
         """Puts a content, [batch, width], at a place; without a place, nowhere."""
