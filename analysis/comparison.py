@@ -181,9 +181,8 @@ def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
     """
     table, rows = compare(runs), rows_of(runs)
     config = runs[0].config
-    lengths = sorted({run.config.epochs for run in runs})
     most = "at most " if any(methods.ends_early(run.config) for run in runs) else ""
-    epochs = most + (f"{lengths[0]} to {lengths[-1]}" if len(lengths) > 1 else str(lengths[0]))
+    epochs = most + table_notes.span([run.config.epochs for run in runs])
     notes = [table_notes.DEVIATION] if table["runs"].max() > 1 else []
     notes += table_notes.seeds({name: [run.config.seed for run in row] for name, row in rows.items()})
     notes += table_notes.early_stopping([run.status for run in runs])

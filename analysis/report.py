@@ -25,6 +25,7 @@ from analysis import (
     methods,
     mistakes_figure,
     provenance,
+    table_notes,
     tables,
 )
 from analysis.commands import training_commands
@@ -131,9 +132,8 @@ def _group(runs: Sequence[Run], label: str, log_dir: str) -> list[str]:
 
 def _epochs(runs: Sequence[Run]) -> str:
     """One number, or two where networks of one setting have defaults of their own."""
-    lengths = [run.config.epochs for run in runs]
     most = "at most " if any(run.config.early_stopping for run in runs) else ""
-    return most + " to ".join(map(str, sorted({min(lengths), max(lengths)})))
+    return most + table_notes.span([run.config.epochs for run in runs])
 
 
 def _claims(runs: Sequence[Run], label: str) -> list[str]:

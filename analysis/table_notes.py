@@ -16,6 +16,11 @@ def seeds(rows: Mapping[str, Sequence[int]]) -> list[str]:
     return [f"Rows differ in their seeds: {'; '.join(others)}; the others have {usual}."] if others else []
 
 
+def span(numbers: Sequence[int]) -> str:
+    """The least and the greatest number, such as `30 to 60`; one number if they are equal."""
+    return " to ".join(map(str, sorted({min(numbers), max(numbers)})))
+
+
 def left_out(count: int) -> str:
     """How many runs are not in a table."""
     return "1 run is not finished and left out" if count == 1 else f"{count} runs are not finished and left out"
@@ -26,7 +31,7 @@ def early_stopping(statuses: Iterable[Status]) -> list[str]:
     ended = [(status.ended_after, status.best_epoch) for status in statuses if status.ended_after]
     if not ended:
         return []
-    last, best = (" to ".join(map(str, sorted({min(each), max(each)}))) for each in zip(*ended, strict=True))
+    last, best = map(span, zip(*ended, strict=True))
     return [
         f"Early stopping: training ended after epoch {last}; the weights, and so these numbers, are those of epoch "
         f"{best}, which a part of the training examples chose."
