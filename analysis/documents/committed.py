@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-_ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 _WIDTH = 120
 """Characters of a line of text, as everywhere in this project."""
 
@@ -19,7 +19,7 @@ _WIDTH = 120
 def rows(path: str) -> list[dict[str, str]]:
     """The rows of a CSV file, which may be compressed; `path` is seen from the repository."""
     read = lzma.open if path.endswith(".xz") else open
-    with read(_ROOT / path, "rt", encoding="utf-8", newline="") as file:
+    with read(ROOT / path, "rt", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -31,7 +31,7 @@ def row(path: str, **values: str) -> dict[str, str]:
 
 def markdown_rows(path: str, header: str) -> list[list[str]]:
     """The cells of the Markdown table in a file whose first column has this header, without the header."""
-    lines = [line for line in (_ROOT / path).read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    lines = [line for line in (ROOT / path).read_text(encoding="utf-8").splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     first = [row[0] for row in cells].index(header)
     width = len(cells[first])
@@ -47,13 +47,13 @@ def verdicts(path: str) -> str:
 
 def bulleted(path: str, end: str) -> list[str]:
     """What the bullets of a Markdown file begin with, up to `end`; those without it are left out."""
-    lines = (_ROOT / path).read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
     return [line.removeprefix("- ").split(end)[0] for line in lines if line.startswith("- ") and end in line]
 
 
 def search(path: str, pattern: str) -> str:
     """What the only group of a pattern matches first in a file; ValueError if it does not match."""
-    found = re.search(pattern, (_ROOT / path).read_text(encoding="utf-8"))
+    found = re.search(pattern, (ROOT / path).read_text(encoding="utf-8"))
     if found is None:
         raise ValueError(f"{path}: nothing matches {pattern!r}")
     return found[1]
@@ -62,7 +62,7 @@ def search(path: str, pattern: str) -> str:
 @functools.cache
 def benchmark() -> Any:
     """What `make bench` measured."""
-    return json.loads((_ROOT / "benchmarks" / "results" / "latest.json").read_text(encoding="utf-8"))
+    return json.loads((ROOT / "benchmarks" / "results" / "latest.json").read_text(encoding="utf-8"))
 
 
 def table(header: Sequence[str], lines: Iterable[Sequence[str]], words: int = 1) -> str:

@@ -1,18 +1,19 @@
 """What the documents say of GPUs: measured speeds, and the runs that came back."""
 
 import json
-import pathlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from analysis.documents.committed import paragraph, table
+from analysis.documents.committed import ROOT, paragraph, table
+from collab_ensembles.runs import run_directory
+from collab_ensembles.runs.run_directory import Status
+from collab_ensembles.settings.config import RunConfig
 
-_ROOT = pathlib.Path(__file__).resolve().parents[2]
-_SPEEDS = _ROOT / "benchmarks" / "results" / "gpu.jsonl"
-_RECORDS = _ROOT / "results" / "records" / "mnist-h200"
+_SPEEDS = ROOT / "benchmarks" / "results" / "gpu.jsonl"
+_RECORDS = ROOT / "results" / "records" / "mnist-h200"
 _STEPS = 30 * 938
 """Of a run on MNIST: epochs, and steps of 64 images."""
 _OUTPUTS = ("ST", "M", "ensemble")
+_PLAIN = "plain"
 
 
 def speeds() -> str:
@@ -35,15 +36,11 @@ def speeds() -> str:
 
 def runs() -> str:
     """Errors of the finished runs, one a line."""
-    found = sorted(_found().values(), key=lambda each: (_name(each[0]), each[0]["seed"]))
+    found = sorted(_found(), key=lambda each: (_name(each[0]), each[0].seed))
     return table(
         ["", "seed", *(f"{name}, test error %" for name in _OUTPUTS)],
         [
-            [
-                _name(config),
-                str(config["seed"]),
-                *(f"{100 * status['test_errors'][name]:.2f}" for name in _OUTPUTS),
-            ]
+            [_name(config), str(config.seed), *(f"{100 * status.test_errors[name]:.2f}" for name in _OUTPUTS)]
             for config, status in found
         ],
     )
@@ -51,9 +48,7 @@ def runs() -> str:
 
 def grid_time() -> str:
     """How long four runs took together, and what that means for the grid."""
-    longest = max(
-        (status["ended"] - status["started"] for config, status in _found().values() if config["method"] != "plain")
-    )
+    longest = max(status.ended - status.started for config, status in _found() if _name(config) != _PLAIN)
     return paragraph(
         f"Four runs of L2 together took {longest:.0f} s with everything, which is at most "
         f"{1000 * longest / (4 * _STEPS):.1f} ms a step of a run. The grid has three such groups and the plain run; at "
@@ -61,20 +56,14 @@ def grid_time() -> str:
     )
 
 
-def _name(config: Mapping[str, Any]) -> str:
-    return "plain" if config["method"] == "plain" else f"{config['method']}, {config['weight']:g}"
+def _name(config: RunConfig) -> str:
+    settings = config.to_json()
+    return _PLAIN if settings["method"] == _PLAIN else f"{settings['method']}, {settings['weight']:g}"
 
 
-def _found() -> Mapping[str, tuple[Any, Any]]:
-    """Settings and status by run directory."""
-    return {
-        path.parent.name: (_json(path.with_name("config.json"))["config"], _json(path))
-        for path in sorted(_RECORDS.glob("*/*/status.json"))
-    }
-
-
-def _json(path: pathlib.Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+def _found() -> list[tuple[RunConfig, Status]]:
+    directories = [str(path.parent) for path in sorted(_RECORDS.glob("*/*/status.json"))]
+    return [(run_directory.read_config(each), run_directory.read_status(each)) for each in directories]
 
 
 BLOCKS: dict[str, Callable[[], str]] = {"gpu speeds": speeds, "gpu runs": runs, "gpu grid time": grid_time}
