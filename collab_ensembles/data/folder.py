@@ -183,14 +183,14 @@ def _images(
     path: str, listed: Sequence[str], reading: FolderReading, channels: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The images, uint8 [images, height, width, channels], and the places in the list of those that can be read."""
-    modes = {None: None, 1: "L", 3: "RGB"}
-    if channels not in modes:
+    if channels is not None and channels not in picture_files.MODES:
         raise DataError(f"{path}: the run has images of {channels} channels; image files have 1 or 3")
+    mode = None if channels is None else picture_files.MODES[channels]
     pictures, kept, unreadable = [], [], []
     said = time.monotonic()
     for place, name in enumerate(listed):
         try:
-            picture = picture_files.decoded(os.path.join(path, name), modes[channels], reading.image_size)
+            picture = picture_files.decoded(os.path.join(path, name), mode, reading.image_size)
         except DataError as error:
             unreadable.append(f"{path}/{name}: {error}")
             if reading.unreadable != SKIP:

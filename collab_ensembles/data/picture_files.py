@@ -1,7 +1,7 @@
 """Reads a user's images for prediction: a folder of image files, one file, or an array in .npz or .npy."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,9 @@ ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".w
 _KEYS = ("x", "x_test")
 """The array of an .npz file that holds the images; the first that is there."""
 
+
+MODES: Mapping[int, str] = {1: "L", 3: "RGB"}
+"""Pillow's modes by the channels of a run's images."""
 
 _GREY_MODES = ("1", "L", "LA")
 """Pillow's modes of grey images; `1` is black and white, `A` transparency, which is left out."""
@@ -78,13 +81,12 @@ def read(path: str, shape: tuple[int, int, int]) -> Pictures:
 
 def _of_files(directory: str, names: Sequence[str], shape: tuple[int, int, int]) -> Pictures:
     height, width, channels = shape
-    modes = {1: "L", 3: "RGB"}
-    if channels not in modes:
+    if channels not in MODES:
         raise ConfigError(f"{directory}: the run has images of {channels} channels; give them as an array, in .npz")
     kept, images, unreadable, resized, recoloured = [], [], [], 0, 0
     for name in names:
         try:
-            image = decoded(os.path.join(directory, name), modes[channels], (height, width))
+            image = decoded(os.path.join(directory, name), MODES[channels], (height, width))
         except DataError as error:
             unreadable.append(f"{name}: {error}")
             continue
