@@ -125,13 +125,7 @@ def _convolve(layer: keras.layers.Layer, x: np.ndarray, kernel: np.ndarray) -> l
 def test_a_patch_convolution_equals_keras(
     shape: tuple[int, ...], options: dict[str, object], rng: np.random.Generator
 ) -> None:
-    x = rng.normal(size=shape).astype(np.float32)
-    keras_own = keras.layers.Conv2D(4, use_bias=True, **options)
-    keras_own(x)
-    kernel = rng.normal(size=keras_own.kernel.shape).astype(np.float32)
-    ours = PatchConvolution(4, use_bias=True, **options)
-    for received, expected in zip(_convolve(ours, x, kernel), _convolve(keras_own, x, kernel), strict=True):
-        np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    _check_equal(PatchConvolution, shape, options, rng)
 
 
 @pytest.mark.parametrize(
@@ -151,11 +145,17 @@ def test_a_patch_convolution_equals_keras(
 def test_a_convolution_as_a_product_equals_keras(
     shape: tuple[int, ...], options: dict[str, object], rng: np.random.Generator
 ) -> None:
+    _check_equal(Convolution, shape, options, rng)
+
+
+def _check_equal(
+    kind: type[keras.layers.Conv2D], shape: tuple[int, ...], options: dict[str, object], rng: np.random.Generator
+) -> None:
     x = rng.normal(size=shape).astype(np.float32)
     keras_own = keras.layers.Conv2D(4, use_bias=True, **options)
     keras_own(x)
     kernel = rng.normal(size=keras_own.kernel.shape).astype(np.float32)
-    ours = Convolution(4, use_bias=True, **options)
+    ours = kind(4, use_bias=True, **options)
     for received, expected in zip(_convolve(ours, x, kernel), _convolve(keras_own, x, kernel), strict=True):
         np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
