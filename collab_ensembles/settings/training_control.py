@@ -15,7 +15,6 @@ NO_WEIGHTS, BALANCED = "none", "balanced"
 RATES = "learning_rate"
 """Among the controls: the learning rate may be one for each member."""
 
-
 HELD_OUT = 10
 """With early stopping, one training example in so many is for validation."""
 

@@ -68,7 +68,7 @@ class Trained:
 
 
 class Node:
-    """Takes the steps of one node; see `spread.Crew` for the order in which its methods are called.
+    """Takes the steps of one node; see `crew.Crew` for the order in which its methods are called.
 
     `deliver` and `meet` are called by another thread than the rest.
     """
