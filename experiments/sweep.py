@@ -29,7 +29,7 @@ from collab_ensembles.runs.run_options import Options
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.grid import names, plan
-from experiments import backend_flags, command_line, config_flags, path_flags, runtime
+from experiments import backend_flags, command_line, config_flags, path_flags, runtime, time_needed
 from experiments.launch import executor_flags, ray_cluster
 from experiments.launch.executors import Executor, LocalExecutor, Task
 from experiments.live_report import LiveReport, live_report
@@ -58,6 +58,11 @@ _REPORT = path_flags.define(
     "default: none",
 )
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "print the commands but train nothing")
+_MEASURE = flags.DEFINE_bool(
+    "measure",
+    False,
+    "with --dry_run: also print how long the sweep will take here, from three epochs of a run for each set of members",
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -70,6 +75,8 @@ def main(arguments: list[str]) -> int:
     backend_flags.check(configs, _TENSORBOARD.value)
     for config in configs:
         registry.check_team(config, with_team=False)
+    if _MEASURE.value and (not _DRY_RUN.value or executor_flags.on_ray() or executor_flags.on_device()):
+        raise ConfigError("--measure: allowed with --dry_run, and with the default --executor")
     if _REPORT.value is not None and not _REPORT.value.endswith(".html"):
         raise ConfigError(f"--report={_REPORT.value}: the name of the page must end in .html")
     Options(checkpoint_every=_CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value)
@@ -88,6 +95,9 @@ def main(arguments: list[str]) -> int:
     if _DRY_RUN.value:
         for row in rows:
             print(shlex.join(row.task.command) if row.task else f"# {row.name}: skipped, {row.note}")
+        if _MEASURE.value:
+            _prepare_data(configs)
+            print(f"# {time_needed.of_sweep(configs, rows, workers, not backend_flags.on_jax())}")
         return 0
     files.check_can_make(_LOG_DIR.value)
     if os.path.exists(os.path.join(_LOG_DIR.value, "lock")):

@@ -3,8 +3,9 @@
 They are between `<!-- generated: NAME -->` and `<!-- end -->`. All other text does not change.
 
 Example:
-  python -m analysis.documents           # write the documents python -m analysis.documents --check   # only check: exit
-  status 1 if a document is not up to date
+  python -m analysis.documents
+Check alone; exit status 1 if a document is not up to date:
+  python -m analysis.documents --check
 """
 
 from absl import flags
