@@ -13,6 +13,7 @@ from analysis.documents import (
     other_blocks,
     overview_blocks,
     path_blocks,
+    question_blocks,
     teaching_blocks,
 )
 from collab_ensembles import files
@@ -39,6 +40,7 @@ BLOCKS: Blocks = {
     **teaching_blocks.BLOCKS,
     **language_blocks.BLOCKS,
     **nodes_blocks.BLOCKS,
+    **question_blocks.BLOCKS,
     "a system in one file": _example,
 }
 """By name: what writes the Markdown between the marks."""

@@ -154,6 +154,7 @@ def _trained(config: RunConfig, directory: Path, data_dir: str) -> Contents:
     return train(dataclasses.replace(config, epochs=1), directory, data_dir)
 
 
+@pytest.mark.usefixtures("eager")
 def test_the_labels_of_the_rest_change_nothing_and_its_images_do(
     tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
