@@ -1,11 +1,13 @@
 """What the documents say of heads, distillation, feature differences and snapshots, and of speed."""
 
+import functools
 from collections.abc import Callable, Iterable
 from statistics import fmean, median
 
 from analysis.documents.committed import benchmark, paragraph, row, rows, table
 
-_HEADS, _FDL, _FIRST_FDL = "results/demos/heads.csv", "results/fdl-6000/tables.csv", "results/demos/fdl.csv"
+_HEADS, _FIRST_FDL = "results/demos/heads.csv", "results/demos/fdl.csv"
+_FDL, _FDL_WHOLE = "results/fdl-6000/tables.csv", "results/fdl-mnist/tables.csv"
 _SONG_CHAI = "analysis/reference/song_chai_2018.csv"
 _DAS = "analysis/reference/das_2022.csv"
 _NOISE = ", label_noise 0.4"
@@ -38,8 +40,8 @@ def fdl_error(filters: int, networks: int, best: bool = False) -> str:
     return _fdl_error(f"fdlnet{filters}, single" if networks == 1 else f"fdlnet{filters // 2}, 2 x FDL", best)
 
 
-def _fdl_error(arrangement: str, best: bool) -> str:
-    models = [one for one in rows(_FDL) if one["arrangement"] == arrangement]
+def _fdl_error(arrangement: str, best: bool, path: str = _FDL) -> str:
+    models = [one for one in rows(path) if one["arrangement"] == arrangement]
     return _number(models[-1]["best_test_error_percent" if best else "test_error_percent"])
 
 
@@ -110,12 +112,14 @@ def distillation_paper() -> str:
     )
 
 
-def fdl() -> str:
-    """One-layer networks on 6,000 images by the number of filters: last epoch, and best epoch in brackets."""
+def fdl(path: str = _FDL) -> str:
+    """One-layer networks by number of filters: last epoch, and best epoch in brackets; by default on 6,000 images."""
     lines = []
     for filters in (2**power for power in range(1, 9)):
         names = [f"fdlnet{filters}, single", *(f"fdlnet{filters // 2}, 2 x {kind}" for kind in ("RIE", "FDL"))]
-        lines.append([str(filters), *(f"{_fdl_error(name, False)} ({_fdl_error(name, True)})" for name in names)])
+        lines.append(
+            [str(filters), *(f"{_fdl_error(name, False, path)} ({_fdl_error(name, True, path)})" for name in names)]
+        )
     return table(["M", "one network of M", "2 x M/2, independent (RIE)", "2 x M/2 with FDL"], lines, words=0)
 
 
@@ -182,6 +186,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "Song and Chai, table 1": song_chai,
     "distillation in the paper": distillation_paper,
     "FDL": fdl,
+    "FDL on all images": functools.partial(fdl, _FDL_WHOLE),
     "FDL summary": fdl_summary,
     "FDL of version 0.1.0": first_fdl,
     "poster": poster,
