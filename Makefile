@@ -18,7 +18,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo nodes-demo teaching-demo language-demo questions $(QUESTIONS) results documents records mnist-results digits-results fdl-results nodes-results teaching-results language-results bench clean
+.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo nodes-demo teaching-demo language-demo questions $(QUESTIONS) results documents records mnist-results digits-results fdl-results nodes-results teaching-results language-results question-results bench clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -141,9 +141,10 @@ FDL_RUNS ?= $(LOG_DIR)/fdl-6000
 TEACHING_RUNS ?= $(LOG_DIR)/teaching
 LANGUAGE_RUNS ?= $(LOG_DIR)/language
 NODES_RUNS ?= $(LOG_DIR)/nodes
+QUESTION_RUNS ?= $(LOG_DIR)/questions
 RUNS ?= $(MNIST_RUNS)
 
-results: mnist-results digits-results fdl-results nodes-results teaching-results language-results ## write results/ again from the runs in MNIST_RUNS, DIGITS_RUNS, FDL_RUNS, NODES_RUNS, TEACHING_RUNS and LANGUAGE_RUNS (results/*/README.md says how to train them)
+results: mnist-results digits-results fdl-results nodes-results teaching-results language-results question-results ## write results/ again from the runs in MNIST_RUNS, DIGITS_RUNS, FDL_RUNS, NODES_RUNS, TEACHING_RUNS, LANGUAGE_RUNS and QUESTION_RUNS (results/*/README.md says how to train them)
 
 documents: install ## write the tables and numbers in README.md and docs/ again from results/
 	$(RUN) -m analysis.documents
@@ -151,7 +152,7 @@ documents: install ## write the tables and numbers in README.md and docs/ again 
 
 records: ## copy the finished runs of RUNS=runs/mnist-grid, without checkpoints, and what inference costs, to results/records/mnist-grid
 	mkdir -p results/records/$(notdir $(RUNS))
-	cd $(RUNS) && for status in $$(grep -l '"state": "done"' */*/status.json); do \
+	cd $(RUNS) && for status in $$(grep -rl --include=status.json '"state": "done"' .); do \
 		run=$$(dirname $$status); \
 		cp --parents $$run/config.json $$status $$run/*.pkl $$(ls $$run/uncertainty.json 2>/dev/null) \
 			$(CURDIR)/results/records/$(notdir $(RUNS)) || exit $$?; \
@@ -178,6 +179,9 @@ teaching-results: install
 
 language-results: install
 	$(RUN) -m analysis.results --log_dir=$(LANGUAGE_RUNS) --dataset=mnist --grid=lacaille-4.1 --out=results/language
+
+question-results: install
+	$(RUN) -m analysis.methods.ensemble.questions --log_dir=$(QUESTION_RUNS) --out=results/questions/digits
 
 bench: install ## measure speed and memory, also of PyTorch if it is installed (a quarter of an hour)
 	$(RUN) -m benchmarks.bench

@@ -125,5 +125,7 @@ def test_a_dry_run_says_it_if_asked(tmp_path: pathlib.Path) -> None:
     assert "--dry_run" in refused.errors
     result = run("experiments.sweep", *flags, "--dry_run", "--measure")
     assert (result.exit_status, result.errors) == (0, "")
-    assert re.fullmatch(r"# about \d min: 13 runs, \d+ at a time; measured on 1 of them", result.output.splitlines()[-1])
+    assert re.fullmatch(
+        r"# about \d min: 13 runs, \d+ at a time; measured on 1 of them", result.output.splitlines()[-1]
+    )
     assert not (tmp_path / "runs").exists()
