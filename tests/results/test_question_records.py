@@ -1,0 +1,66 @@
+"""The published answers to the open questions follow from the records of their runs."""
+
+import csv
+import itertools
+import pathlib
+import pickle
+import re
+
+import pytest
+
+from analysis import results
+from analysis.methods.ensemble import questions
+from collab_ensembles.methods.ensemble import question_grids
+from collab_ensembles.runs import run_directory
+from committed_results import REPOSITORY
+
+_RECORDS = REPOSITORY / "results" / "records" / "questions"
+_PUBLISHED = REPOSITORY / "results" / "questions" / "digits"
+_NUMBERS = sorted(int(path.name.removeprefix("question-")) for path in _RECORDS.iterdir())
+
+
+def test_they_are_what_the_command_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "png", lambda figure: b"")
+    expected = questions.contents(str(_RECORDS), "digits")
+    assert {path.name for path in _PUBLISHED.iterdir()} == set(expected)
+    for name, content in expected.items():
+        if not name.endswith(".png"):
+            assert (_PUBLISHED / name).read_bytes() == content, name
+
+
+@pytest.mark.parametrize("number", _NUMBERS)
+def test_each_row_of_a_grid_has_every_seed_once(number: int) -> None:
+    directories = list((_RECORDS / f"question-{number}").glob("*/*/"))
+    assert all(run_directory.is_done(str(directory)) for directory in directories)
+    lines = [line for line in _errors() if line["question"] == str(number)]
+    runs = {(line["row"], line["seed"]) for line in lines}
+    assert len(runs) == len(directories)
+    seeds = {seed for _, seed in runs}
+    assert len(seeds) >= 8
+    assert runs == set(itertools.product(question_grids.rows_of(number), seeds))
+
+
+def test_errors_are_those_of_the_last_epochs() -> None:
+    """By value, read from the pickles of all runs; how rows are told apart, tests/analysis/test_questions.py tests."""
+    recorded = []
+    for path in _RECORDS.glob("*/*/*/*.pkl"):
+        content = pickle.loads(path.read_bytes())
+        (seed,) = re.findall(r"-seed(\d+)-", path.parent.name)
+        recorded.append((path.parents[2].name[-1], seed, round(100 * float(content["test_errors"][-1]), 4)))
+    stated = [(line["question"], line["seed"], round(float(line["test_error_percent"]), 4)) for line in _errors()]
+    assert sorted(stated) == sorted(recorded)
+
+
+def test_the_document_names_no_question_without_runs_and_shows_those_with() -> None:
+    text = (REPOSITORY / "docs" / "QUESTIONS.md").read_text()
+    sections = dict(re.findall(r"^## (\d)\. .*?\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
+    assert len(sections) == 7
+    for number, section in sections.items():
+        assert ("No runs are published yet" in section) == (int(number) not in _NUMBERS)
+        for picture in re.findall(r"\]\((\S+\.png)\)", section):
+            assert (pathlib.Path(REPOSITORY, "docs") / picture).is_file()
+
+
+def _errors() -> list[dict[str, str]]:
+    with open(_PUBLISHED / "errors.csv", newline="") as file:
+        return list(csv.DictReader(file))
