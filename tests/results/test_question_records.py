@@ -6,7 +6,9 @@ import pathlib
 import pickle
 import re
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from analysis import results
 from analysis.methods.ensemble import questions
@@ -49,6 +51,33 @@ def test_errors_are_those_of_the_last_epochs() -> None:
         recorded.append((path.parents[2].name[-1], seed, round(100 * float(content["test_errors"][-1]), 4)))
     stated = [(line["question"], line["seed"], round(float(line["test_error_percent"]), 4)) for line in _errors()]
     assert sorted(stated) == sorted(recorded)
+
+
+def test_gains_and_p_values_follow_from_the_errors() -> None:
+    """Mean gains, and Holm's correction of one-sided t-tests, by SciPy alone."""
+    rows: dict[tuple[str, str], dict[str, float]] = {}
+    for line in _errors():
+        rows.setdefault((line["row"], line["output"]), {})[line["seed"]] = float(line["test_error_percent"])
+    stated = re.findall(
+        r"^\| 3 \(\w\) .*?\| ([+-]\S+) \[.*?\] +\| (\S+) ", (_PUBLISHED / "README.md").read_text(), re.M
+    )
+    pairs = []
+    for cost in ("CE 1", "L2 0.1", "L2 0.01"):
+        st, m, more = (
+            f"{cost}, {way}" for way in ("ST learns from M", "M learns from ST", "ST learns ten times as much")
+        )
+        both = f"{cost}, both"
+        pairs += [(st, "plain", "ST"), (m, "plain", "M"), (both, st, "Ens"), (more, both, "Ens")]
+    gains = [
+        np.array([rows[reference, output][seed] - own for seed, own in sorted(rows[treated, output].items())])
+        for treated, reference, output in pairs
+    ]
+    raw = np.array([stats.ttest_1samp(each, 0, alternative="greater").pvalue for each in gains])
+    order = np.argsort(raw)
+    corrected = np.empty_like(raw)
+    corrected[order] = np.minimum(1, np.maximum.accumulate(raw[order] * np.arange(len(raw), 0, -1)))
+    assert [float(gain) for gain, _ in stated] == pytest.approx([each.mean() for each in gains], abs=5e-4)
+    assert [float(p) for _, p in stated] == pytest.approx(corrected.tolist(), abs=6e-4)
 
 
 def test_the_document_names_no_question_without_runs_and_shows_those_with() -> None:
