@@ -36,19 +36,17 @@ class _Measured:
 
     def watch(self) -> None:
         """Notes the first epochs, and the end."""
-        assert self.row.task is not None
         status = self.row.status()
         if not self.epochs and status.epochs_done < self.row.epochs:
             self.epochs, self.seconds = status.epochs_done, status.seconds
-        if self.row.task.exit_status is not None and not self.ended:
+        if _task(self.row).exit_status is not None and not self.ended:
             self.ended = time.time()
 
     def cost(self) -> _Cost:
         """What a run costs; of a run whose epochs are too short to be seen, all its epochs together."""
-        assert self.row.task is not None
         status = self.row.status()
         epoch = (status.seconds - self.seconds) / (status.epochs_done - self.epochs)
-        return _Cost(self.ended - self.row.task.started - status.epochs_done * epoch, epoch)
+        return _Cost(self.ended - _task(self.row).started - status.epochs_done * epoch, epoch)
 
 
 def of_sweep(configs: Sequence[RunConfig], rows: Sequence[Row], workers: int, preload: bool) -> str:
@@ -114,8 +112,7 @@ def _watch(measured: Sequence[_Measured]) -> None:
 
 
 def _epochs_left(config: RunConfig, row: Row) -> int:
-    begun = run_directory.read_status(row.directory).epochs_done if os.path.isdir(row.directory) else 0
-    return config.epochs - begun
+    return config.epochs - run_directory.read_status(row.directory).epochs_done
 
 
 def _words(seconds: float) -> str:

@@ -4,7 +4,7 @@ import functools
 import re
 from collections.abc import Callable
 
-from analysis.documents.committed import ROOT, paragraph
+from analysis.documents.committed import ROOT, paragraph, search
 
 _DIRECTORY = "results/questions/digits"
 _QUESTIONS = range(1, 8)
@@ -25,9 +25,7 @@ def section(number: int) -> str:
 
 def rule() -> str:
     """How claims are judged."""
-    text = (ROOT / _DIRECTORY / "README.md").read_text(encoding="utf-8")
-    (found,) = re.findall(r"^A gain is .*?(?=\n\n)", text, re.DOTALL | re.MULTILINE)
-    return paragraph(str(found))
+    return paragraph(search(f"{_DIRECTORY}/README.md", r"\n(A gain is .*)\n"))
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
