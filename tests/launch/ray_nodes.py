@@ -30,7 +30,7 @@ class Nodes:
 
     def __init__(self, directory: pathlib.Path, process: "subprocess.Popen[str]", head_cpus: int) -> None:
         """Starts the head, by a process that runs `_serve`."""
-        self._directory, self._process = directory, process
+        self._directory, self._process, self._living = directory, process, list[str]()
         self.address = self.add("head", head_cpus, include_dashboard=False)
 
     def workplace(self, name: str) -> pathlib.Path:
@@ -41,12 +41,19 @@ class Nodes:
         """Starts a node, with further variables in its environment, and gives the address of the head."""
         temporary = self._directory / name
         temporary.mkdir(exist_ok=True)
+        self._living.append(name)
         variables = {"TMPDIR": str(temporary), **(variables or {})}
         return self._tell("add", node_name=name, num_cpus=cpus, env_vars=variables, **options)
 
     def kill(self, name: str) -> None:
         """Kills a node, as when its power fails, and waits until the cluster has noticed."""
+        self._living.remove(name)
         self._tell("kill", node_name=name)
+
+    def kill_others(self) -> None:
+        """Kills all nodes but the head."""
+        for name in self._living[1:]:
+            self.kill(name)
 
     def _tell(self, what: str, **options: object) -> str:
         assert self._process.stdin is not None

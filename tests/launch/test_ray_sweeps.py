@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from collab_ensembles.runs import run_directory
-from faults.sweeps import Scene, checkpoints, run_directories, statistics, trainings, wait_until
+from faults.sweeps import Scene, checkpoints, kill, run_directories, statistics, trainings, wait_until
 
 pytest.importorskip("ray")
 
@@ -35,10 +35,17 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    """A head that computes too; tests add other nodes."""
+def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """A cluster of one node, for all tests here."""
     with nodes(tmp_path_factory.mktemp("nodes")) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def cluster(head: Nodes) -> Iterator[Nodes]:
+    """A head that computes too; the nodes that a test adds end with it."""
+    yield head
+    head.kill_others()
 
 
 @pytest.fixture
@@ -48,6 +55,17 @@ def log_dir(scene: Scene, request: pytest.FixtureRequest) -> pathlib.Path:
 
 def _start(scene: Scene, log_dir: pathlib.Path, address: str, *flags: str) -> "subprocess.Popen[str]":
     return scene.start(log_dir, "--executor=ray", f"--address={address}", "--workers=auto", *flags)
+
+
+def _await_both(log_dir: pathlib.Path) -> None:
+    """Waits until two trainings have begun; the first one stops until then, since one may be over within seconds."""
+    wait_until(lambda: trainings(log_dir), "a training")
+    first = trainings(log_dir)
+    kill(first, signal.SIGSTOP)
+    try:
+        wait_until(lambda: len(trainings(log_dir)) == 2, "two trainings")
+    finally:
+        kill(first, signal.SIGCONT)
 
 
 def _output(process: "subprocess.Popen[str]", exit_status: int = 0) -> tuple[str, str]:
@@ -68,6 +86,7 @@ def test_a_node_is_killed_during_a_sweep(shared: bool, scene: Scene, cluster: No
     checkpoint_dir = scene.new_log_dir("shared")
     process = _start(scene, log_dir, cluster.address, *([f"--checkpoint_dir={checkpoint_dir}"] if shared else []))
     at_work = [checkpoint_dir] if shared else [cluster.workplace("head"), cluster.workplace("second")]
+    _await_both(log_dir)
     wait_until(
         lambda: sum(len({path.parent for path in checkpoints(place)}) for place in at_work) == 2,
         "the first checkpoints of both runs",
@@ -160,7 +179,6 @@ def test_a_node_of_other_versions_gets_no_more_runs(
     (tmp_path / "numpy-0.1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n")
     cluster.add("old", variables={"PYTHONPATH": str(tmp_path)})
     output, errors = _output(_start(scene, log_dir, cluster.address, "--nosend_package"))
-    cluster.kill("old")
     assert errors.startswith("warning: old: numpy is 0.1, on the driver ")
     assert errors.endswith("; install the same as on the driver; this node gets no more runs\n")
     assert errors.count("\n") == 1
@@ -181,7 +199,6 @@ def test_the_code_that_is_sent_counts_and_not_what_a_node_has(
     assert statistics(log_dir) == scene.expected
     installed = scene.new_log_dir("installed")
     output, errors = _output(_start(scene, installed, cluster.address, "--nosend_package", "--epochs=1"))
-    cluster.kill("other")
     assert errors.startswith("warning: other: collab-ensembles is ")
     assert errors.endswith("; install the same as on the driver; this node gets no more runs\n")
     assert output.count("   on head") == 2
