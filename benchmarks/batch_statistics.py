@@ -59,16 +59,16 @@ def compare(directory: str, data_dir: str | None) -> list[dict[str, Any]]:
 
 
 def evaluate_anew(directory: str, data_dir: str | None) -> dict[str, float]:
-    """The test statistics of a run's newest checkpoint, see `run.evaluate`, with batch statistics taken anew."""
-    from collab_ensembles.runs import run, run_data
+    """The test statistics of a run's newest checkpoint, see `run_model.evaluate`, with batch statistics taken anew."""
+    from collab_ensembles.runs import run_data, run_model
 
-    model, _ = run.restore(directory)
+    model, _ = run_model.restore(directory)
     data = run_data.load_again(directory, data_dir)
     rng = np.random.default_rng(0)
     size = min(_BATCH_SIZE, len(data.train_labels))
     batches = [np.sort(rng.choice(len(data.train_labels), size, replace=False)) for _ in range(_BATCHES)]
     take_statistics_anew(model, [data.train_images[rows] for rows in batches])
-    return run.evaluate(model, data.test_images, data.test_labels)
+    return run_model.evaluate(model, data.test_images, data.test_labels)
 
 
 def take_statistics_anew(model: Any, batches: Sequence[np.ndarray]) -> None:

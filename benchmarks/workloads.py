@@ -101,17 +101,17 @@ def train_with_keras(workload: Workload, clock: Clock) -> None:
     import keras
 
     from collab_ensembles.data.batch_manager import BatchManager
+    from collab_ensembles.methods import assembly
     from collab_ensembles.methods.ensemble.options import EnsembleConfig
     from collab_ensembles.models import collaboration
     from collab_ensembles.models.ensemble import EnsembleModel
     from collab_ensembles.networks.exported import with_stock_layers
-    from collab_ensembles.runs import run
 
     weight = 1.0 if workload.method == "plain" else 0.01
     config = EnsembleConfig(
         members=workload.members, method=workload.method, weight=weight, precision=workload.precision
     )
-    model = run.build_model(config, workload.image_shape, 10)
+    model = assembly.build_model(config, workload.image_shape, 10)
     images, labels = random_data(workload)
     options: dict[str, Any] = {"steps_per_epoch": workload.total_steps, "shuffle": False, "verbose": 0}
     options["callbacks"] = [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: clock.step())]
@@ -121,7 +121,7 @@ def train_with_keras(workload: Workload, clock: Clock) -> None:
         model.compile(optimizer=keras.optimizers.Adam(config.single_rate, epsilon=1e-8))
         model.fit(images, labels, batch_size=workload.batch_size, **options)
     else:
-        run.compile_for_training(model, config)
+        assembly.compile_for_training(model, config)
         batches = BatchManager(images, labels, workload.batch_size)
         model.fit(batches.dataset(), **options)
 

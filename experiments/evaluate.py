@@ -86,9 +86,9 @@ def main(arguments: list[str]) -> None:
         load(fetch=False)
     runtime.start_tensorflow(_THREADS.value)
 
-    from collab_ensembles.runs import run
+    from collab_ensembles.runs import run_model
 
-    model, status = run.restore(directory)
+    model, status = run_model.restore(directory)
     if _TOP.value is not None and status.data is not None:
         top_errors.check(_TOP.value, status.data.num_classes)
     test = load(fetch=True)
@@ -104,7 +104,7 @@ def main(arguments: list[str]) -> None:
     if _AVERAGING.value:
         _check_average(model)
         model.averaging = _AVERAGING.value
-    statistics = run.evaluate(model, test.test_images, test.test_labels)
+    statistics = run_model.evaluate(model, test.test_images, test.test_labels)
     top: dict[str, float] = {}
     if _TOP.value is not None:
         top = top_errors.compute(model, test.test_images, test.test_labels, _TOP.value)

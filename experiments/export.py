@@ -32,9 +32,9 @@ def main(arguments: list[str]) -> None:
     runtime.start_tensorflow(None)
 
     from collab_ensembles.networks import exported
-    from collab_ensembles.runs import run
+    from collab_ensembles.runs import run_model
 
-    model, status = run.restore(directory)
+    model, status = run_model.restore(directory)
     names = model.inference_names()
     # Some members may not be trained yet.
     _check_member(names)

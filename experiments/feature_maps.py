@@ -37,9 +37,9 @@ def main(arguments: list[str]) -> None:
         raise ConfigError(f"--out={flags.FLAGS.out}: the name must end in .png")
     runtime.start_tensorflow(None)
 
-    from collab_ensembles.runs import run
+    from collab_ensembles.runs import run_model
 
-    models = [run.restore(directory) for directory in arguments]
+    models = [run_model.restore(directory) for directory in arguments]
     dataset, *_ = [run_data.load_again(directory, flags.FLAGS.data_dir) for directory in arguments]
     if not 0 <= flags.FLAGS.image < len(dataset.test_labels):
         raise ConfigError(f"--image={flags.FLAGS.image}: allowed: 0 to {len(dataset.test_labels) - 1}")

@@ -41,9 +41,9 @@ def main(arguments: list[str]) -> None:
     import tensorflow as tf
 
     from collab_ensembles.networks.exported import with_stock_layers
-    from collab_ensembles.runs import run
+    from collab_ensembles.runs import run_model
 
-    model, status = run.restore(directory)
+    model, status = run_model.restore(directory)
     assert status.data is not None
     pixels = np.random.default_rng(0).integers(0, 256, (_BATCH, *status.data.image_shape))
     batch = tf.constant(pixels, tf.float32)

@@ -109,11 +109,11 @@ def load(directory: str) -> TrainedGroup:
     Raises:
       RunDirectoryError: the directory has no run, or none that was trained for an epoch and kept its checkpoint.
     """
-    from collab_ensembles.runs import run
+    from collab_ensembles.runs import run_model
 
     directory = os.path.expanduser(directory)
     config = run_directory.read_located(directory)
-    model, status = run.restore(directory)
+    model, status = run_model.restore(directory)
     assert status.data is not None
     names = run_data.label_names(config, status.data, status.data.num_classes)
     return TrainedGroup(model, status.data.image_shape, names, status.epochs_done)

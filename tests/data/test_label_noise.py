@@ -7,7 +7,7 @@ import pytest
 
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.data.label_noise import LabelNoise
-from collab_ensembles.runs import run, run_data
+from collab_ensembles.runs import run_data, run_training
 from collab_ensembles.settings.config import RunConfig
 from trainings import TREE
 
@@ -69,7 +69,7 @@ def test_a_run_on_the_first_examples_has_the_noise_of_the_whole_run(tmp_path: Pa
     received = []
     for limit in (None, 100):
         config = RunConfig(**{**TREE, "train_limit": limit, "augment": False}, label_noise=0.4)
-        batches = run._training_batches(config, run_data.load(config, str(tmp_path)), num_train=1437)
+        batches = run_training._training_batches(config, run_data.load(config, str(tmp_path)), num_train=1437)
         batches.start_epoch(1)
         images, labels = zip(*(batches[index] for index in range(len(batches))), strict=True)
         received.append(_pairs(np.concatenate(images), np.concatenate(labels)))

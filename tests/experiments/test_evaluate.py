@@ -9,7 +9,7 @@ import pytest
 
 from collab_ensembles import data
 from collab_ensembles.errors import OtherDataError
-from collab_ensembles.runs import naming, run_directory, top_errors, uncertainty
+from collab_ensembles.runs import naming, run_directory, run_model, top_errors, uncertainty
 from collab_ensembles.runs import run as training
 from collab_ensembles.settings.config import RunConfig
 from command_runner import Result, run
@@ -88,7 +88,7 @@ def test_other_data_in_place_of_its_own_are_refused(tmp_path: pathlib.Path) -> N
 
 def test_an_ensemble_is_scored_by_either_average(tmp_path: pathlib.Path) -> None:
     directory = _trained(tmp_path, "digits", ("B1R1F2", "B1R1F3"))
-    model, _ = training.restore(directory)
+    model, _ = run_model.restore(directory)
     test = data.load("digits", str(tmp_path / "data"))
     logits = [np.asarray(each, float) for each in model.logits(test.test_images)]
     averages = {"logits": np.mean(logits, axis=0), "softmax": log_mean_softmax(logits)}

@@ -13,7 +13,7 @@ import collab_ensembles as ce
 from analysis import report
 from collab_ensembles import data
 from collab_ensembles.errors import DataError
-from collab_ensembles.runs import run
+from collab_ensembles.runs import run, run_model
 from collab_ensembles.settings.config import RunConfig
 from command_runner import run as run_command
 
@@ -30,7 +30,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, np.ndarray]:
 def test_predictions_are_those_of_the_networks(trained: tuple[str, np.ndarray]) -> None:
     directory, images = trained
     predicted = ce.load(directory).predict(images)
-    model, _ = run.restore(directory)
+    model, _ = run_model.restore(directory)
     first, second = (np.asarray(each, float) for each in model.logits(images))
     powers = np.exp((first + second) / 2)
     shares = powers / powers.sum(axis=1, keepdims=True)

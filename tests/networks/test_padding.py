@@ -10,7 +10,7 @@ from collab_ensembles.errors import ConfigError
 from collab_ensembles.methods.assembly import build_model
 from collab_ensembles.networks.build import build_network
 from collab_ensembles.networks.exported import with_stock_layers
-from collab_ensembles.runs import prediction, run
+from collab_ensembles.runs import prediction, run_model
 from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.streams import Stream, generator
 from trainings import train
@@ -70,8 +70,8 @@ def test_runs_train_evaluate_and_predict_on_images_as_they_are(
     np.savez(path, x_train=images[:30], y_train=labels[:30], x_test=images[30:], y_test=labels[30:])
     config = RunConfig(**{"dataset": str(path), "pad": True, "epochs": 1, "batch_size": 10, **settings})
     contents = train(config, tmp_path / "run", str(tmp_path / "data"))
-    model, _ = run.restore(str(tmp_path / "run"))
-    again = run.evaluate(model, images[30:, ..., None], labels[30:])
+    model, _ = run_model.restore(str(tmp_path / "run"))
+    again = run_model.evaluate(model, images[30:, ..., None], labels[30:])
     for name, content in contents.items():
         assert again[f"{name}_cost"] == pytest.approx(content["test_costs"][-1], rel=1e-5)
     group = prediction.load(str(tmp_path / "run"))

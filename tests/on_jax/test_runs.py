@@ -11,7 +11,7 @@ import pytest
 from collab_ensembles.data import Dataset
 from collab_ensembles.errors import ConfigError, DivergenceError, OtherBackendError
 from collab_ensembles.models.compiled_epoch import Device
-from collab_ensembles.runs import compiled_fit, naming, run, run_directory, uncertainty
+from collab_ensembles.runs import compiled_fit, naming, run, run_directory, run_model, uncertainty
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.runs.unpickle import read_pickle
 from collab_ensembles.settings.config import RunConfig
@@ -157,7 +157,7 @@ def test_a_run_of_tensorflow_goes_on_only_if_asked_to(tmp_path: Path, dataset: D
 
 def test_a_trained_run_can_be_read_again(tmp_path: Path, dataset: Dataset, device: Device) -> None:
     _trained(tmp_path, _TINY, dataset, device)
-    model, status = run.restore(str(tmp_path))
+    model, status = run_model.restore(str(tmp_path))
     with pytest.raises(ConfigError, match="backend is jax; needed: tensorflow"):
         model.fit(dataset.train_images, dataset.train_labels)
     logits = model.logits(dataset.test_images)

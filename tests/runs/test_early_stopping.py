@@ -14,7 +14,7 @@ from collab_ensembles.errors import ConfigError
 from collab_ensembles.methods.assembly import build_model
 from collab_ensembles.models.early_stopping import EarlyStopping
 from collab_ensembles.models.model import Model
-from collab_ensembles.runs import naming, run, run_directory
+from collab_ensembles.runs import naming, run_directory, run_model
 from collab_ensembles.settings.config import RunConfig
 from trainings import Contents, copied_after, eager_steps, series, train
 
@@ -79,11 +79,11 @@ def test_training_ends_when_the_validation_gets_no_better_for_that_many_epochs(e
 
 
 def test_the_final_weights_and_statistics_are_those_of_the_best_epoch(ended: Ended, data_dir: str) -> None:
-    model, _ = run.restore(str(ended.directory))
+    model, _ = run_model.restore(str(ended.directory))
     best, last = ended.status.best_epoch, ended.status.ended_after
     assert _bits(model) == ended.weights[best - 1] != ended.weights[-1]
     test = data.load("digits", data_dir)
-    again = run.evaluate(model, test.test_images, test.test_labels)
+    again = run_model.evaluate(model, test.test_images, test.test_labels)
     for output, content in ended.contents.items():
         assert again[f"{output}_error"] == pytest.approx(content["test_errors"][-1])
         assert again[f"{output}_cost"] == pytest.approx(content["test_costs"][-1], rel=1e-5)
@@ -101,7 +101,7 @@ def test_a_killed_run_goes_on_to_the_same_end(ended: Ended, data_dir: str) -> No
     assert series(contents) == series(ended.contents)
     status = run_directory.read_status(str(ended.copy))
     assert (status.best_epoch, status.ended_after) == (ended.status.best_epoch, ended.status.ended_after)
-    assert _bits(run.restore(str(ended.copy))[0]) == _bits(run.restore(str(ended.directory))[0])
+    assert _bits(run_model.restore(str(ended.copy))[0]) == _bits(run_model.restore(str(ended.directory))[0])
 
 
 def test_files_that_are_gone_are_written_again_with_the_same_statistics(
@@ -129,13 +129,13 @@ def test_the_last_epoch_takes_back_the_best_weights_too_but_not_a_stop(
     monkeypatch.setattr(EarlyStopping, "validation_cost", scripted)
     config = dataclasses.replace(_CONFIG, early_stopping=50, epochs=4)
     train(config, tmp_path, data_dir, stop_after=3)
-    assert _bits(run.restore(str(tmp_path))[0]) == weights[2]
+    assert _bits(run_model.restore(str(tmp_path))[0]) == weights[2]
     status = run_directory.read_status(str(tmp_path))
     assert (status.state, status.ended_after, status.best_epoch) == ("stopped", 0, 0)
     contents = train(config, tmp_path, data_dir)
     status = run_directory.read_status(str(tmp_path))
     assert (status.state, status.ended_after, status.best_epoch) == ("done", 4, 2)
-    assert _bits(run.restore(str(tmp_path))[0]) == weights[1] != weights[3]
+    assert _bits(run_model.restore(str(tmp_path))[0]) == weights[1] != weights[3]
     test_costs = contents["ensemble"]["test_costs"]
     assert test_costs[3] == test_costs[1] != test_costs[2]
 

@@ -8,7 +8,7 @@ import pytest
 
 from analysis import contents, frame
 from collab_ensembles.errors import OtherDataError, RunDirectoryError
-from collab_ensembles.runs import naming, run, run_data, run_directory
+from collab_ensembles.runs import naming, run, run_data, run_directory, run_model
 from collab_ensembles.settings.config import RunConfig
 from experiments.launch import returned_files
 
@@ -69,9 +69,9 @@ def test_the_same_command_finds_the_run_under_the_name_that_it_began_with(
 
 def test_it_is_scored_on_its_data_and_shown(moved: pathlib.Path) -> None:
     ((directory),) = run_directory.find(str(moved / "runs"))
-    model, status = run.restore(directory)
+    model, status = run_model.restore(directory)
     data = run_data.load_again(directory, str(moved / "data"))
-    scores = run.evaluate(model, data.test_images, data.test_labels)
+    scores = run_model.evaluate(model, data.test_images, data.test_labels)
     assert scores["B1R1F2_error"] == pytest.approx(status.test_errors["B1R1F2"])
     done = run_directory.read_status(directory)
     done.state = "done"

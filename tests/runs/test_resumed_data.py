@@ -10,7 +10,7 @@ import pytest
 
 from collab_ensembles import data
 from collab_ensembles.errors import DataError, OtherDataError
-from collab_ensembles.runs import checkpoint_file, run, run_data, run_directory
+from collab_ensembles.runs import checkpoint_file, run, run_data, run_directory, run_model, run_training
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings.config import RunConfig
 
@@ -101,7 +101,7 @@ def test_an_attempt_without_data_changes_nothing(
             _go_on(tmp_path)
     assert _status(tmp_path) == begun
     # So the run can still be used.
-    assert run.restore(str(tmp_path / "run"))[1].epochs_done == 1
+    assert run_model.restore(str(tmp_path / "run"))[1].epochs_done == 1
 
 
 def test_a_run_that_is_done_is_not_taken_for_one_on_other_data(
@@ -144,7 +144,7 @@ def test_what_starts_over_has_no_epochs_until_it_has(tmp_path: pathlib.Path, beg
     for name in os.listdir(tmp_path / "run" / checkpoint_file.DIRECTORY):
         os.truncate(tmp_path / "run" / checkpoint_file.DIRECTORY / name, 100)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run.Logger, "on_train_begin", lambda *arguments: 1 / 0)
+        patch.setattr(run_training.Logger, "on_train_begin", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             _go_on(tmp_path)
     left = _status(tmp_path)

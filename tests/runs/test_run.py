@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from collab_ensembles.errors import ConfigError, DivergenceError, RunDirectoryError
+from collab_ensembles.methods import assembly
 from collab_ensembles.methods.ensemble import training
 from collab_ensembles.models.ensemble import EnsembleModel
 from collab_ensembles.models.optimizers import Adam
-from collab_ensembles.runs import naming, run, run_directory, uncertainty
+from collab_ensembles.runs import naming, run, run_directory, run_model, run_training, uncertainty
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.runs.unpickle import read_pickle
 from collab_ensembles.settings.config import RunConfig
@@ -116,7 +117,7 @@ def test_the_optimizer_is_the_references_and_its_rate_follows_the_schedule(
 def test_equal_members_start_from_different_values_that_depend_on_the_seed() -> None:
     def kernels(seed: int) -> list[np.ndarray]:
         config = RunConfig(members=("B1R1F3", "B1R1F3"), seed=seed)
-        model = run.build_model(config, (8, 8, 1), 10)
+        model = assembly.build_model(config, (8, 8, 1), 10)
         return [member.get_layer("first_convolution").kernel.numpy() for member in model.members.values()]
 
     assert not np.array_equal(*kernels(0))
@@ -164,7 +165,7 @@ def test_a_cost_that_is_no_number_ends_the_run_and_keeps_the_epoch_before(
     with pytest.raises(DivergenceError) as without:
         run.run(config, str(tmp_path / "rarely"), run.Options(data_dir, checkpoint_every=3))
     assert "is nan (plain, seed 0); try a smaller --learning_rate" in str(without.value)
-    model, _ = run.restore(str(tmp_path))
+    model, _ = run_model.restore(str(tmp_path))
     assert all(np.isfinite(variable.numpy()).all() for variable in model.trainable_variables)
 
 
@@ -197,7 +198,7 @@ def test_a_failure_is_noted_with_its_reason(tmp_path: Path, data_dir: str, monke
     def fail(*arguments: object) -> None:
         raise MemoryError("no room for the batches")
 
-    monkeypatch.setattr(run, "_training_batches", fail)
+    monkeypatch.setattr(run_training, "_training_batches", fail)
     with pytest.raises(MemoryError):
         run.run(TINY, str(tmp_path), run.Options(data_dir))
     status = run_directory.read_status(str(tmp_path))

@@ -12,7 +12,7 @@ from collab_ensembles import data
 from collab_ensembles.data.class_weights import balanced
 from collab_ensembles.methods.assembly import build_model, compile_for_training
 from collab_ensembles.models.optimizers import Adam
-from collab_ensembles.runs import run
+from collab_ensembles.runs import run_model
 from collab_ensembles.settings.config import RunConfig
 from trainings import TINY as _USUAL
 from trainings import series, train
@@ -30,7 +30,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
 def _weights(config: RunConfig, directory: Path, data_dir: str) -> dict[str, bytes]:
     """The weights that a training leaves, by member."""
     train(config, directory, data_dir)
-    model, _ = run.restore(str(directory))
+    model, _ = run_model.restore(str(directory))
     return {name: b"".join(each.tobytes() for each in own.get_weights()) for name, own in model.members.items()}
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from collab_ensembles.errors import ConfigError, RunDirectoryError
-from collab_ensembles.runs import kept_files, naming, prediction, run, run_directory
+from collab_ensembles.methods import assembly
+from collab_ensembles.runs import kept_files, naming, prediction, run, run_directory, run_model
 from collab_ensembles.settings.config import RunConfig
 from trainings import series, train
 
@@ -64,7 +65,7 @@ def test_a_run_goes_on_and_is_used_without_the_files_and_elsewhere(tmp_path: Pat
     assert recorded == config
     assert json.loads((moved / "config.json").read_text())["digest"] == config.digest()
     assert series(train(recorded, moved, data_dir)) == whole
-    model, status = run.restore(str(moved))
+    model, status = run_model.restore(str(moved))
     assert status.epochs_done == 2
     # Frozen is frozen; the rest has learned.
     then, now = saved.get_weights(), model.members["net"].get_weights()
@@ -94,7 +95,7 @@ def test_a_missing_file_and_a_damaged_copy_are_refused(tmp_path: Path, data_dir:
     copy = directory / "members" / "1" / "mine.py"
     copy.write_text("raise SystemExit\n")
     with pytest.raises(RunDirectoryError, match="changed"):
-        run.restore(str(directory))
+        run_model.restore(str(directory))
 
 
 def test_equal_members_begin_differently_or_alike_as_the_settings_say(tmp_path: Path) -> None:
@@ -104,7 +105,7 @@ def test_equal_members_begin_differently_or_alike_as_the_settings_say(tmp_path: 
     def kernels(**changes: object) -> list[np.ndarray]:
         config = _config(tmp_path / "mine", members=twice, **changes)
         assert config.member_names() == ("mine", "mine_2")
-        return [each.get_weights()[0] for each in run.build_model(config, (8, 8, 1), 10).members.values()]
+        return [each.get_weights()[0] for each in assembly.build_model(config, (8, 8, 1), 10).members.values()]
 
     one, other = kernels()
     assert not np.array_equal(one, other)
@@ -121,6 +122,6 @@ def test_systems_of_one_network_take_one(settings: dict[str, object], tmp_path: 
     _files(tmp_path / "mine")
     config = RunConfig(members=(f"{tmp_path}/mine/mine.py:build",), train_limit=96, batch_size=32, **settings)
     run.run(config, str(tmp_path / "run"), run.Options(data_dir))
-    _, status = run.restore(str(tmp_path / "run"))
+    _, status = run_model.restore(str(tmp_path / "run"))
     assert status.epochs_done == config.epochs
     assert "mine" in config.description()

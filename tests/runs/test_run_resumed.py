@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collab_ensembles.runs import checkpoint_file, run, run_data, run_directory
+from collab_ensembles.runs import checkpoint_file, run_data, run_directory, run_model
 from trainings import TINY, copied_after, read, series, train
 
 Outcome = tuple[dict[str, bytes], dict[str, bytes]]
@@ -126,10 +126,10 @@ def test_the_restored_model_gives_the_statistics_of_its_epoch(
 ) -> None:
     cut_off(1)
     contents = read(RESUMED, tmp_path)
-    model, status = run.restore(str(tmp_path))
+    model, status = run_model.restore(str(tmp_path))
     assert status.epochs_done == 1
     data = run_data.load(RESUMED, data_dir)
-    scores = run.evaluate(model, data.test_images, data.test_labels)
+    scores = run_model.evaluate(model, data.test_images, data.test_labels)
     for output, content in contents.items():
         assert scores[f"{output}_error"] == pytest.approx(content["test_errors"][0], rel=1e-6)
         assert scores[f"{output}_cost"] == pytest.approx(content["test_costs"][0], rel=1e-6)

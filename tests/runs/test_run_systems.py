@@ -14,7 +14,7 @@ from collab_ensembles.methods.snapshot import training
 from collab_ensembles.models.optimizers import SGD
 from collab_ensembles.models.schedules import Rate
 from collab_ensembles.networks import exported
-from collab_ensembles.runs import checkpoint_file, run, run_data, run_directory
+from collab_ensembles.runs import checkpoint_file, run, run_data, run_directory, run_model
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 from reference import log_mean_softmax
@@ -239,7 +239,7 @@ def test_weights_decay_once_in_the_objective_or_in_the_optimizer(
 def test_an_ensemble_is_exported_as_one_network(settings: dict[str, Any], tmp_path: Path, data_dir: str) -> None:
     config = RunConfig(**settings)
     run.run(config, str(tmp_path / "run"), run.Options(data_dir))
-    model, _ = run.restore(str(tmp_path / "run"))
+    model, _ = run_model.restore(str(tmp_path / "run"))
     assert set(model.inference_names()) == {*config.member_names(), "ensemble"}
     exported.save(model.inference_network("ensemble"), str(tmp_path / "ensemble.keras"))
     images = run_data.load(config, data_dir).test_images[:50].astype(np.float32)
@@ -256,7 +256,7 @@ def test_snapshots_that_have_not_come_are_not_exported(tmp_path: Path, data_dir:
     config = RunConfig(**{**_SNAPSHOTS, "epochs": 6, "snapshots": 3})
     for epochs, names in ((1, ["snapshot1"]), (3, ["snapshot2", "snapshot1", "ensemble"])):
         run.run(config, str(tmp_path), run.Options(data_dir, stop_after=epochs))
-        model, _ = run.restore(str(tmp_path))
+        model, _ = run_model.restore(str(tmp_path))
         assert model.inference_names() == names
     images = run_data.load(config, data_dir).test_images[:50].astype(np.float32)
     expected = log_mean_softmax([np.asarray(model.inference_network(name)(images), float) for name in names[:2]])

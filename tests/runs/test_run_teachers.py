@@ -10,7 +10,7 @@ import pytest
 
 from collab_ensembles.errors import ConfigError, RunDirectoryError
 from collab_ensembles.networks import exported
-from collab_ensembles.runs import kept_files, run, run_data, run_directory
+from collab_ensembles.runs import kept_files, run, run_data, run_directory, run_model
 from collab_ensembles.settings.config import RunConfig
 from trainings import TREE, series, train
 
@@ -29,7 +29,7 @@ def _series(config: RunConfig, directory: Path, data_dir: str) -> dict[str, byte
 def test_a_head_is_exported_and_teaches_another_network(tmp_path: Path, data_dir: str) -> None:
     tree = RunConfig(**TREE)
     run.run(tree, str(tmp_path / "tree"), run.Options(data_dir))
-    model, _ = run.restore(str(tmp_path / "tree"))
+    model, _ = run_model.restore(str(tmp_path / "tree"))
     exported.save(model.inference_network("head2"), str(tmp_path / "head2.keras"))
     plain = keras.models.load_model(tmp_path / "head2.keras")
     data = run_data.load(tree, data_dir)
@@ -38,7 +38,7 @@ def test_a_head_is_exported_and_teaches_another_network(tmp_path: Path, data_dir
     teacher = (str(tmp_path / "head2.keras"),)
     student = RunConfig(**{**TREE, "system": "distillation", "teacher": teacher, "beta": 0.2})
     taught = _series(student, tmp_path / "student", data_dir)
-    scores = run.evaluate(model, data.test_images, data.test_labels)
+    scores = run_model.evaluate(model, data.test_images, data.test_labels)
     errors = run_directory.read_status(str(tmp_path / "student")).test_errors
     assert errors["teacher"] == pytest.approx(scores["head2_error"])
     alone = _series(RunConfig(**{**TREE, "graph": "single"}), tmp_path / "alone", data_dir)
@@ -91,7 +91,7 @@ def test_teachers_are_checked_before_anything_is_written(tmp_path: Path) -> None
 def test_a_run_keeps_the_teachers_that_it_began_with(tmp_path: Path, data_dir: str) -> None:
     tree = RunConfig(**TREE)
     run.run(tree, str(tmp_path / "tree"), run.Options(data_dir))
-    model, _ = run.restore(str(tmp_path / "tree"))
+    model, _ = run_model.restore(str(tmp_path / "tree"))
     paths = [tmp_path / "head1.keras", tmp_path / "head2.keras"]
 
     def config() -> RunConfig:
@@ -105,7 +105,7 @@ def test_a_run_keeps_the_teachers_that_it_began_with(tmp_path: Path, data_dir: s
     paths[0].write_bytes(paths[1].read_bytes())
     paths[1].unlink()
     assert _series(config(), directory, data_dir) == undisturbed
-    kept, _ = run.restore(str(directory))
+    kept, _ = run_model.restore(str(directory))
     assert [layer.name for layer in kept.members["teacher"].layers if layer.name.startswith("teacher")] == [
         "teacher1",
         "teacher2",
@@ -113,4 +113,4 @@ def test_a_run_keeps_the_teachers_that_it_began_with(tmp_path: Path, data_dir: s
     copy = next((directory / "teachers").glob("2-*.keras"))
     copy.write_bytes(copy.read_bytes() + b"0")
     with pytest.raises(RunDirectoryError, match="changed, since its SHA-256 is not the recorded one"):
-        run.restore(str(directory))
+        run_model.restore(str(directory))

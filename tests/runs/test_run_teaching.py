@@ -14,7 +14,7 @@ from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.methods.teaching import options
 from collab_ensembles.networks import exported
-from collab_ensembles.runs import naming, run, run_data, run_directory
+from collab_ensembles.runs import naming, run, run_data, run_directory, run_model
 from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.grid import plan
 from trainings import series, train
@@ -60,7 +60,7 @@ def test_students_share_a_teacher_that_is_trained_first_and_keep_it(
     assert run_directory.read_status(str(places[needed])) == teacher
 
     copies = [keras.models.load_model(next((places[each] / "teachers").iterdir())) for each in (soft, hard)]
-    model, _ = run.restore(str(places[needed]))
+    model, _ = run_model.restore(str(places[needed]))
     for one, other, own in zip(*(each.get_weights() for each in (*copies, model.members["student"])), strict=True):
         np.testing.assert_array_equal(one, other)
         np.testing.assert_array_equal(one, own)
@@ -82,9 +82,9 @@ def test_a_run_ends_early_with_the_error_of_its_best_epoch(tmp_path: Path, data_
         assert set(content[key][last:]) == {content[key][last - 1]}, key
     status = run_directory.read_status(str(tmp_path / "run"))
     assert (status.state, status.epochs_done) == ("done", 30)
-    model, _ = run.restore(str(tmp_path / "run"))
+    model, _ = run_model.restore(str(tmp_path / "run"))
     data = run_data.load(config, data_dir)
-    scores = run.evaluate(model, data.test_images, data.test_labels)
+    scores = run_model.evaluate(model, data.test_images, data.test_labels)
     assert scores["student_error"] == pytest.approx(content["test_errors"][best - 1])
     # The last sixth of the 120 training examples, which no step sees: ten steps of ten examples an epoch.
     wrong = model.predict(data.train_images[100:], verbose=0).argmax(axis=1) != data.train_labels[100:]

@@ -12,7 +12,7 @@ from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.errors import ConfigError, RunDirectoryError
 from collab_ensembles.methods.assembly import build_model, compile_for_training
 from collab_ensembles.models.model import Model
-from collab_ensembles.runs import run, run_directory, start_weights
+from collab_ensembles.runs import run_directory, run_model, start_weights
 from collab_ensembles.settings.config import RunConfig
 from trainings import copied_after, eager_steps, series, train
 
@@ -47,7 +47,7 @@ def test_it_trains_as_a_model_that_was_given_these_weights(
     first: Path, config: RunConfig, tmp_path: Path, data_dir: str
 ) -> None:
     train(config, tmp_path, data_dir)
-    begun, _ = run.restore(str(first))
+    begun, _ = run_model.restore(str(first))
     data_set = data.load("digits", data_dir, train_limit=64)
     model = build_model(config, data_set.image_shape, data_set.num_classes)
     random = _bits(model)
@@ -59,7 +59,7 @@ def test_it_trains_as_a_model_that_was_given_these_weights(
     model.fit(batches.dataset(), epochs=1, shuffle=False, verbose=0)
     model.optimizer.learning_rate.assign(0.0025)
     model.fit(batches.dataset(), epochs=1, shuffle=False, verbose=0)
-    trained, _ = run.restore(str(tmp_path))
+    trained, _ = run_model.restore(str(tmp_path))
     assert _bits(trained) == _bits(model)
     assert random != _bits(begun)
 

@@ -9,7 +9,7 @@ import pytest
 from collab_ensembles.errors import ConfigError, RunDirectoryError
 from collab_ensembles.models import model as base
 from collab_ensembles.models.ensemble import EnsembleModel
-from collab_ensembles.runs import run, top_errors
+from collab_ensembles.runs import run_model, top_errors
 from conftest import network
 
 
@@ -49,7 +49,7 @@ def test_members_and_the_ensemble_are_scored_over_batches_of_unequal_size(
             for name, output in zip(("one", "other", "ensemble"), [*logits, sum(logits) / 2], strict=True)
         }
         assert top_errors.compute(model, images, labels, top) == pytest.approx(expected)
-    recorded = run.evaluate(model, images, labels)
+    recorded = run_model.evaluate(model, images, labels)
     assert top_errors.compute(model, images, labels, 1) == pytest.approx(
         {name: recorded[f"{name}_error"] for name in model.statistics_names}
     )
