@@ -10,9 +10,10 @@ from absl import flags
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.settings import grid, registry
-from collab_ensembles.settings.config import DEFAULT_SYSTEM, RunConfig
+from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.fields import as_text, field_types
 from collab_ensembles.settings.method import Method
+from collab_ensembles.settings.shared_options import DEFAULT_SYSTEM
 from experiments.command_line import Flag, FurtherFlags, given
 
 DEFAULT_GRID = "noel"

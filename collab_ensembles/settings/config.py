@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.networks import own_files
-from collab_ensembles.networks.own_files import OWN_FORMS, OwnNetwork
+from collab_ensembles.networks.own_files import OwnNetwork
 from collab_ensembles.networks.sizes import FORMS, LONG_NAMES, ResNetSize, check_image_shape, parse_network
 from collab_ensembles.settings import first_release, member_rates, registry
 from collab_ensembles.settings.fields import (
@@ -20,13 +20,12 @@ from collab_ensembles.settings.fields import (
     WHAT,
     as_text,
     check_effects,
-    check_number,
     check_whole,
     field_types,
-    option,
     typed,
 )
 from collab_ensembles.settings.folder_options import FOLDER, FolderOptions, normal_size
+from collab_ensembles.settings.shared_options import DEFAULT_SYSTEM, SharedOptions
 from collab_ensembles.settings.training_control import CONTROL, HELD_OUT, RATES, TrainingControl, refuse
 
 if TYPE_CHECKING:
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 """Increased when the meaning of a field changes. A new default does not increase it: see `RunConfig.first_default`."""
-
-DEFAULT_SYSTEM = "ensemble"
 
 AVERAGES = ("logits", "softmax")
 """The prediction of an ensemble is the mean of one of these."""
@@ -51,15 +48,12 @@ SGD_DEFAULTS: Mapping[str, Any] = {
 }
 """What the papers on networks for CIFAR that are trained by SGD have in common."""
 
-_MOST_EPOCHS = 99_999
-"""The names of checkpoints have five digits."""
-
 _LONGEST_LIST = 170
 """Most characters of the members' part of a file name, so that the whole name has at most 255 bytes."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RunConfig(TrainingControl, FolderOptions):
+class RunConfig(SharedOptions, TrainingControl, FolderOptions):
     """The settings of one run. This class has the settings that all systems share; subclasses add those of one system.
 
     `RunConfig(system="multihead", heads=4)` is an object of that system's class. Each field is a flag of
@@ -81,73 +75,6 @@ class RunConfig(TrainingControl, FolderOptions):
     black_border: ClassVar[bool] = True
     own_networks: ClassVar[bool] = True
     held_out_one_in: ClassVar[int] = 0
-
-    system: str = option(DEFAULT_SYSTEM, "what is trained", heading=WHAT)
-    dataset: str = option(
-        "digits",
-        f"data set: {', '.join(catalogue.CATALOGUE)}, or the path of an .npz file or a folder of images",
-        heading=WHAT,
-    )
-    split: str = option(
-        "report",
-        "how to split the data into training and test parts: report: as in the published tables; standard: the "
-        "official split; author: as report, with the author's own images in his order (mnist, cifar10); validation: "
-        "the test part is the last tenth of the training part of report",
-        catalogue.SPLITS,
-        heading=WHAT,
-    )
-    train_limit: int | None = option(None, "use only this many training examples, from the first on", heading=WHAT)
-    members: tuple[str, ...] = option(None, f"the networks: {FORMS}; or {OWN_FORMS}", heading=WHAT)
-    resnet: str = option(
-        "report",
-        "revision of the residual block of ST, M and sizes such as B3R5F16: report: as in the published tables; fixed: "
-        "without their typing error; post2018: the author's later correction",
-        ("report", "fixed", "post2018"),
-        heading=WHAT,
-    )
-    regularization_rate: float = option(
-        None,
-        "weight decay s: each decayed variable adds s * sum(w^2) / 2",
-        heading=TRAINING,
-    )
-    decay_scope: str = option(
-        None,
-        "which kernels of ST, M and sizes such as B3R5F16 decay: report: all but those of the last brick, as in the "
-        "reference code; all: every kernel; default: all with --resnet=post2018, otherwise report",
-        ("report", "all"),
-        heading=TRAINING,
-    )
-    epochs: int = option(None, "number of epochs", heading=TRAINING)
-    batch_size: int = option(None, "examples in each training step", heading=TRAINING)
-    learning_rate: float | str = option(
-        None,
-        "initial learning rate; or one for each member, such as ST:0.001,M:0.0005; all fall at the same epochs",
-        heading=TRAINING,
-    )
-    shuffle: str = option(
-        None,
-        "order of the training examples: none: the same in each epoch; permute: a new permutation in each epoch; "
-        "bootstrap: examples drawn with replacement",
-        ("none", "permute", "bootstrap"),
-        heading=TRAINING,
-    )
-    precision: str = option(
-        "float32",
-        "number format: mixed_bfloat16: convolutions in bfloat16; statistics, logits and costs in float32",
-        ("float32", "mixed_bfloat16"),
-        heading=TRAINING,
-    )
-    augment: bool = option(
-        None,
-        "change the training images at random in each epoch: shift them by up to 12.5 %; on CIFAR, also flip them",
-        heading=TRAINING,
-    )
-    label_noise: float = option(
-        0.0,
-        "share of the training examples whose labels are replaced by random classes, drawn again in each epoch",
-        heading=TRAINING,
-    )
-    seed: int = option(0, "seed of all random numbers", heading=TRAINING)
 
     def __new__(cls, **settings: Any) -> Self:
         """Makes an object of the system's class if RunConfig itself is called."""
@@ -185,7 +112,8 @@ class RunConfig(TrainingControl, FolderOptions):
         self._check_controls()
         if isinstance(self.learning_rate, str):
             self._set("learning_rate", member_rates.normal(self.learning_rate, self.member_names()))
-        self._check_numbers()
+        self.check_numbers()
+        check_whole("early_stopping", self.early_stopping, 1)
         self.check()
 
     def _set(self, name: str, value: Any) -> None:
@@ -222,16 +150,6 @@ class RunConfig(TrainingControl, FolderOptions):
                         f"--{name} has an effect only on networks such as ST, M or B3R5F16; received "
                         f"--members={','.join(self.members)}"
                     )
-
-    def _check_numbers(self) -> None:
-        for name, least in (("batch_size", 1), ("seed", 0), ("train_limit", 1)):
-            check_whole(name, getattr(self, name), least)
-        check_whole("early_stopping", self.early_stopping, 1)
-        check_whole("epochs", self.epochs, 1, _MOST_EPOCHS)
-        check_number("regularization_rate", self.regularization_rate)
-        if isinstance(self.learning_rate, float):
-            check_number("learning_rate", self.learning_rate, above=True)
-        check_number("label_noise", self.label_noise, 0, 1)
 
     def _check_controls(self) -> None:
         given = {name: getattr(self, name) for name in self.without_control()}
