@@ -129,7 +129,7 @@ questions: $(QUESTIONS) ## train the grids of the paper's open questions on digi
 
 $(QUESTIONS): question-%: install
 	$(RUN) -m experiments.sweep --grid=question-$* --seeds=$(subst $(EMPTY) ,$(COMMA),$(QUESTION_SEEDS)) \
-		$(if $(filter 7,$*),--train_limit=100) --log_dir=$(LOG_DIR)/questions/question-$* $(SWEEP_FLAGS)
+		$(if $(filter 7,$*),--train_limit=100 --batch_size=10) --log_dir=$(LOG_DIR)/questions/question-$* $(SWEEP_FLAGS)
 	$(END_OF_DRY_RUN) \
 	if [ $* = 7 ]; then for seed in $(QUESTION_SEEDS); do \
 		$(RUN) -m experiments.train --seed=$$seed --log_dir=$(LOG_DIR)/questions/question-7 || exit $$?; \
