@@ -53,9 +53,9 @@ def systems() -> str:
         [
             "`fdl`: networks learn to differ",
             "Das and Dutta Roy 2022",
-            "`make fdl-demo`",
-            f"{other_blocks.fdl_hours()} h",
-            f"6,000 MNIST images, 16 filters: {two} (one network {one})",
+            "`--grid=fdl-mnist`",
+            f"{other_blocks.fdl_hours()} h a seed",
+            f"MNIST, 16 filters: {two} (one network {one})",
             f"CIFAR-10, VGG-16: {apart} ({alone})",
         ],
         [
