@@ -25,11 +25,6 @@ def heads_hours() -> str:
     return _hours(rows(_HEADS))
 
 
-def fdl_hours() -> str:
-    """Training time of a seed of the one-layer networks on two cores."""
-    return _hours(rows(_FDL))
-
-
 def fdl_seeds() -> str:
     """How many seeds the one-layer networks were trained with."""
     return rows(_FDL)[0]["seeds"]

@@ -54,7 +54,7 @@ def systems() -> str:
             "`fdl`: networks learn to differ",
             "Das and Dutta Roy 2022",
             "`--grid=fdl-mnist`",
-            f"{other_blocks.fdl_hours()} h a seed",
+            "",
             f"MNIST, 16 filters: {two} (one network {one})",
             f"CIFAR-10, VGG-16: {apart} ({alone})",
         ],
