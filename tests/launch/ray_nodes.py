@@ -41,9 +41,10 @@ class Nodes:
         """Starts a node, with further variables in its environment, and gives the address of the head."""
         temporary = self._directory / name
         temporary.mkdir(exist_ok=True)
-        self._living.append(name)
         variables = {"TMPDIR": str(temporary), **(variables or {})}
-        return self._tell("add", node_name=name, num_cpus=cpus, env_vars=variables, **options)
+        address = self._tell("add", node_name=name, num_cpus=cpus, env_vars=variables, **options)
+        self._living.append(name)
+        return address
 
     def kill(self, name: str) -> None:
         """Kills a node, as when its power fails, and waits until the cluster has noticed."""

@@ -59,8 +59,8 @@ def _start(scene: Scene, log_dir: pathlib.Path, address: str, *flags: str) -> "s
 
 def _await_both(log_dir: pathlib.Path) -> None:
     """Waits until two trainings have begun; the first one stops until then, since one may be over within seconds."""
-    wait_until(lambda: trainings(log_dir), "a training")
-    first = trainings(log_dir)
+    first: list[int] = []
+    wait_until(lambda: first.extend(trainings(log_dir)) or first, "a training")
     kill(first, signal.SIGSTOP)
     try:
         wait_until(lambda: len(trainings(log_dir)) == 2, "two trainings")
