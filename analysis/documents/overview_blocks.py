@@ -15,6 +15,7 @@ def systems() -> str:
         other_blocks.paper_error(name, "resnet50", "ImageNet") for name in ("single instance", "distilled from 2")
     )
     one, two = (other_blocks.fdl_error(16, networks) for networks in (1, 2))
+    best_of_one, best_of_two = (other_blocks.fdl_error(16, networks, best=True) for networks in (1, 2))
     alone, apart, snapshots, geometric = (
         other_blocks.poster_error(name) for name in ("single", "FDL (2x)", "SSE", "FGE")
     )
@@ -55,7 +56,8 @@ def systems() -> str:
             "Das and Dutta Roy 2022",
             "`--grid=fdl-mnist`",
             "",
-            f"MNIST, 16 filters: {two} (one network {one})",
+            f"MNIST, 16 filters, {other_blocks.fdl_seeds()} seeds: {two} (one network {one}); best epoch: "
+            f"{best_of_two} ({best_of_one})",
             f"CIFAR-10, VGG-16: {apart} ({alone})",
         ],
         [
