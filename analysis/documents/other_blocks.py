@@ -11,6 +11,7 @@ _FDL, _FDL_SHORT = "results/fdl-mnist/tables.csv", "results/fdl-6000/tables.csv"
 _SONG_CHAI = "analysis/reference/song_chai_2018.csv"
 _DAS = "analysis/reference/das_2022.csv"
 _NOISE = ", label_noise 0.4"
+_FILTERS = tuple(2**power for power in range(1, 9))
 _ARRANGEMENTS = ("single", "2 instances", "2 heads simple", "4 heads hierarchical")
 
 
@@ -38,15 +39,16 @@ def _hours(lines: Iterable[dict[str, str]]) -> str:
 def fdl_error(filters: int, networks: int, best: bool = False) -> str:
     """Mean error of one network of `filters` filters, or of `networks` of half as many trained with FDL."""
     name = f"fdlnet{filters}, single" if networks == 1 else f"fdlnet{filters // 2}, 2 x FDL"
-    return _fdl_error(name, best, _FDL).split(" ")[0]
+    return _number(_together(name, _FDL)[_column(best)])
 
 
-def _fdl_error(arrangement: str, best: bool, path: str) -> str:
-    """Of all networks together, with the standard deviation where there are several seeds."""
-    found = [one for one in rows(path) if one["arrangement"] == arrangement][-1]
-    column = "best_test_error_percent" if best else "test_error_percent"
-    deviation = found[f"{column}_sd"]
-    return _number(found[column]) + (f" ± {_number(deviation)}" if deviation else "")
+def _together(arrangement: str, path: str) -> dict[str, str]:
+    """The row of all networks of an arrangement together."""
+    return [one for one in rows(path) if one["arrangement"] == arrangement][-1]
+
+
+def _column(best: bool) -> str:
+    return "best_test_error_percent" if best else "test_error_percent"
 
 
 def paper_error(row_name: str, network: str, dataset: str = "CIFAR10") -> str:
@@ -119,24 +121,24 @@ def distillation_paper() -> str:
 def fdl(path: str = _FDL) -> str:
     """One-layer networks by number of filters: last epoch, and best epoch in brackets; by default on all images."""
     lines = []
-    for filters in (2**power for power in range(1, 9)):
+    for filters in _FILTERS:
         names = [f"fdlnet{filters}, single", *(f"fdlnet{filters // 2}, 2 x {kind}" for kind in ("RIE", "FDL"))]
-        lines.append(
-            [str(filters), *(f"{_fdl_error(name, False, path)} ({_fdl_error(name, True, path)})" for name in names)]
-        )
+        found = [_together(name, path) for name in names]
+        errors = [[_with_deviation(one, _column(best)) for best in (False, True)] for one in found]
+        lines.append([str(filters), *(f"{last} ({best})" for last, best in errors)])
     return table(["M", "one network of M", "2 x M/2, independent (RIE)", "2 x M/2 with FDL"], lines, words=0)
 
 
 def fdl_summary() -> str:
     """The one-layer networks in one sentence."""
     lower = {
-        best: sum(float(fdl_error(2**power, 2, best)) < float(fdl_error(2**power, 1, best)) for power in range(1, 9))
+        best: sum(float(fdl_error(filters, 2, best)) < float(fdl_error(filters, 1, best)) for filters in _FILTERS)
         for best in (True, False)
     }
     return paragraph(
         f"With {fdl_seeds()} seeds on all 60,000 images, two networks with FDL have on average a lower error than one "
-        f"network of as many filters for {lower[True]} of 8 numbers of filters by the best epoch, which the poster "
-        f"counts, and for {lower[False]} by the last one."
+        f"network of as many filters for {lower[True]} of {len(_FILTERS)} numbers of filters by the best epoch, "
+        f"which the poster counts, and for {lower[False]} by the last one."
     )
 
 
@@ -144,17 +146,19 @@ def first_fdl() -> str:
     """The demonstration of version 0.1.0."""
     lines = []
     for filters in (4, 8, 16, 32):
-        cells = [_with_deviation(f"convnet{filters}, single", f"convnet{filters}")]
+        cells = [_with_deviation(row(_FIRST_FDL, arrangement=f"convnet{filters}, single", model=f"convnet{filters}"))]
         for kind in ("RIE", "cross_entropy head", "FDL"):
-            cells.append(_with_deviation(f"convnet{filters // 2}, 2 x {kind}", "Ens"))
+            found = row(_FIRST_FDL, arrangement=f"convnet{filters // 2}, 2 x {kind}", model="Ens")
+            cells.append(_with_deviation(found))
         lines.append([str(filters), *cells])
     header = ["M", "one network of M", "2 x M/2, independent (RIE)", "RIE with a trained head", "2 x M/2 with FDL"]
     return table(header, lines, words=0)
 
 
-def _with_deviation(arrangement: str, model: str) -> str:
-    found = row(_FIRST_FDL, arrangement=arrangement, model=model)
-    return f"{_number(found['test_error_percent'])} ± {_number(found['test_error_percent_sd'])}"
+def _with_deviation(found: dict[str, str], column: str = "test_error_percent") -> str:
+    """A mean, with its standard deviation where there are several seeds."""
+    deviation = found[f"{column}_sd"]
+    return _number(found[column]) + (f" ± {_number(deviation)}" if deviation else "")
 
 
 def _is(one: dict[str, str], arrangement: str, model: str) -> bool:
