@@ -57,15 +57,43 @@ def _start(scene: Scene, log_dir: pathlib.Path, address: str, *flags: str) -> "s
     return scene.start(log_dir, "--executor=ray", f"--address={address}", "--workers=auto", *flags)
 
 
-def _await_both(log_dir: pathlib.Path) -> None:
-    """Waits until two trainings have begun; the first one stops until then, since one may be over within seconds."""
-    first: list[int] = []
-    wait_until(lambda: first.extend(trainings(log_dir)) or first, "a training")
-    kill(first, signal.SIGSTOP)
+@contextlib.contextmanager
+def _held_at_a_checkpoint(log_dir: pathlib.Path, runs: int) -> Iterator[list[int]]:
+    """Waits until so many trainings have a checkpoint; each one stops there, so that none can end before the others."""
+    held: list[int] = []
+
+    def all_are() -> bool:
+        for training in set(trainings(log_dir)).difference(held):
+            if any(checkpoints(directory) for directory in _locked_directories(training)):
+                kill([training], signal.SIGSTOP)
+                held.append(training)
+        return len(held) == runs
+
     try:
-        wait_until(lambda: len(trainings(log_dir)) == 2, "two trainings")
+        wait_until(all_are, f"{runs} trainings with a checkpoint")
+        yield held
     finally:
-        kill(first, signal.SIGCONT)
+        kill(held, signal.SIGCONT)
+
+
+def _locked_directories(process: int) -> list[pathlib.Path]:
+    """The run directories that a process trains."""
+    found = []
+    with contextlib.suppress(OSError):
+        for link in pathlib.Path(f"/proc/{process}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.append(pathlib.Path(os.readlink(link)))
+    return [path.parent for path in found if path.name == "lock"]
+
+
+def _is_told_to_end(process: int) -> bool:
+    """Whether a stopped process will find a SIGTERM when it goes on."""
+    try:
+        status = pathlib.Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return True
+    pending = int(status.split("ShdPnd:")[1].split()[0], 16)
+    return bool(pending & 1 << (signal.SIGTERM - 1))
 
 
 def _output(process: "subprocess.Popen[str]", exit_status: int = 0) -> tuple[str, str]:
@@ -85,14 +113,8 @@ def test_a_node_is_killed_during_a_sweep(shared: bool, scene: Scene, cluster: No
     cluster.add("second")
     checkpoint_dir = scene.new_log_dir("shared")
     process = _start(scene, log_dir, cluster.address, *([f"--checkpoint_dir={checkpoint_dir}"] if shared else []))
-    at_work = [checkpoint_dir] if shared else [cluster.workplace("head"), cluster.workplace("second")]
-    _await_both(log_dir)
-    wait_until(
-        lambda: sum(len({path.parent for path in checkpoints(place)}) for place in at_work) == 2,
-        "the first checkpoints of both runs",
-    )
-    assert len(trainings(log_dir)) == 2
-    cluster.kill("second")
+    with _held_at_a_checkpoint(log_dir, runs=2):
+        cluster.kill("second")
     output, errors = _output(process)
     assert errors == ""
     assert "2 of 2 runs to train, on 2 node(s) and 2 CPU(s) of Ray with 1 thread(s) each" in output
@@ -126,9 +148,10 @@ def test_ctrl_c_ends_everything_and_a_second_call_finishes(
         monkeypatch.setenv(name, value)
     flags = ["local", f"--checkpoint_dir={scene.new_log_dir('shared')}"]
     process = _start(scene, log_dir, *flags)
-    wait_until(lambda: checkpoints(scene.directory / "shared"), "a checkpoint")
-    os.killpg(process.pid, signal.SIGINT)
-    start = time.monotonic()
+    with _held_at_a_checkpoint(log_dir, runs=2) as held:
+        os.killpg(process.pid, signal.SIGINT)
+        start = time.monotonic()
+        wait_until(lambda: all(map(_is_told_to_end, held)), "the end of the trainings is asked for", 20.0)
     _, errors = _output(process, 130)
     assert time.monotonic() - start < 30
     assert errors == "interrupted; run the same command again to continue\n"
@@ -137,7 +160,7 @@ def test_ctrl_c_ends_everything_and_a_second_call_finishes(
     assert not run_directories(log_dir)
     _output(_start(scene, log_dir, *flags))
     assert statistics(log_dir) == scene.expected
-    assert max(map(len, _resumed(log_dir))) == 1
+    assert [len(resumed) for resumed in _resumed(log_dir)] == [1, 1]
 
 
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)])
