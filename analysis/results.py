@@ -164,7 +164,7 @@ def _readme(
     commands: str,
 ) -> str:
     main = grid.main(runs)
-    calibrated = any(map(uncertainty_table.of, runs))
+    calibrated = any(uncertainty_table.of(run).outputs for run in runs)
     found = provenance.revisions(runs)
     revisions = f"revision{'s' if len(found) > 1 else ''} {', '.join(found)}"
     listed = [

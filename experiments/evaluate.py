@@ -1,8 +1,8 @@
-"""Evaluates the members and the ensemble of a trained run, on its own test data or on other data.
+"""Evaluates the members and the ensemble of one trained run or several, on their own test data or on other data.
 
 With --uncertainty it also measures how far the outputs know what they do not know: negative log-likelihood, Brier score
 and calibration errors; with --unknown, how well they tell the images of another data set from those of the run. The
-measures on the run's own test data are saved in its directory.
+measures on the run's own test data are saved in its directory, for the tables.
 
 With --mistakes it prints the error of each class, and saves what the report shows of the run: confusions, reliability,
 errors when the least certain images are left out, and the worst images.
@@ -14,7 +14,7 @@ directory, for the tables.
 Example:
   python -m experiments.evaluate runs/MNIST/RUN_DIRECTORY --split=standard
   python -m experiments.evaluate runs/MNIST/RUN_DIRECTORY --averaging=softmax
-  python -m experiments.evaluate runs/MNIST/RUN_DIRECTORY --unknown=notmnist/small
+  python -m experiments.evaluate runs/MNIST/MNIST_* --unknown=notmnist/small
 """
 
 import contextlib
@@ -59,43 +59,69 @@ _MISTAKES = flags.DEFINE_bool(
 _THREADS = flags.DEFINE_integer("threads", None, "number of TensorFlow's threads; default: one for each core")
 
 
-def main(arguments: list[str]) -> None:
-    """Restores the newest checkpoint and prints cost and error of each output."""
-    directory = command_line.one_argument(arguments, "the directory of a run")
+def main(arguments: list[str]) -> int:
+    """Restores the newest checkpoint of each run, and prints cost and error of each output.
+
+    Returns:
+      The largest exit status; of several runs, all are evaluated, also if some cannot be.
+    """
+    directories = command_line.some_arguments(arguments, "the directory of a run, or several")
     runtime.check_threads(_THREADS.value)
     if _TOP.value is not None:
         top_errors.check(_TOP.value)
-    config = run_directory.read_located(directory)
-    dataset, split = catalogue.resolve(_DATASET.value or config.dataset), _SPLIT.value or config.split
-    catalogue.check_name(dataset)
-    if _UNKNOWN.value is not None:
-        catalogue.check_name(_UNKNOWN.value)
-    is_own = (dataset, split) == (config.dataset, config.split)
-
-    def load(fetch: bool) -> data.Dataset:
-        if is_own:
-            return run_data.load_again(directory, _DATA_DIR.value, fetch)
-        if catalogue.is_file(dataset):
-            return _test_part(dataset)
-        if catalogue.is_folder(dataset):
-            return _test_folder(dataset, config, run_directory.read_status(directory).data)
-        return data.load(dataset, _DATA_DIR.value, split, fetch=fetch)
-
-    # Local data that do not fit the run are refused before TensorFlow starts.
-    with contextlib.suppress(UnavailableDataError):
-        load(fetch=False)
+    for name in (_DATASET.value, _UNKNOWN.value):
+        if name is not None:
+            catalogue.check_name(catalogue.resolve(name))
+    # Local data that do not fit a run are refused before TensorFlow starts.
+    for directory in directories:
+        with contextlib.suppress(UnavailableDataError):
+            _test_data(directory, fetch=False)
     runtime.start_tensorflow(_THREADS.value)
+    unknown = data.load(catalogue.resolve(_UNKNOWN.value), _DATA_DIR.value) if _UNKNOWN.value else None
+    exit_status = 0
+    for directory in directories:
+        try:
+            if len(directories) > 1:
+                print(f"{directory}:", flush=True)
+            _evaluate(directory, unknown)
+        except CollabError as error:
+            if len(directories) == 1:
+                raise
+            text = str(error)
+            logging.error("%s", text if directory in text else f"{directory}: {text}")
+            exit_status = max(exit_status, error.exit_status)
+    return exit_status
 
+
+def _is_own(config: RunConfig) -> bool:
+    """Whether a run is evaluated on its own test part."""
+    dataset, split = catalogue.resolve(_DATASET.value or config.dataset), _SPLIT.value or config.split
+    return (dataset, split) == (config.dataset, config.split)
+
+
+def _test_data(directory: str, fetch: bool) -> data.Dataset:
+    config = run_directory.read_located(directory)
+    dataset = catalogue.resolve(_DATASET.value or config.dataset)
+    if _is_own(config):
+        return run_data.load_again(directory, _DATA_DIR.value, fetch)
+    if catalogue.is_file(dataset):
+        return _test_part(dataset)
+    if catalogue.is_folder(dataset):
+        return _test_folder(dataset, config, run_directory.read_status(directory).data)
+    return data.load(dataset, _DATA_DIR.value, _SPLIT.value or config.split, fetch=fetch)
+
+
+def _evaluate(directory: str, unknown: data.Dataset | None) -> None:
     from collab_ensembles.runs import run_model
 
+    is_own = _is_own(run_directory.read_located(directory))
     model, status = run_model.restore(directory)
     if _TOP.value is not None and status.data is not None:
         top_errors.check(_TOP.value, status.data.num_classes)
-    test = load(fetch=True)
+    test = _test_data(directory, fetch=True)
     if not is_own:
         _check_fit(status.data, test)
         _warn_of_training_examples(directory, test)
-    unknown = data.load(_UNKNOWN.value, _DATA_DIR.value) if _UNKNOWN.value else None
     if unknown is not None and unknown.image_shape != test.image_shape:
         raise ConfigError(
             f"--unknown={_UNKNOWN.value} has images of shape {unknown.image_shape}; needed: {test.image_shape}"
@@ -109,10 +135,11 @@ def main(arguments: list[str]) -> None:
     if _TOP.value is not None:
         top = top_errors.compute(model, test.test_images, test.test_labels, _TOP.value)
     print(f"{test.name}, {len(test.test_labels)} test examples, after epoch {status.best_epoch or status.epochs_done}")
+    width = max(10, *map(len, model.statistics_names))
     for output in model.statistics_names:
         error, cost = statistics[f"{output}_error"], statistics[f"{output}_cost"]
         further = f"   top-{_TOP.value} error {100 * top[output]:6.2f} %" if top else ""
-        print(f"{output:10s} error {100 * error:6.2f} %   cost {cost:.6f}{further}")
+        print(f"{output:{width}s} error {100 * error:6.2f} %   cost {cost:.6f}{further}")
     is_measured = _UNCERTAINTY.value or unknown is not None
     logits = uncertainty.outputs(model, test.test_images) if is_measured or _MISTAKES.value else {}
     if is_measured:
@@ -121,7 +148,8 @@ def main(arguments: list[str]) -> None:
         for output, values in measures.items():
             print(f"{output}: {', '.join(f'{name} {value:.5f}' for name, value in values.items())}")
         if is_own and averages_as_trained:
-            uncertainty.write(directory, status.epochs_done, _UNKNOWN.value, measures)
+            name = None if _UNKNOWN.value is None else catalogue.resolve(_UNKNOWN.value)
+            uncertainty.write(directory, status.epochs_done, name, measures)
     if _MISTAKES.value:
         found = mistakes.measure(logits, test.test_images, test.test_labels)
         _print_mistakes(found["confusion"], test.label_names)

@@ -4,6 +4,7 @@ All of it comes from the logits of a trained run, in float64. A run saves the me
 their own in its directory when it ends; the statistics of epochs do not change.
 """
 
+import dataclasses
 import json
 import math
 import os
@@ -25,6 +26,19 @@ SOFTMAX_MEAN = "ensemble, mean of probabilities"
 """The ensemble whose prediction is the mean of the members' probabilities, whatever the run's own is."""
 
 Values = dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Measures:
+    """What is saved of a run.
+
+    Attributes:
+      outputs: values by output and name, from `measure`; empty if nothing was measured.
+      unknown: the data set whose images were told from the run's own; empty if there was none.
+    """
+
+    outputs: dict[str, Values] = dataclasses.field(default_factory=dict)
+    unknown: str = ""
 
 
 def outputs(model: "Model", images: np.ndarray) -> dict[str, np.ndarray]:
@@ -167,8 +181,8 @@ def write(directory: str, epochs_done: int, unknown: str | None, measures: Mappi
     files.write_json(os.path.join(directory, FILE), content)
 
 
-def read(directory: str, epochs_done: int) -> dict[str, Values]:
-    """The measures by output that `write` saved for this epoch of a run; empty if there are none.
+def read(directory: str, epochs_done: int) -> Measures:
+    """The measures that `write` saved for this epoch of a run; without outputs if there are none.
 
     Raises:
       RunDirectoryError: the file is damaged.
@@ -178,18 +192,18 @@ def read(directory: str, epochs_done: int) -> dict[str, Values]:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
         if content["epochs_done"] != epochs_done:
-            return {}
+            return Measures()
         measures = {
             str(output): {str(name): float(value) for name, value in values.items()}
             for output, values in content["outputs"].items()
         }
         if not all(math.isfinite(value) and value >= 0 for values in measures.values() for value in values.values()):
             raise ValueError("a measure is not a number from 0")
+        return Measures(measures, str(content["unknown"] or ""))
     except FileNotFoundError:
-        return {}
+        return Measures()
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunDirectoryError(
             f"{path}: damaged ({type(error).__name__}: {one_line(error)}); experiments.evaluate --uncertainty writes "
             "it again"
         ) from error
-    return measures

@@ -49,6 +49,32 @@ def test_without_measures_there_is_no_table(tmp_path: pathlib.Path) -> None:
     assert all(grid.calibration == {} for grid in grids_of(runs))
 
 
+def test_detection_has_a_table_for_each_unknown_data_set(runs: list[Run]) -> None:
+    assert "told from" not in tables.report(runs, "markdown")
+    for run in runs:
+        unknown = "notmnist/small" if run.config.method == "L2" else "fashion_mnist"
+        value = 0.9 + 0.02 * run.config.seed
+        measured = _measured(0.01) | {"auroc_confidence": value}
+        ensembles = ("ensemble", SOFTMAX_MEAN) if run.config.method == "L2" else ()
+        outputs = {name: measured | {"auroc_mutual_information": value - 0.5} for name in ensembles}
+        uncertainty.write(run.directory, 30, unknown, {"ST": measured, "M": measured, **outputs})
+    by_heading = {table.heading.split(" (")[0]: table for table in uncertainty_table.tables(runs)}
+    assert list(by_heading) == [
+        "MNIST, calibration on the test examples",
+        "MNIST, images of FashionMNIST told from the test examples",
+        "MNIST, images of notMNIST_small told from the test examples",
+    ]
+    _, fashion, letters = by_heading.values()
+    received = [[cell.text for cell in row] for row in (*fashion.rows, *letters.rows)]
+    assert received == [
+        ["Single 1: ST", "90.00", "", "1"],
+        ["Single 1: M", "90.00", "", "1"],
+        ["L2 0.01: Ens", "91.00", "41.00", "2"],
+        ["L2 0.01: Ens, mean of probabilities", "91.00", "41.00", "2"],
+    ]
+    assert "fashion_mnist" in uncertainty_table.csv(runs)
+
+
 def test_all_digits_of_members_too_are_in_the_csv(runs: list[Run]) -> None:
     rows = list(csv.DictReader(io.StringIO(uncertainty_table.csv(runs))))
     assert len(rows) == 2 * 4

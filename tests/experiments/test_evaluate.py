@@ -3,13 +3,14 @@
 import json
 import pathlib
 import re
+import shutil
 
 import numpy as np
 import pytest
 
 from collab_ensembles import data
-from collab_ensembles.errors import OtherDataError
-from collab_ensembles.runs import naming, run_directory, run_model, top_errors, uncertainty
+from collab_ensembles.errors import OtherDataError, RunDirectoryError
+from collab_ensembles.runs import checkpoint_file, naming, run_directory, run_model, top_errors, uncertainty
 from collab_ensembles.runs import run as training
 from collab_ensembles.settings.config import RunConfig
 from command_runner import Result, run
@@ -125,6 +126,24 @@ def _check_uncertainty(
         assert 0 <= values["auroc_mutual_information"] <= 1
         assert f"{name}: error {values['error']:.5f}, nll {values['nll']:.5f}" in result.output
     assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_several_runs_are_evaluated_although_one_cannot_be(digits: str, tmp_path: pathlib.Path) -> None:
+    images, labels = np.full((20, 8, 8, 1), 128, np.uint8), np.zeros(20, int)
+    np.savez(tmp_path / "gray.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    untrained = tmp_path / "untrained"
+    shutil.copytree(digits, untrained)
+    shutil.rmtree(untrained / checkpoint_file.DIRECTORY)
+    result = _evaluate(digits, str(untrained), digits, f"--unknown={tmp_path / 'gray.npz'}")
+    assert result.exit_status == RunDirectoryError.exit_status
+    assert result.errors.startswith(f"error: {untrained}: ")
+    assert result.errors.count("\n") == 1
+    first, last = result.output.split(f"{untrained}:\n")
+    assert first == last != ""
+    assert first.startswith(f"{digits}:\ndigits, 360 test examples")
+    measures = uncertainty.read(digits, 1)
+    assert measures.unknown == str(tmp_path / "gray.npz")
+    assert 0 <= measures.outputs["B1R1F2"]["auroc_confidence"] <= 1
 
 
 def test_an_average_of_one_network_is_refused(digits: str) -> None:

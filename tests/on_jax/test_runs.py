@@ -163,7 +163,7 @@ def test_a_trained_run_can_be_read_again(tmp_path: Path, dataset: Dataset, devic
     logits = model.logits(dataset.test_images)
     wrong = np.argmax(np.asarray(sum(logits)), axis=-1) != dataset.test_labels
     assert wrong.mean() == pytest.approx(status.test_errors["ensemble"])
-    measured = uncertainty.read(str(tmp_path), _TINY.epochs)
+    measured = uncertainty.read(str(tmp_path), _TINY.epochs).outputs
     assert measured["ensemble"]["error"] == pytest.approx(status.test_errors["ensemble"])
 
 

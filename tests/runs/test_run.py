@@ -182,10 +182,10 @@ def test_what_is_done_is_left_alone(tmp_path: Path, data_dir: str) -> None:
 def test_calibration_is_measured_at_the_end_and_not_before(tmp_path: Path, data_dir: str) -> None:
     directory, options = str(tmp_path / "run"), Options(data_dir=data_dir, threads=1)
     run.run(dataclasses.replace(TINY, epochs=2), directory, dataclasses.replace(options, stop_after=1))
-    assert uncertainty.read(directory, 1) == uncertainty.read(directory, 2) == {}
+    assert uncertainty.read(directory, 1) == uncertainty.read(directory, 2) == uncertainty.Measures()
     config = dataclasses.replace(TINY, epochs=2)
     status = run.run(config, directory, options)
-    measures = uncertainty.read(directory, 2)
+    measures = uncertainty.read(directory, 2).outputs
     stem = naming.statistics_names(config)["ensemble"]
     cost = read_pickle(str(tmp_path / "run" / f"{stem}.pkl"))["test_costs"][1]
     assert measures["ensemble"]["nll"] == pytest.approx(cost, rel=1e-5)

@@ -97,10 +97,12 @@ def test_all_measures_of_all_outputs(logits: np.ndarray, labels: np.ndarray) -> 
 
 
 def test_what_is_kept_belongs_to_an_epoch(tmp_path: pathlib.Path) -> None:
-    assert uncertainty.read(str(tmp_path), 3) == {}
-    uncertainty.write(str(tmp_path), 3, None, {"ST": {"nll": 0.25}})
-    assert uncertainty.read(str(tmp_path), 3) == {"ST": {"nll": 0.25}}
-    assert uncertainty.read(str(tmp_path), 4) == {}
+    nothing = uncertainty.Measures({}, "")
+    assert uncertainty.read(str(tmp_path), 3) == nothing
+    for unknown in (None, "notmnist/small"):
+        uncertainty.write(str(tmp_path), 3, unknown, {"ST": {"nll": 0.25}})
+        assert uncertainty.read(str(tmp_path), 3) == uncertainty.Measures({"ST": {"nll": 0.25}}, unknown or "")
+        assert uncertainty.read(str(tmp_path), 4) == nothing
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"epochs_done": 3, "outputs": {"ST": {"nll": NaN}}}'])

@@ -63,12 +63,13 @@ def grids_of(runs: Sequence[Run]) -> list[Grid]:
     inference = {row["model"]: row for row in rows}
     grids: list[Grid] = []
     for seed in seeds:
-        chosen = {setting_of(run.config): run.statistics for run in runs if run.config.seed == seed}
+        of_seed = {setting_of(run.config): run for run in runs if run.config.seed == seed}
+        chosen = {setting: run.statistics for setting, run in of_seed.items()}
         errors = {
             setting: {model: float(curve["TestError"].iloc[-1]) for model, curve in statistics.items()}
             for setting, statistics in chosen.items()
         }
-        measures = {setting_of(run.config): uncertainty_table.of(run) for run in runs if run.config.seed == seed}
+        measures = {setting: uncertainty_table.of(run).outputs for setting, run in of_seed.items()}
         calibration = {
             setting: 100 * outputs["ensemble"]["ece_mass"]
             for setting, outputs in measures.items()
