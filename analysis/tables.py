@@ -54,7 +54,7 @@ def html_tables(runs: Sequence[Run]) -> list[str]:
 
 
 def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
-    """The tables of the runs' system, and one of calibration where it was measured, to be written in any style.
+    """The tables of the runs' system, and those of calibration where it was measured, in any style.
 
     Args:
       runs: finished runs of one data set in one setting.

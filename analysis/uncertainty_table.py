@@ -1,8 +1,8 @@
 """How well calibrated the outputs of runs are at the end of training, as tables and as CSV.
 
 A run measures it when it ends (`collab_ensembles.runs.uncertainty`). Runs of earlier releases have nothing of it until
-`experiments.evaluate --uncertainty` measures them. How well runs tell images of another data set from their own, only
-`experiments.evaluate --unknown` measures.
+`experiments.evaluate --uncertainty` measures them. Only `experiments.evaluate --unknown` measures how well runs tell
+images of another data set from their own.
 """
 
 import math
@@ -19,15 +19,17 @@ from collab_ensembles.data import catalogue
 from collab_ensembles.runs import naming, uncertainty
 from collab_ensembles.runs.uncertainty import SOFTMAX_MEAN, Measures, Values
 
-_CALIBRATION = {
+_Columns = Mapping[str, tuple[str, int, int]]
+"""By column: the measure, by what it is multiplied, and decimals."""
+
+_CALIBRATION: _Columns = {
     "error %": ("error", 100, 2),
     "NLL": ("nll", 1, 4),
     "Brier": ("brier", 1, 4),
     "ECE %": ("ece_mass", 100, 2),
     "ECE %, equal widths": ("ece_width", 100, 2),
 }
-"""By column: the measure, by what it is multiplied, and decimals."""
-_DETECTION = {
+_DETECTION: _Columns = {
     "AUROC %, confidence": ("auroc_confidence", 100, 2),
     "AUROC %, mutual information": ("auroc_mutual_information", 100, 2),
 }
@@ -43,67 +45,67 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     Raises:
       RunDirectoryError: measures are damaged.
     """
-    rows = {
-        " ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in key): list(map(of, row))
+    rows = [
+        (" ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in key), list(map(of, row)))
         for key, row in methods.of(runs[0].config).rows_of(runs).items()
-    }
+    ]
     label, setting = catalogue.label(runs[0].config.dataset), runs[0].setting
     first = methods.of(runs[0].config).rows
     calibration = _table(
         f"{label}, calibration on the test examples ({setting})",
         first,
         _CALIBRATION,
-        rows,
+        [(key, [measures.outputs for measures in row]) for key, row in rows],
         "NLL: negative log-likelihood in nats; Brier: squared distance of probabilities from the answer, from 0 to 2; "
         f"ECE: expected calibration error over {uncertainty.BINS} bins of equally many examples, or of equal widths.",
     )
-    unknown = sorted({each.unknown for row in rows.values() for each in row} - {""})
     detection = [
         _table(
-            f"{label}, images of {catalogue.label(name)} told from the test examples ({setting})",
+            f"{label}, images of {unknown} told from the test examples ({setting})",
             first,
             _DETECTION,
-            {key: [each for each in row if each.unknown == name] for key, row in rows.items()},
+            [(key, [measures.detection.get(unknown, {}) for measures in row]) for key, row in rows],
             "AUROC: of all pairs of an unknown image and a test example, the share where the unknown image is the less "
             "certain one; by chance 50 %. Certainty: the largest probability, or how far the members agree.",
         )
-        for name in unknown
+        for unknown in sorted({name for _, row in rows for measures in row for name in measures.detection})
     ]
     return [table for table in (calibration, *detection) if table.rows]
 
 
 def _table(
-    heading: str,
-    first: str,
-    columns: Mapping[str, tuple[str, int, int]],
-    rows: Mapping[str, Sequence[Measures]],
-    note: str,
+    heading: str, first: str, columns: _Columns, rows: Sequence[tuple[str, Sequence[Values]]], note: str
 ) -> Table:
+    """A table of the rows that have values, a line for each of their ensembles."""
     cells, counts = [], []
-    for arrangement, row in rows.items():
-        measured = [measures.outputs for measures in row if measures.outputs]
+    for arrangement, row in rows:
+        measured = [outputs for outputs in row if outputs]
         # Members stand in the CSV.
         outputs = [output for output in _NAMES if measured and output in measured[0]] or list(*measured[:1])
         for output in outputs:
-            values = [measures[output] for measures in measured if output in measures]
+            seeds = [each[output] for each in measured if output in each]
             name = f"{arrangement}: {_NAMES.get(output, output)}"
-            cells.append([Cell(name), *_cells(values, columns), Cell(str(len(values)))])
-            counts.append(len(values))
+            cells.append([Cell(name), *_cells(seeds, columns), Cell(str(len(seeds)))])
+            counts.append(len(seeds))
     several = [count for count in counts if count > 1]
     notes = [note] + [f"Means over seeds; in brackets: {describe(several)}."] * bool(several)
     return Table(heading, [first, *columns, "Seeds"], cells, notes)
 
 
 def csv(runs: Sequence[Run]) -> str:
-    """A line for each run, output and measure, with all digits; empty if no run has measures."""
+    """A line for each run and output, with all digits of its measures; empty if no run has measures."""
     lines = []
     for run in runs:
         measures = of(run)
-        unknown = {"unknown": measures.unknown} if measures.unknown else {}
-        lines += [
-            {"run": naming.describe(run.config), "seed": run.config.seed, "output": output, **values, **unknown}
-            for output, values in measures.outputs.items()
-        ]
+        for output, values in measures.outputs.items():
+            further = {
+                f"{name}, {unknown}": value
+                for unknown, detection in measures.detection.items()
+                for name, value in detection.get(output, {}).items()
+            }
+            lines.append(
+                {"run": naming.describe(run.config), "seed": run.config.seed, "output": output, **values, **further}
+            )
     return pd.DataFrame(lines).to_csv(index=False, lineterminator="\n") if lines else ""
 
 
@@ -112,7 +114,7 @@ def of(run: Run) -> Measures:
     return Measures() if run.origin else uncertainty.read(run.directory, run.config.epochs or 0)
 
 
-def _cells(values: Sequence[Values], columns: Mapping[str, tuple[str, int, int]]) -> list[Cell]:
+def _cells(values: Sequence[Mapping[str, float]], columns: _Columns) -> list[Cell]:
     """The mean of each measure; empty where it is not defined, such as mutual information of one network."""
     cells = []
     for measure, scale, digits in columns.values():

@@ -26,9 +26,10 @@ from absl import flags, logging
 
 from collab_ensembles import data
 from collab_ensembles.data import catalogue, folder, npz, overlap
-from collab_ensembles.errors import CollabError, ConfigError, RunDirectoryError, UnavailableDataError
+from collab_ensembles.errors import CollabError, ConfigError, RunDirectoryError, UnavailableDataError, one_line
 from collab_ensembles.runs import mistakes, run_data, run_directory, top_errors, uncertainty
 from collab_ensembles.runs.run_directory import DataFacts
+from collab_ensembles.runs.uncertainty import Measures, Values
 from collab_ensembles.settings.config import AVERAGES, RunConfig
 from experiments import command_line, path_flags, runtime
 
@@ -63,7 +64,7 @@ def main(arguments: list[str]) -> int:
     """Restores the newest checkpoint of each run, and prints cost and error of each output.
 
     Returns:
-      The largest exit status; of several runs, all are evaluated, also if some cannot be.
+      The largest exit status: if one of several runs cannot be evaluated, the others still are.
     """
     directories = command_line.some_arguments(arguments, "the directory of a run, or several")
     runtime.check_threads(_THREADS.value)
@@ -71,54 +72,54 @@ def main(arguments: list[str]) -> int:
         top_errors.check(_TOP.value)
     for name in (_DATASET.value, _UNKNOWN.value):
         if name is not None:
-            catalogue.check_name(catalogue.resolve(name))
-    # Local data that do not fit a run are refused before TensorFlow starts.
-    for directory in directories:
+            catalogue.check_name(name)
+    is_one = len(directories) == 1
+    if is_one:
+        # Local data that do not fit the run are refused before TensorFlow starts.
         with contextlib.suppress(UnavailableDataError):
-            _test_data(directory, fetch=False)
+            _test_data(directories[0], run_directory.read_located(directories[0]), fetch=False)
     runtime.start_tensorflow(_THREADS.value)
-    unknown = data.load(catalogue.resolve(_UNKNOWN.value), _DATA_DIR.value) if _UNKNOWN.value else None
+    unknown = data.load(_UNKNOWN.value, _DATA_DIR.value) if _UNKNOWN.value else None
     exit_status = 0
     for directory in directories:
         try:
-            if len(directories) > 1:
+            if not is_one:
                 print(f"{directory}:", flush=True)
-            _evaluate(directory, unknown)
+            _evaluate(directory, run_directory.read_located(directory), unknown)
         except CollabError as error:
-            if len(directories) == 1:
+            if is_one:
                 raise
-            text = str(error)
-            logging.error("%s", text if directory in text else f"{directory}: {text}")
+            logging.error("%s: %s", directory, one_line(error).removeprefix(f"{directory}: "))
             exit_status = max(exit_status, error.exit_status)
     return exit_status
 
 
-def _is_own(config: RunConfig) -> bool:
-    """Whether a run is evaluated on its own test part."""
-    dataset, split = catalogue.resolve(_DATASET.value or config.dataset), _SPLIT.value or config.split
-    return (dataset, split) == (config.dataset, config.split)
+def _test_source(config: RunConfig) -> tuple[str, str]:
+    """The data set and the split whose test part is used."""
+    return catalogue.resolve(_DATASET.value or config.dataset), _SPLIT.value or config.split
 
 
-def _test_data(directory: str, fetch: bool) -> data.Dataset:
-    config = run_directory.read_located(directory)
-    dataset = catalogue.resolve(_DATASET.value or config.dataset)
-    if _is_own(config):
+def _test_data(directory: str, config: RunConfig, fetch: bool) -> data.Dataset:
+    dataset, split = _test_source(config)
+    if (dataset, split) == (config.dataset, config.split):
         return run_data.load_again(directory, _DATA_DIR.value, fetch)
     if catalogue.is_file(dataset):
         return _test_part(dataset)
     if catalogue.is_folder(dataset):
         return _test_folder(dataset, config, run_directory.read_status(directory).data)
-    return data.load(dataset, _DATA_DIR.value, _SPLIT.value or config.split, fetch=fetch)
+    return data.load(dataset, _DATA_DIR.value, split, fetch=fetch)
 
 
-def _evaluate(directory: str, unknown: data.Dataset | None) -> None:
+def _evaluate(directory: str, config: RunConfig, unknown: data.Dataset | None) -> None:
     from collab_ensembles.runs import run_model
 
-    is_own = _is_own(run_directory.read_located(directory))
+    is_own = _test_source(config) == (config.dataset, config.split)
+    if _UNKNOWN.value and catalogue.is_same(_UNKNOWN.value, _test_source(config)[0]):
+        raise ConfigError(f"--unknown={_UNKNOWN.value}: its images are the test images; needed: another data set")
     model, status = run_model.restore(directory)
     if _TOP.value is not None and status.data is not None:
         top_errors.check(_TOP.value, status.data.num_classes)
-    test = _test_data(directory, fetch=True)
+    test = _test_data(directory, config, fetch=True)
     if not is_own:
         _check_fit(status.data, test)
         _warn_of_training_examples(directory, test)
@@ -126,7 +127,8 @@ def _evaluate(directory: str, unknown: data.Dataset | None) -> None:
         raise ConfigError(
             f"--unknown={_UNKNOWN.value} has images of shape {unknown.image_shape}; needed: {test.image_shape}"
         )
-    averages_as_trained = _AVERAGING.value in (None, model.averaging)
+    # The results of a run that is still trained would replace those of its end.
+    is_kept = is_own and _AVERAGING.value in (None, model.averaging) and status.state == "done"
     if _AVERAGING.value:
         _check_average(model)
         model.averaging = _AVERAGING.value
@@ -143,20 +145,28 @@ def _evaluate(directory: str, unknown: data.Dataset | None) -> None:
     is_measured = _UNCERTAINTY.value or unknown is not None
     logits = uncertainty.outputs(model, test.test_images) if is_measured or _MISTAKES.value else {}
     if is_measured:
-        others = None if unknown is None else uncertainty.outputs(model, unknown.test_images)
-        measures = uncertainty.measure(logits, test.test_labels, others)
+        measures = uncertainty.measure(logits, test.test_labels)
+        detection = uncertainty.detect(logits, uncertainty.outputs(model, unknown.test_images)) if unknown else {}
         for output, values in measures.items():
-            print(f"{output}: {', '.join(f'{name} {value:.5f}' for name, value in values.items())}")
-        if is_own and averages_as_trained:
-            name = None if _UNKNOWN.value is None else catalogue.resolve(_UNKNOWN.value)
-            uncertainty.write(directory, status.epochs_done, name, measures)
+            together = values | detection.get(output, {})
+            print(f"{output}: {', '.join(f'{name} {value:.5f}' for name, value in together.items())}")
+        if is_kept:
+            _keep(directory, status.epochs_done, measures, {unknown.name: detection} if unknown else {})
     if _MISTAKES.value:
         found = mistakes.measure(logits, test.test_images, test.test_labels)
         _print_mistakes(found["confusion"], test.label_names)
-        if is_own and averages_as_trained:
+        if is_kept:
             mistakes.write(directory, status.epochs_done, found)
-    if is_own and averages_as_trained and _TOP.value is not None:
+    if is_kept and _TOP.value is not None:
         top_errors.write(directory, status.epochs_done, _TOP.value, top)
+
+
+def _keep(directory: str, epochs_done: int, measures: Values, detection: dict[str, Values]) -> None:
+    """Saves measures of uncertainty; what was measured with other unknown data stays, unless the file is damaged."""
+    earlier: dict[str, Values] = {}
+    with contextlib.suppress(RunDirectoryError):
+        earlier = uncertainty.read(directory, epochs_done).detection
+    uncertainty.write(directory, epochs_done, Measures(measures, earlier | detection))
 
 
 def _print_mistakes(confusion: np.ndarray, names: Sequence[str]) -> None:

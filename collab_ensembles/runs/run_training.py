@@ -141,7 +141,8 @@ def train(
         )
     if status.epochs_done == config.epochs:
         logits = uncertainty.outputs(model, dataset.test_images)
-        uncertainty.write(directory, last_epoch, None, uncertainty.measure(logits, dataset.test_labels))
+        measures = uncertainty.Measures(uncertainty.measure(logits, dataset.test_labels))
+        uncertainty.write(directory, last_epoch, measures)
         mistakes.write(directory, last_epoch, mistakes.measure(logits, dataset.test_images, dataset.test_labels))
 
 

@@ -25,7 +25,8 @@ BINS = 15
 SOFTMAX_MEAN = "ensemble, mean of probabilities"
 """The ensemble whose prediction is the mean of the members' probabilities, whatever the run's own is."""
 
-Values = dict[str, float]
+Values = dict[str, dict[str, float]]
+"""By output and measure."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +34,12 @@ class Measures:
     """What is saved of a run.
 
     Attributes:
-      outputs: values by output and name, from `measure`; empty if nothing was measured.
-      unknown: the data set whose images were told from the run's own; empty if there was none.
+      outputs: of the test examples, from `measure`; empty if nothing was measured.
+      detection: by the name of another data set, how well its images are told from the test examples, from `detect`.
     """
 
-    outputs: dict[str, Values] = dataclasses.field(default_factory=dict)
-    unknown: str = ""
+    outputs: Values = dataclasses.field(default_factory=dict)
+    detection: dict[str, Values] = dataclasses.field(default_factory=dict)
 
 
 def outputs(model: "Model", images: np.ndarray) -> dict[str, np.ndarray]:
@@ -56,40 +57,45 @@ def outputs(model: "Model", images: np.ndarray) -> dict[str, np.ndarray]:
     return result
 
 
-def measure(
-    logits: Mapping[str, np.ndarray], labels: np.ndarray, unknown: Mapping[str, np.ndarray] | None = None
-) -> dict[str, Values]:
-    """All measures, by output and name.
+def measure(logits: Mapping[str, np.ndarray], labels: np.ndarray) -> Values:
+    """How good the probabilities are: `error` (a fraction), `nll` (nats), `brier`, `ece_width` and `ece_mass`.
 
     Args:
       logits: of test examples, by output; see `outputs`.
       labels: int [examples].
-      unknown: the same outputs for images of another data set, which are to be told from the test images.
-
-    Returns:
-      For each output `error` (a fraction), `nll` (nats), `brier`, `ece_width` and `ece_mass`; with `unknown`,
-      `auroc_confidence`; for the ensembles also `auroc_mutual_information`.
     """
-    others = [SOFTMAX_MEAN, "ensemble"]
-    members = [name for name in logits if name not in others]
     result = {}
     for name, own in logits.items():
         shares = probabilities(own)
-        values = {
+        result[name] = {
             "error": float(np.mean(own.argmax(axis=1) != labels)),
             "nll": negative_log_likelihood(own, labels),
             "brier": brier(shares, labels),
             "ece_width": calibration_error(shares, labels, equal_mass=False),
             "ece_mass": calibration_error(shares, labels, equal_mass=True),
         }
-        if unknown is not None:
-            pair = shares, probabilities(unknown[name])
-            values["auroc_confidence"] = auroc(*(1 - each.max(axis=1) for each in pair))
-            if name in others:
-                values["auroc_mutual_information"] = auroc(
-                    *(mutual_information(_members(each, members)) for each in (logits, unknown))
-                )
-        result[name] = values
+    return result
+
+
+def detect(logits: Mapping[str, np.ndarray], unknown: Mapping[str, np.ndarray]) -> Values:
+    """How well images of another data set are told from the test images.
+
+    Args:
+      logits: of test images, by output; see `outputs`.
+      unknown: the same outputs for the images of the other data set.
+
+    Returns:
+      `auroc_confidence`, and for the ensembles `auroc_mutual_information`; see `auroc`.
+    """
+    ensembles = [SOFTMAX_MEAN, "ensemble"]
+    members = [name for name in logits if name not in ensembles]
+    result = {}
+    for name, own in logits.items():
+        pair = probabilities(own), probabilities(unknown[name])
+        result[name] = {"auroc_confidence": auroc(*(1 - each.max(axis=1) for each in pair))}
+        if name in ensembles:
+            disagreement = (mutual_information(_members(each, members)) for each in (logits, unknown))
+            result[name]["auroc_mutual_information"] = auroc(*disagreement)
     return result
 
 
@@ -168,21 +174,20 @@ def entropy(shares: np.ndarray) -> np.ndarray:
     return result
 
 
-def write(directory: str, epochs_done: int, unknown: str | None, measures: Mapping[str, Values]) -> None:
-    """Saves the measures on the run's own test examples in its directory, in place of earlier ones.
+def write(directory: str, epochs_done: int, measures: Measures) -> None:
+    """Saves measures in the directory of a run, in place of earlier ones.
 
     Args:
       directory: of the run.
       epochs_done: after how many epochs they were taken.
-      unknown: the data set that was to be told from the run's own.
-      measures: from `measure`.
+      measures: on the run's own test examples.
     """
-    content = {"epochs_done": epochs_done, "unknown": unknown, "outputs": measures}
+    content = {"epochs_done": epochs_done, "unknown": measures.detection, "outputs": measures.outputs}
     files.write_json(os.path.join(directory, FILE), content)
 
 
 def read(directory: str, epochs_done: int) -> Measures:
-    """The measures that `write` saved for this epoch of a run; without outputs if there are none.
+    """The measures that `write` saved for this epoch of a run; empty if there are none.
 
     Raises:
       RunDirectoryError: the file is damaged.
@@ -193,13 +198,9 @@ def read(directory: str, epochs_done: int) -> Measures:
             content = json.load(file)
         if content["epochs_done"] != epochs_done:
             return Measures()
-        measures = {
-            str(output): {str(name): float(value) for name, value in values.items()}
-            for output, values in content["outputs"].items()
-        }
-        if not all(math.isfinite(value) and value >= 0 for values in measures.values() for value in values.values()):
-            raise ValueError("a measure is not a number from 0")
-        return Measures(measures, str(content["unknown"] or ""))
+        # Runs had null here before several data sets could be measured.
+        detection = {str(name): _checked(values) for name, values in (content["unknown"] or {}).items()}
+        return Measures(_checked(content["outputs"]), detection)
     except FileNotFoundError:
         return Measures()
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -207,3 +208,10 @@ def read(directory: str, epochs_done: int) -> Measures:
             f"{path}: damaged ({type(error).__name__}: {one_line(error)}); experiments.evaluate --uncertainty writes "
             "it again"
         ) from error
+
+
+def _checked(content: Mapping[str, Mapping[str, float]]) -> Values:
+    values = {str(output): {str(name): float(value) for name, value in own.items()} for output, own in content.items()}
+    if not all(math.isfinite(value) and value >= 0 for own in values.values() for value in own.values()):
+        raise ValueError("a measure is not a number from 0")
+    return values

@@ -11,7 +11,7 @@ from analysis import tables, uncertainty_table
 from analysis.methods.ensemble.claim_grid import grids_of
 from analysis.recorded_run import Run
 from collab_ensembles.runs import uncertainty
-from collab_ensembles.runs.uncertainty import SOFTMAX_MEAN
+from collab_ensembles.runs.uncertainty import SOFTMAX_MEAN, Measures
 
 _FINALS = {("L2", 0.01, seed): (1.0, 2.0, 3.0) for seed in (0, 1)} | {("Single", 1.0, 0): (1.0, 2.0, 3.0)}
 
@@ -29,7 +29,7 @@ def runs(tmp_path: pathlib.Path) -> list[Run]:
             value = 0.02 * (run.config.seed + 1)
             outputs = {"ST": 9.0, "M": 9.0, "ensemble": value, SOFTMAX_MEAN: 2 * value}
             measures = {output: _measured(number) for output, number in outputs.items()}
-            uncertainty.write(run.directory, 30, None, measures)
+            uncertainty.write(run.directory, 30, Measures(measures))
     return runs
 
 
@@ -52,12 +52,15 @@ def test_without_measures_there_is_no_table(tmp_path: pathlib.Path) -> None:
 def test_detection_has_a_table_for_each_unknown_data_set(runs: list[Run]) -> None:
     assert "told from" not in tables.report(runs, "markdown")
     for run in runs:
-        unknown = "notmnist/small" if run.config.method == "L2" else "fashion_mnist"
         value = 0.9 + 0.02 * run.config.seed
-        measured = _measured(0.01) | {"auroc_confidence": value}
-        ensembles = ("ensemble", SOFTMAX_MEAN) if run.config.method == "L2" else ()
-        outputs = {name: measured | {"auroc_mutual_information": value - 0.5} for name in ensembles}
-        uncertainty.write(run.directory, 30, unknown, {"ST": measured, "M": measured, **outputs})
+        outputs = {name: {"auroc_confidence": value} for name in ("ST", "M")}
+        if run.config.method == "L2":
+            ensemble = {"auroc_confidence": value, "auroc_mutual_information": value - 0.5}
+            detection = {"notMNIST_small": {**outputs, "ensemble": ensemble, SOFTMAX_MEAN: ensemble}}
+        else:
+            detection = {"FashionMNIST": outputs}
+        measures = {output: _measured(0.01) for output in ("ST", "ensemble")}
+        uncertainty.write(run.directory, 30, Measures(measures, detection))
     by_heading = {table.heading.split(" (")[0]: table for table in uncertainty_table.tables(runs)}
     assert list(by_heading) == [
         "MNIST, calibration on the test examples",
@@ -72,7 +75,10 @@ def test_detection_has_a_table_for_each_unknown_data_set(runs: list[Run]) -> Non
         ["L2 0.01: Ens", "91.00", "41.00", "2"],
         ["L2 0.01: Ens, mean of probabilities", "91.00", "41.00", "2"],
     ]
-    assert "fashion_mnist" in uncertainty_table.csv(runs)
+    lines = list(csv.DictReader(io.StringIO(uncertainty_table.csv(runs))))
+    (line,) = [line for line in lines if (line["run"], line["output"]) == ("L2 0.01, seed 1", "ensemble")]
+    assert float(line["auroc_mutual_information, notMNIST_small"]) == pytest.approx(0.42)
+    assert line["auroc_confidence, FashionMNIST"] == ""
 
 
 def test_all_digits_of_members_too_are_in_the_csv(runs: list[Run]) -> None:

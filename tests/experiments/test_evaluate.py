@@ -1,6 +1,6 @@
 """experiments.evaluate: scores on a run's own test part, and on others."""
 
-import json
+import dataclasses
 import pathlib
 import re
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 from collab_ensembles import data
 from collab_ensembles.errors import OtherDataError, RunDirectoryError
-from collab_ensembles.runs import checkpoint_file, naming, run_directory, run_model, top_errors, uncertainty
+from collab_ensembles.runs import checkpoint_file, mistakes, naming, run_directory, run_model, top_errors, uncertainty
 from collab_ensembles.runs import run as training
 from collab_ensembles.settings.config import RunConfig
 from command_runner import Result, run
@@ -117,13 +117,13 @@ def _check_uncertainty(
     assert "images of shape (9, 8, 1); needed: (8, 8, 1)" in refused.errors
     result = _evaluate(directory, f"--unknown={tmp_path / 'noise.npz'}")
     assert result.exit_status == 0
-    written = json.loads((pathlib.Path(directory) / uncertainty.FILE).read_text())
-    assert (written["epochs_done"], written["unknown"]) == (1, str(tmp_path / "noise.npz"))
+    written = uncertainty.read(directory, 1)
+    assert list(written.detection) == ["noise"]
     for name, average in (("ensemble", averages["logits"]), (uncertainty.SOFTMAX_MEAN, averages["softmax"])):
-        values = written["outputs"][name]
+        values = written.outputs[name]
         assert values["nll"] == pytest.approx(cross_entropy(test.test_labels, average), rel=1e-4)
         assert values["error"] == pytest.approx(np.mean(average.argmax(axis=1) != test.test_labels))
-        assert 0 <= values["auroc_mutual_information"] <= 1
+        assert 0 <= written.detection["noise"][name]["auroc_mutual_information"] <= 1
         assert f"{name}: error {values['error']:.5f}, nll {values['nll']:.5f}" in result.output
     assert all(path.read_bytes() == content for path, content in before.items())
 
@@ -134,16 +134,38 @@ def test_several_runs_are_evaluated_although_one_cannot_be(digits: str, tmp_path
     untrained = tmp_path / "untrained"
     shutil.copytree(digits, untrained)
     shutil.rmtree(untrained / checkpoint_file.DIRECTORY)
-    result = _evaluate(digits, str(untrained), digits, f"--unknown={tmp_path / 'gray.npz'}")
+    nothing = tmp_path / "nothing"
+    result = _evaluate(digits, str(untrained), str(nothing), digits, f"--unknown={tmp_path / 'gray.npz'}")
     assert result.exit_status == RunDirectoryError.exit_status
-    assert result.errors.startswith(f"error: {untrained}: ")
-    assert result.errors.count("\n") == 1
-    first, last = result.output.split(f"{untrained}:\n")
+    errors = result.errors.splitlines()
+    assert [error.split(": ")[:2] for error in errors] == [["error", str(untrained)], ["error", str(nothing)]]
+    first, last = result.output.split(f"{untrained}:\n{nothing}:\n")
     assert first == last != ""
     assert first.startswith(f"{digits}:\ndigits, 360 test examples")
     measures = uncertainty.read(digits, 1)
-    assert measures.unknown == str(tmp_path / "gray.npz")
-    assert 0 <= measures.outputs["B1R1F2"]["auroc_confidence"] <= 1
+    assert list(measures.detection) == ["gray"]
+    assert 0 <= measures.detection["gray"]["B1R1F2"]["auroc_confidence"] <= 1
+    assert _evaluate(digits, "--uncertainty").exit_status == 0
+    assert uncertainty.read(digits, 1) == measures
+
+
+def test_its_own_images_are_not_unknown(digits: str) -> None:
+    result = _evaluate(digits, "--unknown=digits")
+    assert (result.exit_status, result.output) == (2, "")
+    assert "its images are the test images; needed: another data set" in result.errors
+
+
+def test_nothing_is_kept_of_a_run_in_training(digits: str, tmp_path: pathlib.Path) -> None:
+    directory = tmp_path / "runs" / "digits" / "running"
+    shutil.copytree(digits, directory)
+    status = run_directory.read_status(str(directory))
+    run_directory.write_status(str(directory), dataclasses.replace(status, state="running"))
+    files = (uncertainty.FILE, mistakes.FILE, top_errors.FILE)
+    for name in files:
+        (directory / name).unlink(missing_ok=True)
+    flags = ("--uncertainty", "--mistakes", "--top=5", f"--data_dir={pathlib.Path(digits).parents[2] / 'data'}")
+    assert run("experiments.evaluate", str(directory), *flags).exit_status == 0
+    assert not any((directory / name).exists() for name in files)
 
 
 def test_an_average_of_one_network_is_refused(digits: str) -> None:

@@ -9,6 +9,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from collab_ensembles.errors import RunDirectoryError
 from collab_ensembles.runs import uncertainty
+from collab_ensembles.runs.uncertainty import Measures
 
 
 @pytest.fixture
@@ -84,28 +85,46 @@ def test_all_measures_of_all_outputs(logits: np.ndarray, labels: np.ndarray) -> 
     other = logits[::-1] / 3
     outputs = {"ST": logits, "M": other, "ensemble": (logits + other) / 2, uncertainty.SOFTMAX_MEAN: logits}
     unknown = {name: values / 10 for name, values in outputs.items()}
-    received = uncertainty.measure(outputs, labels, unknown)
-    assert list(received) == list(outputs)
+    received = uncertainty.measure(outputs, labels)
+    detection = uncertainty.detect(outputs, unknown)
+    assert list(received) == list(detection) == list(outputs)
     for name, values in received.items():
         wrong = np.mean([row.argmax() != label for row, label in zip(outputs[name], labels, strict=True)])
         assert values["error"] == pytest.approx(wrong)
-        assert values["auroc_confidence"] > 0.9
-        assert ("auroc_mutual_information" in values) == name.startswith("ensemble")
+        assert list(values) == ["error", "nll", "brier", "ece_width", "ece_mass"]
+        assert detection[name]["auroc_confidence"] > 0.9
+        assert ("auroc_mutual_information" in detection[name]) == name.startswith("ensemble")
     # Members that agree less on known examples: worse than chance.
-    assert received["ensemble"]["auroc_mutual_information"] < 0.5
-    assert list(uncertainty.measure(outputs, labels)["M"]) == ["error", "nll", "brier", "ece_width", "ece_mass"]
+    assert detection["ensemble"]["auroc_mutual_information"] < 0.5
 
 
 def test_what_is_kept_belongs_to_an_epoch(tmp_path: pathlib.Path) -> None:
-    nothing = uncertainty.Measures({}, "")
+    nothing = Measures({}, {})
     assert uncertainty.read(str(tmp_path), 3) == nothing
-    for unknown in (None, "notmnist/small"):
-        uncertainty.write(str(tmp_path), 3, unknown, {"ST": {"nll": 0.25}})
-        assert uncertainty.read(str(tmp_path), 3) == uncertainty.Measures({"ST": {"nll": 0.25}}, unknown or "")
+    for detection in ({}, {"letters": {"ST": {"auroc_confidence": 0.75}}}):
+        measures = Measures({"ST": {"nll": 0.25}}, detection)
+        uncertainty.write(str(tmp_path), 3, measures)
+        assert uncertainty.read(str(tmp_path), 3) == measures
         assert uncertainty.read(str(tmp_path), 4) == nothing
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"epochs_done": 3, "outputs": {"ST": {"nll": NaN}}}'])
+def test_a_published_file_is_read(tmp_path: pathlib.Path) -> None:
+    content = '{"epochs_done": 3, "unknown": null, "outputs": {"ST": {"nll": 0.25}}}'
+    (tmp_path / uncertainty.FILE).write_text(content)
+    assert uncertainty.read(str(tmp_path), 3) == Measures({"ST": {"nll": 0.25}}, {})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"epochs_done": 3, "unknown": {}, "outputs": {"ST": {"nll": NaN}}}',
+        '{"epochs_done": 3, "unknown": "mnist", "outputs": {"ST": {"nll": 1}}}',
+        '{"epochs_done": 3, "unknown": {"mnist": {"ST": {"auroc_confidence": -1}}}, "outputs": {}}',
+    ],
+)
 def test_a_damaged_file_is_named_with_its_remedy(tmp_path: pathlib.Path, content: str) -> None:
     (tmp_path / uncertainty.FILE).write_text(content)
     with pytest.raises(RunDirectoryError, match=r"uncertainty.json: damaged .* --uncertainty writes it again"):
