@@ -6,7 +6,6 @@ input and ends with it: Ray reads its settings when it is imported, once and for
 
 import contextlib
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -32,10 +31,6 @@ class Nodes:
         """Starts the head, by a process that runs `_serve`."""
         self._directory, self._process, self._living = directory, process, list[str]()
         self.address = self.add("head", head_cpus, include_dashboard=False)
-
-    def workplace(self, name: str) -> pathlib.Path:
-        """Where runs on a node keep their files."""
-        return self._directory / name / f"collab-ensembles-{os.getuid()}"
 
     def add(self, name: str, cpus: int = 1, variables: dict[str, str] | None = None, **options: object) -> str:
         """Starts a node, with further variables in its environment, and gives the address of the head."""

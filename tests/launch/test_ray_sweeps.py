@@ -64,10 +64,12 @@ def _held_at_a_checkpoint(log_dir: pathlib.Path, runs: int) -> Iterator[list[int
 
     def all_are() -> bool:
         for training in set(trainings(log_dir)).difference(held):
-            if any(checkpoints(directory) for directory in _locked_directories(training)):
-                kill([training], signal.SIGSTOP)
+            directories = _locked_directories(training)
+            if any(map(checkpoints, directories)):
                 held.append(training)
-        return len(held) == runs
+                kill([training], signal.SIGSTOP)
+                assert not any(run_directory.is_done(str(directory)) for directory in directories), "too fast to hold"
+        return len(held) >= runs
 
     try:
         wait_until(all_are, f"{runs} trainings with a checkpoint")
@@ -87,7 +89,7 @@ def _locked_directories(process: int) -> list[pathlib.Path]:
 
 
 def _is_told_to_end(process: int) -> bool:
-    """Whether a stopped process will find a SIGTERM when it goes on."""
+    """Whether a stopped process will find a SIGTERM when it goes on, or is gone."""
     try:
         status = pathlib.Path(f"/proc/{process}/status").read_text()
     except OSError:
@@ -113,8 +115,11 @@ def test_a_node_is_killed_during_a_sweep(shared: bool, scene: Scene, cluster: No
     cluster.add("second")
     checkpoint_dir = scene.new_log_dir("shared")
     process = _start(scene, log_dir, cluster.address, *([f"--checkpoint_dir={checkpoint_dir}"] if shared else []))
-    with _held_at_a_checkpoint(log_dir, runs=2):
+    with _held_at_a_checkpoint(log_dir, runs=2) as held:
+        parents = [_state(training)[1] for training in held]
         cluster.kill("second")
+        # Until then, its training would not find its input closed, and would go on.
+        wait_until(lambda: [_state(training)[1] for training in held] != parents, "the end of the node's worker")
     output, errors = _output(process)
     assert errors == ""
     assert "2 of 2 runs to train, on 2 node(s) and 2 CPU(s) of Ray with 1 thread(s) each" in output
@@ -128,19 +133,23 @@ def test_a_node_is_killed_during_a_sweep(shared: bool, scene: Scene, cluster: No
     assert not trainings(log_dir)
 
 
-def _processes(session: int) -> list[str]:
-    """The commands of the living processes of a session."""
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        try:
-            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split() if entry.name.isdigit() else []
-            if fields and int(fields[3]) == session and fields[0] not in "ZX":
-                found.append((entry / "cmdline").read_text().replace("\0", " "))
-        except OSError:
-            continue
-    return found
+def _state(process: int) -> tuple[str, int, int]:
+    """The state of a process, its parent and its session; `X`, 0 and 0 if it is gone."""
+    try:
+        fields = pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return "X", 0, 0
+    return fields[0], int(fields[1]), int(fields[3])
 
 
+def _living(session: int) -> list[int]:
+    """The living processes of a session."""
+    processes = [int(entry.name) for entry in pathlib.Path("/proc").iterdir() if entry.name.isdigit()]
+    states = {process: _state(process) for process in processes}
+    return [process for process, (state, _, own) in states.items() if own == session and state not in "ZX"]
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="holds two trainings at once")
 def test_ctrl_c_ends_everything_and_a_second_call_finishes(
     scene: Scene, log_dir: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +165,7 @@ def test_ctrl_c_ends_everything_and_a_second_call_finishes(
     assert time.monotonic() - start < 30
     assert errors == "interrupted; run the same command again to continue\n"
     assert not trainings(log_dir)
-    wait_until(lambda: not _processes(process.pid), "the end of Ray's processes")
+    wait_until(lambda: not _living(process.pid), "the end of Ray's processes")
     assert not run_directories(log_dir)
     _output(_start(scene, log_dir, *flags))
     assert statistics(log_dir) == scene.expected
