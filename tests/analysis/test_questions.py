@@ -97,6 +97,7 @@ def test_the_smallest_visible_gain_is_seen_in_four_of_five_cases() -> None:
     power = 1 - stats.nct.cdf(stats.t.ppf(0.975, 7), 7, shift)
     assert power == pytest.approx(0.8, abs=0.02)
     assert question_claims.smallest_visible(claim, rows[:2]) is None
+    assert question_claims.smallest_visible(claim, [rows[0]] * 8) is None
 
 
 def test_the_page_has_verdicts_figures_and_all_errors(third: pathlib.Path) -> None:

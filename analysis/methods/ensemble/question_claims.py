@@ -191,10 +191,11 @@ def judge(found: Mapping[int, Mapping[int, Rows]]) -> dict[int, list[Finding]]:
 
 
 def smallest_visible(claim: Claim, rows: Sequence[Rows]) -> float | None:
-    """The smallest true gain that so many seeds would have shown in four of five cases; None for fewer than three.
+    """The smallest true gain that so many seeds would have shown in four of five cases.
 
     For a two-sided t-test at 5 %, with the scatter between the seeds: (t(0.975) + t(0.8)) s / sqrt(n), with n - 1
-    degrees of freedom.
+    degrees of freedom. None for fewer than three seeds, and where all have the same gain: such errors, of few test
+    images, tell nothing of the scatter.
     """
     values = []
     for each in rows:
@@ -203,7 +204,7 @@ def smallest_visible(claim: Claim, rows: Sequence[Rows]) -> float | None:
         except KeyError:
             continue
         values.append(margins["gain"])
-    if len(values) < 3:
+    if len(values) < 3 or len(set(values)) == 1:
         return None
     freedom = len(values) - 1
     quantiles = stats.t.ppf(0.975, freedom) + stats.t.ppf(_POWER, freedom)

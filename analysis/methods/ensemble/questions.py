@@ -35,10 +35,10 @@ BySeed = Mapping[int, Rows]
 RULE = (
     "A gain is the first row's error less the second's, of the same seed, in points of per cent of the test examples. "
     f"With at least {question_claims.LEAST_SEEDS} seeds a claim holds if the 95 % bootstrap interval of the mean gain "
-    "lies above 0, and does not hold if it lies below; otherwise it is inconclusive. All claims here are judged at "
-    "once, so each has a p-value besides (one-sided t-test, corrected by Holm's method for all of them): with at most "
-    "0.05 it holds after this correction too. *Visible from* is the true gain that so many seeds would have shown in "
-    "four of five cases."
+    "lies above 0. It does not hold if it lies below, or if the gain is 0 for all seeds; otherwise it is inconclusive. "
+    "All claims here are judged at once, so each has a p-value besides (one-sided t-test, corrected by Holm's method "
+    "for all of them): with at most 0.05 it holds after this correction too. *Visible from* is the true gain that so "
+    "many seeds would have shown in four of five cases; empty if all seeds gain the same."
 )
 
 
