@@ -45,15 +45,15 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     Raises:
       RunDirectoryError: measures are damaged.
     """
+    method = methods.of(runs[0].config)
     rows = [
         (" ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in key), list(map(of, row)))
-        for key, row in methods.of(runs[0].config).rows_of(runs).items()
+        for key, row in method.rows_of(runs).items()
     ]
     label, setting = catalogue.label(runs[0].config.dataset), runs[0].setting
-    first = methods.of(runs[0].config).rows
     calibration = _table(
         f"{label}, calibration on the test examples ({setting})",
-        first,
+        method.rows,
         _CALIBRATION,
         [(key, [measures.outputs for measures in row]) for key, row in rows],
         "NLL: negative log-likelihood in nats; Brier: squared distance of probabilities from the answer, from 0 to 2; "
@@ -62,7 +62,7 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     detection = [
         _table(
             f"{label}, images of {unknown} told from the test examples ({setting})",
-            first,
+            method.rows,
             _DETECTION,
             [(key, [measures.detection.get(unknown, {}) for measures in row]) for key, row in rows],
             "AUROC: of all pairs of an unknown image and a test example, the share where the unknown image is the less "

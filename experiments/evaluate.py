@@ -99,9 +99,14 @@ def _test_source(config: RunConfig) -> tuple[str, str]:
     return catalogue.resolve(_DATASET.value or config.dataset), _SPLIT.value or config.split
 
 
+def _is_own(config: RunConfig) -> bool:
+    """Whether a run is evaluated on its own test part."""
+    return _test_source(config) == (config.dataset, config.split)
+
+
 def _test_data(directory: str, config: RunConfig, fetch: bool) -> data.Dataset:
     dataset, split = _test_source(config)
-    if (dataset, split) == (config.dataset, config.split):
+    if _is_own(config):
         return run_data.load_again(directory, _DATA_DIR.value, fetch)
     if catalogue.is_file(dataset):
         return _test_part(dataset)
@@ -113,7 +118,7 @@ def _test_data(directory: str, config: RunConfig, fetch: bool) -> data.Dataset:
 def _evaluate(directory: str, config: RunConfig, unknown: data.Dataset | None) -> None:
     from collab_ensembles.runs import run_model
 
-    is_own = _test_source(config) == (config.dataset, config.split)
+    is_own = _is_own(config)
     if _UNKNOWN.value and catalogue.is_same(_UNKNOWN.value, _test_source(config)[0]):
         raise ConfigError(f"--unknown={_UNKNOWN.value}: its images are the test images; needed: another data set")
     model, status = run_model.restore(directory)
@@ -146,12 +151,14 @@ def _evaluate(directory: str, config: RunConfig, unknown: data.Dataset | None) -
     logits = uncertainty.outputs(model, test.test_images) if is_measured or _MISTAKES.value else {}
     if is_measured:
         measures = uncertainty.measure(logits, test.test_labels)
-        detection = uncertainty.detect(logits, uncertainty.outputs(model, unknown.test_images)) if unknown else {}
-        for output, values in measures.items():
-            together = values | detection.get(output, {})
-            print(f"{output}: {', '.join(f'{name} {value:.5f}' for name, value in together.items())}")
+        detection: dict[str, Values] = {}
+        if unknown is not None:
+            detection[unknown.name] = uncertainty.detect(logits, uncertainty.outputs(model, unknown.test_images))
+        for output in measures:
+            values = [item for each in (measures, *detection.values()) for item in each[output].items()]
+            print(f"{output}: {', '.join(f'{name} {value:.5f}' for name, value in values)}")
         if is_kept:
-            _keep(directory, status.epochs_done, measures, {unknown.name: detection} if unknown else {})
+            _keep(directory, status.epochs_done, measures, detection)
     if _MISTAKES.value:
         found = mistakes.measure(logits, test.test_images, test.test_labels)
         _print_mistakes(found["confusion"], test.label_names)
