@@ -1,19 +1,25 @@
 #!/usr/bin/env bash
 # Compares, races and trains on one GPU, by JAX, in one call of limited time.
 #
-#   benchmarks/gpu.sh prepare DIR          where there is a network: wheels and data, at most 20 MB, into DIR
+#   benchmarks/gpu.sh prepare DIR          where there is a network: wheels and data into DIR, 16 MB for MNIST
 #   benchmarks/gpu.sh run DIR OUT          on the machine with the GPU, which needs JAX and no network
 #
-# `run` needs DIR alone beside this repository. It leaves in OUT: equality.txt, race.jsonl, grid.txt, and runs.tar, to
-# which each run is added when it ends. Variables: SECONDS_IN_ALL (540), SECONDS_A_RACE (60; 0: no race), DATASET
-# (mnist), SEEDS (0), WAY (flags of the sweep in place of the fastest way of the race), CASES (of benchmarks.equality),
-# SWEEP and RACE (further flags), PYTHON, PYTHON_VERSION (3.12, of that machine).
+# `run` needs DIR alone beside this repository. It leaves in OUT: equality.txt, race.jsonl, sweeps.txt, and runs.tar, to
+# which each run is added when it ends. Variables:
+#
+#   SECONDS_IN_ALL  540
+#   CASES           of benchmarks.equality; empty: it compares nothing
+#   SECONDS_A_RACE  60; 0: no race
+#   DATASETS        mnist; what `prepare` makes ready, separated by spaces
+#   SWEEP           flags of the sweep; several, each by a process of its own, stand in lines, and what follows in the
+#                   same process stands behind a semicolon
+#   WAY             flags of all sweeps, in place of the fastest way of the race
+#   WORK            a directory that is kept, so that a further call on the same machine goes on where this one ended
+#   RACE, PYTHON, PYTHON_VERSION (3.12, of the machine with the GPU), DATA (of `prepare`: the directory of the data)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 PYTHON=${PYTHON:-python3}
-DATASET=${DATASET:-mnist}
-SEEDS=${SEEDS:-0}
 # What JAX does not bring, and such a machine may lack.
 PACKAGES="keras optree namex platformdirs absl-py filelock rich markdown-it-py mdurl pygments"
 
@@ -27,11 +33,13 @@ prepare() {
         --python-version "${PYTHON_VERSION:-3.12}" --dest "$directory/wheels" \
         --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --platform manylinux_2_17_x86_64 \
         "${versions[@]}"
-    cache=$("$PYTHON" -c 'from collab_ensembles import data; print(data.default_data_dir())')
-    "$PYTHON" -m experiments.prepare --dataset="$DATASET"
-    # Parts that are put together from others are made there.
-    (cd "$cache" && find arrays/"$DATASET" -type f -not -path '*+*' -not -path '*-author/*') |
-        tar --create --gzip --file="$directory/$DATASET.tar.gz" --directory="$cache" --files-from=-
+    cache=${DATA:-$("$PYTHON" -c 'from collab_ensembles import data; print(data.default_data_dir())')}
+    for dataset in ${DATASETS:-mnist}; do
+        "$PYTHON" -m experiments.prepare --dataset="$dataset" --data_dir="$cache"
+        # Parts that are put together from others are made there.
+        (cd "$cache" && find "arrays/${dataset//\//_}" -type f -not -path '*+*' -not -path '*-author/*') |
+            tar --create --gzip --file="$directory/${dataset//\//_}.tar.gz" --directory="$cache" --files-from=-
+    done
     git describe --always --dirty --abbrev=12 >"$directory/revision"
     du -ch "$directory"/* | tail -n 1
 }
@@ -39,7 +47,7 @@ prepare() {
 # Adds the runs that have ended to the archive: settings, state, pickles and graphs, without checkpoints.
 pack() {
     local runs=$1 archive=$2 status run
-    for status in $(grep -l '"state": "done"' "$runs"/*/*/status.json 2>/dev/null); do
+    for status in $(grep -l '"state": "done"' "$runs"/*/*/*/status.json 2>/dev/null); do
         run=$(realpath --relative-to="$runs" "$(dirname "$status")")
         if [ ! -e "$runs/$run/packed" ]; then
             tar --append --file="$archive" --directory="$runs" --exclude=checkpoint --exclude=lock "$run"
@@ -48,13 +56,28 @@ pack() {
     done
 }
 
+# Sweeps that are separated by semicolons, one after another, in a directory of their own.
+sweeps() {
+    local flags status=0
+    while read -r -d ';' flags; do
+        # shellcheck disable=SC2086
+        "$PYTHON" -m experiments.sweep --backend=jax $way $flags --checkpoint_every=10 --data_dir="$work/data" \
+            --log_dir="$1" || status=$?
+    done <<<"$2;"
+    return $status
+}
+export -f sweeps
+
 run() {
-    local directory out seconds=${SECONDS_IN_ALL:-540} race=${SECONDS_A_RACE:-60} work way sweep status=0
-    directory=$(realpath "$1") out=$(realpath "$2") work=$(mktemp -d)
+    local directory out seconds=${SECONDS_IN_ALL:-540} race=${SECONDS_A_RACE:-60} status=0 started=() flags
+    directory=$(realpath "$1") out=$(realpath "$2") work=${WORK:-$(mktemp -d)}
     SECONDS=0
     COLLAB_ENSEMBLES_REVISION=$(cat "$directory/revision")
-    export COLLAB_ENSEMBLES_REVISION
+    export COLLAB_ENSEMBLES_REVISION PYTHON way work
     export PYTHONUNBUFFERED=1 XDG_CACHE_HOME=$work/cache PYTHONPATH=$work/site:$PWD
+    # A further call, and sweeps that follow each other, compile nothing again.
+    export JAX_COMPILATION_CACHE_DIR=$work/programs
+    mkdir -p "$work/data"
     # Only what is missing: a newer version there goes with the JAX that is there.
     mapfile -t missing < <("$PYTHON" -c '
 import glob, importlib.metadata, os, sys
@@ -64,12 +87,17 @@ for wheel in glob.glob(sys.argv[1] + "/wheels/*.whl"):
         print(wheel)' "$directory")
     [ ${#missing[@]} -eq 0 ] ||
         "$PYTHON" -m pip install --quiet --no-index --no-deps --no-compile --target "$work/site" "${missing[@]}"
-    mkdir -p "$work/data" && tar --extract --file="$directory/$DATASET.tar.gz" --directory="$work/data"
+    for archive in "$directory"/*.tar.gz; do
+        tar --extract --file="$archive" --directory="$work/data"
+    done
 
-    echo "== equality, after $SECONDS s"
     # One case of each system; a program takes seconds to compile.
-    timeout $((seconds / 4)) "$PYTHON" -m benchmarks.equality --backend=jax --cases="${CASES:-L2,heads,distillation}" 2>&1 |
-        tee "$out/equality.txt" || status=$?
+    cases=${CASES-L2,heads,distillation}
+    if [ -n "$cases" ]; then
+        echo "== equality, after $SECONDS s"
+        timeout $((seconds / 4)) "$PYTHON" -m benchmarks.equality --backend=jax --cases="$cases" 2>&1 |
+            tee "$out/equality.txt" || status=$?
+    fi
 
     way=${WAY:-}
     if [ "$race" -gt 0 ]; then
@@ -86,21 +114,23 @@ for wheel in glob.glob(sys.argv[1] + "/wheels/*.whl"):
     fi
     way=${way:---executor=device}
 
-    echo "== grid: $way, after $SECONDS s"
-    # shellcheck disable=SC2086
-    timeout --kill-after=10 $((seconds - SECONDS - 15)) "$PYTHON" -m experiments.sweep --backend=jax $way --dataset="$DATASET" \
-        --seeds="$SEEDS" --checkpoint_every=1000 --data_dir="$work/data" --log_dir="$work/runs" ${SWEEP:-} \
-        >"$out/grid.txt" 2>&1 &
-    sweep=$!
-    while kill -0 $sweep 2>/dev/null; do
+    echo "== sweeps: $way, after $SECONDS s"
+    while read -r flags; do
+        timeout --kill-after=10 $((seconds - SECONDS - 15)) bash -c 'sweeps "$@"' sweeps "$work/runs/${#started[@]}" \
+            "$flags" >>"$out/sweeps.txt" 2>&1 &
+        started+=($!)
+    done <<<"${SWEEP:---dataset=mnist}"
+    while kill -0 "${started[@]}" 2>/dev/null; do
         sleep 2
         pack "$work/runs" "$out/runs.tar"
     done
-    wait $sweep || status=$?
+    for sweep in "${started[@]}"; do
+        wait "$sweep" || status=$?
+    done
     pack "$work/runs" "$out/runs.tar"
-    grep -c . "$out/grid.txt" >/dev/null && tail -n 3 "$out/grid.txt"
+    tail -n 3 "$out/sweeps.txt"
     echo "== end, after $SECONDS s, status $status"
-    rm -rf "$work"
+    [ -n "${WORK:-}" ] || rm -rf "$work"
     return $status
 }
 

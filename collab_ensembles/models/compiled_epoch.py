@@ -61,6 +61,7 @@ class Epoch:
       training: the training examples.
       test: the test examples.
       logs: afterwards, the statistics of the epoch by name, those of the test with `val_` before it.
+      test_logits: afterwards, of each member for the test examples, float32 [examples, classes].
     """
 
     steps: CompiledSteps
@@ -68,6 +69,7 @@ class Epoch:
     training: Examples
     test: Examples
     logs: dict[str, float] = dataclasses.field(default_factory=dict)
+    test_logits: list[np.ndarray] = dataclasses.field(default_factory=list)
 
 
 class Device:
@@ -89,17 +91,18 @@ class Device:
         import jax
 
         states = [epoch.steps.values() for epoch in epochs]
-        states, training = self._run("train", epochs, states)
-        _, test = self._run("test", epochs, states)
-        for epoch, state, *results in zip(epochs, states, *jax.device_get((training, test)), strict=True):
+        states, training, _ = self._run("train", epochs, states)
+        _, test, logits = self._run("test", epochs, states)
+        results = jax.device_get((training, test, logits))
+        for epoch, state, *statistics, epoch.test_logits in zip(epochs, states, *results, strict=True):
             epoch.steps.assign(state)
-            before, after = ({name: float(value) for name, value in each.items()} for each in results)
+            before, after = ({name: float(value) for name, value in each.items()} for each in statistics)
             epoch.logs = before | {f"val_{name}": value for name, value in after.items()}
 
     def _run(
         self, part: str, epochs: Sequence[Epoch], states: list[Values]
-    ) -> tuple[list[Values], list[dict[str, Tensor]]]:
-        """Runs the program of a part of each epoch, compiled when it is first needed."""
+    ) -> tuple[list[Values], list[dict[str, Tensor]], list[list[Tensor]]]:
+        """Runs the program of a part of each epoch, compiled when it is first needed; see `_program`."""
         import jax
 
         examples = [epoch.training if part == "train" else epoch.test for epoch in epochs]
@@ -113,27 +116,32 @@ class Device:
             program = _program(steps.train if part == "train" else steps.test, first, steps, self.way)
             self.programs[key] = jax.jit(program).lower(*arguments).compile()
             self.compilations += 1
-        result: tuple[list[Values], list[dict[str, Tensor]]] = self.programs[key](*arguments)
+        result: tuple[list[Values], list[dict[str, Tensor]], list[list[Tensor]]] = self.programs[key](*arguments)
         return result
 
 
-def _program(step: Callable[..., Values], examples: Examples, steps: CompiledSteps, way: str) -> Callable[..., Any]:
+def _program(
+    step: Callable[..., tuple[Values, list[Tensor]]], examples: Examples, steps: CompiledSteps, way: str
+) -> Callable[..., Any]:
     """A function of states, images, and arrays of examples and steps, that takes all steps.
 
-    It gives states and statistics of each run.
+    Of each run it gives the state, the statistics, and what `step` gives for each example beside the state.
     """
 
     def program(states: list[Values], images: Tensor, orders: list[list[Tensor]], of_steps: list[list[Tensor]]) -> Any:
         import jax
+        import jax.numpy as jnp
 
-        def one(values: Values, batch: list[Tensor]) -> Values:
+        def one(values: Values, batch: list[Tensor]) -> tuple[Values, list[Tensor]]:
             (chosen, labels, *shifts), apart = batch[:of_examples], batch[of_examples:]
             return step(values, _shifted(images[chosen], shifts, examples.black_border), labels, *apart)
 
-        def together(values: Any, batches: Any) -> Any:
+        def together(values: Any, batches: Any) -> tuple[Any, Any]:
             if way == "vmap":
-                return jax.vmap(one)(values, batches)
-            return [one(*each) for each in zip(values, batches, strict=True)]
+                stacked: tuple[Any, Any] = jax.vmap(one)(values, batches)
+                return stacked
+            found = [one(*each) for each in zip(values, batches, strict=True)]
+            return [values for values, _ in found], [outputs for _, outputs in found]
 
         states = [steps.without_statistics(values) for values in states]
         number, size = len(examples.order), examples.batch_size
@@ -150,13 +158,19 @@ def _program(step: Callable[..., Values], examples: Examples, steps: CompiledSte
         values: Any = states
         if way == "vmap":
             values, batches, rest = _stacked(states, 0), _stacked(batches, 1), _stacked(rest, 0)
+        runs, parts = range(len(orders)), []
         if whole:
-            values, _ = jax.lax.scan(lambda carry, each: (together(carry, each), None), values, batches)
+            values, outputs = jax.lax.scan(together, values, batches)
+            if way == "vmap":
+                outputs = [[each[:, run] for each in outputs] for run in runs]
+            parts.append([[each.reshape(whole, *each.shape[2:]) for each in of_run] for of_run in outputs])
         if whole < number:
-            values = together(values, rest)
+            values, outputs = together(values, rest)
+            parts.append([[each[run] for each in outputs] for run in runs] if way == "vmap" else outputs)
         if way == "vmap":
-            values = [[each[index] for each in values] for index in range(len(orders))]
-        return values, [steps.statistics(each) for each in values]
+            values = [[each[run] for each in values] for run in runs]
+        joined = [[jnp.concatenate(each) for each in zip(*of_run, strict=True)] for of_run in zip(*parts, strict=True)]
+        return values, [steps.statistics(each) for each in values], joined
 
     return program
 

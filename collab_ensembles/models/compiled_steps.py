@@ -55,8 +55,8 @@ class CompiledSteps:
         with self._scope(values):
             return self._model.statistics.result()
 
-    def train(self, values: Values, images: Tensor, labels: Tensor, *unlabelled: Tensor) -> Values:
-        """The values after one training step.
+    def train(self, values: Values, images: Tensor, labels: Tensor, *unlabelled: Tensor) -> tuple[Values, list[Tensor]]:
+        """The values after one training step, and nothing for each example.
 
         Args:
           values: those before.
@@ -80,7 +80,7 @@ class CompiledSteps:
                 # As in TensorFlow's step: of the first predictions, with the decay after all updates.
                 total, costs = model.objective(labels, logits)
             model.record(labels, logits, total, costs, apart)
-        return self._after(scope)
+        return self._after(scope), []
 
     def differentiated(
         self,
@@ -108,12 +108,12 @@ class CompiledSteps:
         result: tuple[Any, Any] = forward(before, trained, values, objective, images, labels, unlabelled)
         return result
 
-    def test(self, values: Values, images: Tensor, labels: Tensor) -> Values:
-        """The values after one test step, which changes the statistics alone."""
+    def test(self, values: Values, images: Tensor, labels: Tensor) -> tuple[Values, list[Tensor]]:
+        """The values after one test step, which changes the statistics alone, and the logits of each member."""
         with self._scope(values) as scope:
             logits = self._model.logits(images, training=False)
             self._model.record(labels, logits, *self._model.objective(labels, logits))
-        return self._after(scope)
+        return self._after(scope), logits
 
     def _forward(
         self,

@@ -184,10 +184,12 @@ class Model(keras.Model):
             compute = tf.function(self.logits, autograph=False, reduce_retracing=True, jit_compile=compiled)
         for start in range(0, len(images), _MANY):
             rows = slice(start, start + _MANY)
-            logits = [np.asarray(output) for output in compute(images[rows])]
-            if len(logits) > 1:
-                logits.append(np.asarray(self.ensemble_logits(logits)))
-            yield rows, dict(zip(self.statistics_names, logits, strict=True))
+            yield rows, self.with_ensemble([np.asarray(output) for output in compute(images[rows])])
+
+    def with_ensemble(self, logits: list[np.ndarray]) -> dict[str, np.ndarray]:
+        """Of the members' logits [batch, classes], those of each of `statistics_names`."""
+        together = [np.asarray(self.ensemble_logits(logits))] if len(logits) > 1 else []
+        return dict(zip(self.statistics_names, [*logits, *together], strict=True))
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
         """The ensemble's logits, float32 [batch, classes]; for a single member, its logits."""

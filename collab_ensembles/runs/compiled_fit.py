@@ -48,8 +48,8 @@ def fit(
     digest: str,
     epochs: range,
     callbacks: Sequence[keras.callbacks.Callback],
-) -> Generator[Epoch, None, None]:
-    """Trains a compiled model.
+) -> Generator[Epoch, None, list[np.ndarray]]:
+    """Trains a compiled model; returns the test logits of the last epoch, or nothing without any epoch.
 
     Args:
       model: compiled for training.
@@ -63,13 +63,16 @@ def fit(
     steps, key = CompiledSteps(model), program(config)
     each = keras.callbacks.CallbackList(callbacks, add_history=False, add_progbar=False, model=model)
     each.on_train_begin()
+    logits: list[np.ndarray] = []
     for number in epochs:
         model.begin_epoch(number)
         each.on_epoch_begin(number)
         epoch = Epoch(steps, key, _examples(training, ("train", digest)), _examples(test, ("test", digest)))
         yield epoch
         each.on_epoch_end(number, epoch.logs)
+        logits = epoch.test_logits
     each.on_train_end()
+    return logits
 
 
 def _examples(batches: BatchManager, name: Hashable) -> Examples:

@@ -115,11 +115,12 @@ def train(
         model.further_series,
         taken_back=lambda: early.best_epoch if early and early.ended_after else 0,
     )
+    of_members: list[np.ndarray] = []
     records = [*([early] if early else []), _divergence_guard(model, config, checkpoints), logger]
     test = evaluation_batches(dataset.test_images, dataset.test_labels)
     if keras.config.backend() == JAX:
         epochs = range(first_epoch, last_epoch)
-        yield from compiled_fit.fit(model, config, batches, test, data.digest, epochs, [*clocks, *records])
+        of_members = yield from compiled_fit.fit(model, config, batches, test, data.digest, epochs, [*clocks, *records])
     else:
         if options.tensorboard:
             from collab_ensembles.runs import tensorboard
@@ -140,7 +141,8 @@ def train(
             class_weight=weights,
         )
     if status.epochs_done == config.epochs:
-        logits = uncertainty.outputs(model, dataset.test_images)
+        known = uncertainty.outputs_of(model.with_ensemble(of_members)) if of_members else None
+        logits = known or uncertainty.outputs(model, dataset.test_images)
         measures = uncertainty.Measures(uncertainty.measure(logits, dataset.test_labels))
         uncertainty.write(directory, last_epoch, measures)
         mistakes.write(directory, last_epoch, mistakes.measure(logits, dataset.test_images, dataset.test_labels))

@@ -48,7 +48,12 @@ def outputs(model: "Model", images: np.ndarray) -> dict[str, np.ndarray]:
     Members come first; of several, `ensemble` and SOFTMAX_MEAN follow. The latter has logarithms of probabilities.
     """
     batches = [logits for _, logits in model.output_logits(images)]
-    result = {name: np.concatenate([each[name] for each in batches]).astype(np.float64) for name in batches[0]}
+    return outputs_of({name: np.concatenate([each[name] for each in batches]) for name in batches[0]})
+
+
+def outputs_of(logits: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same of logits that are known already, by `Model.statistics_names`."""
+    result = {name: each.astype(np.float64) for name, each in logits.items()}
     if len(result) > 1:
         members = list(result.values())[:-1]
         # The smallest number keeps the logarithm finite where all members are sure of another class.

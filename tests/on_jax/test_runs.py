@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from collab_ensembles.data import Dataset
+from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.errors import ConfigError, DivergenceError, OtherBackendError
+from collab_ensembles.methods.assembly import build_model, compile_for_training
 from collab_ensembles.models.compiled_epoch import Device
 from collab_ensembles.runs import compiled_fit, naming, run, run_directory, run_model, uncertainty
 from collab_ensembles.runs.run_options import Options
@@ -115,6 +117,31 @@ def test_runs_together_have_the_numbers_of_runs_alone(
             np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.parametrize("way", ["serial", "unrolled", "vmap"])
+@pytest.mark.parametrize("size", [5, 12, 20])
+def test_the_test_logits_of_an_epoch_are_those_of_the_trained_members(dataset: Dataset, way: str, size: int) -> None:
+    """In batches that leave a rest, or are one batch, or have too few images for one."""
+    models = [build_model(config, (8, 8, 1), 10) for config in (_TINY, _OTHER)]
+    fits = []
+    for model, config in zip(models, (_TINY, _OTHER), strict=True):
+        compile_for_training(model, config)
+        training = BatchManager(dataset.train_images, dataset.train_labels, 16)
+        test = BatchManager(dataset.test_images, dataset.test_labels, size)
+        fits.append(compiled_fit.fit(model, config, training, test, "", range(1), []))
+    epochs = [next(each) for each in fits]
+    own = Device(way)
+    for group in [[each] for each in epochs] if way == "serial" else [epochs]:
+        own.compute(group)
+    for model, epoch, training_fit in zip(models, epochs, fits, strict=True):
+        expected = model.logits(dataset.test_images)
+        assert len(epoch.test_logits) == 2
+        for logits, own_expected in zip(epoch.test_logits, expected, strict=True):
+            np.testing.assert_allclose(logits, own_expected, rtol=1e-4, atol=1e-5)
+        with pytest.raises(StopIteration) as end:
+            next(training_fit)
+        assert end.value.value is epoch.test_logits
+
+
 def test_an_error_of_the_computation_is_one_of_the_run(
     tmp_path: Path, dataset: Dataset, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +192,10 @@ def test_a_trained_run_can_be_read_again(tmp_path: Path, dataset: Dataset, devic
     assert wrong.mean() == pytest.approx(status.test_errors["ensemble"])
     measured = uncertainty.read(str(tmp_path), _TINY.epochs).outputs
     assert measured["ensemble"]["error"] == pytest.approx(status.test_errors["ensemble"])
+    # The run took its logits from the test of its last epoch.
+    again = uncertainty.measure(uncertainty.outputs(model, dataset.test_images), dataset.test_labels)
+    assert measured.keys() == again.keys()
+    assert all(measured[name] == pytest.approx(again[name], rel=1e-4) for name in again)
 
 
 def test_what_jax_does_not_train_is_refused(tmp_path: Path, dataset: Dataset) -> None:
