@@ -44,13 +44,13 @@ prepare() {
     du -ch "$directory"/* | tail -n 1
 }
 
-# Adds the runs that have ended to the archive: settings, state, pickles and graphs, without checkpoints.
+# Adds the runs that have ended to the archive, without checkpoints and graphs.
 pack() {
     local runs=$1 archive=$2 status run
     for status in $(grep -l '"state": "done"' "$runs"/*/*/*/status.json 2>/dev/null); do
         run=$(realpath --relative-to="$runs" "$(dirname "$status")")
         if [ ! -e "$runs/$run/packed" ]; then
-            tar --append --file="$archive" --directory="$runs" --exclude=checkpoint --exclude=lock "$run"
+            tar --append --file="$archive" --directory="$runs" --exclude=checkpoint --exclude=lock --exclude="*.png" "$run"
             touch "$runs/$run/packed"
         fi
     done
@@ -61,7 +61,7 @@ sweeps() {
     local flags status=0
     while read -r -d ';' flags; do
         # shellcheck disable=SC2086
-        "$PYTHON" -m experiments.sweep --backend=jax $way $flags --checkpoint_every=10 --data_dir="$work/data" \
+        "$PYTHON" -m experiments.sweep --backend=jax $way $flags --checkpoint_every=5 --data_dir="$work/data" \
             --log_dir="$1" || status=$?
     done <<<"$2;"
     return $status
@@ -103,7 +103,7 @@ for wheel in glob.glob(sys.argv[1] + "/wheels/*.whl"):
     if [ "$race" -gt 0 ]; then
         for measured in --way=serial "--way=unrolled --runs=4" "--way=vmap --runs=4" "--way=processes --runs=4" \
             "--way=serial --tf32" "--way=serial --precision=mixed_bfloat16"; do
-            # The grid needs the second half.
+            # The sweeps need the second half.
             [ "$SECONDS" -lt $((seconds / 2)) ] || break
             echo "== $measured, after $SECONDS s"
             # shellcheck disable=SC2086
