@@ -18,7 +18,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo nodes-demo teaching-demo language-demo questions $(QUESTIONS) results documents records mnist-results digits-results fdl-results nodes-results teaching-results language-results question-results bench clean
+.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo nodes-demo teaching-demo language-demo questions $(QUESTIONS) results documents records mnist-results mnist-author-results notmnist-results digits-results fdl-results nodes-results teaching-results language-results question-results bench clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -136,6 +136,8 @@ $(QUESTIONS): question-%: install
 	done; fi
 
 MNIST_RUNS ?= $(LOG_DIR)/mnist-grid
+MNIST_AUTHOR_RUNS ?= $(LOG_DIR)/mnist-author-h200
+NOTMNIST_RUNS ?= $(LOG_DIR)/notmnist-h200
 DIGITS_RUNS ?= $(LOG_DIR)/digits-grid
 FDL_RUNS ?= $(LOG_DIR)/fdl-6000
 TEACHING_RUNS ?= $(LOG_DIR)/teaching
@@ -144,7 +146,7 @@ NODES_RUNS ?= $(LOG_DIR)/nodes
 QUESTION_RUNS ?= $(LOG_DIR)/questions
 RUNS ?= $(MNIST_RUNS)
 
-results: mnist-results digits-results fdl-results nodes-results teaching-results language-results question-results ## write results/ again from the runs in MNIST_RUNS, DIGITS_RUNS, FDL_RUNS, NODES_RUNS, TEACHING_RUNS, LANGUAGE_RUNS and QUESTION_RUNS (results/*/README.md says how to train them)
+results: mnist-results mnist-author-results notmnist-results digits-results fdl-results nodes-results teaching-results language-results question-results ## write results/ again from the runs in MNIST_RUNS, MNIST_AUTHOR_RUNS, NOTMNIST_RUNS, DIGITS_RUNS, FDL_RUNS, NODES_RUNS, TEACHING_RUNS, LANGUAGE_RUNS and QUESTION_RUNS (results/*/README.md says how to train them)
 
 documents: install ## write the tables and numbers in README.md and docs/ again from results/
 	$(RUN) -m analysis.documents
@@ -163,6 +165,12 @@ records: ## copy the finished runs of RUNS=runs/mnist-grid, without checkpoints,
 
 mnist-results: install
 	$(RUN) -m analysis.results --log_dir=$(MNIST_RUNS) --dataset=mnist --out=results/mnist
+
+mnist-author-results: install
+	$(RUN) -m analysis.results --log_dir=$(MNIST_AUTHOR_RUNS) --dataset=mnist --out=results/mnist-author
+
+notmnist-results: install
+	$(RUN) -m analysis.results --log_dir=$(NOTMNIST_RUNS) --dataset=notmnist/small --out=results/notmnist-small
 
 digits-results: install
 	$(RUN) -m analysis.results --log_dir=$(DIGITS_RUNS) --dataset=digits --out=results/digits

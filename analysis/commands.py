@@ -10,6 +10,8 @@ from typing import Any
 from analysis import methods
 from analysis.recorded_run import Run
 from collab_ensembles.errors import ConfigError
+from collab_ensembles.machine import TENSORFLOW
+from collab_ensembles.runs import backends
 from collab_ensembles.settings import grid as grids
 from collab_ensembles.settings import registry as systems
 from collab_ensembles.settings.config import RunConfig
@@ -28,10 +30,11 @@ def training_commands(runs: Sequence[Run], log_dir: str) -> str:
       log_dir: the directory for the run directories.
     """
     sweeps, others = _sweeps(runs)
-    lines = [shlex.join(["python", "-m", "experiments.sweep", *sweep, f"--log_dir={log_dir}"]) for sweep in sweeps]
+    backend = backends.of(runs[0].status)
+    end = [*([] if backend in ("", TENSORFLOW) else [f"--backend={backend}"]), f"--log_dir={log_dir}"]
+    lines = [shlex.join(["python", "-m", "experiments.sweep", *sweep, *end]) for sweep in sweeps]
     lines += [
-        shlex.join(["python", "-m", "experiments.train", *config_flags.arguments(run.config), f"--log_dir={log_dir}"])
-        for run in others
+        shlex.join(["python", "-m", "experiments.train", *config_flags.arguments(run.config), *end]) for run in others
     ]
     return "\n".join(lines)
 

@@ -116,6 +116,7 @@ for wheel in glob.glob(sys.argv[1] + "/wheels/*.whl"):
 
     echo "== sweeps: $way, after $SECONDS s"
     while read -r flags; do
+        [ -n "$flags" ] || continue
         timeout --kill-after=10 $((seconds - SECONDS - 15)) bash -c 'sweeps "$@"' sweeps "$work/runs/${#started[@]}" \
             "$flags" >>"$out/sweeps.txt" 2>&1 &
         started+=($!)

@@ -52,8 +52,14 @@ def check(directory: pathlib.Path) -> None:
         f"best test error over {epochs} epochs in %",
         f"final test cost after {epochs} epochs",
     ]
-    # Results of several seeds have one more, unless they were written before there was one.
-    assert headings[3:] in ([], [f"final test error after {epochs} epochs, robust summaries"])
+    # Older results have none of these; one is of several seeds only.
+    robust, calibration = (
+        f"final test error after {epochs} epochs, robust summaries",
+        "calibration on the test examples",
+    )
+    assert headings[3:] in ([], [robust], [calibration], [robust, calibration])
+    further = dict(zip(headings[3:], (shown for _, shown in blocks[3:]), strict=True))
+    assert (calibration in further) == (directory / "uncertainty.csv").exists()
     assert blocks[0][1] in readme, "README.md shows another table than tables.md"
     table = _read(directory / "tables.csv")
     paper = _published(readme, table)
@@ -63,8 +69,10 @@ def check(directory: pathlib.Path) -> None:
         _check_csv(table, name, finals, reference)
         _check_markdown(shown, finals, reference, digits)
         if name == "test_error_percent":
-            for _, robust in blocks[3:]:
-                _check_robust(robust, finals)
+            if robust in further:
+                _check_robust(further[robust], finals)
+            if calibration in further:
+                _check_calibration(further[calibration], _read(directory / "uncertainty.csv"), finals)
             _check_claim((directory / "claims.md").read_text(encoding="utf-8"), finals)
 
 
@@ -135,9 +143,33 @@ def _by_seed(curves: Curves) -> dict[tuple[str, str, str], list[list[float]]]:
     return found
 
 
+def _check_calibration(shown: str, rows: Sequence[Mapping[str, str]], finals: Finals) -> None:
+    """That the measures have the errors of the last epoch, and the table their means over seeds and their ranges."""
+    found: dict[tuple[str, str, str], list[Mapping[str, str]]] = {}
+    for row in rows:
+        name = row["run"].partition(", seed")[0]
+        method, weight = ("Single", "1") if name == "plain" else name.split()
+        found.setdefault((method, weight, "Ens" if row["output"] == "ensemble" else row["output"]), []).append(row)
+    for key, errors in finals.items():
+        measured = [100 * float(row["error"]) for row in found[key]]
+        assert all(math.isclose(*pair, abs_tol=1e-5) for pair in zip(measured, errors, strict=True)), key
+    columns = (("error", 100, 2), ("nll", 1, 4), ("brier", 1, 4), ("ece_mass", 100, 2), ("ece_width", 100, 2))
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown.splitlines()[2:]]
+    assert len(lines) == 2 * len(SETTINGS)
+    for name, *cells in lines:
+        setting, _, output = name.partition(": ")
+        method, weight = setting.split()
+        measured = found[method, weight, "Ens" if output == "Ens" else "ensemble, mean of probabilities"]
+        for cell, (column, scale, digits) in zip(cells, columns, strict=False):
+            values = [scale * float(row[column]) for row in measured]
+            expected = [_mean(values), *((min(values), max(values)) if len(values) > 1 else ())]
+            assert re.findall(r"[\d.]+", cell) == [f"{value:.{digits}f}" for value in expected], (name, column)
+
+
 def _published(readme: str, table: Sequence[Mapping[str, str]]) -> dict[str, dict[tuple[str, str, str], float]]:
     """The paper's numbers by column, setting and model, where the runs can be compared with them."""
-    if {row["setting"] for row in table} != {"default settings"}:
+    (setting,) = {row["setting"] for row in table}
+    if not {*setting.split(", ")} <= {"default settings", "split=author", "precision=mixed_bfloat16", "backend=jax"}:
         return {}
     return published(readme.removeprefix("# ").partition(":")[0])
 

@@ -10,6 +10,7 @@ from analysis.documents import (
     language_blocks,
     nodes_blocks,
     noel_blocks,
+    noel_gpu_blocks,
     other_blocks,
     overview_blocks,
     path_blocks,
@@ -33,6 +34,7 @@ def _example() -> str:
 BLOCKS: Blocks = {
     **overview_blocks.BLOCKS,
     **noel_blocks.BLOCKS,
+    **noel_gpu_blocks.BLOCKS,
     **path_blocks.BLOCKS,
     **first_epoch_blocks.BLOCKS,
     **gpu_blocks.BLOCKS,

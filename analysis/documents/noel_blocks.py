@@ -1,5 +1,6 @@
 """What the documents say of the 13 ensembles of Noel (2017) on digits and MNIST."""
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from statistics import fmean
@@ -12,7 +13,8 @@ SETTINGS = (("Single", "1"), *((method, weight) for method in ("CE", "L1", "L2")
 """Method and weight of each ensemble as the tables have them, the plain one first."""
 _MEMBERS = [(*setting, model) for setting in SETTINGS[1:] for model in ("ST", "M")]
 
-_ERROR, _COST = "test_error_percent", "test_cost"
+ERROR, COST = "test_error_percent", "test_cost"
+_MNIST, AUTHORS_ORDER = "results/mnist", "results/mnist-author"
 
 Curves = Mapping[tuple[str, str, str], list[float]]
 
@@ -22,10 +24,10 @@ def name(method: str, weight: str) -> str:
     return "plain" if method == "Single" else f"{method}, weight {weight}"
 
 
-def digits_errors() -> str:
-    """Errors on digits, means over the seeds with their intervals."""
+def errors_of_seeds(results: str) -> str:
+    """Errors, means over the seeds with their intervals, or with their ranges where seeds are few."""
     lines = [
-        [name(*setting), *(_with_interval("results/digits/tables.csv", *setting, model) for model in MODELS)]
+        [name(*setting), *(_with_interval(f"{results}/tables.csv", *setting, model) for model in MODELS)]
         for setting in SETTINGS
     ]
     return table(["ensemble", "ST", "M", "both together"], lines)
@@ -33,7 +35,7 @@ def digits_errors() -> str:
 
 def _with_interval(path: str, method: str, weight: str, model: str) -> str:
     found = row(path, method=method, weight=weight, model=model)
-    mean, low, high = (float(found[_ERROR + end]) for end in ("", "_low", "_high"))
+    mean, low, high = (float(found[ERROR + end]) for end in ("", "_low", "_high"))
     return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
 
 
@@ -61,45 +63,45 @@ def digits_members() -> str:
     )
 
 
-def mnist_errors() -> str:
+def mnist_errors(results: str = _MNIST) -> str:
     """Errors on MNIST beside those of the paper."""
-    return _beside_the_paper(_ERROR, 2)
+    return _beside_the_paper(results, ERROR, 2)
 
 
 def mnist_costs() -> str:
     """Costs on MNIST beside those of the paper."""
-    return _beside_the_paper(_COST, 4)
+    return _beside_the_paper(_MNIST, COST, 4)
 
 
-def _beside_the_paper(column: str, digits: int) -> str:
+def _beside_the_paper(results: str, column: str, digits: int) -> str:
     lines = []
     for method, weight in SETTINGS:
-        found = [row("results/mnist/tables.csv", method=method, weight=weight, model=model) for model in MODELS]
+        found = [row(f"{results}/tables.csv", method=method, weight=weight, model=model) for model in MODELS]
         numbers = [float(one[key]) for key in (column, f"paper_{column}") for one in found]
         lines.append([name(method, weight), *(f"{number:.{digits}f}" for number in numbers)])
     return table(["ensemble", "ST", "M", "both together", "paper: ST", "M", "both together"], lines)
 
 
-def _gaps() -> list[float]:
+def error_gaps(results: str = _MNIST) -> list[float]:
     """Our errors on MNIST less the paper's, in points."""
-    return [round(float(one[f"{_ERROR}_minus_paper"]), 2) for one in rows("results/mnist/tables.csv")]
+    return [round(float(one[f"{ERROR}_minus_paper"]), 2) for one in rows(f"{results}/tables.csv")]
 
 
 def mnist_nearness() -> str:
     """How far errors and costs on MNIST lie from the paper's, for the first page."""
     costs = rows("results/mnist/tables.csv")
-    apart = max(abs(float(one[_COST]) / float(one[f"paper_{_COST}"]) - 1) for one in costs)
+    apart = max(abs(float(one[COST]) / float(one[f"paper_{COST}"]) - 1) for one in costs)
     return (
         f"costs lie within {math.ceil(100 * apart)} % of the paper's, and errors within "
-        f"{max(map(abs, _gaps())):.2f} percentage points"
+        f"{max(map(abs, error_gaps())):.2f} percentage points"
     )
 
 
 def mnist_gaps() -> str:
     """The same with the direction of the gaps, and what may explain them."""
-    gaps, anew = _gaps(), _gains()
+    gaps, anew = error_gaps(), _gains()
     weak, plain = ("CE", "0.0001"), ("Single", "1")
-    ends = {key: curve[-1] for key, curve in _curves(_ERROR).items()}
+    ends = {key: curve[-1] for key, curve in curves(ERROR).items()}
     apart = ", ".join(f"{abs(ends[(*weak, model)] - ends[(*plain, model)]):.2f}" for model in MODELS)
     return paragraph(
         f"The {mnist_nearness()}.",
@@ -113,13 +115,15 @@ def mnist_gaps() -> str:
 
 def mnist_claims() -> str:
     """The verdict on each observation of the paper, by our runs and by the paper's own numbers."""
-    lines = [cells[:3] for cells in markdown_rows("results/mnist/claims.md", "claim")]
-    return table(["observation of the paper", "our runs", "the author's curves"], lines, words=3)
+    both = (markdown_rows(f"{results}/claims.md", "claim") for results in (_MNIST, AUTHORS_ORDER))
+    lines = [[*ours[:2], in_order[1], ours[2]] for ours, in_order in zip(*both, strict=True)]
+    header = ["observation of the paper", "our runs", "in the author's order", "the author's curves"]
+    return table(header, lines, words=4)
 
 
 def mnist_members() -> str:
     """How many members gain, and what another last epoch would change."""
-    errors = _curves(_ERROR)
+    errors = curves(ERROR)
     jumped = {("Single", "1"), ("CE", "0.1"), ("CE", "0.01"), ("CE", "0.0001")}
     rises: dict[bool, list[float]] = {True: [], False: []}
     for key, curve in errors.items():
@@ -146,7 +150,7 @@ def _gain(errors: Curves, epoch: int) -> tuple[int, int]:
 
 def mnist_distances() -> str:
     """What the statistics of every epoch show and the tables do not."""
-    distances = {key[:2]: curve[-1] for key, curve in _curves("logit_distance").items()}
+    distances = {key[:2]: curve[-1] for key, curve in curves("logit_distance").items()}
     return paragraph(
         f"L1 and L2 hold the members' logits together even with a weight of 0.0001: their mean distance is "
         f"{distances['L1', '0.0001']:.1f} and {distances['L2', '0.0001']:.1f} at the end. In the plain ensemble it is "
@@ -192,22 +196,22 @@ def _gains() -> dict[str, list[float]]:
     return found
 
 
-def _curves(column: str) -> Curves:
+def curves(column: str, results: str = _MNIST) -> Curves:
     """A statistic of the MNIST runs after each epoch, by method, weight and model."""
     found: dict[tuple[str, str, str], list[float]] = {}
-    for key, value in _values(column):
+    for key, value in _values(column, results):
         found.setdefault(key, []).append(value)
     return found
 
 
-def _values(column: str) -> Iterator[tuple[tuple[str, str, str], float]]:
-    for one in rows("results/mnist/statistics.csv"):
+def _values(column: str, results: str) -> Iterator[tuple[tuple[str, str, str], float]]:
+    for one in rows(f"{results}/statistics.csv"):
         if one[column]:
             yield (one["method"], one["weight"], one["model"]), float(one[column])
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
-    "digits errors": digits_errors,
+    "digits errors": functools.partial(errors_of_seeds, "results/digits"),
     "digits claims": digits_claims,
     "digits members": digits_members,
     "MNIST errors": mnist_errors,

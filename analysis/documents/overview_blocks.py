@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from statistics import median
 
-from analysis.documents import nodes_blocks, noel_blocks, other_blocks
+from analysis.documents import nodes_blocks, noel_blocks, noel_gpu_blocks, other_blocks
 from analysis.documents.committed import benchmark, markdown_rows, paragraph, row, table
 
 
@@ -118,7 +118,7 @@ def _paper_nodes(content: str) -> str:
 def findings() -> str:
     """What was found, in some lines."""
     return paragraph(
-        f"On MNIST (one seed) {noel_blocks.mnist_nearness()}.",
+        f"On MNIST (one seed) {noel_blocks.mnist_nearness()}. {noel_gpu_blocks.in_a_sentence()}",
         f"On digits (20 seeds) the verdicts on the paper's 16 observations are: "
         f"{noel_blocks.tally('results/digits/claims.md')}.",
     )

@@ -41,8 +41,8 @@ def author_paths(statistic: str) -> Paths:
     return paths(_AUTHORS, statistic, "MNIST")
 
 
-def _both() -> tuple[Paths, Paths]:
-    return paths(_OURS, "test_error_percent"), author_paths("test_error")
+def _both(ours: str = _OURS) -> tuple[Paths, Paths]:
+    return paths(ours, "test_error_percent"), author_paths("test_error")
 
 
 def mnist_paths() -> str:
@@ -57,9 +57,9 @@ def mnist_paths() -> str:
     return table(["epoch", "plain: ST", "M", "both together", "all 13: ST", "M", "both together"], lines)
 
 
-def mnist_path_means() -> str:
+def mnist_path_means(statistics: str = _OURS) -> str:
     """The same over many epochs, in sentences."""
-    ours, authors = _both()
+    ours, authors = _both(statistics)
     spans = {"1 to 3": range(1, 4), "4 to 14": range(4, 15), "15 to 30": range(15, 31)}
     parts = []
     for span, epochs in spans.items():

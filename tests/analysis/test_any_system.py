@@ -114,6 +114,10 @@ def test_its_own_grid_is_one_command_and_its_results_are_not_published(own_runs:
     assert commands.training_commands(runs, "logs") == (
         "python -m experiments.sweep --grid=consensus-shares --dataset=mnist --epochs=4 --seeds=0 --log_dir=logs"
     )
+    on_jax = dataclasses.replace(runs[0].status, environment={"backend": "jax"})
+    assert commands.training_commands([dataclasses.replace(run, status=on_jax) for run in runs], "logs").endswith(
+        " --seeds=0 --backend=jax --log_dir=logs"
+    )
     for grid in published_grid.published():
         with pytest.raises(DataError, match=re.escape(f"{own_runs}: no finished")) as error:
             results.contents(str(own_runs), "mnist", "out", grid)

@@ -14,10 +14,10 @@ from committed_results import MODELS, REPOSITORY, cells
 _ENDS = {"ST": "000", "M": "001", "Ens": "Ensemble"}
 
 
-def _ours(model: str) -> dict[str, np.ndarray]:
+def _ours(model: str, records: str = "mnist-grid") -> dict[str, np.ndarray]:
     """Errors in % over the epochs, by what the pickles of a run call its method and weight."""
     found = {}
-    for path in (REPOSITORY / "results/records/mnist-grid").glob(f"*/*/*_{_ENDS[model]}.pkl"):
+    for path in (REPOSITORY / "results/records" / records).glob(f"*/*/*_{_ENDS[model]}.pkl"):
         content = pickle.loads(path.read_bytes())
         params = content["params"]
         method = {"None": "plain", "cross_ent": "CE"}.get(params["collab_method"], params["collab_method"])
@@ -36,9 +36,9 @@ def _authors(model: str, dataset: str = "MNIST") -> dict[str, np.ndarray]:
     return {name: np.array(values) for name, values in found.items()}
 
 
-def _ranks(model: str) -> dict[str, np.ndarray]:
+def _ranks(model: str, records: str = "mnist-grid") -> dict[str, np.ndarray]:
     """Of each of our ensembles the rank after each epoch, as SciPy ranks it together with the author's."""
-    ours, theirs = _ours(model), np.stack(list(_authors(model).values()))
+    ours, theirs = _ours(model, records), np.stack(list(_authors(model).values()))
     assert len(ours) == len(theirs) == 13
     return {
         name: np.array([stats.rankdata([one, *others])[0] for one, others in zip(curve, theirs.T, strict=True)])
@@ -55,17 +55,20 @@ def test_the_ranks_are_those_of_scipy() -> None:
         means = [np.mean([curve[int(epoch) - 1] for curve in each.values()]) for each in ranks]
         assert [float(number) for number in numbers[:3]] == plain
         assert [float(number) for number in numbers[3:]] == pytest.approx(means, abs=0.05 + 1e-9)
-    last = [f"{np.mean([curve[14:] for curve in each.values()]):.1f}" for each in ranks]
-    assert f"in epochs 15 to 30 {', '.join(last)}" in " ".join(path_blocks.mnist_path_means().split())
 
 
-def test_differences_are_those_of_ensembles_of_the_same_name() -> None:
-    text = " ".join(path_blocks.mnist_path_means().split())
+@pytest.mark.parametrize(("records", "results"), [("mnist-grid", "mnist"), ("mnist-author-h200", "mnist-author")])
+def test_means_are_those_of_ensembles_of_the_same_name(records: str, results: str) -> None:
+    text = " ".join(path_blocks.mnist_path_means(f"results/{results}/statistics.csv").split())
     gaps = [
-        np.stack([curve - _authors(model)[name] for name, curve in _ours(model).items()], axis=1) for model in MODELS
+        np.stack([curve - _authors(model)[name] for name, curve in _ours(model, records).items()], axis=1)
+        for model in MODELS
     ]
     assert f"is {', '.join(f'{np.median(gap[3:]):+.2f}' for gap in gaps)} points" in text
     assert f"From epoch 15 on {', '.join(f'{100 * (gap[14:] > 0).mean():.0f}' for gap in gaps)} % of" in text
+    for span, epochs in (("1 to 3", slice(0, 3)), ("15 to 30", slice(14, 30))):
+        means = [np.mean([curve[epochs] for curve in _ranks(model, records).values()]) for model in MODELS]
+        assert f"in epochs {span} {', '.join(f'{mean:.1f}' for mean in means)}" in text
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0.5, 1), (1, 1.5), (2, 3), (2.5, 4), (9, 5)])

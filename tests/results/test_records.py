@@ -4,31 +4,41 @@ import math
 import pathlib
 import pickle
 import re
-from collections.abc import Iterator
+import statistics
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from analysis import results
 from analysis.commands import grid_of
-from analysis.documents import noel_blocks
+from analysis.documents import noel_blocks, noel_gpu_blocks
 from collab_ensembles.runs import naming, run_directory
 from collab_ensembles.settings.config import RunConfig
 from committed_results import MODELS, REPOSITORY, cells, published
 
-_RUNS = sorted((REPOSITORY / "results" / "records" / "mnist-grid").glob("*/*/"))
-_CONFIGS = {directory: run_directory.read_config(str(directory)) for directory in _RUNS}
+
+def _configs(records: str) -> dict[pathlib.Path, RunConfig]:
+    directories = sorted((REPOSITORY / "results" / "records" / records).glob("*/*/"))
+    return {directory: run_directory.read_config(str(directory)) for directory in directories}
+
+
+_CONFIGS, _IN_HIS_ORDER = _configs("mnist-grid"), _configs("mnist-author-h200")
 _OUTPUTS = ("ST", "M", "ensemble")
 _PLAIN = RunConfig(dataset="mnist")
 _COLUMNS = {"test_errors": "test_error_percent", "test_costs": "test_cost"}
 
 
-@pytest.mark.parametrize("directory", _RUNS, ids=lambda path: path.name)
+@pytest.mark.parametrize("directory", [*_CONFIGS, *_IN_HIS_ORDER], ids=lambda path: path.name)
 def test_a_record_is_a_finished_run_of_the_grid_without_its_checkpoints(directory: pathlib.Path) -> None:
-    config, status = _CONFIGS[directory], run_directory.read_status(str(directory))
-    assert config in grid_of("noel", _PLAIN, [0])
+    config, status = run_directory.read_config(str(directory)), run_directory.read_status(str(directory))
+    plain, further = _PLAIN, set()
+    if directory in _IN_HIS_ORDER:
+        plain = RunConfig(dataset="mnist", split="author", precision="mixed_bfloat16")
+        further = {"uncertainty.json"}
+    assert config in grid_of("noel", plain, [0])
     assert run_directory.is_done(str(directory))
     assert status.epochs_done == config.epochs == 30
-    assert {path.name for path in directory.iterdir()} == {"config.json", "status.json", *status.pickles}
+    assert {path.name for path in directory.iterdir()} == {"config.json", "status.json", *status.pickles, *further}
     for output, errors in _curves(directory, "test_errors").items():
         assert len(errors) == config.epochs
         assert errors[-1] == status.test_errors[output]
@@ -36,8 +46,12 @@ def test_a_record_is_a_finished_run_of_the_grid_without_its_checkpoints(director
 
 def test_the_results_show_errors_and_costs_of_every_record_beside_the_papers() -> None:
     expected = []
-    for key, scale, digits in (("test_errors", 100, 2), ("test_costs", 1, 4)):
-        for name, ours, paper in _beside_the_paper(key):
+    for configs, key, scale, digits in (
+        (_CONFIGS, "test_errors", 100, 2),
+        (_CONFIGS, "test_costs", 1, 4),
+        (_IN_HIS_ORDER, "test_errors", 100, 2),
+    ):
+        for name, ours, paper in _beside_the_paper(key, configs):
             numbers = [*(scale * number for number in ours), *paper]
             expected.append([name, *(f"{number:.{digits}f}" for number in numbers)])
     assert sorted(cells("docs/RESULTS.md", r"(?:plain|\w+, weight [\d.]+)", 7)) == sorted(expected)
@@ -56,7 +70,7 @@ def test_the_numbers_in_sentences_follow_from_the_records() -> None:
     stated = _numbers(noel_blocks.mnist_gaps())
     assert stated[2:5] == [sum(gap > 0 for gap in gaps), len(gaps), round(sum(gaps) / len(gaps), 2)]
     assert stated[-3:] == [round(gap, 2) for gap in apart]
-    minutes = [run_directory.read_status(str(directory)).seconds / 60 for directory in _RUNS]
+    minutes = [run_directory.read_status(str(directory)).seconds / 60 for directory in _CONFIGS]
     hours = round(sum(minutes) / 120, 1)
     expected = [round(min(minutes)), round(max(minutes)), round(sum(minutes) / len(minutes) / 2), len(minutes), hours]
     assert _numbers(noel_blocks.mnist_time())[:5] == expected
@@ -66,6 +80,8 @@ def test_the_numbers_in_sentences_follow_from_the_records() -> None:
     ("records", "name", "dataset", "grid"),
     [
         ("mnist-grid", "mnist", "mnist", "noel"),
+        ("mnist-author-h200", "mnist-author", "mnist", "noel"),
+        ("notmnist-h200", "notmnist-small", "notmnist/small", "noel"),
         ("fdl-6000", "fdl-6000", "mnist", "fdl-mnist"),
         ("fdl-mnist", "fdl-mnist", "mnist", "fdl-mnist"),
         ("teaching", "teaching", "mnist", "lacaille-3.1"),
@@ -88,6 +104,39 @@ def test_the_published_results_follow_from_the_records(
     for name, content in expected.items():
         if not name.endswith(".png"):
             assert (directory / name).read_bytes() == content, name
+
+
+def test_the_differences_in_the_authors_order_follow_from_the_records() -> None:
+    gaps = {
+        (name, model): round(100 * own - printed, 2)
+        for name, ours, paper in _beside_the_paper("test_errors", _IN_HIS_ORDER)
+        for model, own, printed in zip(MODELS, ours, paper, strict=True)
+    }
+    apart = [
+        abs(own / printed - 1)
+        for _, ours, paper in _beside_the_paper("test_costs", _IN_HIS_ORDER)
+        for own, printed in zip(ours, paper, strict=True)
+    ]
+    name, model = max(gaps, key=lambda key: abs(gaps[key]))
+    stated = _numbers(noel_gpu_blocks.authors_order_gaps())
+    assert stated[:3] == [sum(gap > 0 for gap in gaps.values()), 39, sum(gap < 0 for gap in gaps.values())]
+    assert stated[3:5] == [round(statistics.median(gaps.values()), 2), math.ceil(100 * statistics.median(apart))]
+    assert f"{gaps[name, model]:+.2f} points, is that of {model} with {name}. One" in _one_line(
+        noel_gpu_blocks.authors_order_gaps()
+    )
+
+
+def test_what_l2_changes_on_notmnist_follows_from_the_records() -> None:
+    ends: dict[tuple[str, int], list[float]] = {}
+    for directory, config in _configs("notmnist-h200").items():
+        if config.method == "plain" or (config.method, config.weight) == ("L2", 0.01):
+            errors = _curves(directory, "test_errors").values()
+            ends[config.method, config.seed] = [100 * curve[-1] for curve in errors]
+    assert len(ends) == 8
+    text = _one_line(noel_gpu_blocks.notmnist_gains())
+    for output in range(3):
+        gains = [ends["plain", seed][output] - ends["L2", seed][output] for seed in range(4)]
+        assert f"{sum(gains) / 4:+.2f} ({min(gains):+.2f} to {max(gains):+.2f})" in text
 
 
 def test_the_members_that_gain_and_their_distances_follow_from_the_records() -> None:
@@ -139,15 +188,21 @@ def test_passes_by_seed_of_students_follow_from_the_records() -> None:
         assert row[1:3] == ["; ".join(f"{count:,}" for count in passes), f"{sorted(passes)[2]:,}"]
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _numbers(text: str) -> list[float]:
     """The numbers in a text, without those that are part of a name, such as L2."""
     return [float(number) for number in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)", text)]
 
 
-def _beside_the_paper(key: str) -> Iterator[tuple[str, list[float], list[float]]]:
+def _beside_the_paper(
+    key: str, configs: Mapping[pathlib.Path, RunConfig] = _CONFIGS
+) -> Iterator[tuple[str, list[float], list[float]]]:
     """Of each record its name in docs/RESULTS.md, and of its outputs what it ended with and what the paper prints."""
     paper = published("MNIST")[_COLUMNS[key]]
-    for directory, config in _CONFIGS.items():
+    for directory, config in configs.items():
         method, weight = "Single" if config.method == "plain" else config.method, f"{config.weight:g}"
         ours = [curve[-1] for curve in _curves(directory, key).values()]
         yield _name(config), ours, [paper[method, weight, model] for model in MODELS]
@@ -159,6 +214,6 @@ def _name(config: RunConfig) -> str:
 
 
 def _curves(directory: pathlib.Path, key: str) -> dict[str, list[float]]:
-    stems = naming.statistics_names(_CONFIGS[directory])
+    stems = naming.statistics_names(run_directory.read_config(str(directory)))
     contents = {output: pickle.loads((directory / f"{stems[output]}.pkl").read_bytes()) for output in _OUTPUTS}
     return {output: content[key].tolist() for output, content in contents.items() if key in content}

@@ -1,0 +1,86 @@
+"""What the documents say of the grids of Noel (2017) that a GPU trained: MNIST in the author's order, and notMNIST."""
+
+import functools
+import math
+from collections.abc import Callable
+from statistics import fmean, median
+
+from analysis.documents.committed import paragraph, rows
+from analysis.documents.noel_blocks import (
+    AUTHORS_ORDER,
+    COST,
+    ERROR,
+    MODELS,
+    curves,
+    error_gaps,
+    errors_of_seeds,
+    mnist_errors,
+    name,
+)
+from analysis.documents.path_blocks import author_paths, mnist_path_means
+
+_NOTMNIST = "results/notmnist-small"
+_PLAIN, _BEST = ("Single", "1"), ("L2", "0.01")
+
+
+def authors_order_gaps() -> str:
+    """How far errors and costs lie from the paper's on the author's own images in his order."""
+    found, gaps = rows(f"{AUTHORS_ORDER}/tables.csv"), error_gaps(AUTHORS_ORDER)
+    apart = [abs(float(one[COST]) / float(one[f"paper_{COST}"]) - 1) for one in found]
+    gap, largest = max(zip(gaps, found, strict=True), key=lambda each: abs(each[0]))
+    method, weight, model = largest["method"], largest["weight"], largest["model"]
+    before = curves(ERROR, AUTHORS_ORDER)[method, weight, model][-2]
+    authors = author_paths("test_error")[(*_PLAIN, "M")]
+    return paragraph(
+        f"{sum(gap > 0 for gap in gaps)} of {len(gaps)} errors are above the paper's, and "
+        f"{sum(gap < 0 for gap in gaps)} below. The median difference is {median(gaps):+.2f} points. Half of the costs "
+        f"lie within {math.ceil(100 * median(apart))} %.",
+        f"The largest difference, {gap:+.2f} points, is that of {model} with {name(method, weight)}. One epoch earlier "
+        f"it has {before:.2f} %. The author's plain M has {authors[-2]:.2f} % one epoch before its end, and "
+        f"{authors[-1]:.2f} at the end.",
+    )
+
+
+def in_a_sentence() -> str:
+    """The median difference to the paper's errors, for the first page."""
+    return (
+        f"With the author's own images in his order, on a GPU, the median difference to the paper's errors is "
+        f"{median(error_gaps(AUTHORS_ORDER)):+.2f} points."
+    )
+
+
+def notmnist_gains() -> str:
+    """What L2 with weight 0.01 changes on notMNIST."""
+    statistics = rows(f"{_NOTMNIST}/statistics.csv")
+    seeds = sorted({one["seed"] for one in statistics})
+    # Of the epochs of a run, the last one stays.
+    ends = {(one["method"], one["weight"], one["model"], one["seed"]): float(one[ERROR]) for one in statistics}
+    parts = []
+    for model in MODELS:
+        gains = [ends[(*_PLAIN, model, seed)] - ends[(*_BEST, model, seed)] for seed in seeds]
+        parts.append(f"{fmean(gains):+.2f} ({min(gains):+.2f} to {max(gains):+.2f})")
+    plain, best = (_calibration_error(*setting) for setting in (_PLAIN, _BEST))
+    return paragraph(
+        f"With L2 and 0.01 the errors end lower than without collaboration, by {', '.join(parts)} points (ST, M, both "
+        f"together; mean and range of {len(seeds)} seeds; less than 0 is higher).",
+        f"The expected calibration error of both together is {best:.1f} % instead of {plain:.1f} %.",
+    )
+
+
+def _calibration_error(method: str, weight: str) -> float:
+    """Of both together in percent, the mean over the seeds; bins of equally many examples."""
+    begin = f"{'plain' if method == 'Single' else f'{method} {weight}'}, seed"
+    return 100 * fmean(
+        float(one["ece_mass"])
+        for one in rows(f"{_NOTMNIST}/uncertainty.csv")
+        if one["run"].startswith(begin) and one["output"] == "ensemble"
+    )
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "MNIST errors in the author's order": functools.partial(mnist_errors, AUTHORS_ORDER),
+    "MNIST gaps in the author's order": authors_order_gaps,
+    "MNIST path means in the author's order": functools.partial(mnist_path_means, f"{AUTHORS_ORDER}/statistics.csv"),
+    "notMNIST errors": functools.partial(errors_of_seeds, _NOTMNIST),
+    "notMNIST gains": notmnist_gains,
+}
