@@ -15,9 +15,6 @@ from collab_ensembles import files
 from collab_ensembles.models.statistics import DISAGREEMENT_SERIES
 from collab_ensembles.runs import epoch_graph
 
-_GRAPH_SECONDS = 30.0
-"""Shortest time between two drawings of the graphs; they are always drawn at the end."""
-
 # Keys of the pickles, and the entries of the epoch's logs that they collect. The reference code's two train keys have
 # its running average; the sample-weighted means have their own keys.
 _SERIES = {
@@ -102,6 +99,7 @@ class Logger(keras.callbacks.Callback):
         record: Record | None = None,
         further: Mapping[str, str] | None = None,
         taken_back: Callable[[], int] = lambda: 0,
+        graph_seconds: float = 30.0,
     ) -> None:
         """Prepares a training of `epochs` epochs.
 
@@ -116,10 +114,12 @@ class Logger(keras.callbacks.Callback):
             `Model.further_series`. Default: those of `DISAGREEMENT_SERIES` if there is an ensemble.
           taken_back: gives, after each epoch, the epoch whose weights the model got back, from 1, since training has
             ended; 0 if it goes on.
+          graph_seconds: the shortest time between two drawings of the graphs; they are always drawn at the end.
         """
         super().__init__()
         self._directory, self._stems, self._epochs = directory, stems, epochs
         self._params, self._report, self._taken_back = params, report, taken_back
+        self._graph_seconds = graph_seconds
         self._record, self._further = record or Record.empty(stems, epochs, further), further
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
@@ -154,7 +154,7 @@ class Logger(keras.callbacks.Callback):
         elif getattr(self.model, "ended", False):
             self._record.end_early()
         self._write_pickles()
-        if time.monotonic() - self._graphs_drawn >= _GRAPH_SECONDS:
+        if time.monotonic() - self._graphs_drawn >= self._graph_seconds:
             self._draw()
         logging.info("%s", line)
 

@@ -19,6 +19,7 @@ class Options:
       threads: the number of threads of TensorFlow or JAX; recorded, since equal bits need equal numbers of threads.
       tensorboard: also write logs for TensorBoard; see `tensorboard.callback`.
       team: the processes that train the run; default: this one. See `registry.check_team`.
+      graph_seconds: the shortest time between two drawings of a run's graphs; they are always drawn at the end.
       change_backend: go on from checkpoints that another of Keras' backends wrote; see `backends`.
 
     Raises:
@@ -30,6 +31,7 @@ class Options:
     checkpoint_every: int = 1
     threads: int | None = None
     tensorboard: bool = False
+    graph_seconds: float = 30.0
     change_backend: bool = False
     team: Team | None = None
 

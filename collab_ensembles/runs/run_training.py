@@ -114,6 +114,7 @@ def train(
         restored,
         model.further_series,
         taken_back=lambda: early.best_epoch if early and early.ended_after else 0,
+        graph_seconds=options.graph_seconds,
     )
     of_members: list[np.ndarray] = []
     records = [*([early] if early else []), _divergence_guard(model, config, checkpoints), logger]

@@ -13,10 +13,13 @@ from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.errors import ConfigError, DivergenceError, OtherBackendError
 from collab_ensembles.methods.assembly import build_model, compile_for_training
 from collab_ensembles.models.compiled_epoch import Device
-from collab_ensembles.runs import compiled_fit, naming, run, run_directory, run_model, uncertainty
+from collab_ensembles.runs import compiled_fit, naming, run, run_data, run_directory, run_model, uncertainty
+from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.runs.unpickle import read_pickle
 from collab_ensembles.settings.config import RunConfig
+from experiments.launch.device_executor import DeviceExecutor
+from experiments.launch.executors import Task
 
 _TINY = RunConfig(
     dataset="digits",
@@ -118,9 +121,9 @@ def test_runs_together_have_the_numbers_of_runs_alone(
 
 
 @pytest.mark.parametrize("way", ["serial", "unrolled", "vmap"])
-@pytest.mark.parametrize("size", [5, 12, 20])
+@pytest.mark.parametrize("size", [5, 12])
 def test_the_test_logits_of_an_epoch_are_those_of_the_trained_members(dataset: Dataset, way: str, size: int) -> None:
-    """In batches that leave a rest, or are one batch, or have too few images for one."""
+    """In batches that leave a rest, or in one batch."""
     models = [build_model(config, (8, 8, 1), 10) for config in (_TINY, _OTHER)]
     fits = []
     for model, config in zip(models, (_TINY, _OTHER), strict=True):
@@ -205,6 +208,25 @@ def test_what_jax_does_not_train_is_refused(tmp_path: Path, dataset: Dataset) ->
     ):
         run.run(snapshot, str(tmp_path / "run"), Options(), dataset)
     assert not (tmp_path / "run").exists()
+
+
+def test_graphs_of_runs_that_go_together_take_no_more_of_the_time(
+    tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[float] = []
+
+    def in_epochs(config: RunConfig, directory: str, options: Options, dataset: Dataset) -> compiled_fit.Training:
+        begun.append(options.graph_seconds)
+        yield from ()
+        return Status()
+
+    monkeypatch.setattr(run_data, "load", lambda config, data_dir: dataset)
+    monkeypatch.setattr(run, "in_epochs", in_epochs)
+    configs = {str(tmp_path / str(seed)): dataclasses.replace(_TINY, seed=seed) for seed in range(5)}
+    tasks = [Task(directory, [], directory) for directory in configs]
+    DeviceExecutor(configs, Options(), "vmap", 3).compute(tasks, lambda: None)
+    usual = Options().graph_seconds
+    assert begun == [3 * usual] * 3 + [2 * usual] * 2
 
 
 def test_runs_with_unlabelled_images_go_together(tmp_path: Path, dataset: Dataset) -> None:

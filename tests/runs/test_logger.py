@@ -94,13 +94,14 @@ def test_a_clock_that_is_set_back_makes_no_time_negative(tmp_path: Path, monkeyp
     assert (content["start_time"], content["end_time"], records[-1].seconds) == (1.8e9, 1.8e9 + 30, 30.0)
 
 
-def test_graphs_are_drawn_rarely_and_at_the_end(tmp_path: Path, now: list[float]) -> None:
-    logger = Logger(str(tmp_path), STEMS, 5, {})
+@pytest.mark.parametrize("times", [1, 16])
+def test_graphs_are_drawn_rarely_and_at_the_end(tmp_path: Path, now: list[float], times: int) -> None:
+    logger = Logger(str(tmp_path), STEMS, 5, {}, **({"graph_seconds": 30.0 * times} if times > 1 else {}))
     logger.on_train_begin()
     graph = tmp_path / "X_000_error.png"
     pictures = []
     for epoch, seconds in enumerate((29.0, 2.0, 29.0, 2.0, 2.0)):
-        now[0] += seconds
+        now[0] += seconds * times
         logger.on_epoch_end(epoch, _logs(0.01 * (epoch + 2)))
         pictures.append(graph.read_bytes() if graph.exists() else b"")
     logger.on_train_end()
