@@ -73,6 +73,11 @@ _COMPARED: dict[int, list[tuple[str, str, str]]] = {
             (f"{cost}, ST learns ten times as much", f"{cost}, both", "Ens"),
         )
     ],
+    5: [
+        (f"{members}, L2 0.01", f"{members}, {other}", "Ens")
+        for other in ("plain", "L2 0.01, begun equal")
+        for members in ("2 ST", "2 M", "4 M")
+    ],
     7: [
         ("pseudo-labels", "plain", "Ens"),
         (_ALL_LABELS, "plain", "Ens"),
@@ -126,3 +131,19 @@ def test_the_document_names_no_question_without_runs_and_shows_those_with() -> N
 def _errors() -> list[dict[str, str]]:
     with open(_PUBLISHED / "errors.csv", newline="") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("members", ["2 ST", "2 M", "4 M"])
+def test_members_that_begin_equal_stay_equal(members: str) -> None:
+    """As docs/QUESTIONS.md says of question 5."""
+    by_seed: dict[str, set[str]] = {}
+    for line in _errors():
+        if (line["question"], line["row"]) == ("5", f"{members}, L2 0.01, begun equal"):
+            by_seed.setdefault(line["seed"], set()).add(line["test_error_percent"])
+    first = {
+        line["seed"]: {line["test_error_percent"]}
+        for line in _errors()
+        if (line["question"], line["row"], line["output"]) == ("5", f"{members}, plain", members.split()[1])
+    }
+    assert len(first) == 8
+    assert by_seed == first
