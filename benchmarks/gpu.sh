@@ -14,7 +14,8 @@
 #   SWEEP           flags of the sweep; several, each by a process of its own, stand in lines, and what follows in the
 #                   same process stands behind a semicolon
 #   WAY             flags of all sweeps, in place of the fastest way of the race
-#   WORK            a directory that is kept, so that a further call on the same machine goes on where this one ended
+#   WORK            a directory that is kept, so that a further call on the same machine, with the same lines in SWEEP,
+#                   goes on where this one ended
 #   RACE, PYTHON, PYTHON_VERSION (3.12, of the machine with the GPU), DATA (of `prepare`: the directory of the data)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -59,6 +60,8 @@ pack() {
 # Sweeps that are separated by semicolons, one after another, in a directory of their own.
 sweeps() {
     local flags status=0
+    # After the sweep in work has ended its epoch.
+    trap 'exit 143' TERM
     while read -r -d ';' flags; do
         # shellcheck disable=SC2086
         "$PYTHON" -m experiments.sweep --backend=jax $way $flags --checkpoint_every=5 --data_dir="$work/data" \
@@ -75,8 +78,6 @@ run() {
     COLLAB_ENSEMBLES_REVISION=$(cat "$directory/revision")
     export COLLAB_ENSEMBLES_REVISION PYTHON way work
     export PYTHONUNBUFFERED=1 XDG_CACHE_HOME=$work/cache PYTHONPATH=$work/site:$PWD
-    # A further call, and sweeps that follow each other, compile nothing again.
-    export JAX_COMPILATION_CACHE_DIR=$work/programs
     mkdir -p "$work/data"
     # Only what is missing: a newer version there goes with the JAX that is there.
     mapfile -t missing < <("$PYTHON" -c '
@@ -114,6 +115,8 @@ for wheel in glob.glob(sys.argv[1] + "/wheels/*.whl"):
     fi
     way=${way:---executor=device}
 
+    # A further call, and sweeps that follow each other, compile nothing again.
+    export JAX_COMPILATION_CACHE_DIR=$work/programs
     echo "== sweeps: $way, after $SECONDS s"
     while read -r flags; do
         [ -n "$flags" ] || continue

@@ -12,7 +12,7 @@ from analysis.documents.noel_blocks import MODELS
 from analysis.documents.path_blocks import author_paths
 
 _FILE = "benchmarks/results/first_epoch.csv"
-_OURS = ("this project 0.1.0", "this project", "this project on JAX")
+_OURS = ("this project 0.1.0", "this project", "this project on JAX in bfloat16")
 _ORDERS = {"author": "the author's", "digest": "digests"}
 _STRONG = {(method, weight) for method in ("L1", "L2") for weight in ("1", "0.1")}
 """Collaboration that is strong enough to change the first epoch."""

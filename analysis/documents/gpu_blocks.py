@@ -14,6 +14,7 @@ _FIRST, _GRIDS = "mnist-h200", ("mnist-author-h200", "notmnist-h200")
 _STEPS = 30 * 938
 """Of a run on MNIST: epochs, and steps of 64 images."""
 _EXAMPLES = {"mnist": 60_000, "notmnist/small": 14_581}
+"""Training examples of each data set."""
 _OUTPUTS = ("ST", "M", "ensemble")
 _PLAIN = "plain"
 

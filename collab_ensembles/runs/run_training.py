@@ -142,8 +142,10 @@ def train(
             class_weight=weights,
         )
     if status.epochs_done == config.epochs:
-        known = uncertainty.outputs_of(model.with_ensemble(of_members)) if of_members else None
-        logits = known or uncertainty.outputs(model, dataset.test_images)
+        if of_members:
+            logits = uncertainty.outputs_of(model.with_ensemble(of_members))
+        else:
+            logits = uncertainty.outputs(model, dataset.test_images)
         measures = uncertainty.Measures(uncertainty.measure(logits, dataset.test_labels))
         uncertainty.write(directory, last_epoch, measures)
         mistakes.write(directory, last_epoch, mistakes.measure(logits, dataset.test_images, dataset.test_labels))

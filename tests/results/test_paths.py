@@ -96,3 +96,14 @@ def test_the_first_epoch_of_the_author_is_that_of_his_curves() -> None:
         f"over {len(gaps)} seeds is {digest.mean():.2f} % in digest order and {author.mean():.2f} % in the author's "
         f"(paired t-test: p = {p:.2f})" in " ".join(first_epoch_blocks.orders().split())
     )
+
+
+def test_first_epochs_on_a_gpu_are_those_of_the_records() -> None:
+    with (REPOSITORY / "benchmarks/results/first_epoch.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["program"] == "this project on JAX in bfloat16"]
+    assert [(row["order"], row["seed"]) for row in rows] == [("author", str(seed)) for seed in range(5)]
+    for row in rows:
+        for model, end in _ENDS.items():
+            pattern = f"mnist-*h200/MNIST/*_ensemble-seed{row['seed']}-*/*_{end}.pkl"
+            (path,) = (REPOSITORY / "results/records").glob(pattern)
+            assert row[model.lower()] == f"{100 * pickle.loads(path.read_bytes())['test_errors'][0]:.2f}"

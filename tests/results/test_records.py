@@ -1,5 +1,6 @@
 """The committed records of single runs are whole, of one grid, and what docs/RESULTS.md says of them."""
 
+import json
 import math
 import pathlib
 import pickle
@@ -11,7 +12,7 @@ import pytest
 
 from analysis import results
 from analysis.commands import grid_of
-from analysis.documents import noel_blocks, noel_gpu_blocks
+from analysis.documents import gpu_blocks, noel_blocks, noel_gpu_blocks
 from collab_ensembles.runs import naming, run_directory
 from collab_ensembles.settings.config import RunConfig
 from committed_results import MODELS, REPOSITORY, cells, published
@@ -120,23 +121,47 @@ def test_the_differences_in_the_authors_order_follow_from_the_records() -> None:
     name, model = max(gaps, key=lambda key: abs(gaps[key]))
     stated = _numbers(noel_gpu_blocks.authors_order_gaps())
     assert stated[:3] == [sum(gap > 0 for gap in gaps.values()), 39, sum(gap < 0 for gap in gaps.values())]
-    assert stated[3:5] == [round(statistics.median(gaps.values()), 2), math.ceil(100 * statistics.median(apart))]
-    assert f"{gaps[name, model]:+.2f} points, is that of {model} with {name}. One" in _one_line(
-        noel_gpu_blocks.authors_order_gaps()
+    assert stated[4] == math.ceil(100 * statistics.median(apart))
+    text, middle = _one_line(noel_gpu_blocks.authors_order_gaps()), statistics.median(gaps.values())
+    assert f"is {middle:+.2f} points" in text
+    assert f"{gaps[name, model]:+.2f} points, is that of {model} with {name}. One" in text
+    assert f"{middle:+.2f} points in the median, and by {gaps[name, model]:+.2f} at most" in (
+        noel_gpu_blocks.in_a_sentence()
     )
+    (directory,) = [directory for directory, config in _IN_HIS_ORDER.items() if _name(config) == name]
+    before = 100 * _curves(directory, "test_errors")[model][-2]
+    assert f"earlier it has {before:.2f} %. The author's plain M has 1.31 %" in text
 
 
 def test_what_l2_changes_on_notmnist_follows_from_the_records() -> None:
     ends: dict[tuple[str, int], list[float]] = {}
+    calibration: dict[str, list[float]] = {}
     for directory, config in _configs("notmnist-h200").items():
         if config.method == "plain" or (config.method, config.weight) == ("L2", 0.01):
             errors = _curves(directory, "test_errors").values()
             ends[config.method, config.seed] = [100 * curve[-1] for curve in errors]
+            content = json.loads((directory / "uncertainty.json").read_text())
+            calibration.setdefault(config.method, []).append(100 * content["outputs"]["ensemble"]["ece_mass"])
     assert len(ends) == 8
-    text = _one_line(noel_gpu_blocks.notmnist_gains())
+    text = _one_line(noel_gpu_blocks.notmnist_changes())
     for output in range(3):
-        gains = [ends["plain", seed][output] - ends["L2", seed][output] for seed in range(4)]
-        assert f"{sum(gains) / 4:+.2f} ({min(gains):+.2f} to {max(gains):+.2f})" in text
+        changes = [ends["L2", seed][output] - ends["plain", seed][output] for seed in range(4)]
+        assert f"{sum(changes) / 4:+.2f} ({min(changes):+.2f} to {max(changes):+.2f})" in text
+    plain, best = (statistics.fmean(calibration[method]) for method in ("plain", "L2"))
+    assert f"is {best:.1f} % instead of {plain:.1f} %" in text
+
+
+def test_the_time_on_a_gpu_follows_from_the_records() -> None:
+    found = [
+        (directory, config)
+        for records in ("mnist-author-h200", "notmnist-h200")
+        for directory, config in _configs(records).items()
+    ]
+    statuses = [run_directory.read_status(str(directory)) for directory, _ in found]
+    seconds = max(status.ended for status in statuses) - min(status.started for status in statuses)
+    images = sum(config.epochs * {"mnist": 60_000}.get(config.dataset, 14_581) for _, config in found)
+    expected = [len(found), round(seconds / 60), 13, 52, round(images / seconds)]
+    assert _numbers(gpu_blocks.grids().replace(",", "")) == expected
 
 
 def test_the_members_that_gain_and_their_distances_follow_from_the_records() -> None:

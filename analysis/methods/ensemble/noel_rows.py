@@ -31,7 +31,7 @@ def setting_of(config: RunConfig) -> Setting:
 def is_as_published(config: RunConfig) -> bool:
     """Whether a run was trained as the published ones: at default settings, on other images or on the author's own.
 
-    The number format may be another one: it changes how a run is computed, not what is learned. Tables name it.
+    The number format may be another one, and tables name it. Whether it changes final errors is not known.
     """
     usual = dataclasses.replace(config, precision="float32")
     if config.split == "author":
