@@ -73,6 +73,16 @@ _COMPARED: dict[int, list[tuple[str, str, str]]] = {
             (f"{cost}, ST learns ten times as much", f"{cost}, both", "Ens"),
         )
     ],
+    4: [
+        ("2 ST, chain, weight kept in total", "2 ST, plain", "Ens"),
+        *(
+            (f"{count} ST, {pairing}, weight kept in total", f"{count} ST, plain", "Ens")
+            for count in (3, 4, 8)
+            for pairing in ("chain", "all")
+        ),
+        ("8 ST, plain", "2 ST, plain", "Ens"),
+        ("8 ST, all, weight kept for each pair", "8 ST, all, weight kept in total", "Ens"),
+    ],
     5: [
         (f"{members}, L2 0.01", f"{members}, {other}", "Ens")
         for other in ("plain", "L2 0.01, begun equal")
