@@ -88,6 +88,11 @@ _COMPARED: dict[int, list[tuple[str, str, str]]] = {
         for other in ("plain", "L2 0.01, begun equal")
         for members in ("2 ST", "2 M", "4 M")
     ],
+    6: [
+        (f"B3R9F16 with {partner}, {cost}", "B3R9F16 alone", "B3R9F16")
+        for partner in ("ST", "M")
+        for cost in ("CE 1", "L2 0.01")
+    ],
     7: [
         ("pseudo-labels", "plain", "Ens"),
         (_ALL_LABELS, "plain", "Ens"),
