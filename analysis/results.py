@@ -172,7 +172,11 @@ def _readme(
         f"{', with the published values' if _is_published(main) else ''}",
         "[statistics.csv](statistics.csv): every epoch of every run; errors and disagreement in %, test "
         "statistics with all digits",
-        *(["[uncertainty.csv](uncertainty.csv): measures of uncertainty of every run at its end"] if calibrated else []),
+        *(
+            ["[uncertainty.csv](uncertainty.csv): measures of uncertainty of every run at its end"]
+            if calibrated
+            else []
+        ),
         *(["[claims.md](claims.md): the paper's observations, held against these runs"] if findings else []),
         "[environment.md](environment.md): versions, interruptions, times",
         *(f"[{name}]({name}): {caption}" for name, caption in captions.items()),
