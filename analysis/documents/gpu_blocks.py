@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 from analysis.documents.committed import ROOT, paragraph, table
+from collab_ensembles.data import catalogue
 from collab_ensembles.runs import run_directory
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings.config import RunConfig
@@ -13,8 +14,6 @@ _RECORDS = ROOT / "results" / "records"
 _FIRST, _GRIDS = "mnist-h200", ("mnist-author-h200", "notmnist-h200")
 _STEPS = 30 * 938
 """Of a run on MNIST: epochs, and steps of 64 images."""
-_EXAMPLES = {"mnist": 60_000, "notmnist/small": 14_581}
-"""Training examples of each data set."""
 _OUTPUTS = ("ST", "M", "ensemble")
 _PLAIN = "plain"
 
@@ -64,7 +63,11 @@ def grids() -> str:
     each = [_found(name) for name in _GRIDS]
     statuses = [status for found in each for _, status in found]
     seconds = max(status.ended for status in statuses) - min(status.started for status in statuses)
-    shown = sum(config.epochs * _EXAMPLES[config.dataset] for found in each for config, _ in found)
+    shown = sum(
+        config.epochs * catalogue.describe(config.dataset, config.split).num_train
+        for found in each
+        for config, _ in found
+    )
     return paragraph(
         f"From the first start to the last end {len(statuses)} runs took {seconds / 60:.0f} minutes, with the pause "
         f"between the calls: {len(each[0])} of MNIST and {len(each[1])} of notMNIST/small. These are "

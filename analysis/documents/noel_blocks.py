@@ -13,7 +13,7 @@ SETTINGS = (("Single", "1"), *((method, weight) for method in ("CE", "L1", "L2")
 """Method and weight of each ensemble as the tables have them, the plain one first."""
 _MEMBERS = [(*setting, model) for setting in SETTINGS[1:] for model in ("ST", "M")]
 
-ERROR, COST = "test_error_percent", "test_cost"
+ERROR, _COST = "test_error_percent", "test_cost"
 _MNIST, AUTHORS_ORDER = "results/mnist", "results/mnist-author"
 
 Curves = Mapping[tuple[str, str, str], list[float]]
@@ -70,7 +70,7 @@ def mnist_errors(results: str = _MNIST) -> str:
 
 def mnist_costs() -> str:
     """Costs on MNIST beside those of the paper."""
-    return _beside_the_paper(_MNIST, COST, 4)
+    return _beside_the_paper(_MNIST, _COST, 4)
 
 
 def _beside_the_paper(results: str, column: str, digits: int) -> str:
@@ -87,12 +87,15 @@ def error_gaps(results: str = _MNIST) -> list[float]:
     return [round(float(one[f"{ERROR}_minus_paper"]), 2) for one in rows(f"{results}/tables.csv")]
 
 
+def cost_gaps(results: str = _MNIST) -> list[float]:
+    """How far our costs on MNIST lie from the paper's, as shares of the paper's."""
+    return [abs(float(one[_COST]) / float(one[f"paper_{_COST}"]) - 1) for one in rows(f"{results}/tables.csv")]
+
+
 def mnist_nearness() -> str:
     """How far errors and costs on MNIST lie from the paper's, for the first page."""
-    costs = rows("results/mnist/tables.csv")
-    apart = max(abs(float(one[COST]) / float(one[f"paper_{COST}"]) - 1) for one in costs)
     return (
-        f"costs lie within {math.ceil(100 * apart)} % of the paper's, and errors within "
+        f"costs lie within {math.ceil(100 * max(cost_gaps()))} % of the paper's, and errors within "
         f"{max(map(abs, error_gaps())):.2f} percentage points"
     )
 
@@ -101,7 +104,7 @@ def mnist_gaps() -> str:
     """The same with the direction of the gaps, and what may explain them."""
     gaps, anew = error_gaps(), _gains()
     weak, plain = ("CE", "0.0001"), ("Single", "1")
-    ends = {key: curve[-1] for key, curve in curves(ERROR).items()}
+    ends = {key: curve[-1] for key, curve in _curves(ERROR).items()}
     apart = ", ".join(f"{abs(ends[(*weak, model)] - ends[(*plain, model)]):.2f}" for model in MODELS)
     return paragraph(
         f"The {mnist_nearness()}.",
@@ -123,7 +126,7 @@ def mnist_claims() -> str:
 
 def mnist_members() -> str:
     """How many members gain, and what another last epoch would change."""
-    errors = curves(ERROR)
+    errors = _curves(ERROR)
     jumped = {("Single", "1"), ("CE", "0.1"), ("CE", "0.01"), ("CE", "0.0001")}
     rises: dict[bool, list[float]] = {True: [], False: []}
     for key, curve in errors.items():
@@ -150,7 +153,7 @@ def _gain(errors: Curves, epoch: int) -> tuple[int, int]:
 
 def mnist_distances() -> str:
     """What the statistics of every epoch show and the tables do not."""
-    distances = {key[:2]: curve[-1] for key, curve in curves("logit_distance").items()}
+    distances = {key[:2]: curve[-1] for key, curve in _curves("logit_distance").items()}
     return paragraph(
         f"L1 and L2 hold the members' logits together even with a weight of 0.0001: their mean distance is "
         f"{distances['L1', '0.0001']:.1f} and {distances['L2', '0.0001']:.1f} at the end. In the plain ensemble it is "
@@ -196,16 +199,16 @@ def _gains() -> dict[str, list[float]]:
     return found
 
 
-def curves(column: str, results: str = _MNIST) -> Curves:
+def _curves(column: str) -> Curves:
     """A statistic of the MNIST runs after each epoch, by method, weight and model."""
     found: dict[tuple[str, str, str], list[float]] = {}
-    for key, value in _values(column, results):
+    for key, value in _values(column):
         found.setdefault(key, []).append(value)
     return found
 
 
-def _values(column: str, results: str) -> Iterator[tuple[tuple[str, str, str], float]]:
-    for one in rows(f"{results}/statistics.csv"):
+def _values(column: str) -> Iterator[tuple[tuple[str, str, str], float]]:
+    for one in rows(f"{_MNIST}/statistics.csv"):
         if one[column]:
             yield (one["method"], one["weight"], one["model"]), float(one[column])
 

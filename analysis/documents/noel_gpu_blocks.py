@@ -8,33 +8,32 @@ from statistics import fmean, median
 from analysis.documents.committed import paragraph, rows
 from analysis.documents.noel_blocks import (
     AUTHORS_ORDER,
-    COST,
     ERROR,
     MODELS,
-    curves,
+    cost_gaps,
     error_gaps,
     errors_of_seeds,
     mnist_errors,
     name,
 )
-from analysis.documents.path_blocks import author_paths, mnist_path_means
+from analysis.documents.path_blocks import author_paths, mnist_path_means, paths
 
 _NOTMNIST = "results/notmnist-small"
+_IN_ORDER = f"{AUTHORS_ORDER}/statistics.csv"
 _PLAIN, _BEST = ("Single", "1"), ("L2", "0.01")
 
 
 def authors_order_gaps() -> str:
     """How far errors and costs lie from the paper's on the author's own images in his order."""
     found, gaps = rows(f"{AUTHORS_ORDER}/tables.csv"), error_gaps(AUTHORS_ORDER)
-    apart = [abs(float(one[COST]) / float(one[f"paper_{COST}"]) - 1) for one in found]
     gap, largest = max(zip(gaps, found, strict=True), key=lambda each: abs(each[0]))
     method, weight, model = largest["method"], largest["weight"], largest["model"]
-    before = curves(ERROR, AUTHORS_ORDER)[method, weight, model][-2]
+    before = paths(_IN_ORDER, ERROR)[method, weight, model][-2]
     authors = author_paths("test_error")[(*_PLAIN, "M")]
     return paragraph(
         f"{sum(gap > 0 for gap in gaps)} of {len(gaps)} errors are above the paper's, and "
         f"{sum(gap < 0 for gap in gaps)} below. The median difference is {median(gaps):+.2f} points. Half of the costs "
-        f"lie within {math.ceil(100 * median(apart))} %.",
+        f"lie within {math.ceil(100 * median(cost_gaps(AUTHORS_ORDER)))} %.",
         f"The largest difference, {gap:+.2f} points, is that of {model} with {name(method, weight)}. One epoch earlier "
         f"it has {before:.2f} %. The author's plain M has {authors[-2]:.2f} % one epoch before its end, and "
         f"{authors[-1]:.2f} at the end.",
@@ -81,7 +80,7 @@ def _calibration_error(method: str, weight: str) -> float:
 BLOCKS: dict[str, Callable[[], str]] = {
     "MNIST errors in the author's order": functools.partial(mnist_errors, AUTHORS_ORDER),
     "MNIST gaps in the author's order": authors_order_gaps,
-    "MNIST path means in the author's order": functools.partial(mnist_path_means, f"{AUTHORS_ORDER}/statistics.csv"),
+    "MNIST path means in the author's order": functools.partial(mnist_path_means, _IN_ORDER),
     "notMNIST errors": functools.partial(errors_of_seeds, _NOTMNIST),
     "notMNIST changes": notmnist_changes,
 }
