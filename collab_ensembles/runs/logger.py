@@ -14,6 +14,7 @@ from absl import logging
 from collab_ensembles import files
 from collab_ensembles.models.statistics import DISAGREEMENT_SERIES
 from collab_ensembles.runs import epoch_graph
+from collab_ensembles.runs.run_options import Options
 
 # Keys of the pickles, and the entries of the epoch's logs that they collect. The reference code's two train keys have
 # its running average; the sample-weighted means have their own keys.
@@ -99,7 +100,7 @@ class Logger(keras.callbacks.Callback):
         record: Record | None = None,
         further: Mapping[str, str] | None = None,
         taken_back: Callable[[], int] = lambda: 0,
-        graph_seconds: float = 30.0,
+        graph_seconds: float = Options.graph_seconds,
     ) -> None:
         """Prepares a training of `epochs` epochs.
 
