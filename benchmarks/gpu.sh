@@ -25,7 +25,7 @@ PYTHON=${PYTHON:-python3}
 PACKAGES="keras optree namex platformdirs absl-py filelock rich markdown-it-py mdurl pygments"
 
 prepare() {
-    local directory=$1 cache versions=()
+    local directory=$1 cache dataset folder versions=()
     mkdir -p "$directory/wheels"
     for package in $PACKAGES; do
         versions+=("$(grep -i "^$package==" constraints.txt)")
@@ -36,10 +36,11 @@ prepare() {
         "${versions[@]}"
     cache=${DATA:-$("$PYTHON" -c 'from collab_ensembles import data; print(data.default_data_dir())')}
     for dataset in ${DATASETS:-mnist}; do
+        folder=${dataset//\//_}
         "$PYTHON" -m experiments.prepare --dataset="$dataset" --data_dir="$cache"
         # Parts that are put together from others are made there.
-        (cd "$cache" && find "arrays/${dataset//\//_}" -type f -not -path '*+*' -not -path '*-author/*') |
-            tar --create --gzip --file="$directory/${dataset//\//_}.tar.gz" --directory="$cache" --files-from=-
+        (cd "$cache" && find "arrays/$folder" -type f -not -path '*+*' -not -path '*-author/*') |
+            tar --create --gzip --file="$directory/$folder.tar.gz" --directory="$cache" --files-from=-
     done
     git describe --always --dirty --abbrev=12 >"$directory/revision"
     du -ch "$directory"/* | tail -n 1
