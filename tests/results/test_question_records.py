@@ -143,11 +143,6 @@ def test_the_document_names_no_question_without_runs_and_shows_those_with() -> N
             assert (pathlib.Path(REPOSITORY, "docs") / picture).is_file()
 
 
-def _errors() -> list[dict[str, str]]:
-    with open(_PUBLISHED / "errors.csv", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.mark.parametrize("members", ["2 ST", "2 M", "4 M"])
 def test_members_that_begin_equal_stay_equal(members: str) -> None:
     """As docs/QUESTIONS.md says of question 5."""
@@ -162,3 +157,8 @@ def test_members_that_begin_equal_stay_equal(members: str) -> None:
     }
     assert len(first) == 8
     assert by_seed == first
+
+
+def _errors() -> list[dict[str, str]]:
+    with open(_PUBLISHED / "errors.csv", newline="") as file:
+        return list(csv.DictReader(file))
