@@ -4,6 +4,7 @@ PYTHON ?= python3
 LOG_DIR ?= runs
 SWEEP_FLAGS ?=
 QUESTIONS := question-1 question-2 question-3 question-4 question-5 question-6 question-7
+FASHION_QUESTIONS := $(addprefix fashion-,$(QUESTIONS))
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -18,7 +19,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo nodes-demo teaching-demo language-demo questions $(QUESTIONS) results documents records mnist-results mnist-author-results notmnist-results digits-results fdl-results nodes-results teaching-results language-results question-results bench clean
+.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo nodes-demo teaching-demo language-demo questions $(QUESTIONS) $(FASHION_QUESTIONS) results documents records mnist-results mnist-author-results notmnist-results digits-results fdl-results nodes-results teaching-results language-results question-results bench clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -127,13 +128,23 @@ questions: $(QUESTIONS) ## train the grids of the paper's open questions on digi
 	$(END_OF_DRY_RUN) \
 	$(RUN) -m analysis.methods.ensemble.questions --log_dir=$(LOG_DIR)/questions --out=$(LOG_DIR)/questions/answers
 
+# Of question $(1), with the flags $(2); runs with all labels, in question 7, with the flags $(3).
+define question
+$(RUN) -m experiments.sweep --grid=question-$(1) --seeds=$(subst $(EMPTY) ,$(COMMA),$(QUESTION_SEEDS)) $(2) \
+	--log_dir=$(LOG_DIR)/questions/question-$(1) $(SWEEP_FLAGS)
+$(END_OF_DRY_RUN) \
+if [ $(1) = 7 ]; then for seed in $(QUESTION_SEEDS); do \
+	$(RUN) -m experiments.train --seed=$$seed $(3) --log_dir=$(LOG_DIR)/questions/question-7 || exit $$?; \
+done; fi
+endef
+
 $(QUESTIONS): question-%: install
-	$(RUN) -m experiments.sweep --grid=question-$* --seeds=$(subst $(EMPTY) ,$(COMMA),$(QUESTION_SEEDS)) \
-		$(if $(filter 7,$*),--train_limit=100 --batch_size=10) --log_dir=$(LOG_DIR)/questions/question-$* $(SWEEP_FLAGS)
-	$(END_OF_DRY_RUN) \
-	if [ $* = 7 ]; then for seed in $(QUESTION_SEEDS); do \
-		$(RUN) -m experiments.train --seed=$$seed --log_dir=$(LOG_DIR)/questions/question-7 || exit $$?; \
-	done; fi
+	$(call question,$*,$(if $(filter 7,$*),--train_limit=100 --batch_size=10))
+
+FASHION := --dataset=fashion_mnist --precision=mixed_bfloat16 --test_every=30
+
+$(FASHION_QUESTIONS): fashion-question-%: install
+	$(call question,$*,$(FASHION) --train_limit=1000,$(FASHION))
 
 MNIST_RUNS ?= $(LOG_DIR)/mnist-grid
 MNIST_AUTHOR_RUNS ?= $(LOG_DIR)/mnist-author-h200

@@ -6,26 +6,35 @@ from collections.abc import Callable
 
 from analysis.documents.committed import ROOT, paragraph, search
 
-_DIRECTORY = "results/questions/digits"
+_ANSWERS = "results/questions"
+_DATASETS = ("digits", "fashion-mnist")
 _QUESTIONS = range(1, 8)
 
 
 def section(number: int) -> str:
-    """The answer to a question: how it was trained, the figure and the verdicts; or how to train it, if none is there.
+    """The answers to a question: of each data set how it was trained, the figure and the verdicts.
+
+    Or how to train it, if there are none.
 
     Args:
       number: of the question.
     """
-    text = (ROOT / _DIRECTORY / "README.md").read_text(encoding="utf-8")
-    found = re.search(rf"^## {number}\. .*?\n\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
-    if found is None:
-        return f"No runs are published yet; `make question-{number}` trains them."
-    return found[1].strip().replace("](question_", f"](../{_DIRECTORY}/question_")
+    parts = []
+    for name in _DATASETS:
+        page = ROOT / _ANSWERS / name / "README.md"
+        text = page.read_text(encoding="utf-8") if page.exists() else ""
+        found = re.search(rf"^## {number}\. .*?\n\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
+        if found:
+            (label,) = re.findall(r"^# (.*?):", text)
+            parts.append(
+                f"**{label}.** " + found[1].strip().replace("](question_", f"](../{_ANSWERS}/{name}/question_")
+            )
+    return "\n\n".join(parts) or f"No runs are published yet; `make question-{number}` trains them."
 
 
 def rule() -> str:
     """How claims are judged."""
-    return paragraph(search(f"{_DIRECTORY}/README.md", r"\n(A gain is .*)\n"))
+    return paragraph(search(f"{_ANSWERS}/{_DATASETS[0]}/README.md", r"\n(A gain is .*)\n"))
 
 
 BLOCKS: dict[str, Callable[[], str]] = {

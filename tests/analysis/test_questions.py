@@ -21,10 +21,10 @@ from collab_ensembles.settings.config import RunConfig
 _SEEDS = range(8)
 
 
-def _write(log_dir: pathlib.Path, number: int, errors: Any) -> None:
+def _write(log_dir: pathlib.Path, number: int, errors: Any, **settings: Any) -> None:
     """Runs of a question; `errors` gives those of ST, M and Ens for a configuration."""
-    settings = {"train_limit": 100} if number == 7 else {}
-    configs = grid.plan(f"question-{number}", {**settings, "epochs": 4}, list(_SEEDS))
+    limited = {"train_limit": 100} if number == 7 else {}
+    configs = grid.plan(f"question-{number}", {**limited, "epochs": 4, **settings}, list(_SEEDS))
     if number == 7:
         configs += [RunConfig(epochs=4, seed=seed) for seed in _SEEDS]
     for config in configs:
@@ -107,6 +107,27 @@ def test_the_page_has_verdicts_figures_and_all_errors(third: pathlib.Path) -> No
     assert len(lines) == 8 * 13 * 3
     assert "| 3 (b) CE 1: M gains if it alone learns" in content["README.md"].decode()
     assert questions.contents(str(third), "digits") == content
+
+
+def test_each_data_set_has_answers_of_its_own(third: pathlib.Path) -> None:
+    """Of the questions that have runs of it, with what they were trained."""
+    fashion = {"dataset": "fashion_mnist", "train_limit": 1000, "precision": "mixed_bfloat16", "test_every": 2}
+    alone = questions.contents(str(third), "digits")
+    _write(third, 2, lambda config: (3.0, 3.0, 2.0), **fashion)
+    assert questions.contents(str(third), "digits") == alone
+    _write(third, 3, lambda config: (3.0, 3.0, 2.0), **fashion)
+    content = questions.contents(str(third), "fashion_mnist")
+    assert set(content) == {"question_2.png", "question_3.png", "errors.csv", "README.md"}
+    text = content["README.md"].decode()
+    assert text.startswith("# FashionMNIST: ")
+    assert text.count("4 epochs, 1,000 labelled images, `--precision=mixed_bfloat16`, `--test_every=2`.") == 2
+    assert "--test_every" not in alone["README.md"].decode()
+
+
+def test_runs_in_two_settings_are_not_mixed(third: pathlib.Path) -> None:
+    _write(third, 3, lambda config: (3.0, 3.0, 2.0), train_limit=1000)
+    with pytest.raises(DataError, match=r"another run of “.*” with seed . is there"):
+        questions.contents(str(third), "digits")
 
 
 def test_without_runs_there_are_no_answers(tmp_path: pathlib.Path) -> None:

@@ -12,45 +12,61 @@ from scipy import stats
 
 from analysis import results
 from analysis.methods.ensemble import questions
+from collab_ensembles.data import catalogue
 from collab_ensembles.methods.ensemble import question_grids
 from collab_ensembles.runs import run_directory
 from committed_results import REPOSITORY
 
 _RECORDS = REPOSITORY / "results" / "records" / "questions"
-_PUBLISHED = REPOSITORY / "results" / "questions" / "digits"
-_NUMBERS = sorted(int(path.name.removeprefix("question-")) for path in _RECORDS.iterdir())
+_PUBLISHED = REPOSITORY / "results" / "questions"
+_DATASETS = {path.name: path.name.replace("-", "_") for path in sorted(_PUBLISHED.iterdir())}
+"""By the name of their directory."""
+_NUMBERS = {
+    name: sorted(int(path.parent.name[-1]) for path in _RECORDS.glob(f"*/{catalogue.label(dataset)}"))
+    for name, dataset in _DATASETS.items()
+}
+"""The questions that have records, by directory."""
+_EACH = [(name, number) for name, numbers in _NUMBERS.items() for number in numbers]
 
 
-def test_they_are_what_the_command_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", _DATASETS)
+def test_they_are_what_the_command_writes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "png", lambda figure: b"")
-    expected = questions.contents(str(_RECORDS), "digits")
-    assert {path.name for path in _PUBLISHED.iterdir()} == set(expected)
-    for name, content in expected.items():
-        if not name.endswith(".png"):
-            assert (_PUBLISHED / name).read_bytes() == content, name
+    expected = questions.contents(str(_RECORDS), _DATASETS[name])
+    assert {path.name for path in (_PUBLISHED / name).iterdir()} == set(expected)
+    for file, content in expected.items():
+        if not file.endswith(".png"):
+            assert (_PUBLISHED / name / file).read_bytes() == content, file
 
 
-@pytest.mark.parametrize("number", _NUMBERS)
-def test_each_row_of_a_grid_has_every_seed_once(number: int) -> None:
-    directories = list((_RECORDS / f"question-{number}").glob("*/*/"))
+def test_all_records_are_of_a_data_set_that_is_published() -> None:
+    labels = {catalogue.label(dataset) for dataset in _DATASETS.values()}
+    assert {path.name for path in _RECORDS.glob("*/*")} == labels
+
+
+@pytest.mark.parametrize(("name", "number"), _EACH)
+def test_each_row_of_a_grid_has_every_seed_once(name: str, number: int) -> None:
+    dataset = _DATASETS[name]
+    directories = list((_RECORDS / f"question-{number}" / catalogue.label(dataset)).iterdir())
     assert all(run_directory.is_done(str(directory)) for directory in directories)
-    lines = [line for line in _errors() if line["question"] == str(number)]
+    lines = [line for line in _errors(name) if line["question"] == str(number)]
     runs = {(line["row"], line["seed"]) for line in lines}
     assert len(runs) == len(directories)
     seeds = {seed for _, seed in runs}
     assert len(seeds) >= 8
-    names = [*question_grids.rows_of(number), *([_ALL_LABELS] if number == 7 else [])]
-    assert runs == set(itertools.product(names, seeds))
+    rows = [*question_grids.rows_of(number, dataset), *([_ALL_LABELS] if number == 7 else [])]
+    assert runs == set(itertools.product(rows, seeds))
 
 
-def test_errors_are_those_of_the_last_epochs() -> None:
+@pytest.mark.parametrize("name", _DATASETS)
+def test_errors_are_those_of_the_last_epochs(name: str) -> None:
     """By value, read from the pickles of all runs; how rows are told apart, tests/analysis/test_questions.py tests."""
     recorded = []
-    for path in _RECORDS.glob("*/*/*/*.pkl"):
+    for path in _RECORDS.glob(f"*/{catalogue.label(_DATASETS[name])}/*/*.pkl"):
         content = pickle.loads(path.read_bytes())
         (seed,) = re.findall(r"-seed(\d+)-", path.parent.name)
         recorded.append((path.parents[2].name[-1], seed, round(100 * float(content["test_errors"][-1]), 4)))
-    stated = [(line["question"], line["seed"], round(float(line["test_error_percent"]), 4)) for line in _errors()]
+    stated = [(line["question"], line["seed"], round(float(line["test_error_percent"]), 4)) for line in _errors(name)]
     assert sorted(stated) == sorted(recorded)
 
 
@@ -58,6 +74,15 @@ _ALL_LABELS = "plain, all labels"
 
 # Of each claim the row that should be better, the other one, and the output whose errors are compared.
 _COMPARED: dict[int, list[tuple[str, str, str]]] = {
+    1: [
+        ("plain, report, 120 epochs", "plain, report, 30 epochs", "Ens"),
+        ("plain, report, 120 epochs, augmented", "plain, report, 120 epochs", "Ens"),
+        *(
+            (f"L2 0.01, {block}, 120 epochs{also}", f"plain, {block}, 120 epochs{also}", "Ens")
+            for block in ("report", "post2018")
+            for also in ("", ", augmented")
+        ),
+    ],
     2: [
         (f"{cost}, {shape}", f"{cost}, constant", "Ens")
         for cost in ("L2 0.1", "L2 0.01")
@@ -108,18 +133,19 @@ _COMPARED: dict[int, list[tuple[str, str, str]]] = {
 }
 
 
-def test_gains_and_p_values_follow_from_the_errors() -> None:
+@pytest.mark.parametrize("name", _DATASETS)
+def test_gains_and_p_values_follow_from_the_errors(name: str) -> None:
     """Mean gains, and Holm's correction of one-sided t-tests over all questions, by SciPy alone."""
     rows: dict[tuple[int, str, str], dict[str, float]] = {}
-    for line in _errors():
+    for line in _errors(name):
         key = int(line["question"]), line["row"], line["output"]
         rows.setdefault(key, {})[line["seed"]] = float(line["test_error_percent"])
     stated = re.findall(
-        r"^\| \d \(\w\) .*?\| ([+-]\S+) \[.*?\] +\| (?:< )?(\S+) ", (_PUBLISHED / "README.md").read_text(), re.M
+        r"^\| \d \(\w\) .*?\| ([+-]\S+) \[.*?\] +\| (?:< )?(\S+) ", (_PUBLISHED / name / "README.md").read_text(), re.M
     )
     gains = [
         np.array([rows[number, reference, output][seed] - own for seed, own in rows[number, treated, output].items()])
-        for number in _NUMBERS
+        for number in _NUMBERS[name]
         for treated, reference, output in _COMPARED[number]
     ]
     # The test is not defined where no seed has a gain.
@@ -138,7 +164,9 @@ def test_the_document_names_no_question_without_runs_and_shows_those_with() -> N
     sections = dict(re.findall(r"^## (\d)\. .*?\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
     assert len(sections) == 7
     for number, section in sections.items():
-        assert ("No runs are published yet" in section) == (int(number) not in _NUMBERS)
+        published = [name for name, numbers in _NUMBERS.items() if int(number) in numbers]
+        assert ("No runs are published yet" in section) == (not published)
+        assert re.findall(r"\]\(\.\./results/questions/(.*?)/question_\d\.png\)", section) == published
         for picture in re.findall(r"\]\((\S+\.png)\)", section):
             assert (pathlib.Path(REPOSITORY, "docs") / picture).is_file()
 
@@ -147,18 +175,18 @@ def test_the_document_names_no_question_without_runs_and_shows_those_with() -> N
 def test_members_that_begin_equal_stay_equal(members: str) -> None:
     """As docs/QUESTIONS.md says of question 5."""
     by_seed: dict[str, set[str]] = {}
-    for line in _errors():
+    for line in _errors("digits"):
         if (line["question"], line["row"]) == ("5", f"{members}, L2 0.01, begun equal"):
             by_seed.setdefault(line["seed"], set()).add(line["test_error_percent"])
     first = {
         line["seed"]: {line["test_error_percent"]}
-        for line in _errors()
+        for line in _errors("digits")
         if (line["question"], line["row"], line["output"]) == ("5", f"{members}, plain", members.split()[1])
     }
     assert len(first) == 8
     assert by_seed == first
 
 
-def _errors() -> list[dict[str, str]]:
-    with open(_PUBLISHED / "errors.csv", newline="") as file:
+def _errors(name: str) -> list[dict[str, str]]:
+    with open(_PUBLISHED / name / "errors.csv", newline="") as file:
         return list(csv.DictReader(file))

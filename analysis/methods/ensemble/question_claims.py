@@ -10,6 +10,7 @@ from analysis import claims
 from analysis.claim import Claim, Numbers
 from analysis.claims import Finding
 from analysis.recorded_run import Run
+from collab_ensembles.errors import DataError
 from collab_ensembles.methods.ensemble import question_grids
 from collab_ensembles.settings.config import RunConfig
 
@@ -148,6 +149,9 @@ def by_seed(number: int, runs: Sequence[Run]) -> dict[int, dict[str, dict[str, f
     Args:
       number: of the question.
       runs: finished runs of one data set.
+
+    Raises:
+      DataError: of a row there are several runs with one seed.
     """
     config = runs[0].config
     lengths = [run.config.epochs for run in runs]
@@ -165,6 +169,11 @@ def by_seed(number: int, runs: Sequence[Run]) -> dict[int, dict[str, dict[str, f
         if number == 7 and run.config.train_limit is None:
             name = ALL_LABELS if name == "plain" else None
         if name is not None:
+            if name in found.get(run.config.seed, {}):
+                raise DataError(
+                    f"{run.directory}: another run of “{name}” with seed {run.config.seed} is there, in another "
+                    "setting; keep each setting in its own log directory"
+                )
             errors = {output: float(curve["TestError"].iloc[-1]) for output, curve in run.statistics.items()}
             found.setdefault(run.config.seed, {})[name] = errors
     return {seed: found[seed] for seed in sorted(found)}

@@ -27,6 +27,9 @@ from collab_ensembles.data import catalogue
 from collab_ensembles.errors import DataError
 from collab_ensembles.methods.ensemble import question_grids
 from collab_ensembles.methods.ensemble.question_grids import QUESTIONS
+from collab_ensembles.runs import run_directory
+from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.fields import as_text
 from experiments import command_line, path_flags
 
 BySeed = Mapping[int, Rows]
@@ -36,9 +39,9 @@ RULE = (
     "A gain is the first row's error less the second's, of the same seed, in points of per cent of the test examples. "
     f"With at least {question_claims.LEAST_SEEDS} seeds a claim holds if the 95 % bootstrap interval of the mean gain "
     "lies above 0. It does not hold if it lies below, or if the gain is 0 for all seeds; otherwise it is inconclusive. "
-    "All claims here are judged at once, so each has a p-value besides (one-sided t-test, corrected by Holm's method "
-    "for all of them): with at most 0.05 it holds after this correction too. *Visible from* is the true gain that so "
-    "many seeds would have shown in four of five cases; empty if all seeds gain the same."
+    "All claims on a data set are judged at once, so each has a p-value besides (one-sided t-test, corrected by Holm's "
+    "method for all of them): with at most 0.05 it holds after this correction too. *Visible from* is the true gain "
+    "that so many seeds would have shown in four of five cases; empty if all seeds gain the same."
 )
 
 
@@ -55,7 +58,7 @@ def contents(log_dir: str, dataset: str) -> dict[str, bytes]:
     runs: dict[int, list[Run]] = {}
     for number in QUESTIONS:
         directory = os.path.join(log_dir, f"question-{number}")
-        if os.path.isdir(directory):
+        if any(catalogue.is_same(config.dataset, dataset) for _, config in run_directory.find_known(directory)):
             runs[number] = frame.read_runs(directory, dataset)
     found = {number: question_claims.by_seed(number, own) for number, own in runs.items()}
     if not any(found.values()):
@@ -85,13 +88,19 @@ def contents(log_dir: str, dataset: str) -> dict[str, bytes]:
 def _section(number: int, by_seed: BySeed, findings: Sequence[Finding], runs: Sequence[Run]) -> list[str]:
     epochs = sorted({run.config.epochs for run in runs})
     limits = sorted({run.config.train_limit or 0 for run in runs})
+    further = [
+        f"`--{name}={as_text(value)}`"
+        for name in ("precision", "test_every")
+        for value in {getattr(run.config, name) for run in runs}
+        if value != getattr(RunConfig(), name)
+    ]
     seeds = intervals.describe([len(by_seed)])
     size = f"{len(by_seed)} seeds, {' to '.join(map(str, dict.fromkeys((epochs[0], epochs[-1]))))} epochs"
     limited = f", {limits[-1]:,} labelled images" if limits[-1] else ""
     caption = f"Test error of the ensemble, or of the only network; means{f' with {seeds}' if seeds else ''}."
     return [
         f"## {number}. {QUESTIONS[number]}",
-        f"{size}{limited}.",
+        f"{', '.join([f'{size}{limited}', *further])}.",
         f"![{caption}](question_{number}.png)",
         markdown_page.table(verdicts(findings, list(by_seed.values()))),
     ]
