@@ -120,7 +120,8 @@ def test_each_data_set_has_answers_of_its_own(third: pathlib.Path) -> None:
     assert set(content) == {"question_2.png", "question_3.png", "errors.csv", "README.md"}
     text = content["README.md"].decode()
     assert text.startswith("# FashionMNIST: ")
-    assert text.count("4 epochs, 1,000 labelled images, `--precision=mixed_bfloat16`, `--test_every=2`.") == 2
+    trained = "8 seeds, 4 epochs, 1,000 labelled images, `--precision=mixed_bfloat16`, `--test_every=2`. 104 runs, "
+    assert text.count(trained) == 2
     assert "--test_every" not in alone["README.md"].decode()
 
 

@@ -94,13 +94,14 @@ def _section(number: int, by_seed: BySeed, findings: Sequence[Finding], runs: Se
         for value in {getattr(run.config, name) for run in runs}
         if value != getattr(RunConfig(), name)
     ]
+    hours = sum(run.status.seconds for run in runs) / 3600
     seeds = intervals.describe([len(by_seed)])
     size = f"{len(by_seed)} seeds, {' to '.join(map(str, dict.fromkeys((epochs[0], epochs[-1]))))} epochs"
     limited = f", {limits[-1]:,} labelled images" if limits[-1] else ""
     caption = f"Test error of the ensemble, or of the only network; means{f' with {seeds}' if seeds else ''}."
     return [
         f"## {number}. {QUESTIONS[number]}",
-        f"{', '.join([f'{size}{limited}', *further])}.",
+        f"{', '.join([f'{size}{limited}', *further])}. {len(runs)} runs, {hours:.1f} hours of training in all.",
         f"![{caption}](question_{number}.png)",
         markdown_page.table(verdicts(findings, list(by_seed.values()))),
     ]
