@@ -5,6 +5,7 @@ LOG_DIR ?= runs
 SWEEP_FLAGS ?=
 QUESTIONS := question-1 question-2 question-3 question-4 question-5 question-6 question-7
 FASHION_QUESTIONS := $(addprefix fashion-,$(QUESTIONS))
+MNIST_QUESTIONS := $(addprefix mnist-,$(QUESTIONS))
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -19,7 +20,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo nodes-demo teaching-demo language-demo questions $(QUESTIONS) $(FASHION_QUESTIONS) results documents records mnist-results mnist-author-results notmnist-results digits-results fdl-results nodes-results teaching-results language-results question-results bench clean
+.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo nodes-demo teaching-demo language-demo questions $(QUESTIONS) $(FASHION_QUESTIONS) $(MNIST_QUESTIONS) results documents records mnist-results mnist-author-results notmnist-results digits-results fdl-results nodes-results teaching-results language-results question-results bench clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -141,10 +142,14 @@ endef
 $(QUESTIONS): question-%: install
 	$(call question,$*,$(if $(filter 7,$*),--train_limit=100 --batch_size=10))
 
-FASHION := --dataset=fashion_mnist --precision=mixed_bfloat16 --test_every=30
+# Tests take most of the time of runs with few training examples, and answers need the last one only.
+LIGHT := --precision=mixed_bfloat16 --test_every=30
 
 $(FASHION_QUESTIONS): fashion-question-%: install
-	$(call question,$*,$(FASHION) --train_limit=1000,$(FASHION))
+	$(call question,$*,--dataset=fashion_mnist $(LIGHT) --train_limit=1000,--dataset=fashion_mnist $(LIGHT))
+
+$(MNIST_QUESTIONS): mnist-question-%: install
+	$(call question,$*,--dataset=mnist $(LIGHT) --train_limit=5000,--dataset=mnist $(LIGHT))
 
 MNIST_RUNS ?= $(LOG_DIR)/mnist-grid
 MNIST_AUTHOR_RUNS ?= $(LOG_DIR)/mnist-author-h200

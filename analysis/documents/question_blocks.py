@@ -7,7 +7,7 @@ from collections.abc import Callable
 from analysis.documents.committed import ROOT, paragraph, search
 
 _ANSWERS = "results/questions"
-_DATASETS = ("digits", "fashion-mnist")
+_DATASETS = ("digits", "fashion-mnist", "mnist")
 _QUESTIONS = range(1, 8)
 
 
