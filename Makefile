@@ -125,7 +125,7 @@ QUESTION_SEEDS := 0 1 2 3 4 5 6 7
 EMPTY :=
 COMMA := ,
 
-questions: $(QUESTIONS) ## train the grids of the paper's open questions on digits, 8 seeds each, and write the answers (five hours; make question-3 trains one)
+questions: $(QUESTIONS) ## train the grids of the paper's open questions on digits, 8 seeds each, and write the answers (five hours; make question-3 trains one, fashion-question-3 and mnist-question-3 on other images)
 	$(END_OF_DRY_RUN) \
 	$(RUN) -m analysis.methods.ensemble.questions --log_dir=$(LOG_DIR)/questions --out=$(LOG_DIR)/questions/answers
 
@@ -205,7 +205,12 @@ language-results: install
 	$(RUN) -m analysis.results --log_dir=$(LANGUAGE_RUNS) --dataset=mnist --grid=lacaille-4.1 --out=results/language
 
 question-results: install
-	$(RUN) -m analysis.methods.ensemble.questions --log_dir=$(QUESTION_RUNS) --out=results/questions/digits
+	for names in digits:digits fashion_mnist:FashionMNIST mnist:MNIST; do \
+		dataset=$${names%:*}; \
+		ls -d $(QUESTION_RUNS)/question-*/$${names#*:} >/dev/null 2>&1 || continue; \
+		$(RUN) -m analysis.methods.ensemble.questions --log_dir=$(QUESTION_RUNS) --dataset=$$dataset \
+			--out=results/questions/$$(echo $$dataset | tr _ -) || exit $$?; \
+	done
 
 bench: install ## measure speed and memory, also of PyTorch if it is installed (a quarter of an hour)
 	$(RUN) -m benchmarks.bench

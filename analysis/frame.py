@@ -48,7 +48,7 @@ def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[Run]]:
     unfinished = []
     for directory, config in run_directory.find_known(log_dir):
         if catalogue.is_same(config.dataset, dataset):
-            status = _finished(directory)
+            status = finished(directory)
             if status:
                 runs.append(Run(directory, config, status, _statistics(directory, config, status)))
             else:
@@ -79,7 +79,7 @@ def foreign_files(log_dir: str, dataset: str | None = None) -> Iterator[methods.
             yield from analysis.foreign(log_dir, dataset)
 
 
-def _finished(directory: str) -> Status | None:
+def finished(directory: str) -> Status | None:
     """The status of a finished run, or None. One whose status cannot be read can be resumed: it is not finished."""
     try:
         status = run_directory.read_status(directory)

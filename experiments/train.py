@@ -84,7 +84,9 @@ def main(arguments: list[str]) -> None:
 
         status = run.run(kept, directory, dataclasses.replace(options, threads=threads, team=team), dataset)
     errors = ", ".join(f"{output} {100 * error:.2f} %" for output, error in status.test_errors.items())
-    print(f"test error after {status.epochs_done} of {config.epochs} epochs: {errors}")
+    tested = next((done for done in range(status.epochs_done, 0, -1) if config.is_tested(done - 1)), 0)
+    of = "" if tested == status.epochs_done else f", {status.epochs_done} trained"
+    print(f"test error after {tested} of {config.epochs} epochs{of}: {errors or 'none yet'}")
     print(f"statistics: {directory}")
 
 

@@ -65,7 +65,9 @@ def _missing(page: Path) -> Iterator[str]:
             yield name
     makefile = (_ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
-    targets |= {name for line in re.findall(r"^QUESTIONS := (.*)$", makefile, re.MULTILINE) for name in line.split()}
+    (line,) = re.findall(r"^QUESTIONS := (.*)$", makefile, re.MULTILINE)
+    prefixes = ["", *re.findall(r"^\w+ := \$\(addprefix ([\w-]+),\$\(QUESTIONS\)\)$", makefile, re.MULTILINE)]
+    targets |= {prefix + name for prefix in prefixes for name in line.split()}
     for name in re.findall(r"(?:`|^)make ([a-z][\w-]*)", text, re.MULTILINE):
         if name not in targets:
             yield f"make {name}"

@@ -89,7 +89,7 @@ class Device:
         self._images: dict[Hashable, Tensor] = {}
 
     def compute(self, epochs: Sequence[Epoch]) -> None:
-        """Trains each model for its epoch and tests it; if there are several, their programs must be equal."""
+        """Trains each model for its epoch, and tests those to be tested; the programs of several must be equal."""
         import jax
 
         states = [epoch.steps.values() for epoch in epochs]

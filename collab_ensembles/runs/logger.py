@@ -89,13 +89,11 @@ Report = Callable[[Record], None]
 class Logger(keras.callbacks.Callback):
     """Writes one pickle and two graphs for each output, again after each epoch.
 
-    A pickle is a dict of builtins and NumPy arrays: for each of `train_errors`, `train_costs`,
-    `test_errors`, `test_costs`, `train_errors_mean` and `train_costs_mean` a float64 array of one
-    value an epoch (zeros for epochs to come, NaN for tests that were left out; errors as fractions), that of the
-    ensemble also
-    `disagreement` and `logit_distance` (see `models.model.DISAGREEMENT`), or what else `further` names;
-    `start_time` and `end_time` in seconds since 1970 (their difference is the time of training, without
-    pauses), and `params`.
+    A pickle is a dict of builtins and NumPy arrays: for each of `train_errors`, `train_costs`, `test_errors`,
+    `test_costs`, `train_errors_mean` and `train_costs_mean` a float64 array of one value an epoch (zeros for epochs to
+    come, NaN for tests that were left out; errors as fractions), that of the ensemble also `disagreement` and
+    `logit_distance` (see `models.model.DISAGREEMENT`), or what else `further` names; `start_time` and `end_time` in
+    seconds since 1970 (their difference is the time of training, without pauses), and `params`.
     """
 
     def __init__(

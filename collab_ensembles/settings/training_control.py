@@ -60,7 +60,7 @@ class TrainingControl:
 
     test_every: int = option(
         1,
-        "test after every so many epochs, and after the last; for the others, statistics of the test are NaN",
+        "test only after every so many epochs, and after the last one; the other epochs have NaN for test statistics",
         heading=CONTROL,
     )
 

@@ -1,5 +1,6 @@
 """Final tables, beside the published ones: their numbers."""
 
+import dataclasses
 import io
 import pathlib
 from collections.abc import Sequence
@@ -149,6 +150,23 @@ def test_each_output_has_a_best_epoch_of_its_own(tmp_path: pathlib.Path) -> None
     write_run(tmp_path, make_config("L2", 0.1, epochs=3), contents)
     table = noel_tables.final_table(frame.read_runs(str(tmp_path), "mnist"), "best_error")
     assert table.loc[("L2", 0.1), ["ST", "M", "Ens"]].tolist() == pytest.approx([1, 4, 7])
+
+
+def test_runs_that_were_tested_rarely_stand_beside_the_paper_and_say_so_of_the_best_epoch(
+    tmp_path: pathlib.Path,
+) -> None:
+    contents = invented(0, 30)
+    for content in contents.values():
+        content["test_errors"][:] = np.nan
+        content["test_errors"][[9, 19, 29]] = [0.03, 0.01, 0.02]
+    write_run(tmp_path, dataclasses.replace(make_config("L2", 0.1), test_every=10), contents)
+    runs = frame.read_runs(str(tmp_path), "mnist")
+    final = noel_tables.final_table(runs, "error").loc[("L2", 0.1)]
+    assert (final["ST"], final["ST - paper"]) == (pytest.approx(2), pytest.approx(2 - final["paper ST"]))
+    assert noel_tables.final_table(runs, "best_error").loc[("L2", 0.1), "ST"] == pytest.approx(1)
+    notes = {table.heading: " ".join(table.notes) for table in tables.text_tables(runs)}
+    said = [heading for heading, text in notes.items() if "Of every 10 epochs only the last was tested" in text]
+    assert [heading.split("(")[0] for heading in said] == ["MNIST, best test error over 30 epochs in % "]
 
 
 def _bootstrap(values: Sequence[float], tail: float) -> tuple[float, float]:

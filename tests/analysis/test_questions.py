@@ -47,7 +47,7 @@ def third(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def test_a_claim_is_judged_by_the_difference_of_its_rows(third: pathlib.Path) -> None:
-    by_seed = question_claims.by_seed(3, frame.read_runs(str(third / "question-3"), "digits"))
+    by_seed = question_claims.answered(3, frame.read_runs(str(third / "question-3"), "digits")).by_seed()
     findings = {each.claim.text: each for each in question_claims.judge({3: by_seed})[3]}
     m = findings["CE 1: M gains if it alone learns"]
     assert (m.verdict, m.margins["gain"].mean) == (claims.HOLDS, pytest.approx(1.0))
@@ -80,7 +80,7 @@ def test_every_claim_is_about_rows_that_its_grid_has(number: int) -> None:
 
 def test_the_row_with_all_labels_is_told_from_the_limited_one(tmp_path: pathlib.Path) -> None:
     _write(tmp_path, 7, lambda config: (1.0, 1.0, 2.0 if config.train_limit else 1.0))
-    by_seed = question_claims.by_seed(7, frame.read_runs(str(tmp_path / "question-7"), "digits"))
+    by_seed = question_claims.answered(7, frame.read_runs(str(tmp_path / "question-7"), "digits")).by_seed()
     assert by_seed[0]["plain"]["Ens"] == 2.0
     assert by_seed[0][question_claims.ALL_LABELS]["Ens"] == 1.0
     assert {len(rows) for rows in by_seed.values()} == {11}
@@ -120,15 +120,24 @@ def test_each_data_set_has_answers_of_its_own(third: pathlib.Path) -> None:
     assert set(content) == {"question_2.png", "question_3.png", "errors.csv", "README.md"}
     text = content["README.md"].decode()
     assert text.startswith("# FashionMNIST: ")
-    trained = "8 seeds, 4 epochs, 1,000 labelled images, `--precision=mixed_bfloat16`, `--test_every=2`. 104 runs, "
+    trained = "8 seeds, 4 epochs, `--train_limit=1000 --precision=mixed_bfloat16 --test_every=2`. 104 runs, "
     assert text.count(trained) == 2
     assert "--test_every" not in alone["README.md"].decode()
 
 
 def test_runs_in_two_settings_are_not_mixed(third: pathlib.Path) -> None:
-    _write(third, 3, lambda config: (3.0, 3.0, 2.0), train_limit=1000)
-    with pytest.raises(DataError, match=r"another run of “.*” with seed . is there"):
+    """Not even those of other seeds."""
+    (config,) = grid.plan("question-3", {"epochs": 4, "train_limit": 1000}, [8])[:1]
+    write_run(third / "question-3", config, with_final((3.0, 3.0, 2.0), (3.0, 3.0, 2.0), 4))
+    with pytest.raises(DataError, match=r"(--train_limit=1000).*two settings"):
         questions.contents(str(third), "digits")
+
+
+def test_a_question_that_has_only_begun_is_left_out(third: pathlib.Path) -> None:
+    content = questions.contents(str(third), "digits")
+    (config,) = grid.plan("question-2", {"epochs": 4}, [0])[:1]
+    write_run(third / "question-2", config, with_final((3.0, 3.0, 2.0), (3.0, 3.0, 2.0), 4), state="running")
+    assert questions.contents(str(third), "digits") == content
 
 
 def test_without_runs_there_are_no_answers(tmp_path: pathlib.Path) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,9 +121,19 @@ def test_runs_together_have_the_numbers_of_runs_alone(
             np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-def test_runs_with_few_tests_are_as_with_every_one(tmp_path: Path, dataset: Dataset, device: Device) -> None:
+def test_runs_with_few_tests_are_as_with_every_one(
+    tmp_path: Path, dataset: Dataset, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The second one ends while the first is not tested."""
     expected = _trained(tmp_path / "every", _TINY, dataset, device)
+    parts = []
+    compute = Device._run
+
+    def note(self: Device, part: str, *arguments: Any) -> Any:
+        parts.append(part)
+        return compute(self, part, *arguments)
+
+    monkeypatch.setattr(Device, "_run", note)
     configs = [dataclasses.replace(_TINY, test_every=3), dataclasses.replace(_OTHER, epochs=1)]
     directories = [str(tmp_path / str(place)) for place in range(2)]
     own = Device("vmap")
@@ -131,6 +142,7 @@ def test_runs_with_few_tests_are_as_with_every_one(tmp_path: Path, dataset: Data
     compiled_fit.together(trainings, own, lambda place, error: errors.update({place: error}), lambda: None)
     assert errors == {0: None, 1: None}
     assert own.compilations == 2
+    assert parts == ["train", "test", "train", "train", "test"]
     found = _series(Path(directories[0]), configs[0])
     of_tests = ("test_errors", "test_costs", "disagreement", "logit_distance")
     for name, values in expected.items():

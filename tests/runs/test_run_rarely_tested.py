@@ -2,14 +2,17 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from analysis import frame, statistics_csv
 from collab_ensembles.errors import DivergenceError
+from collab_ensembles.models.model import Model
 from collab_ensembles.runs import run, run_directory
-from trainings import TINY, Contents, read, series, train
+from command_runner import run as command
+from trainings import TINY, Contents, read, train
 
 _ALWAYS = dataclasses.replace(TINY, method="L2", epochs=5, shuffle="permute")
 _RARELY = dataclasses.replace(_ALWAYS, test_every=2)
@@ -37,8 +40,19 @@ def _compare(rarely: Contents, always: Contents) -> None:
                 np.testing.assert_array_equal(found, expected, err_msg=f"{output} {key}")
 
 
-def test_what_is_tested_and_trained_is_as_with_every_test(tmp_path: Path, data_dir: str, always: Contents) -> None:
+def test_what_is_tested_and_trained_is_as_with_every_test(
+    tmp_path: Path, data_dir: str, always: Contents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tests = []
+    evaluate = Model.evaluate
+
+    def note(self: Any, *arguments: Any, **options: Any) -> Any:
+        tests.append(1)
+        return evaluate(self, *arguments, **options)
+
+    monkeypatch.setattr(Model, "evaluate", note)
     _compare(train(_RARELY, tmp_path, data_dir), always)
+    assert len(tests) == 3
     status = run_directory.read_status(str(tmp_path))
     assert status.test_errors == {output: content["test_errors"][-1] for output, content in always.items()}
 
@@ -62,6 +76,17 @@ def test_a_training_cost_that_is_not_finite_ends_training_without_a_test_too(tmp
         train(config, tmp_path, data_dir)
 
 
+def test_the_command_says_of_which_epoch_its_errors_are(tmp_path: Path, data_dir: str) -> None:
+    flags = ["--members=B1R1F2", "--train_limit=64", "--epochs=4", "--test_every=2", f"--log_dir={tmp_path}"]
+    for stop_after, said in (
+        (1, "after 0 of 4 epochs, 1 trained: none yet"),
+        (3, "after 2 of 4 epochs, 3 trained: B1"),
+    ):
+        result = command("experiments.train", *flags, f"--data_dir={data_dir}", f"--stop_after={stop_after}")
+        assert result.exit_status == 0, result.errors
+        assert f"test error {said}" in result.output
+
+
 @pytest.mark.usefixtures("eager")
 def test_tables_say_how_often_and_have_nothing_where_there_is_no_test(tmp_path: Path, data_dir: str) -> None:
     config = dataclasses.replace(_RARELY, epochs=3)
@@ -73,4 +98,3 @@ def test_tables_say_how_often_and_have_nothing_where_there_is_no_test(tmp_path: 
     shown = [line[header.index("test_error_percent")] for line in lines if line[header.index("model")] == "Ens"]
     assert shown[0] == ""
     assert [float(value) for value in shown[1:]] == pytest.approx(100 * contents["ensemble"]["test_errors"][1:])
-    assert series(contents)

@@ -170,6 +170,8 @@ def _table(runs: Sequence[Run], quantity: str, unfinished: int) -> Table:
     table, config = final_table(runs, quantity), runs[0].config
     title = QUANTITIES[quantity].title.format(f"{'at most ' * (config.early_stopping is not None)}{config.epochs}")
     notes = [_BEST_NOTE] if QUANTITIES[quantity].best_epoch else []
+    if notes and config.test_every > 1:
+        notes.append(f"Of every {config.test_every} epochs only the last was tested, and the last of all.")
     notes += _interval_notes(table["Seeds"])
     rows = rows_of(runs).items()
     notes += table_notes.seeds({f"{name} {weight:g}": [run.config.seed for run in row] for (name, weight), row in rows})

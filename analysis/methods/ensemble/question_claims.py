@@ -13,6 +13,7 @@ from analysis.recorded_run import Run
 from collab_ensembles.errors import DataError
 from collab_ensembles.methods.ensemble import question_grids
 from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.fields import as_text
 
 Rows = Mapping[str, Mapping[str, float]]
 """What one seed gave: final test errors in percent, by row and output."""
@@ -143,15 +144,36 @@ def claims_of(number: int) -> list[Claim]:
     ]
 
 
-def by_seed(number: int, runs: Sequence[Run]) -> dict[int, dict[str, dict[str, float]]]:
-    """The errors of a question's rows, by seed; runs that stand in no row are left out.
+@dataclasses.dataclass(frozen=True)
+class Answered:
+    """The runs of a question.
+
+    Attributes:
+      runs: those that stand in a row, with its name.
+      setting: what they have in common besides data set and epochs, and is no default, as flags.
+    """
+
+    runs: Sequence[tuple[str, Run]]
+    setting: str
+
+    def by_seed(self) -> dict[int, dict[str, dict[str, float]]]:
+        """The final test errors in percent by seed, row and output."""
+        found: dict[int, dict[str, dict[str, float]]] = {}
+        for name, run in sorted(self.runs, key=lambda row: row[1].config.seed):
+            errors = {output: float(curve["TestError"].iloc[-1]) for output, curve in run.statistics.items()}
+            found.setdefault(run.config.seed, {})[name] = errors
+        return found
+
+
+def answered(number: int, runs: Sequence[Run]) -> Answered:
+    """Tells which runs stand in the rows of a question; the others are left out.
 
     Args:
       number: of the question.
       runs: finished runs of one data set.
 
     Raises:
-      DataError: of a row there are several runs with one seed.
+      DataError: runs differ in other settings than their rows do.
     """
     config = runs[0].config
     lengths = [run.config.epochs for run in runs]
@@ -163,27 +185,43 @@ def by_seed(number: int, runs: Sequence[Run]) -> dict[int, dict[str, dict[str, f
 
     common = {"dataset": config.dataset, "train_limit": config.train_limit or 1}
     names = {signature(RunConfig(**{**common, **own})): name for name, own in rows.items()}
-    found: dict[int, dict[str, dict[str, float]]] = {}
+    found = []
     for run in runs:
         name = names.get(signature(run.config))
         if number == 7 and run.config.train_limit is None:
             name = ALL_LABELS if name == "plain" else None
         if name is not None:
-            if name in found.get(run.config.seed, {}):
-                raise DataError(
-                    f"{run.directory}: another run of “{name}” with seed {run.config.seed} is there, in another "
-                    "setting; keep each setting in its own log directory"
-                )
-            errors = {output: float(curve["TestError"].iloc[-1]) for output, curve in run.statistics.items()}
-            found.setdefault(run.config.seed, {})[name] = errors
-    return {seed: found[seed] for seed in sorted(found)}
+            found.append((name, run))
+    # All labels go with batches of their own.
+    for apart in ((), _OF_ALL_LABELS):
+        settings = {_setting(run.config, (*fields, *apart)): run for name, run in found if apart or name != ALL_LABELS}
+        if len(settings) > 1:
+            (first, one), (second, other) = list(settings.items())[:2]
+            raise DataError(
+                f"{one.directory} ({first or 'defaults'}) and {other.directory} ({second or 'defaults'}): runs of one "
+                "question in two settings; keep each in a log directory of its own"
+            )
+    shared = [_setting(run.config, (*fields, "epochs")) for name, run in found if name != ALL_LABELS]
+    return Answered(found, shared[0] if shared else "")
+
+
+_OF_ALL_LABELS = ("train_limit", "batch_size")
+
+
+def _setting(config: RunConfig, without: Sequence[str]) -> str:
+    """The settings that have not their default, as flags, without some, and without data set and seed."""
+    return " ".join(
+        f"--{field.name}={as_text(getattr(config, field.name))}"
+        for field in config.in_order()
+        if field.name not in (*without, "dataset", "seed") and getattr(config, field.name) != config.default_of(field)
+    )
 
 
 def judge(found: Mapping[int, Mapping[int, Rows]]) -> dict[int, list[Finding]]:
     """The findings of all questions, by number; p-values are corrected for all claims that seeds decide.
 
     Args:
-      found: of each question the rows by seed, see `by_seed`.
+      found: of each question the rows by seed, see `Answered.by_seed`.
     """
     numbers = [number for number in found for _ in claims_of(number)]
     results = [

@@ -21,15 +21,12 @@ from matplotlib.axes import Axes
 from analysis import claims, drawing, frame, intervals, markdown_page, provenance, results
 from analysis.claims import Finding
 from analysis.methods.ensemble import question_claims
-from analysis.methods.ensemble.question_claims import ALL_LABELS, Rows
-from analysis.recorded_run import Run
+from analysis.methods.ensemble.question_claims import ALL_LABELS, Answered, Rows
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import DataError
 from collab_ensembles.methods.ensemble import question_grids
 from collab_ensembles.methods.ensemble.question_grids import QUESTIONS
 from collab_ensembles.runs import run_directory
-from collab_ensembles.settings.config import RunConfig
-from collab_ensembles.settings.fields import as_text
 from experiments import command_line, path_flags
 
 BySeed = Mapping[int, Rows]
@@ -55,12 +52,13 @@ def contents(log_dir: str, dataset: str) -> dict[str, bytes]:
     Raises:
       DataError: there is no finished run of any question.
     """
-    runs: dict[int, list[Run]] = {}
+    answered: dict[int, Answered] = {}
     for number in QUESTIONS:
         directory = os.path.join(log_dir, f"question-{number}")
-        if any(catalogue.is_same(config.dataset, dataset) for _, config in run_directory.find_known(directory)):
-            runs[number] = frame.read_runs(directory, dataset)
-    found = {number: question_claims.by_seed(number, own) for number, own in runs.items()}
+        known = run_directory.find_known(directory)
+        if any(catalogue.is_same(config.dataset, dataset) and frame.finished(run) for run, config in known):
+            answered[number] = question_claims.answered(number, frame.read_runs(directory, dataset))
+    found = {number: own.by_seed() for number, own in answered.items()}
     if not any(found.values()):
         raise DataError(
             f"{log_dir}: no finished run of a question; needed: runs of --grid=question-1 in {log_dir}/question-1, and "
@@ -69,11 +67,15 @@ def contents(log_dir: str, dataset: str) -> dict[str, bytes]:
     findings = question_claims.judge(found)
     files = {
         f"question_{number}.png": results.png(
-            drawing.figure(functools.partial(draw, number, by_seed), 1, (8, 1.6 + 0.32 * len(_names(number, by_seed))))
+            drawing.figure(
+                functools.partial(draw, number, dataset, by_seed),
+                1,
+                (8, 1.6 + 0.32 * len(_names(number, dataset, by_seed))),
+            )
         )
         for number, by_seed in found.items()
     }
-    every = [run for own in runs.values() for run in own]
+    every = [run for own in answered.values() for _, run in own.runs]
     parts = [
         f"# {catalogue.label(dataset)}: the paper's open questions",
         f"{len(every)} runs; computed {provenance.when(every)} (UTC) with revision "
@@ -81,27 +83,21 @@ def contents(log_dir: str, dataset: str) -> dict[str, bytes]:
         RULE,
     ]
     for number, by_seed in found.items():
-        parts += _section(number, by_seed, findings[number], runs[number])
+        parts += _section(number, by_seed, findings[number], answered[number])
     return {**files, "errors.csv": _errors(found).encode(), "README.md": markdown_page.page(parts).encode()}
 
 
-def _section(number: int, by_seed: BySeed, findings: Sequence[Finding], runs: Sequence[Run]) -> list[str]:
+def _section(number: int, by_seed: BySeed, findings: Sequence[Finding], answered: Answered) -> list[str]:
+    runs = [run for _, run in answered.runs]
     epochs = sorted({run.config.epochs for run in runs})
-    limits = sorted({run.config.train_limit or 0 for run in runs})
-    further = [
-        f"`--{name}={as_text(value)}`"
-        for name in ("precision", "test_every")
-        for value in {getattr(run.config, name) for run in runs}
-        if value != getattr(RunConfig(), name)
-    ]
     hours = sum(run.status.seconds for run in runs) / 3600
     seeds = intervals.describe([len(by_seed)])
     size = f"{len(by_seed)} seeds, {' to '.join(map(str, dict.fromkeys((epochs[0], epochs[-1]))))} epochs"
-    limited = f", {limits[-1]:,} labelled images" if limits[-1] else ""
+    size += f", `{answered.setting}`" * bool(answered.setting)
     caption = f"Test error of the ensemble, or of the only network; means{f' with {seeds}' if seeds else ''}."
     return [
         f"## {number}. {QUESTIONS[number]}",
-        f"{', '.join([f'{size}{limited}', *further])}. {len(runs)} runs, {hours:.1f} hours of training in all.",
+        f"{size}. {len(runs)} runs, {hours:.1f} hours of training in all.",
         f"![{caption}](question_{number}.png)",
         markdown_page.table(verdicts(findings, list(by_seed.values()))),
     ]
@@ -125,16 +121,17 @@ def verdicts(findings: Sequence[Finding], rows: Sequence[Rows]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def draw(number: int, by_seed: BySeed, axes: Sequence[Axes]) -> None:
+def draw(number: int, dataset: str, by_seed: BySeed, axes: Sequence[Axes]) -> None:
     """The error of each row of a question, a point for the mean and a bar for its interval.
 
     Args:
       number: of the question.
+      dataset: the name of the data set.
       by_seed: the errors of its rows.
       axes: one panel.
     """
     (panel,) = axes
-    names = _names(number, by_seed)
+    names = _names(number, dataset, by_seed)
     for place, name in enumerate(names):
         values = np.array([whole(rows[name]) for rows in by_seed.values() if name in rows])
         ends = intervals.interval(values.tolist())
@@ -155,10 +152,10 @@ def whole(errors: Mapping[str, float]) -> float:
     return errors.get("Ens", next(iter(errors.values())))
 
 
-def _names(number: int, by_seed: BySeed) -> list[str]:
+def _names(number: int, dataset: str, by_seed: BySeed) -> list[str]:
     """The rows that have runs, in the order of the grid."""
     present = {name for rows in by_seed.values() for name in rows}
-    order = [*question_grids.rows_of(number), ALL_LABELS]
+    order = [*question_grids.rows_of(number, dataset), ALL_LABELS]
     return [*(name for name in order if name in present), *sorted(present - set(order))]
 
 
