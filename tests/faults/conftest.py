@@ -1,6 +1,7 @@
 """Fixtures for sweeps that are disturbed."""
 
 import pathlib
+from collections.abc import Iterator
 
 import filelock
 import pytest
@@ -36,6 +37,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, thorough: bool, worker_id: s
 
 
 @pytest.fixture
-def log_dir(scene: Scene, request: pytest.FixtureRequest) -> pathlib.Path:
+def log_dir(scene: Scene, request: pytest.FixtureRequest) -> Iterator[pathlib.Path]:
     """A log directory for one test."""
-    return scene.new_log_dir("".join(c if c.isalnum() else "_" for c in request.node.name))
+    with scene.log_dir_of(request.node.name) as log_dir:
+        yield log_dir

@@ -1,5 +1,6 @@
 """A small sweep on digits, in processes of its own, to be disturbed and compared with an undisturbed one."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -8,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class Scene:
     epochs: int
     expected: Statistics = dataclasses.field(default_factory=dict)
     table: str = ""
+    started: "list[subprocess.Popen[str]]" = dataclasses.field(default_factory=list)
 
     @property
     def data_dir(self) -> pathlib.Path:
@@ -59,7 +61,7 @@ class Scene:
     ) -> "subprocess.Popen[str]":
         """Starts a sweep; `before` is called in its process first."""
         options = (*_SETTINGS, f"--epochs={self.epochs}", f"--log_dir={log_dir}", f"--data_dir={self.data_dir}")
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*short_grid.command(range(-self.runs, 0)), *options, "--workers=2", "--threads=1", *flags],
             cwd=REPOSITORY,
             env=environment(TF_CPP_MIN_LOG_LEVEL="3"),
@@ -70,6 +72,21 @@ class Scene:
             start_new_session=True,
             preexec_fn=before,
         )
+        self.started.append(process)
+        return process
+
+    @contextlib.contextmanager
+    def log_dir_of(self, test: str) -> Iterator[pathlib.Path]:
+        """A log directory for one test, by its name; what a failed test left running there is killed."""
+        log_dir = self.new_log_dir("".join(c if c.isalnum() else "_" for c in test))
+        yield log_dir
+        for process in self.started:
+            if process.poll() is None:
+                # Closes its pipes too, which others may hold.
+                with process:
+                    os.killpg(process.pid, signal.SIGKILL)
+        kill(trainings(log_dir))
+        self.started.clear()
 
     def sweep(self, log_dir: pathlib.Path, before: Callable[[], None] | None = None) -> tuple[int, str, str]:
         """Runs a sweep to its end, good or bad: exit status, output and errors."""

@@ -49,8 +49,9 @@ def cluster(head: Nodes) -> Iterator[Nodes]:
 
 
 @pytest.fixture
-def log_dir(scene: Scene, request: pytest.FixtureRequest) -> pathlib.Path:
-    return scene.new_log_dir("".join(c if c.isalnum() else "_" for c in request.node.name))
+def log_dir(scene: Scene, request: pytest.FixtureRequest) -> Iterator[pathlib.Path]:
+    with scene.log_dir_of(request.node.name) as log_dir:
+        yield log_dir
 
 
 def _start(scene: Scene, log_dir: pathlib.Path, address: str, *flags: str) -> "subprocess.Popen[str]":
