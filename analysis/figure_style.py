@@ -36,12 +36,13 @@ def draw(axes: Axes, values: np.ndarray, first_epoch: int = 1, opacity: float = 
 
     Args:
       axes: to draw on.
-      values: [seeds, epochs].
+      values: [seeds, epochs]; epochs that are NaN, since they had no test, are left out.
       first_epoch: the epoch of the first column.
       opacity: of the band.
       **style: of the line.
     """
-    epochs = np.arange(first_epoch, first_epoch + values.shape[1])
+    known = ~np.isnan(values).any(axis=0)
+    values, epochs = values[:, known], first_epoch + np.flatnonzero(known)
     if len(epochs) == 1:
         style = {"marker": "o", **style}
     (line,) = axes.plot(epochs, values.mean(axis=0), **style)

@@ -55,7 +55,7 @@ def parts(progress: Progress) -> list[str]:
     counted = ", ".join(f"{count} {state}" for state, count in states.items())
     rows = pd.DataFrame(progress.runs).drop(columns="directory")
     curves = {run["run"]: _test_errors(run["directory"]) for run in progress.runs if run["state"] != "waiting"}
-    curves = {name: errors for name, errors in curves.items() if len(errors)}
+    curves = {name: errors for name, errors in curves.items() if not np.isnan(errors).all()}
     running = [run["run"] for run in progress.runs if run["state"] == "running"]
     return [
         html_page.heading("Progress of the sweep"),
@@ -69,7 +69,10 @@ def parts(progress: Progress) -> list[str]:
 
 
 def _test_errors(directory: str) -> np.ndarray:
-    """The test error of a run's last output, of the ensemble if there is one, in percent after each epoch so far."""
+    """The test error of a run's last output, of the ensemble if there is one, in percent after each epoch so far.
+
+    NaN for epochs without a test.
+    """
     try:
         config, status = run_directory.read_config(directory), run_directory.read_status(directory)
         stem = list(naming.statistics_names(config).values())[-1]
@@ -90,7 +93,8 @@ def _picture(curves: dict[str, np.ndarray], running: Sequence[str]) -> str:
             look: dict[str, Any] = {"color": "0.8"}
             if name in named:
                 look = {"color": f"C{named.index(name)}", "label": name}
-            axes.plot(np.arange(1, len(errors) + 1), errors, "-" if len(errors) > 1 else ".", **look)
+            tested = np.flatnonzero(~np.isnan(errors))
+            axes.plot(tested + 1, errors[tested], "-" if len(tested) > 1 else ".", **look)
         style.epoch_axis(axes, "test error in %")
         style.legend_below(axes)
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from analysis import methods
 from analysis.recorded_run import Run
@@ -27,7 +27,7 @@ def text(runs: Sequence[Run]) -> str:
     """One row an epoch of an output of a run: in the order of the tables, then by seed, output and epoch.
 
     What final tables are made of, TEST, has all its digits: a mean of rounded numbers can show another last digit.
-    What only curves are drawn from, FURTHER, has five, for the size; it is empty where it was not recorded.
+    What only curves are drawn from, FURTHER, has five, for the size. Both are empty where nothing was recorded.
 
     Args:
       runs: finished runs of one data set in one setting.
@@ -42,10 +42,11 @@ def text(runs: Sequence[Run]) -> str:
         for model, statistics in run.statistics.items():
             for epoch, values in zip(statistics.index, statistics.to_dict("records"), strict=True):
                 keys = [*name, run.config.seed, model, epoch]
-                exact = [repr(float(values[data])) for data in TEST.values()]
-                writer.writerow([*keys, *exact, *(_rounded(values.get(data, math.nan)) for data in further.values())])
+                exact = [_text(values[data], repr) for data in TEST.values()]
+                rounded = [_text(values.get(data, math.nan), f"{{:.{_DIGITS}g}}".format) for data in further.values()]
+                writer.writerow([*keys, *exact, *rounded])
     return buffer.getvalue()
 
 
-def _rounded(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.{_DIGITS}g}"
+def _text(value: float, written: Callable[[float], str]) -> str:
+    return "" if math.isnan(value) else written(float(value))

@@ -53,7 +53,8 @@ def of_sweep(configs: Sequence[RunConfig], rows: Sequence[Row], workers: int, pr
     """Trains a few epochs of a run for each system and set of members, and says how long all runs will take.
 
     Of the runs with the same members, the last one of the grid is measured: in the grids here it has the most to
-    compute. Nothing is left of these runs.
+    compute. Nothing is left of these runs. With `--test_every` above three, they have no test, and the few of the
+    runs are not counted.
 
     Args:
       configs: of the grid.

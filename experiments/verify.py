@@ -77,10 +77,11 @@ def compare(name: str, recorded: np.ndarray, repeated: np.ndarray) -> tuple[str,
         return "identical", ""
     if recorded.shape != repeated.shape:
         return "differs", f" ({recorded.size} epochs then, {repeated.size} now)"
-    differences = np.abs(recorded - repeated)
+    # Epochs without a test are NaN in both.
+    differences = np.where(np.isnan(recorded) & np.isnan(repeated), 0.0, np.abs(recorded - repeated))
     share = "error" in name or "disagreement" in name
     relative, absolute = (0.0, _ROUNDING) if share else (_ROUNDING, 0.0)
-    verdict = "within rounding" if np.allclose(recorded, repeated, rtol=relative, atol=absolute) else "differs"
+    verdict = "within rounding" if np.allclose(recorded, repeated, relative, absolute, equal_nan=True) else "differs"
     epoch = int(np.argmax(differences))
     return verdict, f" (most in epoch {epoch + 1}: {recorded[epoch]:.6g} then, {repeated[epoch]:.6g} now)"
 

@@ -60,16 +60,18 @@ class Epoch:
       program: settings on which the program depends: epochs for which they are equal can share one.
       training: the training examples.
       test: the test examples.
+      is_tested: whether the epoch ends with a test.
       logs: afterwards, the statistics of the epoch by name, those of the test with `val_` before it.
-      test_logits: afterwards, of each member for the test examples, float32 [examples, classes].
+      test_logits: afterwards, of each member for the test examples, float32 [examples, classes]; on the device.
     """
 
     steps: CompiledSteps
     program: Hashable
     training: Examples
     test: Examples
+    is_tested: bool = True
     logs: dict[str, float] = dataclasses.field(default_factory=dict)
-    test_logits: list[np.ndarray] = dataclasses.field(default_factory=list)
+    test_logits: list[Tensor] = dataclasses.field(default_factory=list)
 
 
 class Device:
@@ -92,12 +94,19 @@ class Device:
 
         states = [epoch.steps.values() for epoch in epochs]
         states, training, _ = self._run("train", epochs, states)
-        _, test, logits = self._run("test", epochs, states)
-        results = jax.device_get((training, test, logits))
-        for epoch, state, *statistics, epoch.test_logits in zip(epochs, states, *results, strict=True):
+        test: list[dict[str, Tensor]] = [{} for _ in epochs]
+        logits: list[list[Tensor]] = [[] for _ in epochs]
+        if any(epoch.is_tested for epoch in epochs):
+            # One program does it for all, whether they asked for it or not.
+            _, test, logits = self._run("test", epochs, states)
+        for epoch, state, before, after, own in zip(
+            epochs, states, *jax.device_get((training, test)), logits, strict=True
+        ):
             epoch.steps.assign(state)
-            before, after = ({name: float(value) for name, value in each.items()} for each in statistics)
-            epoch.logs = before | {f"val_{name}": value for name, value in after.items()}
+            epoch.logs = {name: float(value) for name, value in before.items()}
+            epoch.test_logits = own if epoch.is_tested else []
+            if epoch.is_tested:
+                epoch.logs |= {f"val_{name}": float(value) for name, value in after.items()}
 
     def _run(
         self, part: str, epochs: Sequence[Epoch], states: list[Values]

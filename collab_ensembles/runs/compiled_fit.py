@@ -19,12 +19,13 @@ from collab_ensembles.networks import own_files
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.tensor import Tensor
 
 Training: TypeAlias = Generator[Epoch, None, Status]
 """The training of a run, which waits for `Device.compute` after each epoch that it yields. It returns the status."""
 
-_ONLY_VALUES = ("seed", "epochs", "learning_rate", "shuffle", "label_noise")
-"""Settings that change values of variables or the order of examples, but no program."""
+_ONLY_VALUES = ("seed", "epochs", "test_every", "learning_rate", "shuffle", "label_noise")
+"""Settings that change values of variables, the order of examples or which epochs are tested, but no program."""
 
 
 def program(config: RunConfig) -> Hashable:
@@ -49,7 +50,7 @@ def fit(
     epochs: range,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> Generator[Epoch, None, list[np.ndarray]]:
-    """Trains a compiled model; returns the test logits of the last epoch, or nothing without any epoch.
+    """Trains a compiled model; returns the test logits of the last epoch, or nothing without any epoch or test.
 
     Args:
       model: compiled for training.
@@ -63,16 +64,17 @@ def fit(
     steps, key = CompiledSteps(model), program(config)
     each = keras.callbacks.CallbackList(callbacks, add_history=False, add_progbar=False, model=model)
     each.on_train_begin()
-    logits: list[np.ndarray] = []
+    logits: list[Tensor] = []
     for number in epochs:
         model.begin_epoch(number)
         each.on_epoch_begin(number)
-        epoch = Epoch(steps, key, _examples(training, ("train", digest)), _examples(test, ("test", digest)))
+        own = _examples(training, ("train", digest)), _examples(test, ("test", digest))
+        epoch = Epoch(steps, key, *own, is_tested=config.is_tested(number))
         yield epoch
         each.on_epoch_end(number, epoch.logs)
         logits = epoch.test_logits
     each.on_train_end()
-    return logits
+    return [np.asarray(of_member) for of_member in logits]
 
 
 def _examples(batches: BatchManager, name: Hashable) -> Examples:
@@ -137,6 +139,8 @@ def together(
                     ended(place, failure)
             error = None
             if going:
+                for place in epochs.keys() - going.keys():
+                    epochs[place].is_tested = False
                 try:
                     device.compute(list(epochs.values()))
                 except Exception as failure:

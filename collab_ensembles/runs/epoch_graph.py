@@ -14,7 +14,7 @@ def epoch_graph(title: str, quantity: str, curves: Mapping[str, np.ndarray]) -> 
     Args:
       title: the title.
       quantity: the quantity of the curves; an `error` is drawn in percent.
-      curves: by their name in the legend, one value for each epoch.
+      curves: by their name in the legend, one value for each epoch; NaN where there is none.
     """
     with canvas.default_style():
         # Imported late: this takes half a second, and no run needs it before the end of its first epoch.
@@ -25,8 +25,9 @@ def epoch_graph(title: str, quantity: str, curves: Mapping[str, np.ndarray]) -> 
         figure = Figure(figsize=(6, 4))
         axes = figure.add_subplot()
         for name, values in curves.items():
-            marker = "o" if len(values) == 1 else None
-            axes.plot(np.arange(1, len(values) + 1), values * (100 if percent else 1), label=name, marker=marker)
+            known = np.flatnonzero(~np.isnan(values))
+            marker = "o" if len(known) == 1 else None
+            axes.plot(known + 1, values[known] * (100 if percent else 1), label=name, marker=marker)
         axes.set(title=title, xlabel="epoch", ylabel=f"{quantity} in %" if percent else quantity)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)

@@ -1,6 +1,7 @@
 """Logger: a Keras callback that keeps the statistics of each epoch in pickles and graphs."""
 
 import dataclasses
+import math
 import os
 import pickle
 import time
@@ -61,8 +62,9 @@ class Record:
         self.epochs_done = len(arrays[0])
 
     def test_errors(self) -> dict[str, float]:
-        """The latest test error of each output, as a fraction."""
-        return {output: float(series["test_errors"][self.epochs_done - 1]) for output, series in self.series.items()}
+        """The latest test error of each output, as a fraction; nothing before the first test."""
+        latest = {output: _known(series["test_errors"][: self.epochs_done]) for output, series in self.series.items()}
+        return {output: float(errors[-1]) for output, errors in latest.items() if len(errors)}
 
 
 def _series(output: str, outputs: Collection[str], further: Mapping[str, str] | None) -> dict[str, str]:
@@ -76,6 +78,11 @@ def _series(output: str, outputs: Collection[str], further: Mapping[str, str] | 
     return {**series, **further} if output == "ensemble" or len(outputs) == 1 else series
 
 
+def _known(values: np.ndarray) -> np.ndarray:
+    """The values of a series without those of epochs that had no test."""
+    return values[~np.isnan(values)]
+
+
 Report = Callable[[Record], None]
 
 
@@ -84,7 +91,8 @@ class Logger(keras.callbacks.Callback):
 
     A pickle is a dict of builtins and NumPy arrays: for each of `train_errors`, `train_costs`,
     `test_errors`, `test_costs`, `train_errors_mean` and `train_costs_mean` a float64 array of one
-    value an epoch (zeros for epochs to come; errors as fractions), that of the ensemble also
+    value an epoch (zeros for epochs to come, NaN for tests that were left out; errors as fractions), that of the
+    ensemble also
     `disagreement` and `logit_distance` (see `models.model.DISAGREEMENT`), or what else `further` names;
     `start_time` and `end_time` in seconds since 1970 (their difference is the time of training, without
     pauses), and `params`.
@@ -100,6 +108,7 @@ class Logger(keras.callbacks.Callback):
         record: Record | None = None,
         further: Mapping[str, str] | None = None,
         taken_back: Callable[[], int] = lambda: 0,
+        is_tested: Callable[[int], bool] = lambda epoch: True,
         graph_seconds: float = Options.graph_seconds,
     ) -> None:
         """Prepares a training of `epochs` epochs.
@@ -115,11 +124,12 @@ class Logger(keras.callbacks.Callback):
             `Model.further_series`. Default: those of `DISAGREEMENT_SERIES` if there is an ensemble.
           taken_back: gives, after each epoch, the epoch whose weights the model got back, from 1, since training has
             ended; 0 if it goes on.
+          is_tested: whether there is a test after an epoch, counted from 0.
           graph_seconds: the shortest time between two drawings of the graphs; they are always drawn at the end.
         """
         super().__init__()
         self._directory, self._stems, self._epochs = directory, stems, epochs
-        self._params, self._report, self._taken_back = params, report, taken_back
+        self._params, self._report, self._taken_back, self._is_tested = params, report, taken_back, is_tested
         self._graph_seconds = graph_seconds
         self._record, self._further = record or Record.empty(stems, epochs, further), further
 
@@ -137,9 +147,12 @@ class Logger(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Adds the statistics of an epoch, counted from 0, and writes all files."""
+        logs = dict(logs or {})
         names = {name for output in self._stems for name in _series(output, self._stems, self._further).values()}
-        missing = names - set(logs or {})
-        if logs is None or missing:
+        if not self._is_tested(epoch):
+            logs |= {name: math.nan for name in names if name.startswith("val_")}
+        missing = names - set(logs)
+        if missing:
             raise ValueError(
                 f"the logs of the epoch have no {', '.join(sorted(missing))}; pass validation_data to fit, and one "
                 "stem for each of the model's statistics_names"
@@ -188,10 +201,15 @@ class Logger(keras.callbacks.Callback):
         self._graphs_drawn = time.monotonic()
 
     def _line(self, epoch: int) -> str:
-        columns = [
-            f"{output} train {series['train_costs_mean'][epoch]:.4f} {100 * series['train_errors_mean'][epoch]:5.2f} % "
-            f"test {series['test_costs'][epoch]:.4f} {100 * series['test_errors'][epoch]:5.2f} %"
-            for output, series in self._record.series.items()
-        ]
+        parts = {"train": ("train_costs_mean", "train_errors_mean")}
+        if self._is_tested(epoch):
+            parts["test"] = ("test_costs", "test_errors")
+        columns = []
+        for output, series in self._record.series.items():
+            numbers = [
+                f"{part} {series[costs][epoch]:.4f} {100 * series[errors][epoch]:5.2f} %"
+                for part, (costs, errors) in parts.items()
+            ]
+            columns.append(" ".join([output, *numbers]))
         minutes = self._record.seconds / 60
         return f"epoch {epoch + 1:3d}/{self._epochs}  {'   '.join(columns)}   {minutes:.1f} min"

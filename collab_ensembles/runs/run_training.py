@@ -114,6 +114,7 @@ def train(
         restored,
         model.further_series,
         taken_back=lambda: early.best_epoch if early and early.ended_after else 0,
+        is_tested=config.is_tested,
         graph_seconds=options.graph_seconds,
     )
     of_members: list[np.ndarray] = []
@@ -138,6 +139,7 @@ def train(
             shuffle=False,
             verbose=0,
             validation_data=test.dataset(),
+            validation_freq=[epoch + 1 for epoch in range(config.epochs) if config.is_tested(epoch)],
             callbacks=[*clocks, *model.callbacks(training), *records],
             class_weight=weights,
         )
@@ -170,7 +172,7 @@ def _divergence_guard(model: Model, config: RunConfig, checkpoints: str) -> kera
     """Ends a training after an epoch with a cost that is not finite, before the epoch is saved."""
 
     def check(epoch: int, logs: Any) -> None:
-        for part, prefix in (("training", ""), ("test", "val_")):
+        for part, prefix in (("training", ""), ("test", "val_"))[: 1 + config.is_tested(epoch)]:
             for name in model.statistics_names:
                 cost = float(logs[f"{prefix}{name}_cost"])
                 if not np.isfinite(cost):

@@ -20,7 +20,6 @@ from collab_ensembles.settings.fields import (
     WHAT,
     as_text,
     check_effects,
-    check_whole,
     field_types,
     typed,
 )
@@ -113,7 +112,7 @@ class RunConfig(SharedOptions, TrainingControl, FolderOptions):
         if isinstance(self.learning_rate, str):
             self._set("learning_rate", member_rates.normal(self.learning_rate, self.member_names()))
         self.check_numbers()
-        check_whole("early_stopping", self.early_stopping, 1)
+        self.check_control(self.epochs)
         self.check()
 
     def _set(self, name: str, value: Any) -> None:
@@ -205,6 +204,10 @@ class RunConfig(SharedOptions, TrainingControl, FolderOptions):
         """How many of the training examples, the last ones, no step sees, so that a model can choose by them."""
         one_in = self.held_out_one_in if self.early_stopping is None else HELD_OUT
         return num_train // one_in if one_in else 0
+
+    def is_tested(self, epoch: int) -> bool:
+        """Whether there is a test after an epoch, counted from 0."""
+        return (epoch + 1) % self.test_every == 0 or epoch + 1 == self.epochs
 
     def needed_runs(self) -> "dict[str, RunConfig]":
         """Runs to be trained first, by the field of Keras files (see `kept_files`) that names their network."""

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any, ClassVar
 
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.settings.fields import WHAT, option
+from collab_ensembles.settings.fields import WHAT, check_whole, option
 
 CONTROL = "Training control"
 """Heading of these settings."""
@@ -57,6 +57,26 @@ class TrainingControl:
         "run: optimizer, schedule of the learning rate and order of the examples begin anew",
         heading=CONTROL,
     )
+
+    test_every: int = option(
+        1,
+        "test after every so many epochs, and after the last; for the others, statistics of the test are NaN",
+        heading=CONTROL,
+    )
+
+    def check_control(self, epochs: int) -> None:
+        """Raises ConfigError for a number that is not allowed, or controls that do not go together.
+
+        Args:
+          epochs: the length of the training.
+        """
+        check_whole("early_stopping", self.early_stopping, 1)
+        check_whole("test_every", self.test_every, 1, epochs)
+        if self.early_stopping is not None and self.test_every > 1:
+            raise ConfigError(
+                f"--test_every={self.test_every}: --early_stopping={self.early_stopping} can end training after an "
+                "epoch without a test; leave one of them out"
+            )
 
     def without_control(self) -> dict[str, Any]:
         """The controls that the system does not obey, each with the only value that it may have."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import pathlib
 from collections.abc import Callable, Mapping
 
@@ -133,6 +134,16 @@ def test_claims_about_curves_need_curves() -> None:
     without = _grid()
     undecided = {claim.name for claim in CLAIMS if _judge(claim, [without]).verdict == claims.TOO_FEW}
     assert undecided == {"L2 (1)", "L2 (3)", "L2 (4)"}
+
+
+def test_claims_about_paths_need_a_test_after_each_epoch() -> None:
+    """The third one of those above is about the last epoch."""
+    names, ours = ("L2 (1)", "L2 (3)", "L2 (4)"), [2.5, 2.0, 1.5, 1.4]
+    decided = []
+    for plain in ([3.0, 1.0, 2.0, 2.5], [3.0, math.nan, 2.0, 2.5]):
+        grids = [_curves(plain, ours)]
+        decided.append([_judge(_BY_NAME[name], grids).verdict != claims.TOO_FEW for name in names])
+    assert decided == [[True, True, True], [False, False, True]]
 
 
 def _noisy(margin: Callable[[int], float]) -> list[Grid]:

@@ -3,9 +3,12 @@
 import dataclasses
 import io
 import json
+import math
 import pathlib
+from typing import Any
 
 import pytest
+from matplotlib.axes import Axes
 from synthetic_runs import invented, write_run
 
 from analysis import live_progress, report
@@ -38,6 +41,31 @@ def test_a_page_shows_runs_that_wait_go_on_and_are_done(tmp_path: pathlib.Path) 
     # At the end of the sweep it is a page that stays.
     run_directory.write_status(going, status)
     assert "refresh" not in report.report(str(tmp_path))
+
+
+def test_a_curve_leaves_out_epochs_without_a_test(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = []
+    plot = Axes.plot
+
+    def note(axes: Axes, *arguments: Any, **options: Any) -> Any:
+        lines.append([list(values) for values in arguments[:2]])
+        return plot(axes, *arguments, **options)
+
+    monkeypatch.setattr(Axes, "plot", note)
+    directories = []
+    for tested in ((1, 3), ()):
+        content = invented(0, 4)
+        errors = content["Ensemble"]["test_errors"]
+        errors[[epoch for epoch in range(4) if epoch not in tested]] = math.nan
+        config = dataclasses.replace(_CONFIG, seed=len(directories))
+        directories.append(str(write_run(tmp_path, config, content)))
+        status = dataclasses.replace(run_directory.read_status(directories[-1]), state="running", epochs_done=4)
+        run_directory.write_status(directories[-1], status)
+    runs = [_run(str(place), directory, "running") for place, directory in enumerate(directories)]
+    assert "<img" in report.report(str(tmp_path), Progress("", runs))
+    ((epochs, shown),) = lines
+    assert epochs == [2, 4]
+    assert len(shown) == 2
 
 
 def test_a_page_can_be_written_before_there_is_a_run(tmp_path: pathlib.Path) -> None:

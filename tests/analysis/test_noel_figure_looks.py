@@ -4,10 +4,12 @@ import colorsys
 import itertools
 from typing import Any
 
+import numpy as np
 import pytest
-from figure_runs import WEIGHTS, invented_runs, line_of, make_panels, title_of
+from figure_runs import WEIGHTS, bands_of, invented_runs, line_of, make_panels, title_of
 from matplotlib.colors import to_rgba
 
+from analysis import figure_style
 from analysis.methods.ensemble import noel_figures, weight_figures
 from analysis.methods.ensemble.noel_looks import ALPHA
 from analysis.recorded_run import Run
@@ -23,6 +25,18 @@ def test_lines_are_wider_and_lie_lower_the_smaller_the_weight() -> None:
         heights = [line.get_zorder() for line in lines]
         assert heights == sorted(heights, reverse=True)
         assert len(set(heights)) == 4
+
+
+def test_lines_and_bands_go_past_epochs_without_a_test() -> None:
+    (panel,) = make_panels(1)
+    values = np.array([[1.0, np.nan, 3.0], [2.0, np.nan, 5.0]])
+    line = figure_style.draw(panel, values, first_epoch=4, label="a")
+    assert line.get_xydata().tolist() == [[4.0, 1.5], [6.0, 4.0]]
+    (band,) = bands_of(panel)
+    corners = band.get_paths()[0].vertices
+    assert set(np.asarray(corners)[:, 0]) == {4.0, 6.0}
+    (alone,) = make_panels(1)
+    assert figure_style.draw(alone, values[:, 1:]).get_marker() == "o"
 
 
 def _drawn_colours() -> dict[tuple[str, str, str], Any]:

@@ -38,6 +38,13 @@ def test_a_number_in_place_of_one_that_is_none_differs() -> None:
     assert compare("M test_errors", np.array([np.nan]), np.array([0.1]))[0] == "differs"
 
 
+def test_epochs_without_a_test_are_alike() -> None:
+    recorded = np.array([np.nan, 0.1, np.nan, 0.2])
+    assert compare("M test_errors", recorded, recorded.copy()) == ("identical", "")
+    verdict, remark = compare("M test_errors", recorded, recorded + np.array([0, 0, 0, 0.01]))
+    assert (verdict, "epoch 4" in remark) == ("differs", True)
+
+
 def test_of_a_run_that_was_stopped_the_epochs_that_it_has_are_compared(tmp_path: pathlib.Path) -> None:
     config = RunConfig(members=("B1R1F2", "B1R1F3"))
     for stem in naming.statistics_names(config).values():

@@ -120,6 +120,26 @@ def test_runs_together_have_the_numbers_of_runs_alone(
             np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
+def test_runs_with_few_tests_are_as_with_every_one(tmp_path: Path, dataset: Dataset, device: Device) -> None:
+    """The second one ends while the first is not tested."""
+    expected = _trained(tmp_path / "every", _TINY, dataset, device)
+    configs = [dataclasses.replace(_TINY, test_every=3), dataclasses.replace(_OTHER, epochs=1)]
+    directories = [str(tmp_path / str(place)) for place in range(2)]
+    own = Device("vmap")
+    errors: dict[int, Exception | None] = {}
+    trainings = [run.in_epochs(*each, Options(), dataset) for each in zip(configs, directories, strict=True)]
+    compiled_fit.together(trainings, own, lambda place, error: errors.update({place: error}), lambda: None)
+    assert errors == {0: None, 1: None}
+    assert own.compilations == 2
+    found = _series(Path(directories[0]), configs[0])
+    of_tests = ("test_errors", "test_costs", "disagreement", "logit_distance")
+    for name, values in expected.items():
+        untested = name.split()[1] in of_tests
+        np.testing.assert_array_equal(np.isnan(found[name]), [untested, untested, False])
+        known = ~np.isnan(found[name])
+        np.testing.assert_allclose(found[name][known], values[known], rtol=1e-5, atol=1e-6, err_msg=name)
+
+
 @pytest.mark.parametrize("way", ["serial", "unrolled", "vmap"])
 @pytest.mark.parametrize("size", [5, 12])
 def test_the_test_logits_of_an_epoch_are_those_of_the_trained_members(dataset: Dataset, way: str, size: int) -> None:
@@ -142,7 +162,8 @@ def test_the_test_logits_of_an_epoch_are_those_of_the_trained_members(dataset: D
             np.testing.assert_allclose(logits, own_expected, rtol=1e-4, atol=1e-5)
         with pytest.raises(StopIteration) as end:
             next(training_fit)
-        assert end.value.value is epoch.test_logits
+        for logits, fetched in zip(epoch.test_logits, end.value.value, strict=True):
+            np.testing.assert_array_equal(logits, fetched)
 
 
 def test_an_error_of_the_computation_is_one_of_the_run(

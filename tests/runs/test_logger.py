@@ -3,9 +3,11 @@
 import pickle
 import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
 from collab_ensembles.models.statistics import DISAGREEMENT
 from collab_ensembles.runs import epoch_graph
@@ -120,6 +122,45 @@ def test_an_epochs_line_has_its_numbers(logger: Logger, caplog: pytest.LogCaptur
     with caplog.at_level("INFO", logger="absl"):
         logger.on_epoch_end(0, _logs(0.01))
     assert "epoch   1/3  ST train 0.0200  1.00 % test 0.5200 51.00 %" in caplog.text
+
+
+def test_an_epoch_without_a_test_has_no_statistics_of_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    reports: list[dict[str, float]] = []
+    logger = Logger(
+        str(tmp_path),
+        STEMS,
+        3,
+        {},
+        lambda record: reports.append(record.test_errors()),
+        is_tested=lambda epoch: epoch == 1,
+    )
+    logger.on_train_begin()
+    of_training = {name: value for name, value in _logs(0.01).items() if not name.startswith("val_")}
+    with caplog.at_level("INFO", logger="absl"):
+        logger.on_epoch_end(0, of_training)
+        assert "test" not in caplog.text.splitlines()[-1]
+        logger.on_epoch_end(1, _logs(0.02))
+        assert "test 0.5400" in caplog.text.splitlines()[-1]
+    logger.on_epoch_end(2, of_training)
+    assert reports == [{}, *[{"ST": pytest.approx(0.52), "ensemble": pytest.approx(0.72)}] * 2]
+    content = _pickle(tmp_path, "X_Ensemble")
+    np.testing.assert_allclose(content["disagreement"], [np.nan, 0.9, np.nan])
+    np.testing.assert_allclose(content["train_costs_mean"], [0.12, 0.24, 0.12])
+    with pytest.raises(ValueError, match="val_ST_error"):
+        logger.on_epoch_end(1, of_training)
+
+
+def test_a_graph_leaves_epochs_without_a_test_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    plot = Axes.plot
+
+    def note(axes: Axes, x: np.ndarray, y: np.ndarray, **look: Any) -> Any:
+        drawn.append((x.tolist(), y.tolist(), look["marker"]))
+        return plot(axes, x, y, **look)
+
+    monkeypatch.setattr(Axes, "plot", note)
+    draw("a", "error", {"test": np.array([np.nan, 0.25, np.nan, 0.5]), "one": np.array([np.nan, 0.5])})
+    assert drawn == [([2, 4], [25.0, 50.0], None), ([2], [50.0], "o")]
 
 
 def test_what_is_printed_and_drawn_of_training_is_the_mean_over_the_epoch(

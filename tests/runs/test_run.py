@@ -50,6 +50,7 @@ CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (_NOISE, {"unlabelled_cost": "pseudo_labels"}),
     ({}, {"class_weight": "balanced"}),
     ({}, {"early_stopping": 1}),
+    ({"epochs": 2}, {"test_every": 2}),
 ]
 _seen: dict[str, list[float]] = {}
 

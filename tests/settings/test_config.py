@@ -107,6 +107,7 @@ _OTHER: dict[str, Any] = {
     "class_weight": "balanced",
     "pad": True,
     "early_stopping": 4,
+    "test_every": 3,
     "continue_from": "/a/run",
     "image_size": "24x32",
     "test_share": 0.3,

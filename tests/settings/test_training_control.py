@@ -40,6 +40,10 @@ def test_each_copy_of_a_member_has_its_rate() -> None:
         ({"learning_rate": "quick"}, ["'quick'"]),
         ({"learning_rate": "head1:0.1", "system": "multihead", "members": ("resnet20",)}, ["--system=ensemble"]),
         ({"learning_rate": "ST:0.1,M:0.2", "system": "fdl"}, ["--learning_rate=ST:0.1,M:0.2", "--system=fdl"]),
+        ({"test_every": 0}, ["--test_every=0", "from 1 to 30"]),
+        ({"test_every": 31}, ["--test_every=31", "from 1 to 30"]),
+        ({"test_every": 2, "early_stopping": 3}, ["--test_every=2", "--early_stopping=3"]),
+        ({"test_every": 2, "system": "fdl"}, ["--test_every=2", "--system=ensemble"]),
         ({"class_weight": "even"}, ["--class_weight=even", "none, balanced"]),
         ({"class_weight": "balanced", "system": "snapshot"}, ["--system=snapshot", "--system=ensemble"]),
     ],
@@ -50,6 +54,12 @@ def test_contradictions_are_refused_in_one_line(settings: dict[str, Any], fragme
     assert "\n" not in str(caught.value)
     for fragment in fragments:
         assert fragment in str(caught.value)
+
+
+def test_there_is_a_test_after_every_so_many_epochs_and_the_last() -> None:
+    config = RunConfig(epochs=7, test_every=3)
+    assert [epoch for epoch in range(7) if config.is_tested(epoch)] == [2, 5, 6]
+    assert all(RunConfig(epochs=7).is_tested(epoch) for epoch in range(7))
 
 
 def test_padding_is_for_images_that_need_it() -> None:

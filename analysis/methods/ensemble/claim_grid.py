@@ -40,6 +40,17 @@ class Grid:
         """By how much collaboration lowers the error of a model, or the mean error of several."""
         return float(np.mean([self.errors[PLAIN_SETTING][model] - self.errors[setting][model] for model in models]))
 
+    def path(self, setting: Setting, model: str) -> np.ndarray:
+        """The test errors of a model after each epoch, in percent.
+
+        Raises:
+          KeyError: they are not known, or not of each epoch.
+        """
+        errors = self.curves[setting][model]["TestError"].to_numpy()
+        if np.isnan(errors).any():
+            raise KeyError("epochs without a test")
+        return errors
+
     def best_gain(self, settings: Iterable[Setting], *groups: tuple[str, ...]) -> float:
         """The gain, on this seed, of that setting and group of models that gains most on the seeds for choosing.
 

@@ -117,7 +117,7 @@ def _loose_ensembles_beat_plain(grid: Grid) -> tuple[Numbers, Numbers]:
 
 def _roughness(grid: Grid, setting: Setting) -> float:
     """The mean absolute second difference of the test errors of ST and M, in percentage points."""
-    curves = [grid.curves[setting][member]["TestError"].to_numpy() for member in _MEMBERS]
+    curves = [grid.path(setting, member) for member in _MEMBERS]
     if len(curves[0]) < 3:
         raise KeyError("fewer than three epochs")
     return float(np.mean([np.abs(np.diff(curve, 2)).mean() for curve in curves]))
@@ -135,8 +135,8 @@ def _better_at_the_end(grid: Grid) -> tuple[Numbers, Numbers]:
 
 def _overfits_less(grid: Grid) -> tuple[Numbers, Numbers]:
     def rise(setting: Setting) -> float:
-        curves = [grid.curves[setting][member]["TestError"] for member in _MEMBERS]
-        return float(np.mean([curve.iloc[-1] - curve.min() for curve in curves]))
+        curves = [grid.path(setting, member) for member in _MEMBERS]
+        return float(np.mean([curve[-1] - curve.min() for curve in curves]))
 
     plain, ours = rise(PLAIN_SETTING), rise(_FAVOURITE)
     return {"rises less": plain - ours}, {"rise since the best epoch, plain": plain, "rise, L2 0.01": ours}

@@ -102,7 +102,7 @@ def _cuts(epochs: int) -> dict[str, int]:
 
 def _drops_at_cuts(grid: Grid) -> tuple[Numbers, Numbers]:
     settings = (PLAIN_SETTING, *_COLLABORATING)
-    curves = [grid.curves[setting][member]["TestError"].to_numpy() for setting in settings for member in _MEMBERS]
+    curves = [grid.path(setting, member) for setting in settings for member in _MEMBERS]
     margins: Numbers = {}
     numbers: Numbers = {}
     for rate, epoch in _cuts(len(curves[0])).items():

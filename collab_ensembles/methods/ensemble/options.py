@@ -36,7 +36,14 @@ class EnsembleConfig(RunConfig):
     """Members that learn from the labels and, by a collaboration cost, from each other."""
 
     black_border: ClassVar[bool] = False
-    controls: ClassVar[tuple[str, ...]] = ("learning_rate", "class_weight", "pad", "early_stopping", "continue_from")
+    controls: ClassVar[tuple[str, ...]] = (
+        "learning_rate",
+        "class_weight",
+        "pad",
+        "early_stopping",
+        "continue_from",
+        "test_every",
+    )
 
     method: str = option(
         PLAIN,
