@@ -171,6 +171,37 @@ def test_the_document_names_no_question_without_runs_and_shows_those_with() -> N
             assert (pathlib.Path(REPOSITORY, "docs") / picture).is_file()
 
 
+def test_longer_training_and_augmentation_do_to_mean_errors_what_the_document_says() -> None:
+    """As docs/QUESTIONS.md says of question 1."""
+    errors: dict[str, list[float]] = {}
+    for line in _errors("digits"):
+        if (line["question"], line["output"]) == ("1", "Ens"):
+            errors.setdefault(line["row"], []).append(float(line["test_error_percent"]))
+    mean = {
+        (name, block, epochs, augmented): np.mean(
+            errors[f"{name}, {block}, {epochs} epochs{', augmented' if augmented else ''}"]
+        )
+        for name, block, epochs, augmented in itertools.product(
+            ("plain", "L2 0.01"), ("report", "post2018"), (30, 60, 120), (False, True)
+        )
+    }
+    for name, block, augmented in itertools.product(("plain", "L2 0.01"), ("report", "post2018"), (False, True)):
+        assert mean[name, block, 30, augmented] > mean[name, block, 60, augmented] > mean[name, block, 120, augmented]
+    pairs = list(itertools.product(("plain", "L2 0.01"), ("report", "post2018")))
+    raised = {
+        epochs: sum(mean[*pair, epochs, True] > mean[*pair, epochs, False] for pair in pairs) for epochs in (30, 120)
+    }
+    assert raised == {30: 2, 120: 0}
+    for block in ("report", "post2018"):
+        gains = [mean["plain", block, 120, augmented] - mean["L2 0.01", block, 120, augmented] for augmented in (0, 1)]
+        assert 0 < gains[0] <= 100 / 360 + 1e-3
+        assert -100 / 360 - 1e-3 <= gains[1] < 0
+    worse = [
+        mean[name, "post2018", *rest] > mean[name, "report", *rest] for name, block, *rest in mean if block == "report"
+    ]
+    assert (sum(worse), len(worse)) == (11, 12)
+
+
 @pytest.mark.parametrize("members", ["2 ST", "2 M", "4 M"])
 def test_members_that_begin_equal_stay_equal(members: str) -> None:
     """As docs/QUESTIONS.md says of question 5."""
