@@ -67,11 +67,9 @@ def setting(config: RunConfig) -> str:
     Runs of different settings must not stand in one table. Settings at their default are not named.
     """
     parts = [f"system={config.together}"] if config.together else []
-    for field in config.in_order():
-        value = getattr(config, field.name)
-        if field.name not in (*config.varied, "system") and value != config.default_of(field):
-            shown = own_files.shortened(value) if field.name == "members" else value
-            parts.append(f"{field.name}={as_text(shown)}")
+    for name, value in config.changed().items():
+        if name not in (*config.varied, "system"):
+            parts.append(f"{name}={as_text(own_files.shortened(value) if name == 'members' else value)}")
     return ", ".join(parts) or DEFAULT_SETTINGS
 
 

@@ -171,12 +171,7 @@ def check_data(configs: Iterable[RunConfig]) -> None:
 
 def arguments(run: RunConfig) -> list[str]:
     """The flags for the settings of `run`, without those that have their default."""
-    result = []
-    for field in run.in_order():
-        value = getattr(run, field.name)
-        if value != run.default_of(field):
-            result.append(f"--{field.name}={as_text(value)}")
-    return result
+    return [f"--{name}={as_text(value)}" for name, value in run.changed().items()]
 
 
 _DEFINERS: dict[object, Callable[..., object]] = {

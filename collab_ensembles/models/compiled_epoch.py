@@ -104,8 +104,8 @@ class Device:
         ):
             epoch.steps.assign(state)
             epoch.logs = {name: float(value) for name, value in before.items()}
-            epoch.test_logits = own if epoch.is_tested else []
             if epoch.is_tested:
+                epoch.test_logits = own
                 epoch.logs |= {f"val_{name}": float(value) for name, value in after.items()}
 
     def _run(

@@ -288,6 +288,11 @@ class RunConfig(SharedOptions, TrainingControl, FolderOptions):
         """The default of any field, for this data set and these members."""
         return self.default(field.name) if field.default is None else field.default
 
+    def changed(self) -> dict[str, Any]:
+        """The settings that differ from their defaults, in the order of `in_order`."""
+        values = ((field, getattr(self, field.name)) for field in self.in_order())
+        return {field.name: value for field, value in values if value != self.default_of(field)}
+
     @classmethod
     def fault(cls) -> str:
         """What is wrong with this class as that of a system's settings, or nothing."""

@@ -20,6 +20,8 @@ Rows = Mapping[str, Mapping[str, float]]
 
 ALL_LABELS = "plain, all labels"
 """The row of question 7 that no grid has: it has no train limit."""
+_OF_ALL_LABELS = ("train_limit", "batch_size")
+"""Settings in which its runs may differ from those of the other rows."""
 LEAST_SEEDS = 8
 _POWER = 0.8
 _DEEP = "B3R9F16"
@@ -192,7 +194,6 @@ def answered(number: int, runs: Sequence[Run]) -> Answered:
             name = ALL_LABELS if name == "plain" else None
         if name is not None:
             found.append((name, run))
-    # All labels go with batches of their own.
     for apart in ((), _OF_ALL_LABELS):
         settings = {_setting(run.config, (*fields, *apart)): run for name, run in found if apart or name != ALL_LABELS}
         if len(settings) > 1:
@@ -205,16 +206,10 @@ def answered(number: int, runs: Sequence[Run]) -> Answered:
     return Answered(found, shared[0] if shared else "")
 
 
-_OF_ALL_LABELS = ("train_limit", "batch_size")
-
-
 def _setting(config: RunConfig, without: Sequence[str]) -> str:
     """The settings that have not their default, as flags, without some, and without data set and seed."""
-    return " ".join(
-        f"--{field.name}={as_text(getattr(config, field.name))}"
-        for field in config.in_order()
-        if field.name not in (*without, "dataset", "seed") and getattr(config, field.name) != config.default_of(field)
-    )
+    left_out = (*without, "dataset", "seed")
+    return " ".join(f"--{name}={as_text(value)}" for name, value in config.changed().items() if name not in left_out)
 
 
 def judge(found: Mapping[int, Mapping[int, Rows]]) -> dict[int, list[Finding]]:
