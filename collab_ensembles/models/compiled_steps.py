@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 import keras
 
-from collab_ensembles.models.model import Model, Objective
+from collab_ensembles.models.model import Model
+from collab_ensembles.models.steps import Objective
 from collab_ensembles.tensor import Tensor
 
 Values = list[Tensor]

@@ -1,8 +1,7 @@
 """Model: the base class of all groups of networks, with their common training step."""
 
-import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -11,66 +10,40 @@ from collab_ensembles import environment
 from collab_ensembles.data.arrays import checked_labels
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.errors import DataError
-from collab_ensembles.machine import TENSORFLOW
 from collab_ensembles.models import compiled_metrics, monitors
-from collab_ensembles.models.averaging import average
 from collab_ensembles.models.batch import unpacked
-from collab_ensembles.models.members import check as check_members
+from collab_ensembles.models.group import Group
 from collab_ensembles.models.optimizers import Adam
 from collab_ensembles.models.statistics import DISAGREEMENT_SERIES, EpochStatistics, disagreement, error
-from collab_ensembles.networks.joined import joined
-from collab_ensembles.networks.own import BY_PLACE
+from collab_ensembles.models.steps import Objective, descend, mean_cross_entropy
 from collab_ensembles.tensor import Tensor
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Objective: TypeAlias = Callable[[Tensor, Sequence[Tensor]], tuple[Tensor, list[Tensor]]]
-"""From labels int32 [batch] and the members' logits, float32 [batch, classes] each, to an objective and costs."""
 
-_MANY = 500
-"""Images of a batch where nothing depends on its size."""
-
-
-class Model(keras.Model):
+class Model(Group):
     """Named members that are trained together on one objective.
 
     A subclass defines the objective; members, optimizer step, statistics and evaluation are common to all. Train it
-    with `compile(optimizer)` and `fit`. `model(images)` and `predict` give the ensemble's logits, [batch, classes], see
-    `ensemble_logits`; `logits` gives those of each member.
+    with `compile(optimizer)` and `fit`.
 
     Attributes:
-      members: the networks by name, in order; each maps float32 examples, such as images [batch, height, width,
-        channels], to logits [batch, classes].
-      statistics_names: the outputs whose statistics are recorded: the members, then `ensemble` if there are several.
-      averaging: the ensemble's prediction is the mean of the members' `logits` or, with `softmax`, of their
-        probabilities.
-      head: a layer that computes the ensemble's logits from those of all members, in place of an average; or None.
       further_series: recorded quantities of the whole group, with their names in an epoch's logs: disagreement on the
         test examples, and a subclass's own quantities on the training examples.
     """
-
-    averaging: str
-    head: keras.layers.Dense | None
 
     def __init__(self, members: Mapping[str, keras.Model], further: Sequence[str] = ()) -> None:
         """Takes built members, and the names of the further quantities that a subclass passes to `record`.
 
         Raises:
           ConfigError: Keras' settings for numbers are not its defaults.
-          ValueError: there is no member, one is named `ensemble`, or one is not a built classifier with one input; see
-            `models.members`.
+          ValueError: see `Group`.
         """
-        environment.check_keras_numbers()
-        super().__init__()
-        self.averaging, self.head = "logits", None
-        check_members(members)
-        self.members = dict(members)
-        self.statistics_names = [*members, "ensemble"] if len(members) > 1 else list(members)
+        super().__init__(members)
         of_several = DISAGREEMENT_SERIES if len(members) > 1 else {}
         self.statistics = EpochStatistics(self.statistics_names, [*of_several, *further])
         self.further_series = {**of_several, **{name: name for name in further}}
-        self.built = True
 
     def compile(self, optimizer: Any = None, **options: Any) -> None:
         """Gives the model its optimizer, built for all trained variables; with None, the model can only evaluate.
@@ -166,44 +139,6 @@ class Model(keras.Model):
             )
         return labels
 
-    def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
-        """The logits of every member, float32 [batch, classes] each, for a batch of images."""
-        images = keras.ops.cast(images, "float32")
-        return [keras.ops.cast(member(images, training=training), "float32") for member in self.members.values()]
-
-    def output_logits(self, images: np.ndarray) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
-        """Of many images, in batches: their places, and for each of `statistics_names` logits [batch, classes].
-
-        More than one batch is traced, and compiled by XLA if training steps are; one would cost less than its tracing.
-        """
-        compute: Callable[[Tensor], list[Tensor]] = self.logits
-        if len(images) > _MANY and keras.config.backend() == TENSORFLOW:
-            import tensorflow as tf
-
-            compiled = self.jit_compile or None
-            compute = tf.function(self.logits, autograph=False, reduce_retracing=True, jit_compile=compiled)
-        for start in range(0, len(images), _MANY):
-            rows = slice(start, start + _MANY)
-            yield rows, self.with_ensemble([np.asarray(output) for output in compute(images[rows])])
-
-    def with_ensemble(self, logits: list[np.ndarray]) -> dict[str, np.ndarray]:
-        """Of the members' logits [batch, classes], those of each of `statistics_names`."""
-        together = [np.asarray(self.ensemble_logits(logits))] if len(logits) > 1 else []
-        return dict(zip(self.statistics_names, [*logits, *together], strict=True))
-
-    def call(self, images: Tensor, training: bool = False) -> Tensor:
-        """The ensemble's logits, float32 [batch, classes]; for a single member, its logits."""
-        return self._together(self.logits(images, training=training))
-
-    def ensemble_logits(self, logits: Sequence[Tensor]) -> Tensor:
-        """The ensemble's prediction, [batch, classes]: the head's logits, or an average of the members' outputs."""
-        if self.head is None:
-            return average(logits, self.averaging)
-        return self.head(keras.ops.concatenate(logits, axis=-1))
-
-    def _together(self, logits: Sequence[Tensor]) -> Tensor:
-        return self.ensemble_logits(logits) if len(logits) > 1 else logits[0]
-
     def optimizers(self) -> dict[str, keras.Optimizer]:
         """The optimizers of a compiled model by name; here there is one."""
         return {"optimizer": self.optimizer} if self.compiled and self.optimizer is not None else {}
@@ -214,47 +149,12 @@ class Model(keras.Model):
         of_members = self.optimizer.rates if isinstance(self.optimizer, Adam) else {}
         return dict(of_members) or rates
 
-    def member_variables(self) -> dict[str, keras.Variable]:
-        """All variables of the members, trained or not, by permanent names; those that members share once."""
-        variables: dict[str, keras.Variable] = {}
-        for name, member in self.members.items():
-            known = {id(variable) for variable in variables.values()}
-            by_place = getattr(member, BY_PLACE, False)
-            for place, variable in enumerate(member.variables):
-                key = f"{name}/{place if by_place else variable.path}"
-                if id(variable) not in known:
-                    # Equal networks within a member have variables of equal paths.
-                    variables[_unused(key, variables)] = variable
-        return variables
-
     def training_variables(self) -> dict[str, keras.Variable]:
         """The variables that training must save, by permanent names: those of members and optimizers."""
         variables = self.member_variables()
         for name, optimizer in self.optimizers().items():
             variables |= {f"{name}/{index}": variable for index, variable in enumerate(optimizer.variables)}
         return variables
-
-    def inference_names(self) -> list[str]:
-        """The arguments of `inference_network`: members, and `ensemble` if there are several."""
-        return list(self.statistics_names)
-
-    def inference_network(self, name: str) -> keras.Model:
-        """A member as a separate network, without the parts that only training needs; or all members as one network."""
-        if name != "ensemble":
-            return self.members[name]
-        networks = {each: self.inference_network(each) for each in self.inference_names() if each != name}
-        return joined(networks, name, self.head, self.averaging)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, for models that can be saved as a whole.
-
-        Raises:
-          NotImplementedError: this one cannot.
-        """
-        raise NotImplementedError(
-            f"a {type(self).__name__} cannot be saved as a whole; save only its weights (save_weights_only=True), or "
-            "one output: model.inference_network(name).save(path)"
-        )
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles the model as before it was saved; Keras does not do this for models with their own `compile`."""
@@ -358,7 +258,7 @@ class Model(keras.Model):
         without decay or collaboration. Sample weights enter costs, not errors.
         """
         batch_size = keras.ops.shape(labels)[0]
-        together = self._together(logits)
+        together = self.together(logits)
         if len(logits) > 1:
             further = [*disagreement(logits), *further]
             logits = [*logits, together]
@@ -368,44 +268,3 @@ class Model(keras.Model):
         if self._compile_metrics is not None:
             self._compile_metrics.update_state(labels, together, sample_weight)
         return self.get_metrics_result()
-
-
-def _unused(key: str, taken: Collection[str]) -> str:
-    numbered = (f"{key}#{number}" for number in itertools.count(2))
-    return next(each for each in itertools.chain([key], numbered) if each not in taken)
-
-
-def descend(optimizer: keras.Optimizer, tape: "tf.GradientTape", loss: Tensor, variables: Sequence[Tensor]) -> None:
-    """One step of an optimizer that lowers a scalar, which the tape has recorded.
-
-    Raises:
-      ValueError: there are no variables, since all are frozen.
-    """
-    if not variables:
-        raise ValueError(
-            "received members that are all frozen, so there is nothing to train; set trainable = True for a layer, "
-            "then compile the model again"
-        )
-    gradients = tape.gradient(loss, variables)
-    optimizer.apply_gradients(zip(gradients, variables, strict=True))
-
-
-def loop(span: Tensor, step: Callable[[Tensor], None]) -> None:
-    """Calls `step` with each number from the first of `span`, int32 [2], to below the second, in one compiled loop."""
-    import tensorflow as tf
-
-    def once(number: Tensor) -> tuple[Tensor]:
-        step(number)
-        return (number + 1,)
-
-    tf.while_loop(lambda number: number < span[1], once, (span[0],))
-
-
-def mean_cross_entropy(labels: Tensor, logits: Tensor, sample_weight: Tensor | None = None) -> Tensor:
-    """The mean over the batch of the cross-entropy of labels int32 [batch] and logits [batch, classes].
-
-    With weights, float32 [batch], it is the sum of weight times cross-entropy, divided by the number of examples and
-    not by the sum of the weights: the reduction `sum_over_batch_size` of Keras' losses.
-    """
-    losses = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
-    return keras.ops.mean(losses if sample_weight is None else sample_weight * losses)

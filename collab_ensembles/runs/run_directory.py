@@ -17,7 +17,8 @@ from collab_ensembles import files
 from collab_ensembles.errors import ConfigError, OtherSystemError, RunDirectoryError, one_line
 from collab_ensembles.runs import checkpoint_file, naming, run_paths
 from collab_ensembles.settings import registry
-from collab_ensembles.settings.config import FORMAT_VERSION, RunConfig
+from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.run_fields import FORMAT_VERSION
 
 STATES = ("queued", "running", "stopped", "done", "failed")
 

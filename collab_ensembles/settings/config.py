@@ -1,9 +1,6 @@
 """RunConfig: all settings that affect a result, in one frozen dataclass. Imports nothing heavy."""
 
 import dataclasses
-import hashlib
-import itertools
-import json
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
@@ -14,26 +11,16 @@ from collab_ensembles.networks import own_files
 from collab_ensembles.networks.own_files import OwnNetwork
 from collab_ensembles.networks.sizes import FORMS, LONG_NAMES, ResNetSize, check_image_shape, parse_network
 from collab_ensembles.settings import first_release, member_rates, registry
-from collab_ensembles.settings.fields import (
-    KINDS,
-    TRAINING,
-    WHAT,
-    as_text,
-    check_effects,
-    field_types,
-    typed,
-)
-from collab_ensembles.settings.folder_options import FOLDER, FolderOptions, normal_size
-from collab_ensembles.settings.shared_options import DEFAULT_SYSTEM, SharedOptions
-from collab_ensembles.settings.training_control import CONTROL, HELD_OUT, RATES, TrainingControl, refuse
+from collab_ensembles.settings.fields import as_text, check_effects, field_types, typed
+from collab_ensembles.settings.folder_options import normal_size
+from collab_ensembles.settings.run_fields import RunFields
+from collab_ensembles.settings.shared_options import DEFAULT_SYSTEM
+from collab_ensembles.settings.training_control import HELD_OUT, NAMED, RATES, refuse
 
 if TYPE_CHECKING:
     import numpy as np
 
     from collab_ensembles.data.unlabelled import UnlabelledBatches
-
-FORMAT_VERSION = 1
-"""Increased when the meaning of a field changes. A new default does not increase it: see `RunConfig.first_default`."""
 
 AVERAGES = ("logits", "softmax")
 """The prediction of an ensemble is the mean of one of these."""
@@ -52,7 +39,7 @@ _LONGEST_LIST = 170
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RunConfig(SharedOptions, TrainingControl, FolderOptions):
+class RunConfig(RunFields):
     """The settings of one run. This class has the settings that all systems share; subclasses add those of one system.
 
     `RunConfig(system="multihead", heads=4)` is an object of that system's class. Each field is a flag of
@@ -60,7 +47,6 @@ class RunConfig(SharedOptions, TrainingControl, FolderOptions):
 
     Attributes:
       decisive: the fields on which the defaults of other fields depend, in order.
-      younger: fields that earlier releases did not have, with the values that describe what those releases did.
       black_border: whether randomly shifted images get a black border; otherwise their edge pixels are repeated.
       own_networks: whether members may be networks of the user's own, which files give.
       held_out_one_in: one training example in so many is for validation, see `held_out`; 0: none is.
@@ -70,7 +56,6 @@ class RunConfig(SharedOptions, TrainingControl, FolderOptions):
     """
 
     decisive: ClassVar[tuple[str, ...]] = ("members",)
-    younger: ClassVar[Mapping[str, Any]] = {}
     black_border: ClassVar[bool] = True
     own_networks: ClassVar[bool] = True
     held_out_one_in: ClassVar[int] = 0
@@ -261,75 +246,6 @@ class RunConfig(SharedOptions, TrainingControl, FolderOptions):
         """The settings in which runs of one table may differ; the description of a row names their values."""
         return ("system", "dataset", "members", "label_noise", "seed", *(field.name for field in self.own_fields()))
 
-    def default(self, name: str) -> Any:
-        """The default of a field that depends on other fields; None if there is no such default.
-
-        Data set and members are set before this is called for other fields.
-        """
-        return {
-            "members": ("ST", "M"),
-            "epochs": catalogue.default_epochs(self.dataset),
-            "batch_size": 64,
-            "learning_rate": 2.0**-10,
-            "regularization_rate": 1e-4,
-            "decay_scope": "report",
-            "shuffle": "none",
-            "augment": False,
-        }.get(name)
-
-    def first_default(self, name: str) -> Any:
-        """The value that all runs had before the default of the field changed, or before the field existed.
-
-        The digest leaves out fields with this value, so that old run directories keep their names.
-        """
-        return self.younger.get(name, self.default(name))
-
-    def default_of(self, field: "dataclasses.Field[Any]") -> Any:
-        """The default of any field, for this data set and these members."""
-        return self.default(field.name) if field.default is None else field.default
-
-    def changed(self) -> dict[str, Any]:
-        """The settings that differ from their defaults, in the order of `in_order`."""
-        values = ((field, getattr(self, field.name)) for field in self.in_order())
-        return {field.name: value for field, value in values if value != self.default_of(field)}
-
-    @classmethod
-    def fault(cls) -> str:
-        """What is wrong with this class as that of a system's settings, or nothing."""
-        if "__dataclass_fields__" not in vars(cls):
-            return "has a config without @dataclasses.dataclass(frozen=True, kw_only=True)"
-        shared = {field.name for field in dataclasses.fields(RunConfig)} & set(vars(cls).get("__annotations__", {}))
-        if shared:
-            return f"has a setting {' and a setting '.join(sorted(shared))} as all systems have; give it another name"
-        types = field_types(cls)
-        for field in cls.own_fields():
-            if "help" not in field.metadata:
-                return f"has a setting {field.name} that is not made by settings.fields.option"
-            if types[field.name] not in KINDS:
-                allowed = ", ".join(getattr(kind, "__name__", str(kind)) for kind in KINDS)
-                return f"has a setting {field.name} of type {types[field.name]}; allowed: {allowed}"
-        return ""
-
-    @classmethod
-    def own_fields(cls) -> list["dataclasses.Field[Any]"]:
-        """The fields that only this system has."""
-        shared = {field.name for field in dataclasses.fields(RunConfig)}
-        return [field for field in dataclasses.fields(cls) if field.name not in shared]
-
-    @classmethod
-    def in_order(cls) -> list["dataclasses.Field[Any]"]:
-        """All fields in the order of the help: data and networks, the system's own settings, training."""
-        shared = {heading: list[Any]() for heading in (WHAT, TRAINING, CONTROL, FOLDER)}
-        for field in dataclasses.fields(RunConfig):
-            shared[field.metadata["heading"]].append(field)
-        first, *others = shared.values()
-        return [*first, *cls.own_fields(), *itertools.chain(*others)]
-
-    def kept_files(self) -> dict[str, str]:
-        """The fields that name Keras files, and the directory in a run directory where their copies are kept."""
-        kept = {field.name: str(field.metadata["kept_in"]) for field in dataclasses.fields(self)}
-        return {name: directory for name, directory in kept.items() if directory}
-
     def member_names(self) -> tuple[str, ...]:
         """Unique names of the members: ST,ST,M gives ST, ST_2, M."""
         names: list[str] = []
@@ -365,7 +281,7 @@ class RunConfig(SharedOptions, TrainingControl, FolderOptions):
     def particulars(self, named: tuple[str, ...] = ()) -> list[str]:
         """The settings that differ from their defaults, such as `label_noise 0.4`, without the fields in `named`."""
         named = (*named, *([] if isinstance(self.learning_rate, str) else [RATES]))
-        further = ("label_noise", RATES, *(field.name for field in dataclasses.fields(TrainingControl)))
+        further = ("label_noise", RATES, *NAMED)
         shown = [*self.own_fields(), *(field for field in dataclasses.fields(RunConfig) if field.name in further)]
         return [
             f"{field.name} {as_text(getattr(self, field.name))}"
@@ -387,11 +303,6 @@ class RunConfig(SharedOptions, TrainingControl, FolderOptions):
                 for size in sizes
             ],
         }
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields as JSON values."""
-        values = dataclasses.asdict(self)
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def modernised(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -415,21 +326,3 @@ class RunConfig(SharedOptions, TrainingControl, FolderOptions):
         if unknown:
             raise ConfigError(f"unknown settings: {', '.join(unknown)}; was this written by another version?")
         return kind(**{**kind.younger, **own})
-
-    def identity(self) -> dict[str, Any]:
-        """The settings that differ from their first defaults, as JSON values: the input of the digest."""
-        values = self.to_json()
-        first = {
-            field.name: self.first_default(field.name) if field.default is None else field.default
-            for field in dataclasses.fields(self)
-        }
-        return {name: values[name] for name in values if getattr(self, name) != first[name]}
-
-    def digest(self) -> str:
-        """SHA-256 in hexadecimal of the `identity`.
-
-        Fields at their first default are left out, so that neither a new field nor a new default changes old digests.
-        """
-        content = {"format_version": FORMAT_VERSION, **self.identity()}
-        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()

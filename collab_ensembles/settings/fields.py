@@ -25,7 +25,7 @@ def option(
     """A field of a configuration.
 
     Args:
-      default: the default; None if it depends on other fields, see `RunConfig.default`.
+      default: the default; None if it depends on other fields, see `RunFields.default`.
       description: the help text of its flag.
       choices: the allowed values, if there are only a few.
       heading: the heading in the help; if empty, that of the system's own fields.

@@ -15,7 +15,7 @@ _MOST_EPOCHS = 99_999
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SharedOptions:
-    """What is trained, on which data, and how; `RunConfig.default` has the values of those that are None."""
+    """What is trained, on which data, and how; `RunFields.default` has the values of those that are None."""
 
     system: str = option(DEFAULT_SYSTEM, "what is trained", heading=WHAT)
     dataset: str = option(

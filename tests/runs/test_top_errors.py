@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from collab_ensembles.errors import ConfigError, RunDirectoryError
-from collab_ensembles.models import model as base
+from collab_ensembles.models import group
 from collab_ensembles.models.ensemble import EnsembleModel
 from collab_ensembles.runs import run_model, top_errors
 from conftest import network
@@ -37,7 +37,7 @@ def test_logits_that_are_not_numbers_are_wrong_answers() -> None:
 def test_members_and_the_ensemble_are_scored_over_batches_of_unequal_size(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "_MANY", 16)
+    monkeypatch.setattr(group, "_MANY", 16)
     images, labels = rng.integers(0, 256, (40, 8, 8, 1), np.uint8), rng.integers(0, 5, 40).astype(np.int32)
     model = EnsembleModel({"one": network(), "other": network(member=1)})
     model.compile(keras.optimizers.SGD(0.1))

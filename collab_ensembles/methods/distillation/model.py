@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import keras
 
 from collab_ensembles.models.batch import refuse_weights
-from collab_ensembles.models.model import Model, mean_cross_entropy
+from collab_ensembles.models.model import Model
+from collab_ensembles.models.steps import mean_cross_entropy
 from collab_ensembles.tensor import Tensor
 
 

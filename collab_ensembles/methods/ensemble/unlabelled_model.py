@@ -11,7 +11,7 @@ from collab_ensembles.models import members
 from collab_ensembles.models.batch import unpacked
 from collab_ensembles.models.ensemble import EnsembleModel
 from collab_ensembles.models.links import Logits, Weight, WeightedCosts
-from collab_ensembles.models.model import descend, mean_cross_entropy
+from collab_ensembles.models.steps import descend, mean_cross_entropy
 from collab_ensembles.tensor import Tensor
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from collab_ensembles.methods.fdl.recipes import RECIPES, Recipe
 from collab_ensembles.models import collaboration
 from collab_ensembles.models.batch import unweighted
 from collab_ensembles.models.members import averages_kept
-from collab_ensembles.models.model import Model, descend, mean_cross_entropy
+from collab_ensembles.models.model import Model
+from collab_ensembles.models.steps import descend, mean_cross_entropy
 from collab_ensembles.networks.features import with_features
 from collab_ensembles.streams import Stream, generator
 from collab_ensembles.tensor import Tensor

@@ -13,7 +13,8 @@ from collab_ensembles.methods.language import information, observation
 from collab_ensembles.methods.language.agent import Agent
 from collab_ensembles.methods.language.messages import Temperature, gumbel, likelihood_cost, log_gumbel_softmax
 from collab_ensembles.models.batch import unweighted
-from collab_ensembles.models.model import Model, descend, loop
+from collab_ensembles.models.model import Model
+from collab_ensembles.models.steps import descend, loop
 from collab_ensembles.streams import Stream, generator
 from collab_ensembles.tensor import Tensor
 

@@ -6,7 +6,8 @@ import keras
 
 from collab_ensembles.methods.multihead.head_graph import HeadGraph
 from collab_ensembles.models.batch import refuse_weights, unweighted
-from collab_ensembles.models.model import Model, Objective, descend, mean_cross_entropy
+from collab_ensembles.models.model import Model
+from collab_ensembles.models.steps import Objective, descend, mean_cross_entropy
 from collab_ensembles.tensor import Tensor
 
 

@@ -14,8 +14,9 @@ from collab_ensembles.methods.nodes.learners import Learner, Minibatch, step_see
 from collab_ensembles.methods.nodes.options import DECISIONS
 from collab_ensembles.methods.nodes.probes import VALIDATED, Probes
 from collab_ensembles.methods.nodes.schedule import Plan, Queues, Schedule
-from collab_ensembles.models.model import Model, loop
+from collab_ensembles.models.model import Model
 from collab_ensembles.models.statistics import error
+from collab_ensembles.models.steps import loop
 from collab_ensembles.tensor import Tensor
 
 COUNTS = ("consumed", "empty", "dropped", "queue_length")

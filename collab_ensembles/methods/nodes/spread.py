@@ -15,7 +15,8 @@ from collab_ensembles.methods.nodes.node import State, Trained
 from collab_ensembles.methods.nodes.options import NodesConfig
 from collab_ensembles.methods.nodes.post import Message
 from collab_ensembles.methods.nodes.schedule import NONE, Plan
-from collab_ensembles.models.model import Model, loop
+from collab_ensembles.models.model import Model
+from collab_ensembles.models.steps import loop
 from collab_ensembles.settings.method import Shape
 from collab_ensembles.settings.team import Team
 from collab_ensembles.tensor import Tensor

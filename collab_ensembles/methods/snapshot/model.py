@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from collab_ensembles.models.averaging import average_of_first
 from collab_ensembles.models.batch import unweighted
-from collab_ensembles.models.model import Model, descend, mean_cross_entropy
+from collab_ensembles.models.model import Model
+from collab_ensembles.models.steps import descend, mean_cross_entropy
 from collab_ensembles.tensor import Tensor
 
 

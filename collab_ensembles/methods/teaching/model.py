@@ -7,8 +7,9 @@ import tensorflow as tf
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.methods.teaching import choosing
 from collab_ensembles.methods.teaching.options import SCORED
-from collab_ensembles.models.model import Model, descend, loop, mean_cross_entropy
+from collab_ensembles.models.model import Model
 from collab_ensembles.models.statistics import error
+from collab_ensembles.models.steps import descend, loop, mean_cross_entropy
 from collab_ensembles.streams import Stream, generator
 from collab_ensembles.tensor import Tensor
 
