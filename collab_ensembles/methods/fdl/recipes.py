@@ -130,7 +130,7 @@ def exponential(initial: float, epoch: float, last_from: int) -> float:
 
 
 def default(name: str, config: Any) -> Any:
-    """The default of a field that depends on the recipe; see `RunConfig.default`."""
+    """The default of a field that depends on the recipe; see `RunFields.default`."""
     if name == "recipe":
         return "mnist" if isinstance(_network(config), FDLNetSize) else "cifar"
     if name == "bn_updates":
