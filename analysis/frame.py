@@ -141,8 +141,8 @@ def to_frame(runs: Sequence[Run]) -> pd.DataFrame:
     this name, such as `resnet32, 4 heads hierarchical`, and Weight is 1. Model is a member's name or `Ens`. Data is
     TestError, TestCost, TrainError or TrainCost (running averages, as published), TrainErrorMean or TrainCostMean
     (means over the epoch), for `Ens` also Disagreement and LogitDistance (on the test set, see
-    `collab_ensembles.models.model.DISAGREEMENT`), and what a system records besides. Errors and disagreement are in
-    percent.
+    `collab_ensembles.models.statistics.DISAGREEMENT`), and what a system records besides. Errors and disagreement are
+    in percent.
     """
     pieces = {}
     for run in runs:

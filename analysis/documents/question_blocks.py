@@ -19,17 +19,26 @@ def section(number: int) -> str:
     Args:
       number: of the question.
     """
+    return _of_all(rf"{number}\. ") or f"No runs are published yet; `make question-{number}` trains them."
+
+
+def members() -> str:
+    """What collaboration does to members and ensemble on each data set."""
+    return _of_all("What collaboration does to members and ensemble")
+
+
+def _of_all(heading: str) -> str:
+    """What stands under a heading of all pages of answers, as files of docs/ show it; empty: no page has it."""
     parts = []
     for name in _DATASETS:
         page = ROOT / _ANSWERS / name / "README.md"
         text = page.read_text(encoding="utf-8") if page.exists() else ""
-        found = re.search(rf"^## {number}\. .*?\n\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
+        found = re.search(rf"^## {heading}.*?\n\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
         if found:
             (label,) = re.findall(r"^# (.*?):", text)
-            parts.append(
-                f"**{label}.** " + found[1].strip().replace("](question_", f"](../{_ANSWERS}/{name}/question_")
-            )
-    return "\n\n".join(parts) or f"No runs are published yet; `make question-{number}` trains them."
+            linked = re.sub(r"\]\((?=[\w.]+\))", f"](../{_ANSWERS}/{name}/", found[1].strip())
+            parts.append(f"**{label}.** {linked}")
+    return "\n\n".join(parts)
 
 
 def rule() -> str:
@@ -39,6 +48,7 @@ def rule() -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "rule of the questions": rule,
+    "members of the questions": members,
     **{f"question {number}": functools.partial(section, number) for number in _QUESTIONS},
 }
 """By name: what writes the Markdown between the marks."""

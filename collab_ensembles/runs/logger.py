@@ -92,8 +92,8 @@ class Logger(keras.callbacks.Callback):
     A pickle is a dict of builtins and NumPy arrays: for each of `train_errors`, `train_costs`, `test_errors`,
     `test_costs`, `train_errors_mean` and `train_costs_mean` a float64 array of one value an epoch (zeros for epochs to
     come, NaN for tests that were left out; errors as fractions), that of the ensemble also `disagreement` and
-    `logit_distance` (see `models.model.DISAGREEMENT`), or what else `further` names; `start_time` and `end_time` in
-    seconds since 1970 (their difference is the time of training, without pauses), and `params`.
+    `logit_distance` (see `models.statistics.DISAGREEMENT`), or what else `further` names; `start_time` and `end_time`
+    in seconds since 1970 (their difference is the time of training, without pauses), and `params`.
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import json
 import pathlib
 import pickle
 import re
@@ -159,6 +160,69 @@ def test_gains_and_p_values_follow_from_the_errors(name: str) -> None:
     assert [float(p) for _, p in stated] == pytest.approx(corrected.tolist(), abs=1e-3)
 
 
+_OF_COLLABORATION = ("method", "weight", "pairing", "target_gradient", "links", "weight_schedule", "schedule_start")
+_OF_COLLABORATION += ("schedule_end", "unlabelled", "unlabelled_every", "unlabelled_batch", "unlabelled_cost")
+
+
+@pytest.mark.parametrize("name", _DATASETS)
+def test_changes_by_collaboration_are_those_of_the_pickles(name: str) -> None:
+    """Against the run whose settings are the same but for those of collaboration, by the names of JSON fields."""
+    measured: dict[str, dict[int, tuple[float, ...]]] = {}
+    plain_of: dict[str, str] = {}
+    for path in _RECORDS.glob(f"*/{catalogue.label(_DATASETS[name])}/*/*_Ensemble.pkl"):
+        settings = json.loads((path.parent / "config.json").read_text())["config"]
+        seed = settings.pop("seed")
+        shared = {key: value for key, value in settings.items() if key not in _OF_COLLABORATION}
+        row, plain = json.dumps(settings, sort_keys=True), f"plain {json.dumps(shared, sort_keys=True)}"
+        if settings["method"] == "plain":
+            row = plain if settings["unlabelled"] == "none" else row
+        else:
+            plain_of[row] = plain
+        last = [pickle.loads(each.read_bytes()) for each in path.parent.glob("*.pkl")]
+        errors = [each["test_errors"][-1] for each in last if "disagreement" not in each]
+        (ensemble,) = [each for each in last if "disagreement" in each]
+        of_run = np.mean(errors), ensemble["test_errors"][-1], ensemble["disagreement"][-1]
+        measured.setdefault(row, {})[seed] = tuple(100 * float(value) for value in of_run)
+    expected = [
+        np.mean([np.subtract(own, measured[plain][seed]) for seed, own in measured[row].items()], axis=0)
+        for row, plain in plain_of.items()
+        if plain in measured
+    ]
+    stated = [[float(line[key]) for key in ("members", "ensemble", "disagreement")] for line in _changes(name)]
+    assert len(stated) == len(expected) > 1
+    assert np.sort(stated, axis=0) == pytest.approx(np.sort(expected, axis=0), abs=1e-4)
+    assert sorted(np.sum(stated, axis=1)) == pytest.approx(sorted(np.sum(expected, axis=1)), abs=1e-3)
+
+
+@pytest.mark.parametrize("name", _DATASETS)
+def test_collaboration_makes_answers_more_alike_and_averaging_gain_less(name: str) -> None:
+    """As docs/QUESTIONS.md says in its last section, and of question 7."""
+    lines = _changes(name)
+    changes = {key: np.array([float(line[key]) for line in lines]) for key in ("members", "ensemble", "disagreement")}
+    assert (changes["disagreement"] < 0).mean() > 0.9
+    assert (changes["ensemble"] < 0).sum() < (changes["members"] < 0).sum()
+    gained = changes["members"] - changes["ensemble"]
+    assert stats.spearmanr(changes["disagreement"], gained).statistic > (0.9 if name == "fashion-mnist" else 0.5)
+    if name == "digits":
+        assert (changes["members"] < 0).mean() > 0.5
+        assert changes["disagreement"].min() == pytest.approx(-9, abs=0.5)
+
+
+def test_members_that_learn_alone_do_what_the_document_says() -> None:
+    """As docs/QUESTIONS.md says of question 3 on Fashion-MNIST."""
+    errors: dict[tuple[str, str], list[float]] = {}
+    for line in _errors("fashion-mnist"):
+        if line["question"] == "3":
+            errors.setdefault((line["row"], line["output"]), []).append(float(line["test_error_percent"]))
+    mean = {key: float(np.mean(values)) for key, values in errors.items()}
+    assert mean["plain", "M"] - mean["L2 0.01, M learns from ST", "M"] == pytest.approx(1, abs=0.05)
+    assert mean["plain", "Ens"] == pytest.approx(22.6, abs=0.05)
+    assert mean["L2 0.01, M learns from ST", "Ens"] == pytest.approx(22.6, abs=0.05)
+    assert mean["L2 0.1, ST learns from M", "ST"] - mean["plain", "ST"] == pytest.approx(3.7, abs=0.05)
+    ensembles = {row: value for (row, output), value in mean.items() if output == "Ens"}
+    assert max(ensembles, key=lambda row: ensembles[row]) == "L2 0.1, both"
+
+
 def test_the_document_names_no_question_without_runs_and_shows_those_with() -> None:
     text = (REPOSITORY / "docs" / "QUESTIONS.md").read_text()
     sections = dict(re.findall(r"^## (\d)\. .*?\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
@@ -216,6 +280,11 @@ def test_members_that_begin_equal_stay_equal(members: str) -> None:
     }
     assert len(first) == 8
     assert by_seed == first
+
+
+def _changes(name: str) -> list[dict[str, str]]:
+    with open(_PUBLISHED / name / "changes.csv", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def _errors(name: str) -> list[dict[str, str]]:

@@ -9,7 +9,6 @@ Example:
 """
 
 import functools
-import io
 import os
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +19,7 @@ from matplotlib.axes import Axes
 
 from analysis import claims, drawing, frame, intervals, markdown_page, provenance, results
 from analysis.claims import Finding
-from analysis.methods.ensemble import question_claims
+from analysis.methods.ensemble import question_claims, question_members
 from analysis.methods.ensemble.question_claims import ALL_LABELS, Answered, Rows
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import DataError
@@ -31,6 +30,8 @@ from experiments import command_line, path_flags
 
 BySeed = Mapping[int, Rows]
 """The errors of a question's rows, by seed."""
+
+MEMBERS = "What collaboration does to members and ensemble"
 
 RULE = (
     "A gain is the first row's error less the second's, of the same seed, in points of per cent of the test examples. "
@@ -84,7 +85,18 @@ def contents(log_dir: str, dataset: str) -> dict[str, bytes]:
     ]
     for number, by_seed in found.items():
         parts += _section(number, by_seed, findings[number], answered[number])
-    return {**files, "errors.csv": _errors(found).encode(), "README.md": markdown_page.page(parts).encode()}
+    changes = question_members.changes(answered)
+    if len(changes) > 1:
+        parts += [
+            f"## {MEMBERS}",
+            question_members.summary(changes),
+            f"![{question_members.CAPTION}](members.png)",
+            "[changes.csv](changes.csv) has the numbers of each row.",
+        ]
+        panels = len(question_members.panels(changes))
+        drawn = drawing.figure(functools.partial(question_members.draw, changes), panels, (4 + 4 * panels, 4.5))
+        files |= {"members.png": results.png(drawn), "changes.csv": _csv(changes)}
+    return {**files, "errors.csv": _errors(found), "README.md": markdown_page.page(parts).encode()}
 
 
 def _section(number: int, by_seed: BySeed, findings: Sequence[Finding], answered: Answered) -> list[str]:
@@ -159,7 +171,7 @@ def _names(number: int, dataset: str, by_seed: BySeed) -> list[str]:
     return [*(name for name in order if name in present), *sorted(present - set(order))]
 
 
-def _errors(found: Mapping[int, BySeed]) -> str:
+def _errors(found: Mapping[int, BySeed]) -> bytes:
     """A line for each run and output, with all digits."""
     lines = [
         {"question": number, "row": name, "seed": seed, "output": output, "test_error_percent": error}
@@ -168,9 +180,11 @@ def _errors(found: Mapping[int, BySeed]) -> str:
         for name, errors in rows.items()
         for output, error in errors.items()
     ]
-    buffer = io.StringIO()
-    pd.DataFrame(lines).to_csv(buffer, index=False, lineterminator="\n", float_format="%.8g")
-    return buffer.getvalue()
+    return _csv(pd.DataFrame(lines))
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    return table.to_csv(index=False, lineterminator="\n", float_format="%.8g").encode()
 
 
 def _main(arguments: list[str]) -> None:
