@@ -24,16 +24,18 @@ def section(number: int) -> str:
 
 def members() -> str:
     """What collaboration does to members and ensemble on each data set."""
-    return _of_all("What collaboration does to members and ensemble")
+    found = _of_all("What collaboration does to members and ensemble")
+    assert found, "no page of answers has this section"
+    return found
 
 
-def _of_all(heading: str) -> str:
-    """What stands under a heading of all pages of answers, as files of docs/ show it; empty: no page has it."""
+def _of_all(pattern: str) -> str:
+    """What stands under the heading, on all pages of answers, that begins so; as files of docs/ show it."""
     parts = []
     for name in _DATASETS:
         page = ROOT / _ANSWERS / name / "README.md"
         text = page.read_text(encoding="utf-8") if page.exists() else ""
-        found = re.search(rf"^## {heading}.*?\n\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
+        found = re.search(rf"^## {pattern}.*?\n\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
         if found:
             (label,) = re.findall(r"^# (.*?):", text)
             linked = re.sub(r"\]\((?=[\w.]+\))", f"](../{_ANSWERS}/{name}/", found[1].strip())

@@ -22,7 +22,8 @@ _MANY = 500
 class Group(keras.Model):
     """Named members and the ensemble's prediction. `models.model.Model` trains them.
 
-    `model(images)` gives the ensemble's logits, [batch, classes], see `ensemble_logits`; `logits` those of each member.
+    `model(images)` and `predict` give the ensemble's logits, [batch, classes], see `ensemble_logits`; `logits` gives
+    those of each member.
 
     Attributes:
       members: the networks by name, in order; each maps float32 examples, such as images [batch, height, width,
@@ -88,7 +89,7 @@ class Group(keras.Model):
         return self.head(keras.ops.concatenate(logits, axis=-1))
 
     def together(self, logits: Sequence[Tensor]) -> Tensor:
-        """The ensemble's logits, or those of the only member."""
+        """Of the members' logits, float32 [batch, classes] each, the ensemble's, or those of the only member."""
         return self.ensemble_logits(logits) if len(logits) > 1 else logits[0]
 
     def member_variables(self) -> dict[str, keras.Variable]:

@@ -15,7 +15,7 @@ from collab_ensembles.runs.uncertainty import entropy, probabilities
 if TYPE_CHECKING:
     import pandas as pd
 
-    from collab_ensembles.models.model import Model
+    from collab_ensembles.models.group import Group
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +79,7 @@ class TrainedGroup:
       epochs_done: how long it was trained.
     """
 
-    model: "Model"
+    model: "Group"
     image_shape: tuple[int, int, int]
     label_names: tuple[str, ...]
     epochs_done: int

@@ -15,7 +15,7 @@ from collab_ensembles.errors import ConfigError, RunDirectoryError
 from collab_ensembles.settings.fields import check_whole
 
 if TYPE_CHECKING:
-    from collab_ensembles.models.model import Model
+    from collab_ensembles.models.group import Group
 
 FILE = "top_errors.json"
 
@@ -29,7 +29,7 @@ def check(top: int, num_classes: int | None = None) -> None:
         )
 
 
-def compute(model: "Model", images: np.ndarray, labels: np.ndarray, top: int) -> dict[str, float]:
+def compute(model: "Group", images: np.ndarray, labels: np.ndarray, top: int) -> dict[str, float]:
     """The share of examples whose class is not among the `top` classes of the largest logits, for each output.
 
     Args:

@@ -17,7 +17,7 @@ from collab_ensembles import files
 from collab_ensembles.errors import RunDirectoryError, one_line
 
 if TYPE_CHECKING:
-    from collab_ensembles.models.model import Model
+    from collab_ensembles.models.group import Group
 
 FILE = "uncertainty.json"
 BINS = 15
@@ -42,7 +42,7 @@ class Measures:
     detection: dict[str, Values] = dataclasses.field(default_factory=dict)
 
 
-def outputs(model: "Model", images: np.ndarray) -> dict[str, np.ndarray]:
+def outputs(model: "Group", images: np.ndarray) -> dict[str, np.ndarray]:
     """The logits of each output for images uint8 [examples, height, width, channels]: float64 [examples, classes].
 
     Members come first; of several, `ensemble` and SOFTMAX_MEAN follow. The latter has logarithms of probabilities.
@@ -52,7 +52,7 @@ def outputs(model: "Model", images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def outputs_of(logits: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The same of logits that are known already, by `Model.statistics_names`."""
+    """The same of logits that are known already, by `Group.statistics_names`."""
     result = {name: each.astype(np.float64) for name, each in logits.items()}
     if len(result) > 1:
         members = list(result.values())[:-1]

@@ -15,7 +15,7 @@ from collab_ensembles.settings.fields import as_text, check_effects, field_types
 from collab_ensembles.settings.folder_options import normal_size
 from collab_ensembles.settings.run_fields import RunFields
 from collab_ensembles.settings.shared_options import DEFAULT_SYSTEM
-from collab_ensembles.settings.training_control import HELD_OUT, NAMED, RATES, refuse
+from collab_ensembles.settings.training_control import HELD_OUT, RATES, TrainingControl, refuse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -280,8 +280,9 @@ class RunConfig(RunFields):
 
     def particulars(self, named: tuple[str, ...] = ()) -> list[str]:
         """The settings that differ from their defaults, such as `label_noise 0.4`, without the fields in `named`."""
-        named = (*named, *([] if isinstance(self.learning_rate, str) else [RATES]))
-        further = ("label_noise", RATES, *NAMED)
+        # How often a run is tested changes no weight.
+        named = (*named, "test_every", *([] if isinstance(self.learning_rate, str) else [RATES]))
+        further = ("label_noise", RATES, *(field.name for field in dataclasses.fields(TrainingControl)))
         shown = [*self.own_fields(), *(field for field in dataclasses.fields(RunConfig) if field.name in further)]
         return [
             f"{field.name} {as_text(getattr(self, field.name))}"

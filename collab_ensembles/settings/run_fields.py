@@ -19,7 +19,9 @@ FORMAT_VERSION = 1
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunFields(SharedOptions, TrainingControl, FolderOptions):
-    """The settings that all systems share, and how those of one system stand beside them. `RunConfig` checks them.
+    """The settings that all systems share, and how those of one system stand beside them.
+
+    `RunConfig` checks their values.
 
     Attributes:
       younger: fields that earlier releases did not have, with the values that describe what those releases did.

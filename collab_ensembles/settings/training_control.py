@@ -15,9 +15,6 @@ NO_WEIGHTS, BALANCED = "none", "balanced"
 RATES = "learning_rate"
 """Among the controls: the learning rate may be one for each member."""
 
-NAMED = ("class_weight", "pad", "early_stopping", "continue_from")
-"""The controls that a row's description names; how often a run is tested changes no weight."""
-
 HELD_OUT = 10
 """With early stopping, one training example in so many is for validation."""
 

@@ -4,7 +4,9 @@ import pathlib
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from synthetic_runs import with_final, write_run
 
 from analysis import frame
@@ -55,12 +57,16 @@ def test_the_summary_counts_rows_and_says_how_changes_go_together(tmp_path: path
     text = question_members.summary(table)
     assert text.startswith("12 rows")
     assert "In 12 of them the members disagree less" in text
-    assert "in 12 their mean error is lower, and in 0 that of the ensemble" in text
+    assert "in 12 their mean error is lower, and in 0 that of the ensemble is. In 12 averaging gains less" in text
     # Where most disagreement is lost, averaging gains least: members gain, and ensembles lose, the most.
-    assert "+1.00" in text
+    assert "of what averaging gains: +1.00 (question 3); with the gain of the ensemble: +1.00 (question 3)" in text
     table["disagreement"] *= -1
     assert "In 0 of them" in question_members.summary(table)
-    assert "-1.00" in question_members.summary(table)
+    assert question_members.summary(table).count("-1.00 (question 3)") == 2
+    table["ensemble"] = -0.75
+    text = question_members.summary(table)
+    assert "and in 12 that of the ensemble is. In 0 averaging gains less" in text
+    assert "with the gain of the ensemble: none (question 3)" in text
 
 
 def test_a_run_of_several_rows_counts_once(tmp_path: pathlib.Path) -> None:
@@ -94,7 +100,22 @@ def test_question_7_has_a_panel_of_its_own(tmp_path: pathlib.Path) -> None:
         7: _write(tmp_path, 7, _of_directions, train_limit=100),
     }
     both = question_members.panels(question_members.changes(answered))
-    assert [set(rows["question"]) for rows in both] == [{3}, {7}]
+    assert [(name, set(rows["question"])) for name, rows in both] == [("question 3", {3}), ("question 7", {7})]
     del answered[7]
     assert len(question_members.panels(question_members.changes(answered))) == 1
     assert {"members.png", "changes.csv"} <= set(questions.contents(str(tmp_path), "digits"))
+
+
+def test_the_figure_shows_members_open_and_ensembles_filled() -> None:
+    rows = [(2, "one", 8, -0.5, 0.25, -2.0), (2, "other", 8, -1.0, 0.5, -4.0), (3, "third", 8, 0.125, 0.75, -1.0)]
+    table = pd.DataFrame(rows, columns=["question", "row", "seeds", "members", "ensemble", "disagreement"])
+    panel = Figure().add_subplot()
+    question_members.draw(table, [panel])
+    points: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    for line in panel.get_lines():
+        if line.get_marker() == "o":
+            is_open = line.get_markerfacecolor() == "white"
+            points[is_open] += zip(np.asarray(line.get_xdata()), np.asarray(line.get_ydata()), strict=True)
+    assert sorted(points[True]) == [(-4, -1), (-2, -0.5), (-1, 0.125)]
+    assert sorted(points[False]) == [(-4, 0.5), (-2, 0.25), (-1, 0.75)]
+    assert panel.get_title() == "questions 2, 3"

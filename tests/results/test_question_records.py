@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import results
+from analysis import intervals, results
 from analysis.methods.ensemble import questions
 from collab_ensembles.data import catalogue
 from collab_ensembles.methods.ensemble import question_grids
@@ -190,8 +190,9 @@ def test_changes_by_collaboration_are_those_of_the_pickles(name: str) -> None:
     ]
     stated = [[float(line[key]) for key in ("members", "ensemble", "disagreement")] for line in _changes(name)]
     assert len(stated) == len(expected) > 1
-    assert np.sort(stated, axis=0) == pytest.approx(np.sort(expected, axis=0), abs=1e-4)
-    assert sorted(np.sum(stated, axis=1)) == pytest.approx(sorted(np.sum(expected, axis=1)), abs=1e-3)
+    # Each of them is near one of the others.
+    apart = np.abs(np.array(stated)[:, None] - np.array(expected)[None]).max(axis=2)
+    assert max(apart.min(axis=0).max(), apart.min(axis=1).max()) < 1e-4
 
 
 @pytest.mark.parametrize("name", _DATASETS)
@@ -199,12 +200,23 @@ def test_collaboration_makes_answers_more_alike_and_averaging_gain_less(name: st
     """As docs/QUESTIONS.md says in its last section, and of question 7."""
     lines = _changes(name)
     changes = {key: np.array([float(line[key]) for line in lines]) for key in ("members", "ensemble", "disagreement")}
-    assert (changes["disagreement"] < 0).mean() > 0.9
-    assert (changes["ensemble"] < 0).sum() < (changes["members"] < 0).sum()
     gained = changes["members"] - changes["ensemble"]
-    assert stats.spearmanr(changes["disagreement"], gained).statistic > (0.9 if name == "fashion-mnist" else 0.5)
-    if name == "digits":
-        assert (changes["members"] < 0).mean() > 0.5
+    assert (changes["disagreement"] < 0).mean() > 0.9
+    assert (gained < 0).mean() > 0.85
+    assert (changes["ensemble"] < 0).sum() < (changes["members"] < 0).sum()
+    is_seven = np.array([line["question"] == "7" for line in lines])
+    correlation = stats.spearmanr(changes["disagreement"][~is_seven], gained[~is_seven]).statistic
+    stated = re.findall(r"of what averaging gains: ([+-]\S+) ", (_PUBLISHED / name / "README.md").read_text())
+    assert stated == [f"{correlation:+.2f}"]
+    if name == "fashion-mnist":
+        assert correlation > 0.9
+        (line,) = [each for each in lines if each["row"] == "L2 0.1, ST learns from M"]
+        assert float(line["disagreement"]) > 2
+        assert float(line["ensemble"]) > 1
+    else:
+        assert 0 < correlation < 0.7
+        assert (changes["members"] < 0).mean() > 0.6
+        assert (changes["ensemble"] < 0).mean() < 0.4
         assert changes["disagreement"].min() == pytest.approx(-9, abs=0.5)
 
 
@@ -219,8 +231,39 @@ def test_members_that_learn_alone_do_what_the_document_says() -> None:
     assert mean["plain", "Ens"] == pytest.approx(22.6, abs=0.05)
     assert mean["L2 0.01, M learns from ST", "Ens"] == pytest.approx(22.6, abs=0.05)
     assert mean["L2 0.1, ST learns from M", "ST"] - mean["plain", "ST"] == pytest.approx(3.7, abs=0.05)
-    ensembles = {row: value for (row, output), value in mean.items() if output == "Ens"}
-    assert max(ensembles, key=lambda row: ensembles[row]) == "L2 0.1, both"
+    assert mean["plain", "M"] - mean["L2 0.01, both", "M"] == pytest.approx(1, abs=0.1)
+    assert mean["plain", "ST"] - mean["L2 0.01, both", "ST"] == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "better", "worse"),
+    [("digits", [], 1), ("fashion-mnist", ["L2 0.01, ST learns ten times as much"], 9)],
+)
+def test_rows_of_question_3_against_the_plain_ensemble(name: str, better: list[str], worse: int) -> None:
+    """By the intervals of their gains, as docs/QUESTIONS.md says of question 3."""
+    errors: dict[str, dict[str, float]] = {}
+    for line in _errors(name):
+        if (line["question"], line["output"]) == ("3", "Ens"):
+            errors.setdefault(line["row"], {})[line["seed"]] = float(line["test_error_percent"])
+    plain = errors.pop("plain")
+    ends = {row: intervals.interval([plain[seed] - own[seed] for seed in plain]) for row, own in errors.items()}
+    assert len(ends) == 12
+    assert [row for row, end in ends.items() if end and end[0] > 0] == better
+    assert sum(bool(end and end[1] < 0) for end in ends.values()) == worse
+    assert max(errors, key=lambda row: np.mean(list(errors[row].values()))) == "L2 0.1, both"
+
+
+@pytest.mark.parametrize("name", [name for name in _DATASETS if 3 in _NUMBERS[name]])
+def test_a_member_that_only_teaches_has_the_errors_of_the_plain_ensemble(name: str) -> None:
+    """As docs/QUESTIONS.md says of question 3: links in one direction leave their source as it was, to the bit."""
+    errors: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for line in _errors(name):
+        if line["question"] == "3":
+            errors.setdefault((line["row"], line["output"]), []).append((line["seed"], line["test_error_percent"]))
+    for cost in ("CE 1", "L2 0.1", "L2 0.01"):
+        for learner, teacher in (("ST", "M"), ("M", "ST")):
+            own = errors[f"{cost}, {learner} learns from {teacher}", teacher]
+            assert sorted(own) == sorted(errors["plain", teacher])
 
 
 def test_the_document_names_no_question_without_runs_and_shows_those_with() -> None:

@@ -62,6 +62,13 @@ def test_there_is_a_test_after_every_so_many_epochs_and_the_last() -> None:
     assert all(RunConfig(epochs=7).is_tested(epoch) for epoch in range(7))
 
 
+def test_a_row_is_named_by_what_changes_its_weights() -> None:
+    assert RunConfig(test_every=3).description() == RunConfig().description() == "plain"
+    for changes in ({"class_weight": "balanced"}, {"pad": True}, {"early_stopping": 3}, {"continue_from": "/runs/one"}):
+        (name,) = changes
+        assert f"plain, {name} " in RunConfig(**changes).description()
+
+
 def test_padding_is_for_images_that_need_it() -> None:
     of = {side: Description((side, side, 1), 1000) for side in (27, 28)}
     with pytest.raises(ConfigError, match=r"27 x 27; .*add --pad$"):

@@ -12,6 +12,8 @@ from analysis.recorded_run import Run
 from collab_ensembles.methods.ensemble.options import PLAIN, EnsembleConfig
 from collab_ensembles.settings.config import RunConfig
 
+HEADING = "What collaboration does to members and ensemble"
+
 CAPTION = (
     "Change in test error of the members (open; their mean) and of the ensemble (filled) by collaboration, over the "
     "change of the members' disagreement. Two joined points are a row; means over seeds, in points of per cent of the "
@@ -24,7 +26,9 @@ _MEASURED = ("members", "ensemble", "disagreement")
 
 
 def changes(answered: Mapping[int, Answered]) -> pd.DataFrame:
-    """What each row that collaborates changes, against the runs that differ in nothing else, and do not.
+    """What each row that collaborates changes, against the plain runs that differ in nothing else.
+
+    Rows of question 7 also differ in the images on which members collaborate.
 
     Args:
       answered: the runs of the questions, by number.
@@ -32,7 +36,7 @@ def changes(answered: Mapping[int, Answered]) -> pd.DataFrame:
     Returns:
       A line for each row, with the number of seeds and mean changes in points of per cent of the test examples, after
       the last epoch: of the members' mean error, of the ensemble's error, and of the members' disagreement. A run that
-      stands in several rows counts in the first one. Rows whose ensembles have no plain counterpart are left out.
+      stands in several rows counts in the first one. Rows without plain runs of their settings are left out.
     """
     lines = []
     every = [(number, name, run) for number, own in answered.items() for name, run in own.runs]
@@ -49,28 +53,47 @@ def changes(answered: Mapping[int, Answered]) -> pd.DataFrame:
     table = pd.DataFrame(lines, columns=["question", "row", "seeds", *_MEASURED])
     by_row = table.groupby(["question", "row"], sort=False)
     means = by_row.agg({"seeds": "sum", **dict.fromkeys(_MEASURED, "mean")}).reset_index()
-    # Errors are float32: equal ones differ in digits that mean nothing.
-    return means.round(dict.fromkeys(_MEASURED, 5))
+    # Errors are float32: equal ones differ in digits that mean nothing. There is no -0.
+    means[list(_MEASURED)] = means[list(_MEASURED)].round(5) + 0.0
+    return means
 
 
 def summary(table: pd.DataFrame) -> str:
-    """How often members and ensembles gain, and how disagreement goes with what averaging gains."""
+    """How often members, averaging and ensembles gain, and how that goes with disagreement."""
     counts = {name: int((table[name] < 0).sum()) for name in _MEASURED}
-    together = stats.spearmanr(table["disagreement"], table["members"] - table["ensemble"]).statistic
+    less = int((table["members"] < table["ensemble"]).sum())
+    averaging = [f"{_together(rows, rows['members'] - rows['ensemble'])} ({name})" for name, rows in panels(table)]
+    ensemble = [f"{_together(rows, -rows['ensemble'])} ({name})" for name, rows in panels(table)]
+    other = ", but in question 7 in the images without labels" * (7 in set(table["question"]))
     return (
-        f"{len(table)} rows collaborate and have a plain row that differs in nothing else. In "
-        f"{counts['disagreement']} of them the members disagree less than in the plain row, in {counts['members']} "
-        f"their mean error is lower, and in {counts['ensemble']} that of the ensemble is. Spearman's rank correlation "
-        "of the change of disagreement with that of what averaging gains (the members' mean error less the "
-        f"ensemble's): {together:+.2f}; above 0, the more disagreement is lost, the less averaging gains. Means over "
-        "seeds, looked at without a claim made beforehand."
+        f"{len(table)} rows collaborate and have a plain row that differs in nothing else{other}. In "
+        f"{counts['disagreement']} of them the members disagree less than in the plain row, in {counts['members']} their mean error is lower, and in {counts['ensemble']} that of the ensemble is. In "
+        f"{less} averaging gains less: the members' mean error less the ensemble's. Spearman's rank correlation of the "
+        f"change of disagreement with that of what averaging gains: {', '.join(averaging)}; with the gain of the "
+        f"ensemble: {', '.join(ensemble)}. Means over seeds, looked at without a claim made beforehand; rows of a "
+        "question share their plain runs."
     )
 
 
-def panels(table: pd.DataFrame) -> list[pd.DataFrame]:
-    """The rows that a panel shows: those of question 7 stand apart, since its few labels make all changes larger."""
+def _together(rows: pd.DataFrame, gains: "pd.Series[float]") -> str:
+    """The rank correlation of the change of disagreement with that of something else; none if one is constant."""
+    if rows["disagreement"].nunique() < 2 or gains.nunique() < 2:
+        return "none"
+    return f"{stats.spearmanr(rows['disagreement'], gains).statistic:+.2f}"
+
+
+def panels(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The rows that a panel shows, with its title.
+
+    Those of question 7 stand apart, since its few labels make all changes larger.
+    """
     is_seven = table["question"] == 7
-    return [rows for rows in (table[~is_seven], table[is_seven]) if len(rows)]
+    found = []
+    for rows in (table[~is_seven], table[is_seven]):
+        numbers = ", ".join(map(str, dict.fromkeys(rows["question"])))
+        if numbers:
+            found.append((f"question{'s' * (',' in numbers)} {numbers}", rows))
+    return found
 
 
 def draw(table: pd.DataFrame, axes: Sequence[Axes]) -> None:
@@ -80,21 +103,21 @@ def draw(table: pd.DataFrame, axes: Sequence[Axes]) -> None:
       table: see `changes`.
       axes: as many as `panels`.
     """
-    for panel, shown in zip(axes, panels(table), strict=True):
+    for panel, (title, shown) in zip(axes, panels(table), strict=True):
         panel.axhline(0, color="black", linewidth=0.8)
         panel.axvline(0, color="black", linewidth=0.8)
         for number, rows in shown.groupby("question", sort=False):
-            colour = f"C{number}"
-            panel.vlines(rows["disagreement"], rows["members"], rows["ensemble"], color=colour, alpha=0.4, linewidth=1)
-            panel.plot(rows["disagreement"], rows["members"], "o", color=colour, markerfacecolor="white", markersize=5)
-            panel.plot(
-                rows["disagreement"], rows["ensemble"], "o", color=colour, markersize=5, label=f"question {number}"
-            )
+            places, colour = rows["disagreement"], f"C{number}"
+            panel.vlines(places, rows["members"], rows["ensemble"], color=colour, alpha=0.4, linewidth=1)
+            panel.plot(places, rows["members"], "o", color=colour, markerfacecolor="white", markersize=5)
+            panel.plot(places, rows["ensemble"], "o", color=colour, markersize=5, label=f"question {number}")
         panel.set_xlabel("change of disagreement, points of %")
+        panel.set_title(title, fontsize=10)
         panel.grid(alpha=0.3)
-        panel.legend(fontsize=8)
+        if shown["question"].nunique() > 1:
+            panel.legend(fontsize=8)
     axes[0].set_ylabel("change of test error, points of %")
-    axes[0].figure.suptitle("What collaboration does to members and ensemble", fontsize=10)
+    axes[0].figure.suptitle(HEADING, fontsize=10)
 
 
 def _measured(run: Run) -> tuple[float, float, float]:

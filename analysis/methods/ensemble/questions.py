@@ -31,8 +31,6 @@ from experiments import command_line, path_flags
 BySeed = Mapping[int, Rows]
 """The errors of a question's rows, by seed."""
 
-MEMBERS = "What collaboration does to members and ensemble"
-
 RULE = (
     "A gain is the first row's error less the second's, of the same seed, in points of per cent of the test examples. "
     f"With at least {question_claims.LEAST_SEEDS} seeds a claim holds if the 95 % bootstrap interval of the mean gain "
@@ -86,9 +84,10 @@ def contents(log_dir: str, dataset: str) -> dict[str, bytes]:
     for number, by_seed in found.items():
         parts += _section(number, by_seed, findings[number], answered[number])
     changes = question_members.changes(answered)
+    # One row has no correlation.
     if len(changes) > 1:
         parts += [
-            f"## {MEMBERS}",
+            f"## {question_members.HEADING}",
             question_members.summary(changes),
             f"![{question_members.CAPTION}](members.png)",
             "[changes.csv](changes.csv) has the numbers of each row.",
