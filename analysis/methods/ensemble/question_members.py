@@ -67,7 +67,8 @@ def summary(table: pd.DataFrame) -> str:
     other = ", but in question 7 in the images without labels" * (7 in set(table["question"]))
     return (
         f"{len(table)} rows collaborate and have a plain row that differs in nothing else{other}. In "
-        f"{counts['disagreement']} of them the members disagree less than in the plain row, in {counts['members']} their mean error is lower, and in {counts['ensemble']} that of the ensemble is. In "
+        f"{counts['disagreement']} of them the members disagree less than in the plain row, in {counts['members']} "
+        f"their mean error is lower, and in {counts['ensemble']} that of the ensemble is. In "
         f"{less} averaging gains less: the members' mean error less the ensemble's. Spearman's rank correlation of the "
         f"change of disagreement with that of what averaging gains: {', '.join(averaging)}; with the gain of the "
         f"ensemble: {', '.join(ensemble)}. Means over seeds, looked at without a claim made beforehand; rows of a "
