@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from analysis import claims, methods, recorded_run, tables
-from analysis.methods.teaching import thesis, thesis_figures
-from analysis.methods.teaching.thesis_claims import CHOSEN, CHOSEN_TRUE, CLAIM_SET, EUCLIDEAN, FIVE, FIVE_TRUE, RANDOM
+from analysis.methods.teaching import figures, outcomes
+from analysis.methods.teaching import tables as teaching_tables
+from analysis.methods.teaching.claims import CHOSEN, CHOSEN_TRUE, CLAIM_SET, EUCLIDEAN, FIVE, FIVE_TRUE, RANDOM
 from analysis.recorded_run import Run
 from collab_ensembles.runs import naming
 from collab_ensembles.runs.run_directory import Status
@@ -70,7 +71,7 @@ def _grid(late: Mapping[str, int], errors: Mapping[str, float], seeds: int = 5) 
 
 
 def test_an_outcome_is_that_of_the_best_epoch_and_of_the_first_at_the_mark() -> None:
-    outcome = thesis.outcome(_run(_config(stack=5), [95.0, 96.1, 95.9, 97.0, 96.9, 97.0], 2.5))
+    outcome = outcomes.outcome(_run(_config(stack=5), [95.0, 96.1, 95.9, 97.0, 96.9, 97.0], 2.5))
     assert (outcome.accuracy, outcome.validation) == (pytest.approx(97.5), pytest.approx(97.0))
     assert (outcome.epochs, outcome.trained, outcome.updates, outcome.passes) == (4, 6, 180, 1080)
     assert (outcome.updates_to_mark, outcome.passes_to_mark) == (90, 540)
@@ -79,26 +80,26 @@ def test_an_outcome_is_that_of_the_best_epoch_and_of_the_first_at_the_mark() -> 
 
 def test_a_student_that_never_reaches_the_mark_has_no_numbers_there() -> None:
     run = _run(_config(stack=1), [90.0, 91.0])
-    assert np.isnan(thesis.outcome(run).updates_to_mark)
+    assert np.isnan(outcomes.outcome(run).updates_to_mark)
     assert "nan" not in tables.report([run], "markdown")
 
 
 def test_the_rows_of_the_grid_are_those_of_the_published_table() -> None:
     configs = plan("lacaille-3.1", {"dataset": "mnist"}, [0])
     teacher, *students = configs
-    assert thesis.row_of(teacher) is None
-    paper = thesis.published_rows("MNIST")
-    assert [thesis.row_of(config) for config in students] == list(paper) == list(_ROWS)
+    assert outcomes.row_of(teacher) is None
+    paper = outcomes.published_rows("MNIST")
+    assert [outcomes.row_of(config) for config in students] == list(paper) == list(_ROWS)
     # The thesis' last row and its baseline.
     assert (paper[FIVE_TRUE], paper["baseline"]) == ((96.8, 9_100), (96.4, 39_000))
     assert methods.of(students[0]).published_error(students[0], "student")[0] == pytest.approx(3.6)
-    assert thesis.row_of(_config(patience=3)) is None
-    assert thesis.row_of(_config(members=("mlp64-32",))) is None
+    assert outcomes.row_of(_config(patience=3)) is None
+    assert outcomes.row_of(_config(members=("mlp64-32",))) is None
 
 
 def test_the_table_has_means_and_intervals_beside_the_published_numbers() -> None:
     runs = _grid({}, {"baseline": 3.5})
-    table = thesis.table(runs)
+    table = teaching_tables.table(runs)
     cells = {row[0].text: row[1:] for row in table.rows}
     accuracy, paper, updates, paper_updates, *_ = cells["baseline"]
     assert (accuracy.text, paper.text, updates.text, paper_updates.text) == ("96.48", "96.4", "500", "39,000")
@@ -151,11 +152,11 @@ def test_the_published_numbers_can_be_judged_where_the_table_has_them() -> None:
 
 def test_all_figures_are_drawn_as_far_as_every_seed_trains() -> None:
     runs = _grid({}, {}, seeds=2)
-    for each in thesis_figures.drawings(runs):
+    for each in figures.drawings(runs):
         figure = each.draw()
         longest = max(len(line.get_xdata()) for axes in figure.axes for line in axes.get_lines())
         assert longest == 6
-    passes = next(each for each in thesis_figures.drawings(runs) if "passes" in each.name).draw()
+    passes = next(each for each in figures.drawings(runs) if "passes" in each.name).draw()
     ends = {line.get_label(): line.get_xdata()[-1] for line in passes.axes[0].get_lines()}
     assert ends == {"baseline": 1200, CHOSEN: 900, CHOSEN_TRUE: 900, EUCLIDEAN: 900, RANDOM: 600}
 
@@ -164,7 +165,7 @@ def test_students_of_another_teacher_stand_in_rows_of_their_own() -> None:
     """Otherwise a seed would count twice, and claims would mix two teachers."""
     usual = _run(_config(), [90.0, 95.0])
     others = [_run(_config(teacher_seed=7), [80.0, 85.0]), _run(_config(teacher=("other.keras",)), [70.0, 75.0])]
-    assert thesis.by_row([usual, *others]) == {CHOSEN: [usual]}
-    assert thesis.outcomes([usual, *others])[0][CHOSEN].validation == 95.0
+    assert outcomes.by_row([usual, *others]) == {CHOSEN: [usual]}
+    assert outcomes.outcomes_of([usual, *others])[0][CHOSEN].validation == 95.0
     text = tables.report([usual, *others], "csv")
     assert "teacher_seed 7" in text.replace("=", " ")

@@ -4,7 +4,7 @@ import dataclasses
 
 from analysis import comparison, generic
 from analysis.methods import PublishedGrid
-from analysis.methods.language import claims, figures, table
+from analysis.methods.language import claims, figures, tables
 from analysis.methods.language.outcomes import STATISTICS
 from collab_ensembles.methods.language.options import LEVELS, LanguageConfig
 from collab_ensembles.settings.config import RunConfig
@@ -27,8 +27,8 @@ def _student(config: RunConfig) -> str:
 
 ANALYSIS = dataclasses.replace(
     generic.ANALYSIS,
-    text_tables=table.text_tables,
-    long_table=table.long_table,
+    text_tables=tables.text_tables,
+    long_table=tables.long_table,
     drawings=figures.drawings,
     place=_place,
     member=_student,
@@ -42,7 +42,7 @@ ANALYSIS = dataclasses.replace(
             "two agents with a language of Lacaille (2018)",
             "test accuracy at the best validation epoch; measures of the languages; final and best test error, time "
             "and memory of training",
-            table.accuracy_table,
+            tables.accuracy_table,
         ),
     ),
 )

@@ -4,16 +4,16 @@ import dataclasses
 
 from analysis import generic
 from analysis.methods import PublishedGrid
-from analysis.methods.teaching import thesis, thesis_claims, thesis_figures
+from analysis.methods.teaching import claims, figures, outcomes, tables
 
 ANALYSIS = dataclasses.replace(
     generic.ANALYSIS,
-    text_tables=thesis.text_tables,
-    drawings=thesis_figures.drawings,
-    place=thesis.place,
-    sources=thesis.sources,
-    paper_row=thesis.row_of,
-    published_error=thesis.published_error,
+    text_tables=tables.text_tables,
+    drawings=figures.drawings,
+    place=outcomes.place,
+    sources=outcomes.sources,
+    paper_row=outcomes.row_of,
+    published_error=outcomes.published_error,
     whole="",
     ends_early=True,
     cost_notes=(
@@ -25,14 +25,14 @@ ANALYSIS = dataclasses.replace(
         "validation_error_percent": "ValidationErrors",
         "best_epoch": "BestEpoch",
     },
-    claim_set=thesis_claims.CLAIM_SET,
+    claim_set=claims.CLAIM_SET,
     grids=(
         PublishedGrid(
             "lacaille-3.1",
             "student or teacher",
             "students of Lacaille (2018), chapter 3",
             "accuracy, updates and passes; final and best test error, time and memory of training",
-            thesis.table,
+            tables.table,
         ),
     ),
 )

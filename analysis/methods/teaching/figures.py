@@ -11,8 +11,8 @@ from analysis import drawing
 from analysis import figure_style as style
 from analysis.drawing import Drawing
 from analysis.intervals import band
-from analysis.methods.teaching import thesis
-from analysis.methods.teaching.thesis_claims import (
+from analysis.methods.teaching import outcomes
+from analysis.methods.teaching.claims import (
     BASELINE,
     CHOSEN,
     CHOSEN_TRUE,
@@ -93,7 +93,7 @@ def right_curves(runs: Sequence[Run], axes: Sequence[Axes]) -> Sequence[Axes]:
 
 
 def _rows(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    rows = {name: own for name, own in thesis.by_row(runs).items() if name in _COLOURS}
+    rows = {name: own for name, own in outcomes.by_row(runs).items() if name in _COLOURS}
     if len(rows) < 2:
         raise DataError("fewer than two students of table 3.1; train some with --grid=lacaille-3.1")
     return rows
@@ -105,14 +105,14 @@ def _all(rows: Mapping[str, Sequence[Run]]) -> list[Run]:
 
 def _stacked(runs: Sequence[Run], data: str) -> np.ndarray:
     """[seeds, epochs], as far as all seeds train."""
-    curves = [thesis.curve(run, data) for run in runs]
+    curves = [outcomes.curve(run, data) for run in runs]
     common = min(map(len, curves))
     return np.stack([each[:common] for each in curves])
 
 
 def _places(runs: Sequence[Run], by_passes: bool) -> np.ndarray:
     """The x-axis, [epochs]; the same for all seeds."""
-    curves = [thesis.passes(run) if by_passes else thesis.curve(run, "Updates") for run in runs]
+    curves = [outcomes.passes(run) if by_passes else outcomes.curve(run, "Updates") for run in runs]
     return min(curves, key=len)
 
 

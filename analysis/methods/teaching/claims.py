@@ -13,8 +13,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from analysis.claim import Claim, ClaimSet, Numbers
-from analysis.methods.teaching import thesis
-from analysis.methods.teaching.thesis import Outcome, row_name
+from analysis.methods.teaching import outcomes
+from analysis.methods.teaching.outcomes import Outcome, row_name
 from analysis.recorded_run import Run
 
 LEAST_SEEDS = 5
@@ -105,7 +105,7 @@ def _times(many: float, few: float) -> float:
     return math.log2(many / few)
 
 
-_MARK = f"to a validation accuracy of {thesis.MARK:g} %"
+_MARK = f"to a validation accuracy of {outcomes.MARK:g} %"
 _BY_UPDATES = "updates_to_mark"
 
 CLAIMS = (
@@ -170,11 +170,11 @@ CLAIMS = (
 
 
 def _seeds_of(runs: Sequence[Run]) -> list[Seed]:
-    return [Seed(rows) for rows in thesis.outcomes(runs).values()]
+    return [Seed(rows) for rows in outcomes.outcomes_of(runs).values()]
 
 
 def _published(label: str) -> Seed:
-    return Seed({}, thesis.published_rows(label))
+    return Seed({}, outcomes.published_rows(label))
 
 
 CLAIM_SET = ClaimSet(
