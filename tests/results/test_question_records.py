@@ -208,6 +208,8 @@ def test_collaboration_makes_answers_more_alike_and_averaging_gain_less(name: st
     correlation = stats.spearmanr(changes["disagreement"][~is_seven], gained[~is_seven]).statistic
     stated = re.findall(r"of what averaging gains: ([+-]\S+) ", (_PUBLISHED / name / "README.md").read_text())
     assert stated == [f"{correlation:+.2f}"]
+    assert (changes["members"] < 0).mean() > 0.55
+    assert 0.3 < (changes["ensemble"] < 0).mean() < 0.36
     if name == "fashion-mnist":
         assert correlation > 0.9
         (line,) = [each for each in lines if each["row"] == "L2 0.1, ST learns from M"]
@@ -215,18 +217,13 @@ def test_collaboration_makes_answers_more_alike_and_averaging_gain_less(name: st
         assert float(line["ensemble"]) > 1
     else:
         assert 0 < correlation < 0.7
-        assert (changes["members"] < 0).mean() > 0.6
-        assert (changes["ensemble"] < 0).mean() < 0.4
         assert changes["disagreement"].min() == pytest.approx(-9, abs=0.5)
 
 
 def test_members_that_learn_alone_do_what_the_document_says() -> None:
     """As docs/QUESTIONS.md says of question 3 on Fashion-MNIST."""
-    errors: dict[tuple[str, str], list[float]] = {}
-    for line in _errors("fashion-mnist"):
-        if line["question"] == "3":
-            errors.setdefault((line["row"], line["output"]), []).append(float(line["test_error_percent"]))
-    mean = {key: float(np.mean(values)) for key, values in errors.items()}
+    errors = _of_question("fashion-mnist", 3)
+    mean = {key: float(np.mean(list(values.values()))) for key, values in errors.items()}
     assert mean["plain", "M"] - mean["L2 0.01, M learns from ST", "M"] == pytest.approx(1, abs=0.05)
     assert mean["plain", "Ens"] == pytest.approx(22.6, abs=0.05)
     assert mean["L2 0.01, M learns from ST", "Ens"] == pytest.approx(22.6, abs=0.05)
@@ -241,10 +238,7 @@ def test_members_that_learn_alone_do_what_the_document_says() -> None:
 )
 def test_rows_of_question_3_against_the_plain_ensemble(name: str, better: list[str], worse: int) -> None:
     """By the intervals of their gains, as docs/QUESTIONS.md says of question 3."""
-    errors: dict[str, dict[str, float]] = {}
-    for line in _errors(name):
-        if (line["question"], line["output"]) == ("3", "Ens"):
-            errors.setdefault(line["row"], {})[line["seed"]] = float(line["test_error_percent"])
+    errors = {row: own for (row, output), own in _of_question(name, 3).items() if output == "Ens"}
     plain = errors.pop("plain")
     ends = {row: intervals.interval([plain[seed] - own[seed] for seed in plain]) for row, own in errors.items()}
     assert len(ends) == 12
@@ -253,17 +247,30 @@ def test_rows_of_question_3_against_the_plain_ensemble(name: str, better: list[s
     assert max(errors, key=lambda row: np.mean(list(errors[row].values()))) == "L2 0.1, both"
 
 
+def test_a_rising_weight_helps_members_and_not_the_ensemble() -> None:
+    """As docs/QUESTIONS.md says of question 2 on Fashion-MNIST; by intervals of the gains, of no schedule."""
+    errors = _of_question("fashion-mnist", 2)
+    mean = {key: float(np.mean(list(values.values()))) for key, values in errors.items()}
+    for output, plain, rising in (("ST", 25.3, 24.0), ("M", 23.6, 22.7), ("Ens", 22.6, 22.7)):
+        assert mean["plain", output] == pytest.approx(plain, abs=0.05)
+        assert mean["L2 0.1, rising", output] == pytest.approx(rising, abs=0.05)
+    for name in _DATASETS:
+        errors = _of_question(name, 2)
+        plain = errors["plain", "Ens"]
+        for (row, output), own in errors.items():
+            if (row, output) != ("plain", "Ens") and output == "Ens":
+                ends = intervals.interval([plain[seed] - own[seed] for seed in plain])
+                assert ends is not None
+                assert ends[0] <= 0
+
+
 @pytest.mark.parametrize("name", [name for name in _DATASETS if 3 in _NUMBERS[name]])
 def test_a_member_that_only_teaches_has_the_errors_of_the_plain_ensemble(name: str) -> None:
     """As docs/QUESTIONS.md says of question 3: links in one direction leave their source as it was, to the bit."""
-    errors: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for line in _errors(name):
-        if line["question"] == "3":
-            errors.setdefault((line["row"], line["output"]), []).append((line["seed"], line["test_error_percent"]))
+    errors = _of_question(name, 3)
     for cost in ("CE 1", "L2 0.1", "L2 0.01"):
         for learner, teacher in (("ST", "M"), ("M", "ST")):
-            own = errors[f"{cost}, {learner} learns from {teacher}", teacher]
-            assert sorted(own) == sorted(errors["plain", teacher])
+            assert errors[f"{cost}, {learner} learns from {teacher}", teacher] == errors["plain", teacher]
 
 
 def test_the_document_names_no_question_without_runs_and_shows_those_with() -> None:
@@ -323,6 +330,16 @@ def test_members_that_begin_equal_stay_equal(members: str) -> None:
     }
     assert len(first) == 8
     assert by_seed == first
+
+
+def _of_question(name: str, number: int) -> dict[tuple[str, str], dict[str, float]]:
+    """The errors of each row and output by seed."""
+    errors: dict[tuple[str, str], dict[str, float]] = {}
+    for line in _errors(name):
+        if line["question"] == str(number):
+            of_seeds = errors.setdefault((line["row"], line["output"]), {})
+            of_seeds[line["seed"]] = float(line["test_error_percent"])
+    return errors
 
 
 def _changes(name: str) -> list[dict[str, str]]:
