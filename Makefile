@@ -126,30 +126,29 @@ EMPTY :=
 COMMA := ,
 
 questions: $(QUESTIONS) ## train the grids of the paper's open questions on digits, 8 seeds each, and write the answers (five hours; make question-3 trains one, fashion-question-3 and mnist-question-3 on other images)
-	$(END_OF_DRY_RUN) \
-	$(RUN) -m analysis.methods.ensemble.questions --log_dir=$(LOG_DIR)/questions --out=$(LOG_DIR)/questions/answers
 
-# Of question $(1), with the flags $(2); runs with all labels, in question 7, with the flags $(3).
+# Of question $(1) on the data set $(2), with the flags $(3), which runs with all labels, in question 7, lack; and $(4).
 define question
-$(RUN) -m experiments.sweep --grid=question-$(1) --seeds=$(subst $(EMPTY) ,$(COMMA),$(QUESTION_SEEDS)) $(2) \
+$(RUN) -m experiments.sweep --grid=question-$(1) --seeds=$(subst $(EMPTY) ,$(COMMA),$(QUESTION_SEEDS)) --dataset=$(2) $(3) $(4) \
 	--log_dir=$(LOG_DIR)/questions/question-$(1) $(SWEEP_FLAGS)
 $(END_OF_DRY_RUN) \
 if [ $(1) = 7 ]; then for seed in $(QUESTION_SEEDS); do \
-	$(RUN) -m experiments.train --seed=$$seed $(3) --log_dir=$(LOG_DIR)/questions/question-7 || exit $$?; \
-done; fi
+	$(RUN) -m experiments.train --seed=$$seed --dataset=$(2) $(4) --log_dir=$(LOG_DIR)/questions/question-7 || exit $$?; \
+done; fi; \
+$(RUN) -m analysis.methods.ensemble.questions --log_dir=$(LOG_DIR)/questions --dataset=$(2) --out=$(LOG_DIR)/questions/answers/$(2)
 endef
 
 $(QUESTIONS): question-%: install
-	$(call question,$*,$(if $(filter 7,$*),--train_limit=100 --batch_size=10))
+	$(call question,$*,digits,$(if $(filter 7,$*),--train_limit=100 --batch_size=10))
 
 # Tests take most of the time of runs with few training examples, and answers need the last one only.
 LIGHT := --precision=mixed_bfloat16 --test_every=30
 
 $(FASHION_QUESTIONS): fashion-question-%: install
-	$(call question,$*,--dataset=fashion_mnist $(LIGHT) --train_limit=1000,--dataset=fashion_mnist $(LIGHT))
+	$(call question,$*,fashion_mnist,--train_limit=1000,$(LIGHT))
 
 $(MNIST_QUESTIONS): mnist-question-%: install
-	$(call question,$*,--dataset=mnist $(LIGHT) --train_limit=5000,--dataset=mnist $(LIGHT))
+	$(call question,$*,mnist,--train_limit=5000,$(LIGHT))
 
 MNIST_RUNS ?= $(LOG_DIR)/mnist-grid
 MNIST_AUTHOR_RUNS ?= $(LOG_DIR)/mnist-author-h200
