@@ -8,7 +8,7 @@ import math
 import os
 import re
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -226,6 +226,30 @@ def _text_table(heading: str, table: pd.DataFrame, columns: dict[str, list[Cell]
     columns = {name: cells for name, cells in columns.items() if any(cell.text for cell in cells)}
     rows = [[Cell(str(name)), *cells] for name, *cells in zip(table.index, *columns.values(), strict=True)]
     return Table(heading, ["arrangement", *columns], rows, notes)
+
+
+def row_table(
+    heading: str,
+    corner: str,
+    rows: Mapping[str, Sequence[Run]],
+    columns: Mapping[str, Sequence[Cell]],
+    notes: Sequence[str],
+    means: str = "Means over seeds, with",
+) -> Table:
+    """A table of rows of runs, with notes on their intervals and seeds.
+
+    Args:
+      heading: above the table.
+      corner: the heading of the rows' names.
+      rows: the runs of each row by its name.
+      columns: a cell for each row, by heading.
+      notes: those that come first.
+      means: what stands before the kind of the intervals.
+    """
+    cells = [[Cell(name), *row] for name, *row in zip(rows, *columns.values(), strict=True)]
+    several = intervals.describe([len(own) for own in rows.values()])
+    seeds = table_notes.seeds({name: [run.config.seed for run in own] for name, own in rows.items()})
+    return Table(heading, [corner, *columns], cells, [*notes, *([f"{means} {several}."] if several else []), *seeds])
 
 
 def cells_of(means: Iterable[float], deviations: Iterable[float]) -> list[Cell]:

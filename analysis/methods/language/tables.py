@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from analysis import comparison, intervals, methods, recorded_run, table_notes, table_text
+from analysis import comparison, methods, recorded_run, table_text
 from analysis.methods.language.outcomes import accuracy, best_epoch, published_accuracy, series
 from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
@@ -60,7 +60,7 @@ def accuracy_table(runs: Sequence[Run]) -> Table:
         published = [Cell(table_text.number(value, ".1f")) for value in paper]
         cells = {"student": student, "paper student": published, **cells}
     heading = f"{_label(runs)}, table 4.1 of Lacaille (2018): test accuracy in % ({_setting(runs)})"
-    return _table(heading, "level", rows, cells, [_ACCURACY_NOTE])
+    return comparison.row_table(heading, "level", rows, cells, [_ACCURACY_NOTE])
 
 
 def measures_table(runs: Sequence[Run]) -> Table:
@@ -82,7 +82,7 @@ def measures_table(runs: Sequence[Run]) -> Table:
         for name, (data, form) in columns.items()
     }
     heading = f"{_label(runs)}, the languages: information, entropy and surprise in bits ({_setting(runs)})"
-    return _table(heading, "language", rows, cells, [_MEASURES_NOTE])
+    return comparison.row_table(heading, "language", rows, cells, [_MEASURES_NOTE])
 
 
 def long_table(runs: Sequence[Run]) -> pd.DataFrame:
@@ -114,17 +114,6 @@ def _rows(runs: Sequence[Run]) -> dict[str, list[Run]]:
         level = methods.of(row[0].config).paper_row(row[0].config)
         names[_NAMES[level] if level else name] = row
     return names
-
-
-def _table(
-    heading: str, corner: str, rows: dict[str, list[Run]], columns: dict[str, list[Cell]], notes: list[str]
-) -> Table:
-    several = [len(row) for row in rows.values()]
-    if max(several) > 1:
-        notes = [*notes, f"Means over seeds, with {intervals.describe(several)}."]
-    notes += table_notes.seeds({name: [run.config.seed for run in row] for name, row in rows.items()})
-    lines = [[Cell(name), *cells] for name, *cells in zip(rows, *columns.values(), strict=True)]
-    return Table(heading, [corner, *columns], lines, notes)
 
 
 def _published(run: Run) -> float:

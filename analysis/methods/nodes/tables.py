@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from analysis import comparison, intervals, recorded_run, table_notes
+from analysis import comparison, recorded_run
 from analysis.methods.nodes.outcomes import (
     AVERAGE,
     COLLECTIVE,
@@ -133,12 +133,9 @@ def _table(
             shown[f"paper {heading}"] = [Cell(_with_comma(each)) for each in paper]
     if len(shown) > len(columns):
         notes.append(_PAPER_NOTE)
-    if several := intervals.describe([len(row) for row in rows.values()]):
-        notes.append(f"Means over seeds, with {several}.")
-    notes += table_notes.seeds({name(of): [run.config.seed for run in row] for of, row in rows.items()})
-    lines = [[Cell(name(of)), *cells] for of, *cells in zip(rows, *shown.values(), strict=True)]
     label, setting = catalogue.label(runs[0].config.dataset), recorded_run.setting(runs[0].config)
-    return Table(f"{label}, {title} ({setting})", [corner, *shown], lines, notes)
+    named = {name(of): row for of, row in rows.items()}
+    return comparison.row_table(f"{label}, {title} ({setting})", corner, named, shown, notes)
 
 
 def _with_comma(text: str) -> str:

@@ -1,9 +1,9 @@
 """Table 3.1 of Lacaille (2018), with the published numbers beside ours, and what students cost."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from analysis import comparison, intervals, recorded_run, table_notes, table_text
+from analysis import comparison, recorded_run, table_text
 from analysis.methods.teaching import outcomes
 from analysis.methods.teaching.outcomes import Outcome
 from analysis.recorded_run import Run
@@ -48,7 +48,7 @@ def table(runs: Sequence[Run]) -> Table:
     if not paper:
         columns = {name: cells for name, cells in columns.items() if not name.startswith("paper")}
     heading = f"{label}, students as in table 3.1 of Lacaille (2018) ({recorded_run.setting(runs[0].config)})"
-    return _table(heading, "student", rows, columns, [_NUMBERS_NOTE])
+    return comparison.row_table(heading, "student", rows, columns, [_NUMBERS_NOTE], means="Intervals:")
 
 
 def cost_table(runs: Sequence[Run]) -> Table:
@@ -67,20 +67,8 @@ def cost_table(runs: Sequence[Run]) -> Table:
         titles[name]: [_cell(own, field, form) for own in found.values()] for name, (field, form) in forms.items()
     }
     heading = f"{catalogue.label(runs[0].config.dataset)}, what students cost ({recorded_run.setting(runs[0].config)})"
-    return _table(heading, "cost of", rows, columns, [_NUMBERS_NOTE, _PASSES_NOTE, _MARK_NOTE, _RIGHT_NOTE])
-
-
-def _table(
-    heading: str,
-    corner: str,
-    rows: Mapping[str, Sequence[Run]],
-    columns: Mapping[str, Sequence[Cell]],
-    notes: Sequence[str],
-) -> Table:
-    cells = [[Cell(name), *row] for name, *row in zip(rows, *columns.values(), strict=True)]
-    seeds = table_notes.seeds({name: [run.config.seed for run in own] for name, own in rows.items()})
-    number = intervals.describe([len(own) for own in rows.values()])
-    return Table(heading, [corner, *columns], cells, [*notes, *([f"Intervals: {number}."] if number else []), *seeds])
+    notes = [_NUMBERS_NOTE, _PASSES_NOTE, _MARK_NOTE, _RIGHT_NOTE]
+    return comparison.row_table(heading, "cost of", rows, columns, notes, means="Intervals:")
 
 
 def _cell(own: Sequence[Outcome], field: str, form: str) -> Cell:
