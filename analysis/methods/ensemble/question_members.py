@@ -38,32 +38,32 @@ def changes(answered: Mapping[int, Answered]) -> pd.DataFrame:
       the last epoch: of the members' mean error, of the ensemble's error, and of the members' disagreement. A run that
       stands in several rows counts in the first one. Rows without plain runs of their settings are left out.
     """
-    lines = []
-    every = [(number, name, run) for number, own in answered.items() for name, run in own.runs]
+    rows: dict[str, tuple[int, str, Run]] = {}
+    for number, own in answered.items():
+        for name, run in own.runs:
+            rows.setdefault(run.config.digest(), (number, name, run))
     measured = {
-        run.config.digest(): _measured(run) for _, _, run in every if _DISAGREEMENT in run.statistics.get("Ens", ())
+        digest: _measured(run) for digest, (_, _, run) in rows.items() if _DISAGREEMENT in run.statistics.get("Ens", ())
     }
-    known = set()
-    for number, name, run in every:
-        digest, plain = run.config.digest(), _without_collaboration(run.config).digest()
-        if _collaborates(run.config) and {digest, plain} <= measured.keys() and digest not in known:
-            known.add(digest)
-            differences = (own - other for own, other in zip(measured[digest], measured[plain], strict=True))
-            lines.append((number, name, 1, *differences))
-    table = pd.DataFrame(lines, columns=["question", "row", "seeds", *_MEASURED])
-    by_row = table.groupby(["question", "row"], sort=False)
-    means = by_row.agg({"seeds": "sum", **dict.fromkeys(_MEASURED, "mean")}).reset_index()
+    lines = []
+    for digest, values in measured.items():
+        number, name, run = rows[digest]
+        if _collaborates(run.config) and (plain := measured.get(_without_collaboration(run.config).digest())):
+            lines.append((number, name, *(own - other for own, other in zip(values, plain, strict=True))))
+    by_row = pd.DataFrame(lines, columns=["question", "row", *_MEASURED]).groupby(["question", "row"], sort=False)
     # Errors are float32: equal ones differ in digits that mean nothing. There is no -0.
-    means[list(_MEASURED)] = means[list(_MEASURED)].round(5) + 0.0
-    return means
+    means = by_row.mean().round(5) + 0.0
+    means.insert(0, "seeds", by_row.size())
+    return means.reset_index()
 
 
 def summary(table: pd.DataFrame) -> str:
     """How often members, averaging and ensembles gain, and how that goes with disagreement."""
     counts = {name: int((table[name] < 0).sum()) for name in _MEASURED}
     less = int((table["members"] < table["ensemble"]).sum())
-    averaging = [f"{_together(rows, rows['members'] - rows['ensemble'])} ({name})" for name, rows in panels(table)]
-    ensemble = [f"{_together(rows, -rows['ensemble'])} ({name})" for name, rows in panels(table)]
+    apart = panels(table)
+    averaging = [f"{_together(rows, rows['members'] - rows['ensemble'])} ({name})" for name, rows in apart]
+    ensemble = [f"{_together(rows, -rows['ensemble'])} ({name})" for name, rows in apart]
     other = ", but in question 7 in the images without labels" * (7 in set(table["question"]))
     return (
         f"{len(table)} rows collaborate and have a plain row that differs in nothing else{other}. In "
