@@ -284,11 +284,8 @@ class RunConfig(RunFields):
         named = (*named, "test_every", *([] if isinstance(self.learning_rate, str) else [RATES]))
         further = ("label_noise", RATES, *(field.name for field in dataclasses.fields(TrainingControl)))
         shown = [*self.own_fields(), *(field for field in dataclasses.fields(RunConfig) if field.name in further)]
-        return [
-            f"{field.name} {as_text(getattr(self, field.name))}"
-            for field in shown
-            if field.name not in named and getattr(self, field.name) != self.default_of(field)
-        ]
+        changed = {name: value for name, value in self.changed().items() if name not in named}
+        return [f"{field.name} {as_text(changed[field.name])}" for field in shown if field.name in changed]
 
     def remedies(self) -> str:
         """The settings to lower if a training diverges."""
