@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from analysis import intervals
-from committed_questions import DATASETS, NUMBERS, PUBLISHED, changes_of, errors_of, of_question
+from committed_questions import DATASETS, NUMBERS, PUBLISHED, changes_of, of_question
 from committed_results import REPOSITORY
 
 
@@ -105,13 +105,10 @@ def test_the_document_names_no_question_without_runs_and_shows_those_with() -> N
 
 def test_longer_training_and_augmentation_do_to_mean_errors_what_the_document_says() -> None:
     """As docs/QUESTIONS.md says of question 1."""
-    errors: dict[str, list[float]] = {}
-    for line in errors_of("digits"):
-        if (line["question"], line["output"]) == ("1", "Ens"):
-            errors.setdefault(line["row"], []).append(float(line["test_error_percent"]))
+    errors = of_question("digits", 1)
     mean = {
         (name, block, epochs, augmented): np.mean(
-            errors[f"{name}, {block}, {epochs} epochs{', augmented' if augmented else ''}"]
+            list(errors[f"{name}, {block}, {epochs} epochs{', augmented' if augmented else ''}", "Ens"].values())
         )
         for name, block, epochs, augmented in itertools.product(
             ("plain", "L2 0.01"), ("report", "post2018"), (30, 60, 120), (False, True)
@@ -137,14 +134,9 @@ def test_longer_training_and_augmentation_do_to_mean_errors_what_the_document_sa
 @pytest.mark.parametrize("members", ["2 ST", "2 M", "4 M"])
 def test_members_that_begin_equal_stay_equal(members: str) -> None:
     """As docs/QUESTIONS.md says of question 5."""
-    by_seed: dict[str, set[str]] = {}
-    for line in errors_of("digits"):
-        if (line["question"], line["row"]) == ("5", f"{members}, L2 0.01, begun equal"):
-            by_seed.setdefault(line["seed"], set()).add(line["test_error_percent"])
-    first = {
-        line["seed"]: {line["test_error_percent"]}
-        for line in errors_of("digits")
-        if (line["question"], line["row"], line["output"]) == ("5", f"{members}, plain", members.split()[1])
-    }
+    errors = of_question("digits", 5)
+    first = errors[f"{members}, plain", members.split()[1]]
+    outputs = [own for (row, _), own in errors.items() if row == f"{members}, L2 0.01, begun equal"]
     assert len(first) == 8
-    assert by_seed == first
+    assert len(outputs) == int(members[0]) + 1
+    assert all(own == first for own in outputs)

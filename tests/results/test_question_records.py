@@ -14,7 +14,7 @@ from analysis.methods.ensemble import questions
 from collab_ensembles.data import catalogue
 from collab_ensembles.methods.ensemble import question_grids
 from collab_ensembles.runs import run_directory
-from committed_questions import DATASETS, NUMBERS, PUBLISHED, RECORDS, changes_of, errors_of
+from committed_questions import DATASETS, NUMBERS, PUBLISHED, RECORDS, changes_of, errors_of, of_question
 
 _EACH = [(name, number) for name, numbers in NUMBERS.items() for number in numbers]
 
@@ -126,15 +126,12 @@ _COMPARED: dict[int, list[tuple[str, str, str]]] = {
 @pytest.mark.parametrize("name", DATASETS)
 def test_gains_and_p_values_follow_from_the_errors(name: str) -> None:
     """Mean gains, and Holm's correction of one-sided t-tests over all questions, by SciPy alone."""
-    rows: dict[tuple[int, str, str], dict[str, float]] = {}
-    for line in errors_of(name):
-        key = int(line["question"]), line["row"], line["output"]
-        rows.setdefault(key, {})[line["seed"]] = float(line["test_error_percent"])
+    rows = {number: of_question(name, number) for number in NUMBERS[name]}
     stated = re.findall(
         r"^\| \d \(\w\) .*?\| ([+-]\S+) \[.*?\] +\| (?:< )?(\S+) ", (PUBLISHED / name / "README.md").read_text(), re.M
     )
     gains = [
-        np.array([rows[number, reference, output][seed] - own for seed, own in rows[number, treated, output].items()])
+        np.array([rows[number][reference, output][seed] - own for seed, own in rows[number][treated, output].items()])
         for number in NUMBERS[name]
         for treated, reference, output in _COMPARED[number]
     ]
