@@ -5,26 +5,29 @@ Example:
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 from absl import flags, logging
 
-from analysis import frame, methods, table_notes, table_text, uncertainty_table
+from analysis import comparison, frame, methods, table_notes, table_text, uncertainty_table
 from analysis.recorded_run import Run
-from analysis.table_text import Table
+from analysis.table_text import Cell, Table
 from collab_ensembles.data import catalogue
+from collab_ensembles.settings import grid
 from experiments import command_line, path_flags
 
 FORMATS = ("markdown", "latex", "csv")
+_ONE_MEMBER_NOTE = "One member: the first of the row's networks, of snapshots the last, of two agents the student."
 
 
 def report(runs: Sequence[Run], style: str, unfinished: Iterable[Run] = ()) -> str:
-    """The results of runs of one data set, apart for each setting they were trained in.
+    """The results of runs of one data set, apart for each setting they were trained in, and then together in short.
 
     Args:
       runs: finished runs of one data set.
-      style: `markdown` or `latex` for the tables of `text_tables`, `csv` for `long_table`.
+      style: `markdown` or `latex` for the tables of `text_tables` and, of several settings, `overview`; `csv` for
+        `long_table`.
       unfinished: the runs that are left out; how many is said under the tables (not in CSV).
 
     Raises:
@@ -45,6 +48,8 @@ def report(runs: Sequence[Run], style: str, unfinished: Iterable[Run] = ()) -> s
         for setting, count in left_out.items()
         if setting not in groups
     ]
+    # At the end, where it is seen on a terminal.
+    texts += [table_text.write(overview(groups), style)] if len(groups) > 1 else []
     return "\n\n".join(texts)
 
 
@@ -65,6 +70,32 @@ def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
     """
     frame.check_comparable(runs)
     return [*methods.of(runs[0].config).text_tables(runs, unfinished), *uncertainty_table.tables(runs)]
+
+
+def overview(groups: Mapping[str, Sequence[Run]]) -> Table:
+    """The final test errors of all rows of several settings: of one member, and of the ensemble.
+
+    Args:
+      groups: finished runs of one data set by their setting.
+    """
+    runs = [run for own in groups.values() for row in methods.of(own[0].config).rows_of(own).values() for run in row]
+    rows: dict[tuple[str, str], list[Run]] = {}
+    for name, run in zip(grid.row_names([run.config for run in runs]), runs, strict=True):
+        rows.setdefault((name, run.setting), []).append(run)
+    # Runs of other backends and of other code have the same names.
+    alike = Counter(name for name, _ in rows)
+    named = {name if alike[name] == 1 else f"{name} ({setting})": row for (name, setting), row in rows.items()}
+    outputs = {"one member": comparison.member_output, "ensemble": lambda run: methods.of(run.config).whole}
+    columns = {
+        heading: [
+            comparison.mean_with_interval([comparison.error(run, output(run)) for run in row], ".2f")
+            for row in named.values()
+        ]
+        for heading, output in outputs.items()
+    }
+    columns["seeds"] = [Cell(str(len(row))) for row in named.values()]
+    heading = f"{catalogue.label(runs[0].config.dataset)}, final test error in %, rows of all {len(groups)} settings"
+    return comparison.row_table(heading, "row", named, columns, [_ONE_MEMBER_NOTE])
 
 
 def long_table(runs: Sequence[Run]) -> pd.DataFrame:

@@ -88,7 +88,7 @@ def test_a_report_in_latex_has_nothing_that_latex_would_stumble_over(tmp_path: p
     )
     assert _latex_problems(text) == []
     for name in ("table", "tabular"):
-        assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}") == 6
+        assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}") == 7
     assert r"\caption{MNIST, final test error in \% after 30 epochs (default settings)}" in text
     assert r"batch\_size=32" in text
     assert r"ST\_2" in text

@@ -1,10 +1,11 @@
 """Tables as text: what is shown, what is marked and what is said under them."""
 
+import dataclasses
 import math
 import pathlib
 
 import pytest
-from synthetic_runs import invented, write_run
+from synthetic_runs import invented, with_final, write_run
 from table_runs import cells_of, grid, make_config, runs_with
 
 from analysis import frame, table_text, tables
@@ -90,6 +91,8 @@ def test_a_report_keeps_settings_apart(tmp_path: pathlib.Path) -> None:
         assert config.epochs is not None
         write_run(tmp_path, config, invented(number, config.epochs))
     text = tables.report(frame.read_runs(str(tmp_path), "mnist"), "markdown")
+    text, _, overview = text.rpartition("MNIST, ")
+    assert overview.count("| L2 ") == 3
     headings = [line for line in text.splitlines() if line.startswith("MNIST")]
     settings = [(30, "default settings"), (30, "resnet=fixed"), (3, "epochs=3")]
     assert sorted(headings) == sorted(
@@ -185,7 +188,7 @@ def test_unfinished_runs_are_counted_under_the_tables_of_their_setting(tmp_path:
     ]
     left_out = [Run("", config, Status(state="running"), {}) for config in configs]
     runs = frame.read_runs(str(tmp_path), "mnist")
-    sections = _sections(tables.report(runs, "markdown", left_out))
+    *sections, _ = _sections(tables.report(runs, "markdown", left_out))
     assert len(sections) == 6
     for section in sections:
         (said,) = [text for text in section if "left out" in text and "epochs=2" not in text]
@@ -195,7 +198,33 @@ def test_unfinished_runs_are_counted_under_the_tables_of_their_setting(tmp_path:
     assert "left out" not in tables.report(runs, "markdown")
     text = tables.report(runs, "latex", left_out)
     assert text.count("2 runs are not finished and left out") == 3
-    assert text.endswith("% epochs=2: 1 run is not finished and left out")
+    assert "\n\n% epochs=2: 1 run is not finished and left out\n\n" in text
+
+
+def test_rows_of_several_settings_stand_together_at_the_end(tmp_path: pathlib.Path) -> None:
+    """One setting needs no second table; rows of the same name on two backends are kept apart."""
+    finals = {("L2", 0.1, seed): (value, 9.0, value / 2) for seed, value in enumerate((1.0, 2.0, 4.5))}
+    runs = runs_with(tmp_path, finals)
+    assert "one member" not in tables.report(runs, "markdown")
+    alone = make_config("plain", 1.0, members=("M",))
+    write_run(tmp_path, alone, {"000": with_final((3.0, 0.0, 0.0), (0.0, 0.0, 0.0), 30)["000"]})
+    write_run(tmp_path, make_config("L2", 0.1, 3), with_final((6.0, 9.0, 5.0), (0.0, 0.0, 0.0), 30))
+    on_jax = Status(state="done", environment={"backend": "jax"})
+    runs = [
+        dataclasses.replace(run, status=on_jax) if run.config.seed == 3 else run
+        for run in frame.read_runs(str(tmp_path), "mnist")
+    ]
+    text = tables.report(runs, "markdown")
+    heading, table, *notes = _sections(text)[-1]
+    assert "all 3 settings" in heading
+    header, *rows = cells_of(table)
+    assert header == ["row", "one member", "ensemble", "seeds"]
+    assert sorted(rows) == [
+        ["L2 0.1 (backend=jax)", "6.00", "5.00", "1"],
+        ["L2 0.1 (default settings)", "2.50 [1.00, 4.50]", "1.25 [0.50, 2.25]", "3"],
+        ["plain", "3.00", "", "1"],
+    ]
+    assert any("Rows differ in their seeds" in note for note in notes)
 
 
 def test_digits_stand_below_each_other_though_some_are_marked(tmp_path: pathlib.Path) -> None:
