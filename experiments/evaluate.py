@@ -108,6 +108,10 @@ def _test_data(directory: str, config: RunConfig, fetch: bool) -> data.Dataset:
     dataset, split = _test_source(config)
     if _is_own(config):
         return run_data.load_again(directory, _DATA_DIR.value, fetch)
+    if dataset == config.dataset:
+        return data.load(dataset, _DATA_DIR.value, split, fetch=fetch, reading=config.folder_reading())
+    if _SPLIT.value and (catalogue.is_file(dataset) or catalogue.is_folder(dataset)):
+        raise ConfigError(f"--split={split}: all images of --dataset={_DATASET.value} are test images; leave it out")
     if catalogue.is_file(dataset):
         return _test_part(dataset)
     if catalogue.is_folder(dataset):
@@ -159,6 +163,10 @@ def _evaluate(directory: str, config: RunConfig, unknown: data.Dataset | None) -
             print(f"{output}: {', '.join(f'{name} {value:.5f}' for name, value in values)}")
         if is_kept:
             _keep(directory, status.epochs_done, measures, detection)
+    if _MISTAKES.value and len(test.label_names) > mistakes.MOST_CLASSES:
+        raise ConfigError(
+            f"--mistakes: takes at most {mistakes.MOST_CLASSES} classes; received {len(test.label_names)}"
+        )
     if _MISTAKES.value:
         found = mistakes.measure(logits, test.test_images, test.test_labels)
         _print_mistakes(found["confusion"], test.label_names)

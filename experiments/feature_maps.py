@@ -17,7 +17,8 @@ from absl import flags
 
 from collab_ensembles import canvas, files
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.runs import naming, run_data, run_directory
+from collab_ensembles.runs import run_data, run_directory
+from collab_ensembles.settings import grid
 from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags, runtime
 
@@ -71,10 +72,11 @@ def names_of(configs: Sequence[RunConfig]) -> list[str]:
         raise ConfigError(
             f"received runs of different data or splits ({received}); give runs with the same test images"
         )
-    names = [naming.describe(config) for config in configs]
-    if len(set(names)) < len(names):
-        raise ConfigError(f"received {len(names)} directories of {len(set(names))} different runs; give each run once")
-    return names
+    if len(set(configs)) < len(configs):
+        raise ConfigError(
+            f"received {len(configs)} directories of {len(set(configs))} different runs; give each run once"
+        )
+    return grid.names(configs)
 
 
 def feature_maps(
@@ -98,6 +100,8 @@ def feature_maps(
 
     names = {member: [target_layer(name) for name in convolutions(network)] for member, network in members.items()}
     known = list(dict.fromkeys(itertools.chain.from_iterable(names.values())))
+    if not known:
+        raise ConfigError("these networks have no convolutions; give runs of others")
     chosen = layer or known[0]
     if chosen not in known:
         raise ConfigError(f"--layer={chosen}: no convolution of this name; allowed: {', '.join(known)}")

@@ -26,6 +26,7 @@ def main(arguments: list[str]) -> None:
     """Reads the images, then predicts, and writes or prints the table."""
     directory, path = command_line.two_arguments(arguments, "the directory of a run", "a folder or file of images")
     runtime.check_threads(_THREADS.value)
+    run_directory.read_config(directory)
     data = run_directory.read_status(directory).data
     if data is None:
         raise RunDirectoryError(f"{directory}: nothing trained yet; train the run first")

@@ -30,7 +30,7 @@ _HARMLESS = (
 )
 """Prefixes of variables among these that affect only messages or memory, or choose the device."""
 
-_EXACT, _TF32 = "highest", "tensorfloat32"
+_EXACT, TF32 = "highest", "tensorfloat32"
 """How JAX multiplies float32: GPUs of 2020 and later have units that keep 10 bits of a factor, and use them unless told
 otherwise."""
 
@@ -159,7 +159,7 @@ def start_jax(threads: int | None, tf32: bool = False) -> int:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     with stderr_held_back(), _without_unused():
         jax = importlib.import_module(JAX)
-        jax.config.update("jax_default_matmul_precision", _TF32 if tf32 else _EXACT)
+        jax.config.update("jax_default_matmul_precision", TF32 if tf32 else _EXACT)
         importlib.import_module("keras")
         jax.devices()
     return threads

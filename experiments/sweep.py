@@ -77,6 +77,10 @@ def main(arguments: list[str]) -> int:
         registry.check_team(config, with_team=False)
     if _MEASURE.value and (not _DRY_RUN.value or executor_flags.on_ray() or executor_flags.on_device()):
         raise ConfigError("--measure: allowed with --dry_run, and with the default --executor")
+    if _MEASURE.value and any(config.needed_runs() for config in configs):
+        raise ConfigError(
+            f"--measure: the runs of --grid={flags.FLAGS.grid} first train others to their end; leave it out"
+        )
     if _REPORT.value is not None and not _REPORT.value.endswith(".html"):
         raise ConfigError(f"--report={_REPORT.value}: the name of the page must end in .html")
     Options(checkpoint_every=_CHECKPOINT_EVERY.value, tensorboard=_TENSORBOARD.value)
@@ -124,7 +128,7 @@ def _check_unchanged(configs: list[RunConfig], rows: list[Row]) -> None:
         backends.check_unchanged(row.directory, backend_flags.backend(), row.task is None, backend_flags.may_change())
     facts: dict[object, DataFacts | None] = {}
     for config, row in zip(configs, rows, strict=True):
-        data = config.dataset, config.split, config.train_limit, config.unlabelled_data, config.folder_reading()
+        data = run_data.key(config)
         if data not in facts:
             try:
                 facts[data] = run_data.facts(run_data.load(config, _DATA_DIR.value, fetch=False))
@@ -170,7 +174,9 @@ def _executor(configs: list[RunConfig], workers: int, threads: int) -> tuple[Exe
     if not executor_flags.on_ray():
         # JAX has threads from the start, and cannot be forked.
         return LocalExecutor(workers, preload=not backend_flags.on_jax()), f"{workers} at a time"
-    prepare = [sys.executable, "-m", "experiments.prepare", *_prepare_flags(configs[0])]
+    # Each run reads a folder of images itself.
+    is_folder = catalogue.is_folder(configs[0].dataset)
+    prepare = [] if is_folder else [sys.executable, "-m", "experiments.prepare", *_prepare_flags(configs[0])]
     most = None if _WORKERS.value == "auto" else workers
     return executor_flags.ray_executor(_LOG_DIR.value, prepare, most, threads), ray_cluster.describe()
 

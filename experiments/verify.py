@@ -44,7 +44,10 @@ def main(arguments: list[str]) -> int:
     # Local data that do not fit the run are refused before TensorFlow starts.
     with contextlib.suppress(UnavailableDataError):
         run_data.load_again(directory, _DATA_DIR.value, fetch=False)
-    threads = runtime.start(backends.of(status) or TENSORFLOW, status.environment.get("threads"))
+    recorded_in = status.environment
+    threads = runtime.start(
+        backends.of(status) or TENSORFLOW, recorded_in.get("threads"), tf32=recorded_in.get("products") == runtime.TF32
+    )
 
     from collab_ensembles.runs import run
 

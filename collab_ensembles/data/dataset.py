@@ -18,6 +18,7 @@ class Dataset:
       test_labels: int32 [examples].
       label_names: the names of the labels 0, 1, ...
       unlabelled: images without labels, uint8 [examples, height, width, channels]; None if there are none.
+      num_train: how many training examples there were before `first` left some out; None: it did not.
       is_folder: whether the data are a folder of images, which alone tells the names of its classes.
     """
 
@@ -28,6 +29,7 @@ class Dataset:
     test_labels: np.ndarray
     label_names: tuple[str, ...]
     unlabelled: np.ndarray | None = None
+    num_train: int | None = None
     is_folder: bool = False
 
     @property
@@ -64,7 +66,10 @@ class Dataset:
     def first(self, train_limit: int) -> "Dataset":
         """The same data with only the first `train_limit` training examples; the test set is complete."""
         return dataclasses.replace(
-            self, train_images=self.train_images[:train_limit], train_labels=self.train_labels[:train_limit]
+            self,
+            train_images=self.train_images[:train_limit],
+            train_labels=self.train_labels[:train_limit],
+            num_train=self.num_train or len(self.train_labels),
         )
 
 

@@ -109,11 +109,11 @@ def located(config: RunConfig, directory: str) -> RunConfig:
     changes: dict[str, Any] = {}
     for named in _named(config):
         changes[named.field] = (*changes.get(named.field, ()), _copy(directory, named) or named.path)
-    for field in config.needed_runs():
-        copy = _copy(directory, _first(config, field))
-        changes |= {field: (copy,)} if copy else {}
     if _MEMBERS in changes:
         changes[_MEMBERS] = own_files.with_paths(config.members, changes[_MEMBERS])
+    for field in config.needed_runs():
+        copy = _copy(directory, _first(config, field))
+        changes |= config.after_needed_run(field, copy) if copy else {}
     return dataclasses.replace(config, **changes)
 
 

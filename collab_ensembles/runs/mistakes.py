@@ -20,6 +20,9 @@ WORST = 25
 SHARES = np.arange(1, 21) / 20
 """Of images that are answered."""
 
+MOST_CLASSES = 2000
+"""Data with more have no confusions, whose number is the square."""
+
 Arrays = dict[str, np.ndarray]
 
 _KEYS = (
@@ -66,7 +69,9 @@ def measure(logits: Mapping[str, np.ndarray], images: np.ndarray, labels: np.nda
     right = shares[np.arange(len(labels)), labels]
     worst = np.argsort(right, kind="stable")[:WORST]
     return {
-        "confusion": np.bincount(labels * classes + answers, minlength=classes**2).reshape(classes, classes),
+        "confusion": np.bincount(labels.astype(np.int64) * classes + answers, minlength=classes**2).reshape(
+            classes, classes
+        ),
         "bin_counts": counts,
         "bin_confidence": np.bincount(bins, confidence, BINS) / np.maximum(counts, 1),
         "bin_accuracy": np.bincount(bins, ~wrong, BINS) / np.maximum(counts, 1),

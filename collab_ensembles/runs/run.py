@@ -78,7 +78,8 @@ def check(config: RunConfig, directory: str, options: Options, dataset: Dataset 
     """Builds the model of a run, and changes nothing; raises what `run` raises for data or files that it refuses."""
     _check_backend(config, options)
     dataset = dataset or run_data.load(_located(config, directory), options.data_dir)
-    run_model.build(config, directory, run_data.facts(dataset))
+    model = run_model.build(config, directory, run_data.facts(dataset))
+    start_weights.check_model(_located(config, directory), directory, model)
 
 
 def in_epochs(

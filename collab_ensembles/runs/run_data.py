@@ -4,6 +4,7 @@ Imports nothing heavier than NumPy, so that commands can refuse data before Tens
 """
 
 import dataclasses
+from collections.abc import Hashable
 
 import numpy as np
 from absl import logging
@@ -17,6 +18,11 @@ from collab_ensembles.runs.run_directory import DataFacts, Status
 from collab_ensembles.settings.config import RunConfig
 
 _MOST_NAMED = 10
+
+
+def key(config: RunConfig) -> Hashable:
+    """What decides the data of a run: `load` gives the same for configurations with equal ones."""
+    return config.dataset, config.split, config.train_limit, config.unlabelled_data, config.folder_reading()
 
 
 def load(config: RunConfig, data_dir: str | None, fetch: bool = True) -> Dataset:

@@ -65,13 +65,9 @@ def train(
       CollabError: the directory cannot be written.
     """
     checkpoints, digest = os.path.join(directory, checkpoint_file.DIRECTORY), config.digest()
-    present = run_directory.read_located(directory)
     compile_for_training(model, config)
-    num_train = 0
-    if config.label_noise > 0:
-        num_train = catalogue.describe(present.dataset, config.split, config.folder_reading()).num_train
     parted, held_out = dataset.parted(config.held_out(len(dataset.train_labels)))
-    batches = _training_batches(config, parted, num_train)
+    batches = _training_batches(config, parted)
     memory_before = environment.peak_memory()
     early = None
     if config.early_stopping and held_out is not None:
@@ -82,7 +78,7 @@ def train(
     if restored is None:
         # The training starts again; it uses nothing of earlier attempts.
         vars(status).update(vars(Status(state=status.state, started=status.started, data=data)))
-        start_weights.assign(present, directory, model)
+        start_weights.assign(run_directory.read_located(directory), directory, model)
     last_epoch = min(config.epochs, options.stop_after or config.epochs)
     stems = naming.statistics_names(config)
 
@@ -149,8 +145,11 @@ def train(
         else:
             logits = uncertainty.outputs(model, dataset.test_images)
         measures = uncertainty.Measures(uncertainty.measure(logits, dataset.test_labels))
-        uncertainty.write(directory, last_epoch, measures)
-        mistakes.write(directory, last_epoch, mistakes.measure(logits, dataset.test_images, dataset.test_labels))
+        uncertainty.write(directory, status.epochs_done, measures)
+        if dataset.num_classes > mistakes.MOST_CLASSES:
+            return
+        wrong = mistakes.measure(logits, dataset.test_images, dataset.test_labels)
+        mistakes.write(directory, status.epochs_done, wrong)
 
 
 def _note_attempt(directory: str, status: Status, facts: dict[str, Any], first_epoch: int) -> None:
@@ -207,11 +206,12 @@ def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callb
     return keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_train_batch_begin=step if within else None)
 
 
-def _training_batches(config: RunConfig, dataset: Dataset, num_train: int) -> BatchManager:
-    """The batches of a run; with noise, `num_train` is their number before `--train_limit`."""
+def _training_batches(config: RunConfig, dataset: Dataset) -> BatchManager:
     labels, noise = dataset.train_labels, None
     if config.label_noise > 0:
-        noise = LabelNoise(labels, dataset.num_classes, config.label_noise, dataset.name, config.seed, num_train)
+        noise = LabelNoise(
+            labels, dataset.num_classes, config.label_noise, dataset.name, config.seed, dataset.num_train
+        )
     return BatchManager(
         dataset.train_images,
         labels,

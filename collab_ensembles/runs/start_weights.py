@@ -38,9 +38,13 @@ def check(config: RunConfig, directory: str) -> None:
     if not config.continue_from:
         return
     copy = _copy(directory)
-    if copy and not os.path.exists(config.continue_from):
-        return
-    taken = _checkpoint(config)
+    try:
+        taken = _checkpoint(config)
+    except ConfigError:
+        if copy:
+            # This run has its weights, whatever became of the other one.
+            return
+        raise
     if copy and os.path.basename(copy) != _name(taken):
         raise ConfigError(
             f"--continue_from={config.continue_from}: {directory} began with other weights of this name; use another "

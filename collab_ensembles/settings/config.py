@@ -198,6 +198,10 @@ class RunConfig(RunFields):
         """Runs to be trained first, by the field of Keras files (see `kept_files`) that names their network."""
         return {}
 
+    def after_needed_run(self, field: str, path: str) -> dict[str, Any]:
+        """The settings that change once such a run is trained and its network is in a file."""
+        return {field: (path,)}
+
     @property
     def unlabelled_data(self) -> str:
         """Images that the run uses without labels: `rest`: those that `train_limit` leaves out; or a data set's name.

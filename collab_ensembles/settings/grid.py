@@ -37,15 +37,23 @@ def plan(name: str, settings: Mapping[str, Any], seeds: Sequence[int]) -> list[R
     # A run that several seeds share is planned once.
     configs = list(dict.fromkeys(config for seed in seeds for config in grid.plan({**settings, "seed": seed})))
     for key, value in settings.items():
-        given = tuple(value) if isinstance(value, list) else value
-        # A data set's path is made absolute.
-        others = [config for config in configs if getattr(config, key) != given and key != "dataset"]
+        others = [config for config in configs if not _has(config, key, value)]
         text = as_text(value)
         if any(key not in config.without_effect() for config in others):
             raise ConfigError(f"--{key}={text}: --grid={name} sets this itself; leave it out")
         if len(others) == len(configs):
             raise ConfigError(f"--{key}={text} has no effect in --grid={name}; leave it out")
     return configs
+
+
+def _has(config: RunConfig, key: str, value: Any) -> bool:
+    """Whether a run has a value, which a flag may write in another way: as text, or as a relative path."""
+    if getattr(config, key) == value:
+        return True
+    try:
+        return dataclasses.replace(config, **{key: value}) == config
+    except ConfigError:
+        return False
 
 
 def names(configs: Sequence[RunConfig]) -> list[str]:

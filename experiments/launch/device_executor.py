@@ -38,7 +38,7 @@ class DeviceExecutor:
         try:
             for group in self._groups(tasks):
                 config = self._configs[group[0].directory]
-                data = config.dataset, config.split, config.train_limit
+                data = run_data.key(config)
                 if data not in loaded:
                     loaded = {data: run_data.load(config, self._options.data_dir)}
                 self._together(group, loaded[data], watch)

@@ -80,7 +80,7 @@ def ray_executor(log_dir: str, prepare: Sequence[str], workers: int | None, thre
 
     Args:
       log_dir: the directory of the run directories, on this machine.
-      prepare: the command that prepares the data on a node.
+      prepare: the command that prepares the data on a node; empty if there is nothing to prepare.
       workers: the number of runs at a time; None: as many as fit on the cluster.
       threads: the threads of each run.
     """

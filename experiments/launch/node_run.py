@@ -32,7 +32,7 @@ class Order(TypedDict):
       name: the name of the run in messages.
       command: its command; the node replaces the first word with its own interpreter.
       run: the run directory, below the log directory.
-      prepare: the command that fetches and verifies the data; its first word is replaced too.
+      prepare: the command that fetches and verifies the data; its first word is replaced too. Empty: runs do it.
       checkpoint_dir: a log directory that all nodes share, or None: a temporary one.
       sweep: a unique name of the sweep.
     """
@@ -204,7 +204,7 @@ def _remove_leftovers(base: str) -> None:
 def _prepare_data(order: Order, base: str, workplace: str) -> None:
     """Fetches and verifies the data; only the first run of a sweep on this node does so."""
     prepared = os.path.join(base, f"prepared-{order['sweep']}")
-    if os.path.exists(prepared):
+    if not order["prepare"] or os.path.exists(prepared):
         return
     # Polls, so that the run can be cancelled in the meantime.
     task = Task("data", _here(order["prepare"]), os.path.join(workplace, "data"))

@@ -1,10 +1,13 @@
 """Label noise: which labels change, and that nothing but seed and epoch decides how."""
 
+import dataclasses
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
+from collab_ensembles.data import catalogue
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.data.label_noise import LabelNoise
 from collab_ensembles.runs import run_data, run_training
@@ -69,11 +72,23 @@ def test_a_run_on_the_first_examples_has_the_noise_of_the_whole_run(tmp_path: Pa
     received = []
     for limit in (None, 100):
         config = RunConfig(**{**TREE, "train_limit": limit, "augment": False}, label_noise=0.4)
-        batches = run_training._training_batches(config, run_data.load(config, str(tmp_path)), num_train=1437)
+        batches = run_training._training_batches(config, run_data.load(config, str(tmp_path)))
         batches.start_epoch(1)
         images, labels = zip(*(batches[index] for index in range(len(batches))), strict=True)
         received.append(_pairs(np.concatenate(images), np.concatenate(labels)))
     assert received[1] <= received[0]
+
+
+def test_noise_is_of_the_examples_that_there_are_whatever_the_catalogue_expects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """notMNIST has some images that cannot be read; how many, no catalogue knows."""
+    config = RunConfig(**{**TREE, "train_limit": None, "augment": False}, label_noise=0.4)
+    dataset = run_data.load(config, str(tmp_path))
+    entry = dataclasses.replace(catalogue.CATALOGUE["digits"], sizes={"train": 1000, "test": 360})
+    monkeypatch.setitem(cast(dict[str, catalogue.Entry], catalogue.CATALOGUE), "digits", entry)
+    batches = run_training._training_batches(config, dataset)
+    assert sum(len(batches[index][1]) for index in range(len(batches))) == len(dataset.train_labels) == 1437
 
 
 def _pairs(images: np.ndarray, labels: np.ndarray) -> set[tuple[bytes, int]]:

@@ -172,3 +172,18 @@ def test_an_average_of_one_network_is_refused(digits: str) -> None:
     result = _evaluate(digits, "--averaging=softmax")
     assert (result.exit_status, result.output) == (2, "")
     assert "--averaging=softmax: the run has only one network; leave it out" in result.errors
+
+
+def test_a_split_of_its_own_file_is_scored_and_one_of_others_refused(
+    digits: str, tmp_path: pathlib.Path, rng: np.random.Generator
+) -> None:
+    images, labels = rng.integers(0, 256, (100, 8, 8)).astype(np.uint8), (np.arange(100) % 10).astype(np.uint8)
+    path = tmp_path / "own.npz"
+    np.savez(path, x_train=images[:70], y_train=labels[:70], x_test=images[70:], y_test=labels[70:])
+    directory = _trained(tmp_path, str(path))
+    result = _evaluate(directory, "--split=validation")
+    assert "own, 7 test examples" in result.output
+    assert "the run was trained on 7 of these 7 examples" in result.errors
+    refused = _evaluate(digits, f"--dataset={path}", "--split=validation")
+    assert (refused.exit_status, refused.output, refused.errors.count("\n")) == (2, "", 1)
+    assert "--split=validation: all images of" in refused.errors

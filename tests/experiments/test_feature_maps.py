@@ -115,6 +115,12 @@ def test_each_run_is_given_once_and_all_have_the_same_images() -> None:
     with pytest.raises(ConfigError, match=r"different data or splits \(digits, mnist\)"):
         feature_maps.names_of([_PAIR, dataclasses.replace(_PAIR, dataset="mnist")])
     assert feature_maps.names_of([_PAIR, dataclasses.replace(_PAIR, seed=1)])[1] == "convnet4, 2 x FDL, seed 1"
+    longer = dataclasses.replace(_PAIR, epochs=_PAIR.epochs + 1)
+    assert len(set(feature_maps.names_of([_PAIR, longer]))) == 2
+    with pytest.raises(ConfigError, match="these networks have no convolutions"):
+        feature_maps.feature_maps(
+            build_model(RunConfig(members=("mlp4-4",)), (8, 8, 1), 10).members, np.zeros((8, 8, 1), np.uint8)
+        )
 
 
 def test_the_command_draws_a_trained_run(tmp_path: pathlib.Path) -> None:

@@ -103,3 +103,9 @@ def test_errors_are_told_by_class_and_the_report_draws_them(trained: tuple[str, 
         assert f"{number:>12d} error {100 * share:6.2f} % of {own.sum():6,d}" in result.output
     page = report.report(str(pathlib.Path(directory).parent))
     assert "Where the best run errs" in page
+
+
+def test_a_directory_that_is_not_there_is_called_so(tmp_path: pathlib.Path) -> None:
+    result = run_command("experiments.predict", str(tmp_path / "runs"), str(tmp_path))
+    assert result.errors.count("\n") == 1
+    assert "no such file; give the directory of a run" in result.errors

@@ -129,3 +129,11 @@ def test_a_dry_run_says_it_if_asked(tmp_path: pathlib.Path) -> None:
         r"# about \d min: 13 runs, \d+ at a time; measured on 1 of them", result.output.splitlines()[-1]
     )
     assert not (tmp_path / "runs").exists()
+
+
+def test_runs_that_train_others_first_are_not_measured(tmp_path: pathlib.Path) -> None:
+    """A measured student would train its teacher to the end."""
+    flags = ["--grid=lacaille-3.1", "--dry_run", "--measure", f"--log_dir={tmp_path / 'runs'}"]
+    result = run("experiments.sweep", *flags)
+    assert (result.exit_status, result.output, result.errors.count("\n")) == (2, "", 1)
+    assert "first train others to their end" in result.errors

@@ -5,10 +5,13 @@ import pickle
 
 import numpy as np
 import pytest
+from absl import flags
 
-from collab_ensembles.runs import naming
+from collab_ensembles.runs import naming, run_directory
+from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.settings.config import RunConfig
 from command_runner import run
+from experiments import runtime, verify
 from experiments.verify import _statistics, compare
 
 
@@ -62,3 +65,26 @@ def test_what_is_no_trained_run_is_refused(tmp_path: pathlib.Path) -> None:
     assert result.exit_status == 1
     assert "no such file; give the directory of a run" in result.errors
     assert result.errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("products", ["tensorfloat32", "highest"])
+def test_a_run_is_repeated_as_exactly_as_it_was_trained(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, products: str
+) -> None:
+    config = RunConfig(members=("B1R1F2", "B1R1F3"))
+    run_directory.write_config(str(tmp_path), config)
+    environment = {"backend": "jax", "threads": 3, "products": products}
+    run_directory.write_status(str(tmp_path), Status(state="stopped", epochs_done=2, environment=environment))
+    for stem in naming.statistics_names(config).values():
+        (tmp_path / f"{stem}.pkl").write_bytes(pickle.dumps({"params": {}, "test_errors": np.array([0.5, 0.25])}))
+    started: list[object] = []
+
+    def start(backend: str, threads: int, tf32: bool) -> int:
+        started.extend([backend, threads, tf32])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runtime, "start", start)
+    flags.FLAGS.mark_as_parsed()
+    with pytest.raises(KeyboardInterrupt):
+        verify.main([str(tmp_path)])
+    assert started == ["jax", 3, products == "tensorfloat32"]

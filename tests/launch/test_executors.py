@@ -1,4 +1,4 @@
-"""LocalExecutor, on subprocesses that take no time."""
+"""Executors: LocalExecutor on subprocesses that take no time, and which data DeviceExecutor gives to runs."""
 
 import os
 import pathlib
@@ -7,10 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from collab_ensembles.data import Dataset
+from collab_ensembles.runs import compiled_fit, run
+from collab_ensembles.runs.run_options import Options
+from collab_ensembles.settings.config import RunConfig
 from command_runner import REPOSITORY
+from experiments.launch.device_executor import DeviceExecutor
 from experiments.launch.executors import OUTPUT, LocalExecutor, Task
 
 
@@ -257,3 +263,23 @@ def test_a_process_that_dies_is_started_once_more(tmp_path: pathlib.Path) -> Non
     assert [task.exit_status for task in tasks] == [0, -signal.SIGKILL, 1]
     assert [task.retries for task in tasks] == [1, 1, 0]
     assert [(tmp_path / name).read_text() for name in scripts] == ["xx", "xx", "x"]
+
+
+def test_runs_in_one_process_have_their_own_images_without_labels(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of question 7 share the labelled images, and differ in the others."""
+    settings: dict[str, Any] = {"members": ("convnet2", "convnet3"), "train_limit": 64, "method": "L2"}
+    configs = {str(tmp_path / name): RunConfig(**settings, unlabelled=name) for name in ("none", "rest", "uniform")}
+    received: dict[str, int] = {}
+
+    def begun(config: RunConfig, directory: str, options: Options, dataset: Dataset) -> str:
+        received[config.unlabelled] = 0 if dataset.unlabelled is None else len(dataset.unlabelled)
+        return directory
+
+    monkeypatch.setattr(run, "in_epochs", begun)
+    monkeypatch.setattr(compiled_fit, "together", lambda trainings, device, ended, watch: ended(0, None))
+    tasks = [Task(name, [], name) for name in configs]
+    DeviceExecutor(configs, Options(str(tmp_path)), "map", 2).compute(tasks, lambda: None)
+    assert [task.exit_status for task in tasks] == [0, 0, 0]
+    assert received == {"none": 0, "rest": 1437 - 64, "uniform": 0}

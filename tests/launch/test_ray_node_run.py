@@ -177,3 +177,10 @@ def test_the_interpreter_is_the_nodes_own(tmp_path: pathlib.Path) -> None:
     prepare = f"import sys; open({str(tmp_path / 'interpreter')!r}, 'w').write(sys.executable)"
     node_run.compute(_order(tmp_path, prepare=prepare), "node", lambda status: None)
     assert (tmp_path / "interpreter").read_text() == sys.executable
+
+
+def test_runs_that_read_their_data_themselves_need_no_preparation(tmp_path: pathlib.Path, base: pathlib.Path) -> None:
+    outcome = node_run.compute(_order(tmp_path) | {"prepare": []}, "node", lambda status: None)
+    assert (outcome["exit_status"], outcome["error"]) == (0, "")
+    assert (tmp_path / "calls").read_text() == "trained "
+    assert {path.name for path in base.iterdir()} == {"lock"}

@@ -14,7 +14,7 @@ from collab_ensembles.errors import ConfigError
 from collab_ensembles.methods.assembly import build_model
 from collab_ensembles.models.early_stopping import EarlyStopping
 from collab_ensembles.models.model import Model
-from collab_ensembles.runs import naming, run_directory, run_model
+from collab_ensembles.runs import mistakes, naming, run_directory, run_model, uncertainty
 from collab_ensembles.settings.config import RunConfig
 from trainings import Contents, copied_after, eager_steps, series, train
 
@@ -111,7 +111,11 @@ def test_files_that_are_gone_are_written_again_with_the_same_statistics(
     shutil.copytree(ended.directory, copy)
     for path in copy.glob("*.pkl"):
         path.unlink()
-    assert series(train(_CONFIG, copy, data_dir)) == series(ended.contents)
+    # Training had ended before this stop.
+    assert series(train(_CONFIG, copy, data_dir, stop_after=11)) == series(ended.contents)
+    for directory in (ended.directory, copy):
+        assert uncertainty.read(str(directory), 12).outputs
+        assert mistakes.read(str(directory), 12)
 
 
 @pytest.mark.usefixtures("eager")

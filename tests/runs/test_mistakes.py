@@ -126,3 +126,12 @@ def test_a_figure_counts_the_errors_and_names_calibration(
     assert panels[1].get_title().endswith(f"{100 * error:.2f} %")
     mistakes_figure.rejection(panels[2], found)
     assert panels[2].lines[0].get_ydata()[-1] == pytest.approx(100 * wrong / 60)
+
+
+def test_classes_and_answers_are_counted_beyond_32_bits() -> None:
+    """50,000 classes have 2.5e9 confusions; a test of the largest labels of fewer takes no such memory."""
+    classes = mistakes.MOST_CLASSES
+    logits = {"ensemble": np.eye(classes)[[classes - 1, 0]]}
+    found = mistakes.measure(logits, np.zeros((2, 1, 1, 1), np.uint8), np.array([classes - 1, 1], np.int16))
+    assert found["confusion"][classes - 1, classes - 1] == found["confusion"][1, 0] == 1
+    assert found["confusion"].sum() == 2

@@ -154,3 +154,25 @@ def test_the_grid_has_one_teacher_and_the_rows_of_the_table_for_each_seed() -> N
     assert {config.held_out(60_000) for config in configs} == {10_000}
     digests = {dataclasses.replace(config, seed=9).digest() for config in configs}
     assert len(digests) == 8
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_teacher_of_another_seed_is_trained_and_kept(
+    tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(cast(dict[str, Any], options.TEACHER), "members", ("mlp16-16",))
+    config = RunConfig(**SMALL, teacher_seed=2)
+    directory = Path(naming.run_directory(str(tmp_path), config))
+    whole = series(train(config, directory, data_dir))
+    needed = run_directory.read_status(naming.run_directory(str(tmp_path), config.needed_runs()["teacher"]))
+    assert needed.state == run_directory.read_status(str(directory)).state == "done"
+    shutil.rmtree(directory / "checkpoint")
+    (directory / f"{config.run_name()}_000.pkl").unlink()
+    assert series(train(config, directory, data_dir)) == whole
+
+
+@pytest.mark.parametrize("settings", [{"resnet": "fixed"}, {"decay_scope": "all"}, {"resnet": "post2018"}])
+def test_the_teacher_of_a_residual_student_has_no_settings_of_blocks(settings: dict[str, Any]) -> None:
+    config = RunConfig(system="teaching", members=("ST",), **settings)
+    assert config.needed_runs() == {"teacher": RunConfig(system="teaching", stack=1, **options.TEACHER)}
+    assert config.description().startswith("ST, stack 2")

@@ -12,7 +12,8 @@ from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.errors import ConfigError, RunDirectoryError
 from collab_ensembles.methods.assembly import build_model, compile_for_training
 from collab_ensembles.models.model import Model
-from collab_ensembles.runs import run_directory, run_model, start_weights
+from collab_ensembles.runs import run, run_directory, run_model, start_weights
+from collab_ensembles.runs.run_options import Options
 from collab_ensembles.settings.config import RunConfig
 from trainings import copied_after, eager_steps, series, train
 
@@ -76,6 +77,12 @@ def test_it_goes_on_and_begins_again_without_the_other_run(
         complete = train(config, directory, data_dir)
     (copy,) = (directory / start_weights.FOLDER).iterdir()
     assert copy.stem == run_directory.sha256(str(other / "checkpoint" / "epoch-00001.npz"))
+    # The other run lost its weights, then it was trained again, then it went.
+    shutil.rmtree(other / "checkpoint")
+    start_weights.check(config, str(killed))
+    status = run_directory.read_status(str(other))
+    run_directory.write_status(str(other), dataclasses.replace(status, state="running"))
+    start_weights.check(config, str(killed))
     shutil.rmtree(other)
     start_weights.check(config, str(killed))
     assert series(train(config, killed, data_dir)) == series(complete)
@@ -122,6 +129,8 @@ def test_other_numbers_of_classes_are_refused_before_anything_is_written(
     np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
     with pytest.raises(ConfigError, match=r"weights do not fit: .* has the shape \(2, 10\); needed: \(2, 3\)"):
         train(dataclasses.replace(config, dataset=str(path)), tmp_path / "run", data_dir)
+    with pytest.raises(ConfigError, match="weights do not fit"):
+        run.check(dataclasses.replace(config, dataset=str(path)), str(tmp_path / "run"), Options(data_dir))
     assert not (tmp_path / "run").exists()
 
 

@@ -1,6 +1,7 @@
 """The grids of the papers."""
 
 import dataclasses
+import pathlib
 from typing import Any
 
 import pytest
@@ -174,3 +175,25 @@ def test_rows_that_a_setting_does_not_concern_are_trained_without_it() -> None:
 def test_what_a_grid_sets_itself_cannot_be_set(name: str, settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"--grid={name} sets this itself; leave it out"):
         grid.plan(name, settings, [0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "value"),
+    [
+        ({"learning_rate": "0.0005"}, "learning_rate", 0.0005),
+        ({"learning_rate": "M:0.001,ST:0.0005"}, "learning_rate", "ST:0.0005,M:0.001"),
+        ({"continue_from": "other"}, "continue_from", str(pathlib.Path("other").absolute())),
+    ],
+)
+def test_a_setting_may_be_written_in_another_way_than_runs_have_it(
+    settings: dict[str, Any], field: str, value: object
+) -> None:
+    """As flags give it: numbers as text, rates in any order, relative paths."""
+    assert {getattr(config, field) for config in grid.plan("noel", settings, [0])} == {value}
+
+
+def test_a_folder_of_images_in_one_number_of_pixels_is_planned(tmp_path: pathlib.Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+    configs = grid.plan("noel", {"dataset": str(tmp_path), "image_size": "32"}, [0])
+    assert {config.image_size for config in configs} == {"32x32"}

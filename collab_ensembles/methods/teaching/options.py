@@ -140,10 +140,16 @@ class TeachingConfig(RunConfig):
             return {}
         return {"teacher": self.as_teacher()}
 
+    def after_needed_run(self, field: str, path: str) -> dict[str, Any]:
+        """The teacher's file, whose seed has no further effect."""
+        return {**super().after_needed_run(field, path), "teacher_seed": 0}
+
     def as_teacher(self) -> "TeachingConfig":
         """The training of the teacher that goes with these settings."""
         alone = {"stack": 1, "difficulty": "cross_entropy", "targets": "true", "teacher": (), "teacher_seed": 0}
-        return dataclasses.replace(self, **{**alone, **TEACHER, "seed": self.teacher_seed})
+        # What only ResNets have: the student may be one.
+        network = {"resnet": "report", "decay_scope": "report"}
+        return dataclasses.replace(self, **{**alone, **network, **TEACHER, "seed": self.teacher_seed})
 
     @property
     def is_teacher(self) -> bool:
