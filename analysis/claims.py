@@ -79,9 +79,12 @@ class Finding:
 
 
 def p_above_zero(values: Sequence[float]) -> float:
-    """The one-sided p-value of Student's t-test: how likely is such a mean or a higher one if the true one is 0."""
+    """The one-sided p-value of Student's t-test: how likely is such a mean or a higher one if the true one is 0.
+
+    Equal values have no variance to test with. Then it is that of the sign test: 0.5**n if all are above 0.
+    """
     if np.ptp(values) < NOISE:
-        return 0.0 if _mean(values) > 0 else 1.0
+        return 0.5 ** len(values) if _mean(values) > 0 else 1.0
     return float(stats.ttest_1samp(values, 0, alternative="greater").pvalue)
 
 

@@ -33,8 +33,9 @@ _OUTPUTS_NOTE = (
 )
 _COST_NOTE = (
     "Time and memory of training as measured: wall-clock time, and by how much training raised the peak of the "
-    "process's memory (a GPU's own is not counted); beside them in multiples of the same network trained alone."
+    "process's memory (a GPU's own is not counted)"
 )
+_MULTIPLES = "; beside them in multiples of the same network trained alone"
 _BEST_NOTE = (
     "Of each run the lowest error of any epoch. Here the test set itself chooses the epoch, which is flattering."
 )
@@ -204,8 +205,13 @@ def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
         BEST: f"best test error over {epochs} epochs in %",
     }
     of_systems = [methods.of(run.config) for run in runs]
+    compared = table[["relative seconds", "relative memory"]].notna().any(axis=None)
     own_notes = {
-        "": [_OUTPUTS_NOTE, _COST_NOTE, *_distinct(each.cost_notes for each in of_systems)],
+        "": [
+            _OUTPUTS_NOTE,
+            f"{_COST_NOTE}{_MULTIPLES * bool(compared)}.",
+            *_distinct(each.cost_notes for each in of_systems),
+        ],
         BEST: [_BEST_NOTE, *_distinct(each.best_notes for each in of_systems)],
     }
     label, setting = catalogue.label(config.dataset), recorded_run.setting(config)

@@ -132,7 +132,7 @@ def _group(runs: Sequence[Run], label: str, log_dir: str) -> list[str]:
 
 def _epochs(runs: Sequence[Run]) -> str:
     """One number, or two where networks of one setting have defaults of their own."""
-    most = "at most " if any(run.config.early_stopping for run in runs) else ""
+    most = "at most " if any(methods.ends_early(run.config) for run in runs) else ""
     return most + table_notes.span([run.config.epochs for run in runs])
 
 

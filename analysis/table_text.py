@@ -15,6 +15,10 @@ _LATEX_CHARACTERS = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
+    "β": r"$\beta$",
+    "<": "$<$",
+    ">": "$>$",
+    "|": "$|$",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 _SIGNED = re.compile(r"[+-][\d.]+")

@@ -106,7 +106,9 @@ def _mnist(column: str) -> list[str]:
 def _lacaille(path: str, header: str, name: str) -> tuple[str, str]:
     """Of a row of a table of accuracies in percent: our mean error, and the thesis' error."""
     cells = next(cells for cells in markdown_rows(path, header) if cells[0] == name or cells[0].startswith(f"{name} ("))
-    return f"{100 - float(cells[1].split()[0]):.2f}".rstrip("0"), f"{100 - float(cells[2]):.1f}"
+    ours, _, _ = cells[1].partition(" ")
+    decimals = len(ours.partition(".")[2])
+    return f"{100 - float(ours):.{decimals}f}", f"{100 - float(cells[2]):.1f}"
 
 
 def _paper_nodes(content: str) -> str:
@@ -117,9 +119,11 @@ def _paper_nodes(content: str) -> str:
 
 def findings() -> str:
     """What was found, in some lines."""
+    verdicts = markdown_rows("results/digits/claims.md", "claim")
+    seeds = max(int(cells[3]) for cells in verdicts)
     return paragraph(
         f"On MNIST (one seed) {noel_blocks.mnist_nearness()}. {noel_gpu_blocks.in_a_sentence()}",
-        f"On digits (20 seeds) the verdicts on the paper's 16 observations are: "
+        f"On digits ({seeds} seeds) the verdicts on {len(verdicts)} of the paper's observations are: "
         f"{noel_blocks.tally('results/digits/claims.md')}.",
     )
 

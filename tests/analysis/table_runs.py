@@ -3,9 +3,11 @@
 import pathlib
 from collections.abc import Sequence
 
+import pandas as pd
 from synthetic_runs import with_final, write_run
 
-from analysis import frame, recorded_run
+from analysis import frame, recorded_run, table_text
+from analysis.methods.ensemble import noel_tables
 from collab_ensembles.settings.config import RunConfig
 
 # The order of figures A.7 to A.12.
@@ -39,3 +41,9 @@ def cells_of(text: str) -> list[list[str]]:
     """The cells of a Markdown table, with its header."""
     header, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
     return [header, *rows]
+
+
+def render(table: pd.DataFrame, quantity: str, style: str) -> str:
+    """A table of `noel_tables.final_table` as text, in Markdown or LaTeX."""
+    write = {"markdown": table_text.markdown, "latex": table_text.latex}[style]
+    return write(*noel_tables.texts(table, quantity))

@@ -57,6 +57,14 @@ def test_time_and_memory_are_also_relative_to_the_same_network_alone(tmp_path: p
     assert relative.loc["resnet110, 2 heads simple"].isna().all()
 
 
+def test_a_table_without_the_network_alone_does_not_speak_of_multiples(tmp_path: pathlib.Path) -> None:
+    write(tmp_path / "pair", heads("instances"), constant(5, 6, 4), seconds=9)
+    assert "in multiples" not in tables.report(read(tmp_path / "pair"), "markdown")
+    write(tmp_path / "both", heads("instances"), constant(5, 6, 4), seconds=9)
+    write(tmp_path / "both", heads("single"), constant(5), seconds=9)
+    assert "in multiples" in tables.report(read(tmp_path / "both"), "markdown")
+
+
 def test_networks_of_feature_difference_ensembles_are_measured_by_one_alone(tmp_path: pathlib.Path) -> None:
     write(tmp_path, networks(1, fdl=False), constant(7), seconds=10, memory=100)
     write(tmp_path, networks(2), constant(6, 6, 5), seconds=40, memory=250)

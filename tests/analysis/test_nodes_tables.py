@@ -1,6 +1,7 @@
 """Nodes beside tables 2.1 and 2.2 of Lacaille (2018): what is read off a run, published numbers, claims, figures."""
 
 import csv
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -151,6 +152,55 @@ def test_claims_on_steps_compare_tests_of_the_same_mark() -> None:
     runs = _grid({(1, "none"): (85.5, None), (10, "labels"): (80.0, 87.0), (20, "labels"): (80.0, 88.5)})
     found = [finding.verdict for finding in claims.findings_of(runs, CLAIM_SET)]
     assert found[7:9] == ["holds", "holds"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict", "mean", "seeds"),
+    [
+        # A point an epoch: 87 % in the end are 85 % in the second of four tests, 85 % in the last.
+        (((87.0, 87.0), (87.0, 87.0), (85.0, 87.0)), "inconclusive", 1 / 3, 3),
+        (((87.0, 85.0),) * 3, "does not hold", -1, 3),
+        (((84.0, 84.0), (84.0, 87.0), (84.0, 87.0)), "not enough data", 1, 2),
+    ],
+)
+def test_a_tie_on_steps_is_no_missing_number(
+    ends: Sequence[tuple[float, float]], verdict: str, mean: float, seeds: int
+) -> None:
+    """Only where neither reaches the mark nothing can be said."""
+    runs = []
+    for seed, (one, together) in enumerate(ends):
+        runs += [_run(1, "none", one, None, seed), _run(10, "labels", 60.0, together, seed)]
+    finding = claims.findings_of(runs, CLAIM_SET)[7]
+    assert (finding.verdict, finding.seeds) == (verdict, seeds)
+    if finding.margins:
+        assert finding.margins["one node less labels"].mean == pytest.approx(mean)
+
+
+def test_other_networks_have_tables_and_claims_of_their_own() -> None:
+    runs = _grid() + [
+        dataclasses.replace(run, config=dataclasses.replace(run.config, members=("strided64",)))
+        for run in _grid({place: (own - 30, all_ and all_ - 30) for place, (own, all_) in THESIS.items()})
+    ]
+    assert {run.setting for run in runs} == {"system=nodes, epochs=4", "system=nodes, members=strided64, epochs=4"}
+    lines = _lines(tables.report(runs, "markdown"), "10 nodes, labels")
+    assert {line[1] for line in lines if line[2] == "81.8"} == {"81.9 [81.8, 82.0]", "51.9 [51.8, 52.0]"}
+
+
+def test_an_accuracy_that_single_precision_rounds_down_reaches_its_mark() -> None:
+    run = _run(1, "none", 85.0, None)
+    run.statistics["node1"]["TestError"] = 100 * np.float32([0.3, 0.2, 0.15, 0.15]).astype(float)
+    assert outcomes.accuracy(run, outcomes.AVERAGE)[2] < 85
+    assert outcomes.steps_to(run, outcomes.AVERAGE, 85.0) == 3 * STEPS / EPOCHS
+    run.statistics["node1"]["TestError"] = 100 * np.float32([0.3, 0.3, 0.3, 0.2]).astype(float)
+    assert outcomes.mark_of([run]) == 80
+
+
+def test_rows_of_several_numbers_of_nodes_are_told_apart() -> None:
+    runs = _grid()
+    names = {each.name: each for each in methods.of(runs[0].config).drawings(runs, False, False)}
+    for panel in names[_named(names, "nodes_accuracy")].draw().axes:
+        looks = {(line.get_color(), line.get_linestyle()) for line in panel.get_lines()}
+        assert len(looks) == len(THESIS)
 
 
 def test_linear_classifiers_are_scored_where_their_validation_error_is_lowest() -> None:

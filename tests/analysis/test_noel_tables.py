@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from synthetic_runs import invented, with_final, write_run
-from table_runs import ORDER, cells_of, grid, make_config, runs_with
+from table_runs import ORDER, cells_of, grid, make_config, render, runs_with
 
 from analysis import frame, recorded_run, tables
 from analysis.methods.ensemble import noel_tables
@@ -104,7 +104,7 @@ def test_several_seeds_are_averaged_and_counted(tmp_path: pathlib.Path) -> None:
     table = noel_tables.final_table(runs, "error")
     assert table.loc[("L2", 0.01), ["ST", "M", "Ens"]].tolist() == pytest.approx([8 / 3, 16 / 3, 3.0])
     assert table["Seeds"].to_dict() == {("L2", 0.01): 3, ("CE", 0.1): 1}
-    assert "Seeds" in noel_tables.render(table, "error", "markdown").splitlines()[0]
+    assert "Seeds" in render(table, "error", "markdown").splitlines()[0]
 
 
 def test_csv_is_one_table_with_nothing_marked(tmp_path: pathlib.Path) -> None:
@@ -219,7 +219,7 @@ def test_one_seed_has_no_interval(tmp_path: pathlib.Path) -> None:
 def test_costs_are_compared_with_the_papers_costs(tmp_path: pathlib.Path) -> None:
     table = noel_tables.final_table(runs_with(tmp_path, {("L2", 0.01, 0): (3.0, 2.0, 1.0)}), "cost")
     assert table.loc[("L2", 0.01), "ST - paper"] == pytest.approx(0.03 - 0.0257211)
-    assert cells_of(noel_tables.render(table, "cost", "markdown"))[1][-3:] == ["+0.004279", "+0.000209", "-0.006800"]
+    assert cells_of(render(table, "cost", "markdown"))[1][-3:] == ["+0.004279", "+0.000209", "-0.006800"]
 
 
 def test_runs_of_two_lengths_are_not_mixed(tmp_path: pathlib.Path) -> None:

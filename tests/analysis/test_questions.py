@@ -143,3 +143,11 @@ def test_a_question_that_has_only_begun_is_left_out(third: pathlib.Path) -> None
 def test_without_runs_there_are_no_answers(tmp_path: pathlib.Path) -> None:
     with pytest.raises(DataError, match="no finished run of a question"):
         questions.contents(str(tmp_path), "digits")
+
+
+def test_a_question_is_answered_for_trainings_longer_than_usual(tmp_path: pathlib.Path) -> None:
+    """Rows of question 2 begin in half of the epochs, which may be more than the usual number."""
+    for config in grid.plan("question-2", {"epochs": 80}, [0]):
+        write_run(tmp_path, config, with_final((1.0, 2.0, 3.0), (1.0, 2.0, 3.0), 80))
+    answered = question_claims.answered(2, frame.read_runs(str(tmp_path), "digits"))
+    assert len(answered.runs) == len(question_grids.rows_of(2, "digits", 80))

@@ -169,3 +169,17 @@ def test_students_of_another_teacher_stand_in_rows_of_their_own() -> None:
     assert outcomes.outcomes_of([usual, *others])[0][CHOSEN].validation == 95.0
     text = tables.report([usual, *others], "csv")
     assert "teacher_seed 7" in text.replace("=", " ")
+
+
+def test_a_slow_row_that_never_reaches_the_mark_counts_with_its_whole_training() -> None:
+    """It supports a claim of being slower most: its seed is not left out. A fast one that does not is."""
+    late = {**dict.fromkeys((CHOSEN, CHOSEN_TRUE, EUCLIDEAN), 2), RANDOM: 3}
+    runs = [run for run in _grid(late, {}) if run.config.difficulty != "random"]
+    runs += [_run(_config(seed, difficulty="random"), np.linspace(90, 95.9, 8)) for seed in range(5)]
+    finding = _verdict(runs, "figure 3.1, random")
+    assert (finding.verdict, finding.seeds) == ("holds", 5)
+    # Eight epochs against two.
+    assert {margin.mean for margin in finding.margins.values()} == {2.0}
+    runs = [run for run in runs if run.config.difficulty != "euclidean"]
+    runs += [_run(_config(seed, difficulty="euclidean"), [90.0] * 8) for seed in range(5)]
+    assert _verdict(runs, "figure 3.1, random").seeds == 0

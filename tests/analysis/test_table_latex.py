@@ -6,7 +6,7 @@ import re
 
 import pytest
 from synthetic_runs import invented, write_run
-from table_runs import grid, make_config, runs_with
+from table_runs import grid, make_config, render, runs_with
 
 from analysis import frame, table_text, tables
 from analysis.methods.ensemble import noel_tables
@@ -14,7 +14,7 @@ from collab_ensembles.settings.config import RunConfig
 
 
 def test_latex_is_a_tabular_with_a_cell_for_each_column(tmp_path: pathlib.Path) -> None:
-    lines = noel_tables.render(noel_tables.final_table(grid(tmp_path), "error"), "error", "latex").splitlines()
+    lines = render(noel_tables.final_table(grid(tmp_path), "error"), "error", "latex").splitlines()
     assert lines[0] == r"\begin{tabular}{lrrrrrrrrrr}"
     assert lines[-1] == r"\end{tabular}"
     assert [line for line in lines[1:-1] if "&" not in line] == [r"\toprule", r"\midrule", r"\bottomrule"]
@@ -28,9 +28,7 @@ def test_latex_is_a_tabular_with_a_cell_for_each_column(tmp_path: pathlib.Path) 
 def test_latex_escapes_what_latex_would_not_take(tmp_path: pathlib.Path) -> None:
     config = RunConfig(members=("ST", "ST"), epochs=2)
     write_run(tmp_path, config, invented(0, 2))
-    text = noel_tables.render(
-        noel_tables.final_table(frame.read_runs(str(tmp_path), "digits"), "error"), "error", "latex"
-    )
+    text = render(noel_tables.final_table(frame.read_runs(str(tmp_path), "digits"), "error"), "error", "latex")
     assert r"ST\_2" in text
     assert "_" not in text.replace(r"\_", "")
 
@@ -38,7 +36,7 @@ def test_latex_escapes_what_latex_would_not_take(tmp_path: pathlib.Path) -> None
 def _latex_problems(text: str) -> list[str]:
     """What LaTeX would stumble over."""
     text = "\n".join(re.sub(r"(?<!\\)%.*", "", line) if line.startswith("%") else line for line in text.splitlines())
-    problems = [f"bare {match.group()}" for match in re.finditer(r"(?<!\\)[%_#^~]", text)]
+    problems = [f"bare {match.group()}" for match in re.finditer(r"(?<!\\)[%_#^~]|(?<!\$)[<>|]|[^\x00-\x7f]", text)]
     depth = 0
     for match in re.finditer(r"(?<!\\)[{}]", text):
         depth += 1 if match.group() == "{" else -1
@@ -72,6 +70,8 @@ def _latex_problems(text: str) -> list[str]:
         r"\end{table}",
         r"\begin{tabular}{lr} a \\ b & c & d \\ \end{tabular}",
         r"\foo",
+        "> 5",
+        "β",
     ],
 )
 def test_the_check_of_latex_finds_problems(damaged: str) -> None:
@@ -101,6 +101,7 @@ def test_a_report_in_latex_has_nothing_that_latex_would_stumble_over(tmp_path: p
         ("a_b & 50 %", r"a\_b \& 50 \%"),
         ("{#$}", r"\{\#\$\}"),
         ("a\\b", r"a\textbackslash{}b"),
+        ("> 5 | ST<-M, β", r"$>$ 5 $|$ ST$<$-M, $\beta$"),
         ("~^", r"\textasciitilde{}\textasciicircum{}"),
     ],
 )

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 from synthetic_runs import invented, with_final, write_run
-from table_runs import cells_of, grid, make_config, runs_with
+from table_runs import cells_of, grid, make_config, render, runs_with
 
 from analysis import frame, table_text, tables
 from analysis.methods.ensemble import noel_tables
@@ -18,13 +18,13 @@ def test_a_weight_that_the_paper_does_not_have_gets_empty_cells(tmp_path: pathli
     runs = runs_with(tmp_path, {("L2", 0.5, 0): (1, 2, 3), ("L2", 0.01, 0): (2, 3, 4)})
     table = noel_tables.final_table(runs, "error")
     assert math.isnan(table.loc[("L2", 0.5), "paper ST"])
-    row = cells_of(noel_tables.render(table, "error", "markdown"))[1]
+    row = cells_of(render(table, "error", "markdown"))[1]
     assert row == ["L2", "0.5", "**1.00**", "**2.00**", "**3.00**", "", "", "", "", "", ""]
 
 
 def test_seeds_are_not_shown_where_there_is_one(tmp_path: pathlib.Path) -> None:
     table = noel_tables.final_table(runs_with(tmp_path, {("L2", 0.01, 3): (1, 2, 3)}), "error")
-    assert "Seeds" not in noel_tables.render(table, "error", "markdown")
+    assert "Seeds" not in render(table, "error", "markdown")
 
 
 def _marked(text: str) -> dict[str, set[str]]:
@@ -38,9 +38,7 @@ def _marked(text: str) -> dict[str, set[str]]:
 
 def test_the_best_of_each_column_is_marked(tmp_path: pathlib.Path) -> None:
     finals = {("CE", 1.0, 0): (0.7, 0.5, 0.6), ("L2", 0.1, 0): (0.6, 0.7, 0.5), ("Single", 1.0, 0): (0.8, 0.6, 0.7)}
-    marked = _marked(
-        noel_tables.render(noel_tables.final_table(runs_with(tmp_path, finals), "error"), "error", "markdown")
-    )
+    marked = _marked(render(noel_tables.final_table(runs_with(tmp_path, finals), "error"), "error", "markdown"))
     assert (marked["ST"], marked["M"], marked["Ens"]) == ({"L2 0.1"}, {"CE 1"}, {"L2 0.1"})
     assert marked["method"] == marked["weight"] == set()
     # Of the rows that are there, in the paper's own columns: 0.72, 0.54 and 0.77; 0.53, 0.54 and 0.62; ...
@@ -53,7 +51,7 @@ def test_what_looks_equal_is_marked_together(tmp_path: pathlib.Path) -> None:
         ("L2", 0.1, 0): (0.5321, 2.675, 1.0),
         ("Single", 1.0, 0): (0.536, 3, 1.1),
     }
-    text = noel_tables.render(noel_tables.final_table(runs_with(tmp_path, finals), "error"), "error", "markdown")
+    text = render(noel_tables.final_table(runs_with(tmp_path, finals), "error"), "error", "markdown")
     marked = _marked(text)
     assert marked["ST"] == {"CE 1", "L2 0.1"}
     # 2.675 is written 2.67, since the nearest binary number lies below it.
@@ -64,7 +62,7 @@ def test_what_looks_equal_is_marked_together(tmp_path: pathlib.Path) -> None:
 
 def test_all_rows_of_the_paper_are_marked_as_it_marks_them(tmp_path: pathlib.Path) -> None:
     """The lowest of figure A.7: 0.54 once, 0.5 twice, 0.5 once."""
-    marked = _marked(noel_tables.render(noel_tables.final_table(grid(tmp_path), "error"), "error", "markdown"))
+    marked = _marked(render(noel_tables.final_table(grid(tmp_path), "error"), "error", "markdown"))
     assert marked["paper ST"] == {"L2 0.1"}
     assert marked["paper M"] == {"L2 0.01", "L2 0.0001"}
     assert marked["paper Ens"] == {"L2 0.01"}
@@ -73,12 +71,12 @@ def test_all_rows_of_the_paper_are_marked_as_it_marks_them(tmp_path: pathlib.Pat
 def test_errors_have_two_decimals_and_costs_six(tmp_path: pathlib.Path) -> None:
     runs = runs_with(tmp_path, {("L2", 0.0001, 0): (0.5, 1.2345678, 12.0)})
     for quantity, cells in (("error", ["0.50", "1.23", "12.00"]), ("cost", ["0.005000", "0.012346", "0.120000"])):
-        row = noel_tables.render(noel_tables.final_table(runs, quantity), quantity, "markdown").splitlines()[2]
+        row = render(noel_tables.final_table(runs, quantity), quantity, "markdown").splitlines()[2]
         assert [cell.strip(" *") for cell in row.split("|")[1:6]] == ["L2", "0.0001", *cells]
 
 
 def test_markdown_columns_are_aligned(tmp_path: pathlib.Path) -> None:
-    lines = noel_tables.render(noel_tables.final_table(grid(tmp_path), "cost"), "cost", "markdown").splitlines()
+    lines = render(noel_tables.final_table(grid(tmp_path), "cost"), "cost", "markdown").splitlines()
     places = [[index for index, character in enumerate(line) if character == "|"] for line in lines]
     assert len(lines) == 15
     assert all(place == places[0] for place in places)
@@ -130,11 +128,11 @@ def _sections(text: str) -> list[list[str]]:
 def test_the_interval_stands_behind_the_mean_and_is_not_marked(tmp_path: pathlib.Path) -> None:
     finals = {("L2", 0.01, seed): (value, 9.0, 0.5) for seed, value in enumerate((1.0, 1.25, 1.5))}
     runs = runs_with(tmp_path, {**finals, ("CE", 0.1, 0): (2.0, 9.0, 0.75)})
-    header, ce, l2 = cells_of(noel_tables.render(noel_tables.final_table(runs, "error"), "error", "markdown"))
+    header, ce, l2 = cells_of(render(noel_tables.final_table(runs, "error"), "error", "markdown"))
     assert header[:6] == ["method", "weight", "ST", "M", "Ens", "Seeds"]
     assert ce[:6] == ["CE", "0.1", "2.00", "**9.00**", "0.75", "1"]
     assert l2[:6] == ["L2", "0.01", "**1.25** [1.00, 1.50]", "**9.00** [9.00, 9.00]", "**0.50** [0.50, 0.50]", "3"]
-    assert r"\textbf{1.25} [1.00, 1.50]" in noel_tables.render(noel_tables.final_table(runs, "error"), "error", "latex")
+    assert r"\textbf{1.25} [1.00, 1.50]" in render(noel_tables.final_table(runs, "error"), "error", "latex")
     assert "in brackets: ranges over seeds. Ranges hold the mean less often: of 2, 3" in tables.report(runs, "markdown")
 
 
@@ -144,11 +142,11 @@ def test_the_difference_to_the_paper_has_a_sign(tmp_path: pathlib.Path) -> None:
     table = noel_tables.final_table(runs_with(tmp_path, finals), "error")
     differences = table.loc[("L2", 0.01), ["ST - paper", "M - paper", "Ens - paper"]].tolist()
     assert differences == pytest.approx([0.7 - 0.56, 0.4 - 0.5, 0.504 - 0.5])
-    header, row = cells_of(noel_tables.render(table, "error", "markdown"))
+    header, row = cells_of(render(table, "error", "markdown"))
     assert header[-3:] == ["ST - paper", "M - paper", "Ens - paper"]
     # What is shown as zero has no sign.
     assert row[-3:] == ["+0.14", "-0.10", "0.00"]
-    text = noel_tables.render(table, "error", "latex")
+    text = render(table, "error", "latex")
     assert "ST $-$ paper" in text
     assert "$+0.14$ & $-0.10$ & 0.00" in text
 
@@ -157,9 +155,7 @@ def test_counts_of_seeds_that_differ_are_shown_and_said(tmp_path: pathlib.Path) 
     finals = {(method, 0.1, seed): (1, 2, 3) for method in ("CE", "L1", "L2") for seed in (0, 1)}
     del finals["L1", 0.1, 0]
     runs = runs_with(tmp_path, finals)
-    assert [
-        row[5] for row in cells_of(noel_tables.render(noel_tables.final_table(runs, "error"), "error", "markdown"))
-    ] == [
+    assert [row[5] for row in cells_of(render(noel_tables.final_table(runs, "error"), "error", "markdown"))] == [
         "Seeds",
         "2",
         "1",
@@ -229,9 +225,7 @@ def test_rows_of_several_settings_stand_together_at_the_end(tmp_path: pathlib.Pa
 
 def test_digits_stand_below_each_other_though_some_are_marked(tmp_path: pathlib.Path) -> None:
     finals = {("CE", 1.0, 0): (0.5, 10.0, 6), ("L2", 0.1, 0): (12.25, 2.0, 5), ("L2", 0.1, 1): (12.75, 2.5, 5)}
-    lines = noel_tables.render(
-        noel_tables.final_table(runs_with(tmp_path, finals), "error"), "error", "markdown"
-    ).splitlines()
+    lines = render(noel_tables.final_table(runs_with(tmp_path, finals), "error"), "error", "markdown").splitlines()
     points = [
         [line.index(text) + text.index(".") for text in texts] for line, texts in zip(lines[2:], _MEANS, strict=True)
     ]

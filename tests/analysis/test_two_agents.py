@@ -151,3 +151,10 @@ def test_views_show_the_masks_of_the_run() -> None:
         assert np.array_equal(picture[5:10, 8:12], expected)
     with pytest.raises(DataError, match="mnist: 15 training images; needed: at least 16"):
         drawing.figure(lambda axes: views.views(images[:15], config, axes), 3, (6, 2))
+
+
+def test_rows_of_one_level_are_told_apart() -> None:
+    runs = [_run(_config("both", **own), [60] * 4, [50] * 4, [9] * 4) for own in ({}, {"message_length": 16})]
+    names = {each.name: each for each in methods.of(runs[0].config).drawings(runs, False, False)}
+    panel = names["language_measures_mnist_epochs=4"].draw().axes[0]
+    assert len({(line.get_color(), line.get_linestyle()) for line in panel.get_lines()}) == 2

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from analysis import frame, table_notes, table_text
+from analysis import frame, table_notes
 from analysis.intervals import FEWEST, describe, interval
 from analysis.methods.ensemble import noel_robust
 from analysis.methods.ensemble.noel_rows import is_as_published, rows_of
@@ -91,18 +91,6 @@ def final_table(runs: Sequence[Run], quantity: str) -> pd.DataFrame:
     return table
 
 
-def render(table: pd.DataFrame, quantity: str, style: str) -> str:
-    """A final table as text, with the interval behind each mean; the best of each column is marked.
-
-    Args:
-      table: from `final_table`.
-      quantity: as it was given there.
-      style: `markdown` or `latex` (needs the package booktabs).
-    """
-    write = {"markdown": table_text.markdown, "latex": table_text.latex}[style]
-    return write(*_texts(table, quantity))
-
-
 def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
     """One table for each of QUANTITIES, and for five seeds or more one of robust summaries (`noel_robust`).
 
@@ -179,10 +167,10 @@ def _table(runs: Sequence[Run], quantity: str, unfinished: int) -> Table:
     if unfinished:
         notes.append(table_notes.left_out(unfinished))
     heading = f"{catalogue.label(config.dataset)}, {title} ({runs[0].setting})"
-    return Table(heading, *_texts(table, quantity), notes)
+    return Table(heading, *texts(table, quantity), notes)
 
 
-def _texts(table: pd.DataFrame, quantity: str) -> tuple[list[str], list[list[Cell]]]:
+def texts(table: pd.DataFrame, quantity: str) -> tuple[list[str], list[list[Cell]]]:
     """The header and the rows that are shown."""
     names = [str(name) for name in table.columns if not str(name).endswith((" low", " high"))]
     if table["Seeds"].max() == 1:

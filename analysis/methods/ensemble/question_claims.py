@@ -179,13 +179,14 @@ def answered(number: int, runs: Sequence[Run]) -> Answered:
     """
     config = runs[0].config
     lengths = [run.config.epochs for run in runs]
-    rows = question_grids.rows_of(number, config.dataset, max(set(lengths), key=lengths.count))
+    usual = max(set(lengths), key=lengths.count)
+    rows = question_grids.rows_of(number, config.dataset, usual)
     fields = list(dict.fromkeys(name for own in rows.values() for name in own))
 
     def signature(config: RunConfig) -> tuple[object, ...]:
         return tuple(getattr(config, name) for name in fields)
 
-    common = {"dataset": config.dataset, "train_limit": config.train_limit or 1}
+    common = {"dataset": config.dataset, "train_limit": config.train_limit or 1, "epochs": usual}
     names = {signature(RunConfig(**{**common, **own})): name for name, own in rows.items()}
     found = []
     for run in runs:

@@ -1,6 +1,7 @@
 """Figures 4.2 and 4.3 of Lacaille (2018), and what the languages are like."""
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -15,6 +16,8 @@ from collab_ensembles.data import catalogue
 from collab_ensembles.errors import DataError
 from collab_ensembles.methods.language.options import LanguageConfig
 
+_LINES = ("-", ":", "-.", "--")
+"""Of rows of one level."""
 _COLOURS: Mapping[str, str] = {
     "baseline": "tab:blue",
     "receive": "tab:orange",
@@ -65,12 +68,15 @@ def measures(runs: Sequence[Run], axes: Sequence[Axes]) -> None:
 
 
 def _draw(panel: Axes, runs: Sequence[Run], data: str, label: str) -> None:
+    drawn: Counter[str] = Counter()
     for name, row in comparison.rows_of(runs).items():
         config = row[0].config
         assert isinstance(config, LanguageConfig)
         values = np.stack([series(run, data) for run in row])
         values = 100 - values if data.endswith("Error") else values
-        style.draw(panel, values, label=name, color=_COLOURS[config.level], linewidth=1.8)
+        line = _LINES[drawn[config.level] % len(_LINES)]
+        style.draw(panel, values, label=name, color=_COLOURS[config.level], linestyle=line, linewidth=1.8)
+        drawn[config.level] += 1
     style.epoch_axis(panel, label)
 
 

@@ -18,6 +18,8 @@ _COLOURS: Mapping[str, str] = {
     "labels": "tab:green",
     "features": "tab:red",
 }
+_LINES = ("-", ":", "-.")
+"""By the number of nodes."""
 _LOGITS = (1.0, 2.0, 4.0, 8.0)
 """Of figure 2.1."""
 _TEMPERATURES = (0.5, 1.0, 4.0, 16.0)
@@ -34,10 +36,13 @@ def curves(runs: Sequence[Run], axes: Sequence[Axes]) -> None:
       axes: two panels.
     """
     for panel, kind in zip(axes, (AVERAGE, COLLECTIVE), strict=True):
-        for of, row in by_row(runs).items():
+        rows = by_row(runs)
+        numbers = sorted({nodes for nodes, _ in rows if nodes > 1})
+        for of, row in rows.items():
             alone = of[0] == 1
             values = np.stack([accuracy(run, AVERAGE if alone else kind) for run in row])
-            colour, line = ("black", "--") if alone else (_COLOURS[of[1]], "-")
+            colour = "black" if alone else _COLOURS[of[1]]
+            line = "--" if alone else _LINES[numbers.index(of[0]) % len(_LINES)]
             style.draw(panel, values, label=name(of), linewidth=1.8, color=colour, linestyle=line)
         length = settings(runs[0]).steps // runs[0].config.epochs
         style.epoch_axis(panel, f"{kind}: test accuracy in %")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import comparison
+from analysis.claim import NOISE
 from analysis.recorded_run import Run
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import DataError
@@ -147,7 +148,7 @@ def steps_to(run: Run, kind: str, mark: float) -> float:
     values = accuracy(run, kind)
     if np.isnan(values).all():
         return math.nan
-    reached = np.flatnonzero(values >= mark)
+    reached = np.flatnonzero(values >= mark - NOISE)
     return float((reached[0] + 1) * settings(run).steps / run.config.epochs) if len(reached) else math.inf
 
 
@@ -159,7 +160,7 @@ def mark_of(runs: Sequence[Run]) -> float:
     """
     best = max(float(np.nanmax([accuracy(run, AVERAGE), accuracy(run, COLLECTIVE)])) for run in runs)
     single = [final(run, AVERAGE) for run in runs if settings(run).nodes == 1]
-    return MARK if best >= MARK or not single else float(math.floor(np.mean(single)))
+    return MARK if best >= MARK - NOISE or not single else float(math.floor(np.mean(single) + NOISE))
 
 
 def by_row(runs: Sequence[Run]) -> dict[Place, list[Run]]:

@@ -54,12 +54,17 @@ class Seed:
         """Until the epoch of the highest validation accuracy."""
         return self.tabled[row][1] if self.tabled else self.rows[row].updates
 
-    def to_mark(self, row: str, what: str = "updates_to_mark") -> float:
-        """Updates, or something else, until the mark; KeyError where it was not reached."""
-        value = float(getattr(self.rows[row], what))
+    def to_mark(self, row: str, what: str = "updates") -> float:
+        """Updates or passes until the mark; KeyError where it was not reached."""
+        value = float(getattr(self.rows[row], f"{what}_to_mark"))
         if math.isnan(value):
             raise KeyError(f"{row}: not at the mark")
         return value
+
+    def at_least_to_mark(self, row: str, what: str) -> float:
+        """The same; where the mark was not reached, those of the whole training."""
+        value = float(getattr(self.rows[row], f"{what}_to_mark"))
+        return float(getattr(self.rows[row], f"{what}_in_all")) if math.isnan(value) else value
 
 
 def _within_half(seed: Seed) -> tuple[Numbers, Numbers]:
@@ -84,8 +89,11 @@ def _twice_as_fast(seed: Seed) -> tuple[Numbers, Numbers]:
 
 
 def _faster(slow: Sequence[str], fast: Sequence[str], what: str, seed: Seed) -> tuple[Numbers, Numbers]:
-    """Every one of the fast rows needs less to the mark than every one of the slow ones."""
-    marks = {row: seed.to_mark(row, what) for row in (*slow, *fast)}
+    """Every one of the fast rows needs less to the mark than every one of the slow ones.
+
+    A slow row that never reaches it needs more than its whole training took: that is no reason to leave a seed out.
+    """
+    marks = {row: seed.at_least_to_mark(row, what) for row in slow} | {row: seed.to_mark(row, what) for row in fast}
     several = len(slow) > 1
     margins = {f"{f}{f' than {s}' if several else ''}": _times(marks[s], marks[f]) for s in slow for f in fast}
     return margins, marks
@@ -106,7 +114,7 @@ def _times(many: float, few: float) -> float:
 
 
 _MARK = f"to a validation accuracy of {outcomes.MARK:g} %"
-_BY_UPDATES = "updates_to_mark"
+_BY_UPDATES = "updates"
 
 CLAIMS = (
     Claim(
@@ -164,7 +172,7 @@ CLAIMS = (
         "There is a speedup even though the student answers the whole stack",
         f"{_MARK} each choosing student takes fewer passes of minibatches, forward and backward together, than the "
         "baseline",
-        functools.partial(_faster, (BASELINE,), (CHOSEN, CHOSEN_TRUE, EUCLIDEAN, FIVE, FIVE_TRUE), "passes_to_mark"),
+        functools.partial(_faster, (BASELINE,), (CHOSEN, CHOSEN_TRUE, EUCLIDEAN, FIVE, FIVE_TRUE), "passes"),
     ),
 )
 

@@ -34,6 +34,8 @@ class Outcome:
       right: the share in percent of the examples that training saw in that epoch, and were answered rightly.
       updates_to_mark: until the first epoch with a validation accuracy of at least MARK; NaN if there is none.
       passes_to_mark: likewise.
+      updates_in_all: until training ended.
+      passes_in_all: likewise.
     """
 
     accuracy: float
@@ -45,6 +47,8 @@ class Outcome:
     right: float
     updates_to_mark: float
     passes_to_mark: float
+    updates_in_all: float
+    passes_in_all: float
 
 
 def published() -> pd.DataFrame:
@@ -121,7 +125,8 @@ def outcome(run: Run) -> Outcome:
     best = int(statistics["BestEpoch"].iloc[-1]) - 1
     accuracy, updates = 100 - curve(run, "ValidationErrors"), curve(run, "Updates")
     reached = np.flatnonzero(accuracy >= MARK)
-    first = [float(values[reached[0]]) if len(reached) else math.nan for values in (updates, passes(run))]
+    costs = updates, passes(run)
+    first = [float(values[reached[0]]) if len(reached) else math.nan for values in costs]
     return Outcome(
         100 - float(statistics["TestError"].iloc[-1]),
         float(accuracy[best]),
@@ -131,6 +136,7 @@ def outcome(run: Run) -> Outcome:
         trained_epochs(run),
         100 - float(curve(run, "TrainErrorMean")[best]),
         *first,
+        *(float(values[-1]) for values in costs),
     )
 
 

@@ -172,7 +172,8 @@ class BiGAN:
 
     The judge tells images with their codes from generated images with the noise that they come from, in one minibatch
     of both; encoder and generator lower the cost of the opposite answers. A received minibatch has half the squared
-    distance of the codes, equation 2.2.3, and trains the encoder alone.
+    distance of the codes, equation 2.2.3, and trains the encoder alone. In such a step the gradients of generator and
+    judge are 0, and Adam's momentum moves them on.
     """
 
     def __init__(self, networks: Networks, communicates: bool) -> None:

@@ -101,8 +101,8 @@ class NodesConfig(RunConfig):
 
     @property
     def varied(self) -> tuple[str, ...]:
-        """As `RunConfig.varied`; runs of one table learn the same in equally many steps."""
-        return tuple(name for name in super().varied if name not in ("steps", "learning"))
+        """As `RunConfig.varied`; runs of one table have equal networks that learn the same in equally many steps."""
+        return tuple(name for name in super().varied if name not in ("members", "steps", "learning"))
 
     @property
     def team_only(self) -> str:
