@@ -65,17 +65,19 @@ def digits_members() -> str:
 
 def mnist_errors(results: str = _MNIST) -> str:
     """Errors on MNIST beside those of the paper."""
-    return _beside_the_paper(results, ERROR, 2)
+    return beside_the_paper(results, ERROR, 2)
 
 
 def mnist_costs() -> str:
     """Costs on MNIST beside those of the paper."""
-    return _beside_the_paper(_MNIST, _COST, 4)
+    return beside_the_paper(_MNIST, _COST, 4)
 
 
-def _beside_the_paper(results: str, column: str, digits: int) -> str:
+def beside_the_paper(results: str, column: str, digits: int) -> str:
+    """A column of the tables in a directory beside that of the paper, a line for each ensemble that is there."""
     lines = []
-    for method, weight in SETTINGS:
+    there = {(one["method"], one["weight"]) for one in rows(f"{results}/tables.csv")}
+    for method, weight in (setting for setting in SETTINGS if setting in there):
         found = [row(f"{results}/tables.csv", method=method, weight=weight, model=model) for model in MODELS]
         numbers = [float(one[key]) for key in (column, f"paper_{column}") for one in found]
         lines.append([name(method, weight), *(f"{number:.{digits}f}" for number in numbers)])

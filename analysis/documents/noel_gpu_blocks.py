@@ -1,4 +1,4 @@
-"""What the documents say of the grids of Noel (2017) that a GPU trained: MNIST in the author's order, and notMNIST."""
+"""What the documents say of the later grids of Noel (2017): MNIST in the author's order, notMNIST, and CIFAR-10."""
 
 import functools
 import math
@@ -10,6 +10,8 @@ from analysis.documents.noel_blocks import (
     AUTHORS_ORDER,
     ERROR,
     MODELS,
+    SETTINGS,
+    beside_the_paper,
     cost_gaps,
     error_gaps,
     errors_of_seeds,
@@ -19,6 +21,7 @@ from analysis.documents.noel_blocks import (
 from analysis.documents.path_blocks import author_paths, mnist_path_means, paths
 
 _NOTMNIST = "results/notmnist-small"
+_CIFAR10 = "results/records/cifar10"
 _IN_ORDER = f"{AUTHORS_ORDER}/statistics.csv"
 _PLAIN, _BEST = ("Single", "1"), ("L2", "0.01")
 
@@ -77,10 +80,22 @@ def _calibration_error(method: str, weight: str) -> float:
     )
 
 
+def cifar10_gaps() -> str:
+    """How many ensembles are trained on CIFAR-10, and how far their errors lie from the paper's."""
+    gaps = error_gaps(_CIFAR10)
+    return paragraph(
+        f"{len(gaps) // len(MODELS)} of {len(SETTINGS)} ensembles are trained. Of their {len(gaps)} errors "
+        f"{sum(gap > 0 for gap in gaps)} are above the paper's, and {sum(gap < 0 for gap in gaps)} below. The median "
+        f"difference is {median(gaps):+.2f} points, the largest {max(gaps, key=abs):+.2f}."
+    )
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "MNIST errors in the author's order": functools.partial(mnist_errors, AUTHORS_ORDER),
     "MNIST gaps in the author's order": authors_order_gaps,
     "MNIST path means in the author's order": functools.partial(mnist_path_means, _IN_ORDER),
+    "CIFAR-10 errors": functools.partial(beside_the_paper, _CIFAR10, ERROR, 2),
+    "CIFAR-10 gaps": cifar10_gaps,
     "notMNIST errors": functools.partial(errors_of_seeds, _NOTMNIST),
     "notMNIST changes": notmnist_changes,
 }

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from analysis import results
+from analysis import frame, results, tables
 from analysis.commands import grid_of
 from analysis.documents import gpu_blocks, noel_blocks, noel_gpu_blocks
+from collab_ensembles.data import catalogue
 from collab_ensembles.runs import naming, run_directory
 from collab_ensembles.settings.config import RunConfig
 from committed_results import MODELS, REPOSITORY, cells, published
@@ -23,18 +24,18 @@ def _configs(records: str) -> dict[pathlib.Path, RunConfig]:
     return {directory: run_directory.read_config(str(directory)) for directory in directories}
 
 
-_CONFIGS, _IN_HIS_ORDER = _configs("mnist-grid"), _configs("mnist-author-h200")
+_CONFIGS, _IN_HIS_ORDER, _CIFAR10 = map(_configs, ("mnist-grid", "mnist-author-h200", "cifar10"))
 _OUTPUTS = ("ST", "M", "ensemble")
 _PLAIN = RunConfig(dataset="mnist")
 _COLUMNS = {"test_errors": "test_error_percent", "test_costs": "test_cost"}
 
 
-@pytest.mark.parametrize("directory", [*_CONFIGS, *_IN_HIS_ORDER], ids=lambda path: path.name)
+@pytest.mark.parametrize("directory", [*_CONFIGS, *_IN_HIS_ORDER, *_CIFAR10], ids=lambda path: path.name)
 def test_a_record_is_a_finished_run_of_the_grid_without_its_checkpoints(directory: pathlib.Path) -> None:
     config, status = run_directory.read_config(str(directory)), run_directory.read_status(str(directory))
     plain, further = _PLAIN, set()
-    if directory in _IN_HIS_ORDER:
-        plain = RunConfig(dataset="mnist", split="author", precision="mixed_bfloat16")
+    if directory not in _CONFIGS:
+        plain = RunConfig(dataset=config.dataset, split="author", precision="mixed_bfloat16")
         further = {"uncertainty.json"}
     assert config in grid_of("noel", plain, [0])
     assert run_directory.is_done(str(directory))
@@ -51,6 +52,7 @@ def test_the_results_show_errors_and_costs_of_every_record_beside_the_papers() -
         (_CONFIGS, "test_errors", 100, 2),
         (_CONFIGS, "test_costs", 1, 4),
         (_IN_HIS_ORDER, "test_errors", 100, 2),
+        (_CIFAR10, "test_errors", 100, 2),
     ):
         for name, ours, paper in _beside_the_paper(key, configs):
             numbers = [*(scale * number for number in ours), *paper]
@@ -131,6 +133,21 @@ def test_the_differences_in_the_authors_order_follow_from_the_records() -> None:
     (directory,) = [directory for directory, config in _IN_HIS_ORDER.items() if _name(config) == name]
     before = 100 * _curves(directory, "test_errors")[model][-2]
     assert f"earlier it has {before:.2f} %. The author's plain M has 1.31 %" in text
+
+
+def test_the_part_of_cifar10_that_is_trained_is_told_from_the_records() -> None:
+    gaps = [
+        round(100 * own - printed, 2)
+        for _, ours, paper in _beside_the_paper("test_errors", _CIFAR10)
+        for own, printed in zip(ours, paper, strict=True)
+    ]
+    stated = _one_line(noel_gpu_blocks.cifar10_gaps())
+    assert f"{len(_CIFAR10)} of 13 ensembles are trained. Of their {len(gaps)} errors" in stated
+    assert f"errors {sum(gap > 0 for gap in gaps)} are above the paper's, and {sum(gap < 0 for gap in gaps)} " in stated
+    assert f"difference is {statistics.median(gaps):+.2f} points, the largest {max(gaps, key=abs):+.2f}." in stated
+    records = REPOSITORY / "results" / "records" / "cifar10"
+    written = tables.report(frame.read_runs(str(records), "cifar10"), "csv")
+    assert (records / "tables.csv").read_text() == written + "\n"
 
 
 def test_what_l2_changes_on_notmnist_follows_from_the_records() -> None:
@@ -226,7 +243,7 @@ def _beside_the_paper(
     key: str, configs: Mapping[pathlib.Path, RunConfig] = _CONFIGS
 ) -> Iterator[tuple[str, list[float], list[float]]]:
     """Of each record its name in docs/RESULTS.md, and of its outputs what it ended with and what the paper prints."""
-    paper = published("MNIST")[_COLUMNS[key]]
+    paper = published(catalogue.label(next(iter(configs.values())).dataset))[_COLUMNS[key]]
     for directory, config in configs.items():
         method, weight = "Single" if config.method == "plain" else config.method, f"{config.weight:g}"
         ours = [curve[-1] for curve in _curves(directory, key).values()]
