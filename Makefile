@@ -20,7 +20,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo nodes-demo teaching-demo language-demo questions $(QUESTIONS) $(FASHION_QUESTIONS) $(MNIST_QUESTIONS) results documents records mnist-results mnist-author-results notmnist-results digits-results fdl-results nodes-results teaching-results language-results question-results bench clean
+.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo nodes-demo teaching-demo language-demo questions $(QUESTIONS) $(FASHION_QUESTIONS) $(MNIST_QUESTIONS) results documents records cifar10-records mnist-results mnist-author-results notmnist-results digits-results fdl-results nodes-results teaching-results language-results question-results bench clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -153,6 +153,7 @@ $(MNIST_QUESTIONS): mnist-question-%: install
 MNIST_RUNS ?= $(LOG_DIR)/mnist-grid
 MNIST_AUTHOR_RUNS ?= $(LOG_DIR)/mnist-author-h200
 NOTMNIST_RUNS ?= $(LOG_DIR)/notmnist-h200
+CIFAR10_RUNS ?= $(LOG_DIR)/cifar10
 DIGITS_RUNS ?= $(LOG_DIR)/digits-grid
 FDL_RUNS ?= $(LOG_DIR)/fdl-6000
 TEACHING_RUNS ?= $(LOG_DIR)/teaching
@@ -177,6 +178,12 @@ records: ## copy the finished runs of RUNS=runs/mnist-grid, without checkpoints,
 	for measured in $$(ls */inference.json 2>/dev/null); do \
 		cp --parents $$measured $(CURDIR)/results/records/$(notdir $(RUNS)) || exit $$?; \
 	done
+
+# Until the grid is complete: then there will be a cifar10-results.
+cifar10-records: install
+	$(MAKE) records RUNS=$(CIFAR10_RUNS)
+	$(RUN) -m analysis.tables --log_dir=results/records/cifar10 --dataset=cifar10 --format=csv > results/records/cifar10/.tables.csv
+	mv results/records/cifar10/.tables.csv results/records/cifar10/tables.csv
 
 mnist-results: install
 	$(RUN) -m analysis.results --log_dir=$(MNIST_RUNS) --dataset=mnist --out=results/mnist

@@ -41,7 +41,8 @@ def of(run: Run) -> Arrays:
 def figure(run: Run) -> Figure:
     """Four panels; needs a run that recorded its mistakes."""
     arrays = of(run)
-    names = run_data.label_names(run.config, run.status.data, len(arrays["confusion"]))
+    classes = run.status.data.num_classes if run.status.data else len(arrays["confusion"])
+    names = run_data.label_names(run.config, run.status.data, classes)
     result = Figure(figsize=(11, 10), layout="constrained")
     panels = result.subplots(2, 2)
     confusion(panels[0][0], arrays["confusion"], names)
@@ -60,7 +61,14 @@ def figure(run: Run) -> Figure:
 
 
 def confusion(panel: Axes, counts: np.ndarray, names: Sequence[str]) -> None:
-    """Counts by class and answer, [classes, classes]; errors are coloured, right answers are grey."""
+    """Counts by class and answer, [classes, classes]; errors are coloured, right answers are grey.
+
+    Of data with too many classes, [0, 0], it says so.
+    """
+    if not len(counts):
+        panel.axis("off")
+        panel.set_title(f"more than {mistakes.MOST_CLASSES:,} classes: no confusions", fontsize=10)
+        return
     wrong = counts.astype(float)
     np.fill_diagonal(wrong, 0)
     panel.imshow(wrong, cmap="Reds", vmin=0, vmax=max(wrong.max(), 1))

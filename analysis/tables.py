@@ -14,7 +14,6 @@ from analysis import comparison, frame, methods, table_notes, table_text, uncert
 from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
 from collab_ensembles.data import catalogue
-from collab_ensembles.settings import grid
 from experiments import command_line, path_flags
 
 FORMATS = ("markdown", "latex", "csv")
@@ -78,24 +77,27 @@ def overview(groups: Mapping[str, Sequence[Run]]) -> Table:
     Args:
       groups: finished runs of one data set by their setting.
     """
-    runs = [run for own in groups.values() for row in methods.of(own[0].config).rows_of(own).values() for run in row]
-    rows: dict[tuple[str, str], list[Run]] = {}
-    for name, run in zip(grid.row_names([run.config for run in runs]), runs, strict=True):
-        rows.setdefault((name, run.setting), []).append(run)
-    # Runs of other backends and of other code have the same names.
-    alike = Counter(name for name, _ in rows)
-    named = {name if alike[name] == 1 else f"{name} ({setting})": row for (name, setting), row in rows.items()}
+    parts = {setting: setting.split(", ") for setting in groups}
+    common = [part for part in next(iter(parts.values())) if all(part in own for own in parts.values())]
+    rows: dict[str, list[Run]] = {}
+    for setting, runs in groups.items():
+        apart = ", ".join(part for part in parts[setting] if part not in common)
+        for key, row in methods.of(runs[0].config).rows_of(runs).items():
+            name = " ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in key)
+            rows[f"{name} ({apart})" if apart else name] = row
     outputs = {"one member": comparison.member_output, "ensemble": lambda run: methods.of(run.config).whole}
     columns = {
         heading: [
             comparison.mean_with_interval([comparison.error(run, output(run)) for run in row], ".2f")
-            for row in named.values()
+            for row in rows.values()
         ]
         for heading, output in outputs.items()
     }
-    columns["seeds"] = [Cell(str(len(row))) for row in named.values()]
-    heading = f"{catalogue.label(runs[0].config.dataset)}, final test error in %, rows of all {len(groups)} settings"
-    return comparison.row_table(heading, "row", named, columns, [_ONE_MEMBER_NOTE])
+    columns["seeds"] = [Cell(str(len(row))) for row in rows.values()]
+    label = catalogue.label(next(iter(rows.values()))[0].config.dataset)
+    heading = f"{label}, final test error in %, rows of all {len(groups)} settings"
+    heading += f" ({', '.join(common)})" if common else ""
+    return comparison.row_table(heading, "row", rows, columns, [_ONE_MEMBER_NOTE])
 
 
 def long_table(runs: Sequence[Run]) -> pd.DataFrame:

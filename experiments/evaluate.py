@@ -128,6 +128,10 @@ def _evaluate(directory: str, config: RunConfig, unknown: data.Dataset | None) -
     model, status = run_model.restore(directory)
     if _TOP.value is not None and status.data is not None:
         top_errors.check(_TOP.value, status.data.num_classes)
+    if _MISTAKES.value and status.data is not None and status.data.num_classes > mistakes.MOST_CLASSES:
+        raise ConfigError(
+            f"--mistakes: takes at most {mistakes.MOST_CLASSES} classes; the run has {status.data.num_classes}"
+        )
     test = _test_data(directory, config, fetch=True)
     if not is_own:
         _check_fit(status.data, test)
@@ -163,10 +167,6 @@ def _evaluate(directory: str, config: RunConfig, unknown: data.Dataset | None) -
             print(f"{output}: {', '.join(f'{name} {value:.5f}' for name, value in values)}")
         if is_kept:
             _keep(directory, status.epochs_done, measures, detection)
-    if _MISTAKES.value and len(test.label_names) > mistakes.MOST_CLASSES:
-        raise ConfigError(
-            f"--mistakes: takes at most {mistakes.MOST_CLASSES} classes; received {len(test.label_names)}"
-        )
     if _MISTAKES.value:
         found = mistakes.measure(logits, test.test_images, test.test_labels)
         _print_mistakes(found["confusion"], test.label_names)

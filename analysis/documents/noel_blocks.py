@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from statistics import fmean
 
 from analysis.documents.committed import markdown_rows, paragraph, row, rows, search, table
@@ -73,11 +73,10 @@ def mnist_costs() -> str:
     return beside_the_paper(_MNIST, _COST, 4)
 
 
-def beside_the_paper(results: str, column: str, digits: int) -> str:
-    """A column of the tables in a directory beside that of the paper, a line for each ensemble that is there."""
+def beside_the_paper(results: str, column: str, digits: int, settings: Iterable[tuple[str, str]] = SETTINGS) -> str:
+    """A column of the tables in a directory beside that of the paper, a line for each ensemble."""
     lines = []
-    there = {(one["method"], one["weight"]) for one in rows(f"{results}/tables.csv")}
-    for method, weight in (setting for setting in SETTINGS if setting in there):
+    for method, weight in settings:
         found = [row(f"{results}/tables.csv", method=method, weight=weight, model=model) for model in MODELS]
         numbers = [float(one[key]) for key in (column, f"paper_{column}") for one in found]
         lines.append([name(method, weight), *(f"{number:.{digits}f}" for number in numbers)])

@@ -93,7 +93,9 @@ def systems() -> str:
             f"{both[1]} ({silent[1]})",
         ],
     ]
-    return table(["`--system`", "paper", "command or flags", "time", "our test error in %", "the paper's"], lines, words=6)
+    return table(
+        ["`--system`", "paper", "command or flags", "time", "our test error in %", "the paper's"], lines, words=6
+    )
 
 
 def _mnist(column: str) -> list[str]:

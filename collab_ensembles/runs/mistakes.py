@@ -21,7 +21,7 @@ SHARES = np.arange(1, 21) / 20
 """Of images that are answered."""
 
 MOST_CLASSES = 2000
-"""Data with more have no confusions, whose number is the square."""
+"""With more, confusions are not counted: their number is the square."""
 
 Arrays = dict[str, np.ndarray]
 
@@ -49,7 +49,7 @@ def measure(logits: Mapping[str, np.ndarray], images: np.ndarray, labels: np.nda
       labels: int [examples].
 
     Returns:
-      confusion: int64 [classes, classes], the examples by class and answer.
+      confusion: int64 [classes, classes], the examples by class and answer; [0, 0] of more than MOST_CLASSES.
       bin_counts, bin_confidence, bin_accuracy: [BINS] of equal width: how many predictions have such a confidence, and
         their mean confidence and accuracy (0 in empty bins).
       error_by_entropy, error_by_disagreement: [20]: the error on the share of examples in SHARES that the group is
@@ -69,9 +69,7 @@ def measure(logits: Mapping[str, np.ndarray], images: np.ndarray, labels: np.nda
     right = shares[np.arange(len(labels)), labels]
     worst = np.argsort(right, kind="stable")[:WORST]
     return {
-        "confusion": np.bincount(labels.astype(np.int64) * classes + answers, minlength=classes**2).reshape(
-            classes, classes
-        ),
+        "confusion": _confusion(labels, answers, classes if classes <= MOST_CLASSES else 0),
         "bin_counts": counts,
         "bin_confidence": np.bincount(bins, confidence, BINS) / np.maximum(counts, 1),
         "bin_accuracy": np.bincount(bins, ~wrong, BINS) / np.maximum(counts, 1),
@@ -83,6 +81,12 @@ def measure(logits: Mapping[str, np.ndarray], images: np.ndarray, labels: np.nda
         "worst_answers": answers[worst],
         "worst_probabilities": right[worst],
     }
+
+
+def _confusion(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
+    if not classes:
+        return np.zeros((0, 0), int)
+    return np.bincount(labels * classes + answers, minlength=classes**2).reshape(classes, classes)
 
 
 def _errors(wrong: np.ndarray, order: np.ndarray) -> np.ndarray:

@@ -146,8 +146,6 @@ def train(
             logits = uncertainty.outputs(model, dataset.test_images)
         measures = uncertainty.Measures(uncertainty.measure(logits, dataset.test_labels))
         uncertainty.write(directory, status.epochs_done, measures)
-        if dataset.num_classes > mistakes.MOST_CLASSES:
-            return
         wrong = mistakes.measure(logits, dataset.test_images, dataset.test_labels)
         mistakes.write(directory, status.epochs_done, wrong)
 

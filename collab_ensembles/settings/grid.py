@@ -57,15 +57,10 @@ def _has(config: RunConfig, key: str, value: Any) -> bool:
 
 
 def names(configs: Sequence[RunConfig]) -> list[str]:
-    """The name of each run for people, such as `L2 0.01, seed 0`: that of its row, with its seed."""
-    return [f"{name}, seed {config.seed}" for name, config in zip(row_names(configs), configs, strict=True)]
+    """The name of each run for people, such as `L2 0.01, seed 0`.
 
-
-def row_names(configs: Sequence[RunConfig]) -> list[str]:
-    """The name of each run without its seed.
-
-    Where descriptions are equal, it has the settings in which these runs differ: `plain, epochs 60`; but not those that
-    are at their defaults in all of them.
+    Where descriptions are equal, it has the settings in which these runs differ: `plain, epochs 60, seed 0`; but not
+    those that are at their defaults in all of them.
     """
     alike: dict[str, list[RunConfig]] = {}
     for config in configs:
@@ -85,6 +80,7 @@ def row_names(configs: Sequence[RunConfig]) -> list[str]:
             [
                 config.description(),
                 *(f"{name} {as_text(getattr(config, name))}" for name in differing[config.description()]),
+                f"seed {config.seed}",
             ]
         )
         for config in configs

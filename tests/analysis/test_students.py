@@ -171,15 +171,21 @@ def test_students_of_another_teacher_stand_in_rows_of_their_own() -> None:
     assert "teacher_seed 7" in text.replace("=", " ")
 
 
-def test_a_slow_row_that_never_reaches_the_mark_counts_with_its_whole_training() -> None:
-    """It supports a claim of being slower most: its seed is not left out. A fast one that does not is."""
-    late = {**dict.fromkeys((CHOSEN, CHOSEN_TRUE, EUCLIDEAN), 2), RANDOM: 3}
+@pytest.mark.parametrize("trained", [1, 8])
+def test_a_row_that_alone_misses_the_mark_is_the_slower_one(trained: int) -> None:
+    """However long it was trained: its seed is not left out, and speaks for a claim or against it."""
+    late = dict.fromkeys((CHOSEN, CHOSEN_TRUE, EUCLIDEAN), 2)
     runs = [run for run in _grid(late, {}) if run.config.difficulty != "random"]
-    runs += [_run(_config(seed, difficulty="random"), np.linspace(90, 95.9, 8)) for seed in range(5)]
-    finding = _verdict(runs, "figure 3.1, random")
+    missed = [_run(_config(seed, difficulty="random"), [90.0] * trained) for seed in range(5)]
+    finding = _verdict([*runs, *missed], "figure 3.1, random")
     assert (finding.verdict, finding.seeds) == ("holds", 5)
-    # Eight epochs against two.
-    assert {margin.mean for margin in finding.margins.values()} == {2.0}
-    runs = [run for run in runs if run.config.difficulty != "euclidean"]
-    runs += [_run(_config(seed, difficulty="euclidean"), [90.0] * 8) for seed in range(5)]
-    assert _verdict(runs, "figure 3.1, random").seeds == 0
+    # Eight epochs of 50 updates against two; one epoch tells only that it needs more than 100.
+    expected = 2 if trained == 8 else np.log2(101 / 100)
+    assert [margin.mean for margin in finding.margins.values()] == pytest.approx([expected] * 3)
+
+    others = [run for run in runs if run.config.difficulty != "euclidean"]
+    reached = [_run(_config(seed, difficulty="random"), [90, 96, 97]) for seed in range(5)]
+    missed = [_run(_config(seed, difficulty="euclidean"), [90.0] * trained) for seed in range(5)]
+    assert _verdict([*others, *reached, *missed], "figure 3.1, random").verdict == "does not hold"
+    neither = [_run(_config(seed, difficulty="random"), [90.0] * trained) for seed in range(5)]
+    assert _verdict([*others, *neither, *missed], "figure 3.1, random").seeds == 0

@@ -218,7 +218,7 @@ def test_rows_of_several_settings_stand_together_at_the_end(tmp_path: pathlib.Pa
     assert sorted(rows) == [
         ["L2 0.1 (backend=jax)", "6.00", "5.00", "1"],
         ["L2 0.1 (default settings)", "2.50 [1.00, 4.50]", "1.25 [0.50, 2.25]", "3"],
-        ["plain", "3.00", "", "1"],
+        ["Single 1 (members=M)", "3.00", "", "1"],
     ]
     assert any("Rows differ in their seeds" in note for note in notes)
 

@@ -7,9 +7,12 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from analysis import mistakes_figure
+from analysis.recorded_run import Run
 from collab_ensembles.errors import RunDirectoryError
 from collab_ensembles.runs import mistakes, uncertainty
 from collab_ensembles.runs.mistakes import SHARES
+from collab_ensembles.runs.run_directory import DataFacts, Status
+from collab_ensembles.settings.config import RunConfig
 
 
 @pytest.fixture
@@ -128,10 +131,22 @@ def test_a_figure_counts_the_errors_and_names_calibration(
     assert panels[2].lines[0].get_ydata()[-1] == pytest.approx(100 * wrong / 60)
 
 
-def test_classes_and_answers_are_counted_beyond_32_bits() -> None:
-    """50,000 classes have 2.5e9 confusions; a test of the largest labels of fewer takes no such memory."""
-    classes = mistakes.MOST_CLASSES
-    logits = {"ensemble": np.eye(classes)[[classes - 1, 0]]}
-    found = mistakes.measure(logits, np.zeros((2, 1, 1, 1), np.uint8), np.array([classes - 1, 1], np.int16))
-    assert found["confusion"][classes - 1, classes - 1] == found["confusion"][1, 0] == 1
-    assert found["confusion"].sum() == 2
+def test_of_too_many_classes_all_but_confusions_is_kept_and_drawn(
+    logits: dict[str, np.ndarray],
+    images: np.ndarray,
+    labels: np.ndarray,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = mistakes.measure(logits, images, labels)
+    monkeypatch.setattr(mistakes, "MOST_CLASSES", 3)
+    found = mistakes.measure(logits, images, labels)
+    assert found.pop("confusion").shape == (0, 0)
+    assert whole.pop("confusion").shape == (4, 4)
+    for key, values in whole.items():
+        np.testing.assert_array_equal(found[key], values)
+    mistakes.write(str(tmp_path), 30, mistakes.measure(logits, images, labels))
+    data = DataFacts("digits", (1, 1, 1), 4)
+    run = Run(str(tmp_path), RunConfig(), Status(state="done", data=data), {})
+    panel, *_ = mistakes_figure.figure(run).axes
+    assert panel.get_title() == "more than 3 classes: no confusions"

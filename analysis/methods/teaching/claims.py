@@ -9,6 +9,7 @@ chance far more.
 
 import dataclasses
 import functools
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -61,10 +62,19 @@ class Seed:
             raise KeyError(f"{row}: not at the mark")
         return value
 
-    def at_least_to_mark(self, row: str, what: str) -> float:
-        """The same; where the mark was not reached, those of the whole training."""
-        value = float(getattr(self.rows[row], f"{what}_to_mark"))
-        return float(getattr(self.rows[row], f"{what}_in_all")) if math.isnan(value) else value
+    def both_to_mark(self, one: str, other: str, what: str) -> tuple[float, float]:
+        """The same of two rows.
+
+        Where one alone reached the mark, the other counts with those of its whole training, and with one more than
+        the first at least: it would have needed more. KeyError where neither reached it.
+        """
+        marks = [float(getattr(self.rows[row], f"{what}_to_mark")) for row in (one, other)]
+        if all(map(math.isnan, marks)):
+            raise KeyError(f"{one}, {other}: not at the mark")
+        for place, row in enumerate((one, other)):
+            if math.isnan(marks[place]):
+                marks[place] = max(float(getattr(self.rows[row], f"{what}_in_all")), marks[1 - place] + 1)
+        return marks[0], marks[1]
 
 
 def _within_half(seed: Seed) -> tuple[Numbers, Numbers]:
@@ -89,13 +99,13 @@ def _twice_as_fast(seed: Seed) -> tuple[Numbers, Numbers]:
 
 
 def _faster(slow: Sequence[str], fast: Sequence[str], what: str, seed: Seed) -> tuple[Numbers, Numbers]:
-    """Every one of the fast rows needs less to the mark than every one of the slow ones.
-
-    A slow row that never reaches it needs more than its whole training took: that is no reason to leave a seed out.
-    """
-    marks = {row: seed.at_least_to_mark(row, what) for row in slow} | {row: seed.to_mark(row, what) for row in fast}
+    """Every one of the fast rows needs less to the mark than every one of the slow ones."""
     several = len(slow) > 1
-    margins = {f"{f}{f' than {s}' if several else ''}": _times(marks[s], marks[f]) for s in slow for f in fast}
+    margins: Numbers = {}
+    marks: Numbers = dict.fromkeys((*slow, *fast), math.nan)
+    for s, f in itertools.product(slow, fast):
+        marks[s], marks[f] = seed.both_to_mark(s, f, what)
+        margins[f"{f}{f' than {s}' if several else ''}"] = _times(marks[s], marks[f])
     return margins, marks
 
 
