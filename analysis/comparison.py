@@ -153,7 +153,7 @@ def compare(runs: Sequence[Run]) -> pd.DataFrame:
     for prefix, best_epoch in (("", False), (BEST, True)):
         for name in (MEMBER, ENSEMBLE):
             values = [
-                mean_and_deviation([error(run, _output(run, name), best_epoch) for run in row]) for row in rows.values()
+                mean_and_deviation([error(run, output(run, name), best_epoch) for run in row]) for row in rows.values()
             ]
             table[f"{prefix}{name}"], table[f"{prefix}{name} sd"] = zip(*values, strict=True)
     costs = {"seconds": lambda run: run.status.seconds, "memory": lambda run: run.status.training_memory}
@@ -165,7 +165,8 @@ def compare(runs: Sequence[Run]) -> pd.DataFrame:
     return table
 
 
-def _output(run: Run, name: str) -> str:
+def output(run: Run, name: str) -> str:
+    """The output of a run that MEMBER or ENSEMBLE names."""
     return member_output(run) if name == MEMBER else methods.of(run.config).whole
 
 
@@ -182,8 +183,7 @@ def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:
     """
     table, rows = compare(runs), rows_of(runs)
     config = runs[0].config
-    most = "at most " if any(methods.ends_early(run.config) for run in runs) else ""
-    epochs = most + table_notes.span([run.config.epochs for run in runs])
+    epochs = methods.epochs(runs)
     notes = [table_notes.DEVIATION] if table["runs"].max() > 1 else []
     notes += table_notes.seeds({name: [run.config.seed for run in row] for name, row in rows.items()})
     notes += table_notes.early_stopping([run.status for run in runs])

@@ -25,7 +25,6 @@ from analysis import (
     methods,
     mistakes_figure,
     provenance,
-    table_notes,
     tables,
 )
 from analysis.commands import training_commands
@@ -114,7 +113,7 @@ def _group(runs: Sequence[Run], label: str, log_dir: str) -> list[str]:
     parts = [
         html_page.paragraph(
             f"{len(rows)} {analysis.rows}, {len(seeds)} "
-            f"seed{'s' if len(seeds) > 1 else ''} ({', '.join(map(str, seeds))}), {_epochs(runs)} epochs."
+            f"seed{'s' if len(seeds) > 1 else ''} ({', '.join(map(str, seeds))}), {methods.epochs(runs)} epochs."
         ),
         *([] if runs[0].origin else [html_page.preformatted(training_commands(runs, log_dir))]),
         html_page.heading("Final results", 3),
@@ -128,12 +127,6 @@ def _group(runs: Sequence[Run], label: str, log_dir: str) -> list[str]:
         html_page.table(provenance.times(runs)),
     ]
     return parts
-
-
-def _epochs(runs: Sequence[Run]) -> str:
-    """One number, or two where networks of one setting have defaults of their own."""
-    most = "at most " if any(methods.ends_early(run.config) for run in runs) else ""
-    return most + table_notes.span([run.config.epochs for run in runs])
 
 
 def _claims(runs: Sequence[Run], label: str) -> list[str]:

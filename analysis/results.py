@@ -24,7 +24,6 @@ from analysis import (
     methods,
     provenance,
     statistics_csv,
-    table_notes,
     table_text,
     tables,
     uncertainty_table,
@@ -148,11 +147,9 @@ def _size(runs: Sequence[Run], grid: PublishedGrid) -> str:
     analysis = methods.of(runs[0].config)
     rows = analysis.rows_of(runs)
     names = f"{seeds[0]} to {seeds[-1]}" if len(seeds) == seeds[-1] - seeds[0] + 1 > 1 else ", ".join(map(str, seeds))
-    most = "at most " if methods.ends_early(runs[0].config) else ""
-    epochs = most + table_notes.span([run.config.epochs or 0 for run in runs])
     return (
         f"{len(runs)} runs ({len(rows)} {analysis.rows}; {len(seeds)} seed{'s' if len(seeds) > 1 else ''}: {names}), "
-        f"{epochs} epochs each, {runs[0].setting}"
+        f"{methods.epochs(runs)} epochs each, {runs[0].setting}"
     )
 
 

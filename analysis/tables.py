@@ -82,16 +82,14 @@ def overview(groups: Mapping[str, Sequence[Run]]) -> Table:
     rows: dict[str, list[Run]] = {}
     for setting, runs in groups.items():
         apart = ", ".join(part for part in parts[setting] if part not in common)
-        for key, row in methods.of(runs[0].config).rows_of(runs).items():
-            name = " ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in key)
+        for name, row in methods.rows_by_name(runs).items():
             rows[f"{name} ({apart})" if apart else name] = row
-    outputs = {"one member": comparison.member_output, "ensemble": lambda run: methods.of(run.config).whole}
     columns = {
         heading: [
-            comparison.mean_with_interval([comparison.error(run, output(run)) for run in row], ".2f")
+            comparison.mean_with_interval([comparison.error(run, comparison.output(run, name)) for run in row], ".2f")
             for row in rows.values()
         ]
-        for heading, output in outputs.items()
+        for heading, name in (("one member", comparison.MEMBER), ("ensemble", comparison.ENSEMBLE))
     }
     columns["seeds"] = [Cell(str(len(row))) for row in rows.values()]
     label = catalogue.label(next(iter(rows.values()))[0].config.dataset)

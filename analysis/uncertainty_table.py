@@ -46,10 +46,7 @@ def tables(runs: Sequence[Run]) -> list[Table]:
       RunDirectoryError: measures are damaged.
     """
     method = methods.of(runs[0].config)
-    rows = [
-        (" ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in key), list(map(of, row)))
-        for key, row in method.rows_of(runs).items()
-    ]
+    rows = [(name, list(map(of, row))) for name, row in methods.rows_by_name(runs).items()]
     label, setting = catalogue.label(runs[0].config.dataset), runs[0].setting
     calibration = _table(
         f"{label}, calibration on the test examples ({setting})",

@@ -108,15 +108,13 @@ def _test_data(directory: str, config: RunConfig, fetch: bool) -> data.Dataset:
     dataset, split = _test_source(config)
     if _is_own(config):
         return run_data.load_again(directory, _DATA_DIR.value, fetch)
-    if dataset == config.dataset:
+    if dataset == config.dataset or not catalogue.is_own(dataset):
         return data.load(dataset, _DATA_DIR.value, split, fetch=fetch, reading=config.folder_reading())
-    if _SPLIT.value and (catalogue.is_file(dataset) or catalogue.is_folder(dataset)):
+    if _SPLIT.value:
         raise ConfigError(f"--split={split}: all images of --dataset={_DATASET.value} are test images; leave it out")
     if catalogue.is_file(dataset):
         return _test_part(dataset)
-    if catalogue.is_folder(dataset):
-        return _test_folder(dataset, config, run_directory.read_status(directory).data)
-    return data.load(dataset, _DATA_DIR.value, split, fetch=fetch)
+    return _test_folder(dataset, config, run_directory.read_status(directory).data)
 
 
 def _evaluate(directory: str, config: RunConfig, unknown: data.Dataset | None) -> None:

@@ -64,6 +64,9 @@ _MEASURE = flags.DEFINE_bool(
     "with --dry_run: also print how long the sweep will take here, from three epochs of a run for each set of members",
 )
 
+_PREPARE = "experiments.prepare"
+"""The module that fetches and verifies data."""
+
 
 def main(arguments: list[str]) -> int:
     """Plans, trains and reports; returns 1 if any run has failed."""
@@ -174,9 +177,8 @@ def _executor(configs: list[RunConfig], workers: int, threads: int) -> tuple[Exe
     if not executor_flags.on_ray():
         # JAX has threads from the start, and cannot be forked.
         return LocalExecutor(workers, preload=not backend_flags.on_jax()), f"{workers} at a time"
-    # Each run reads a folder of images itself.
-    is_folder = catalogue.is_folder(configs[0].dataset)
-    prepare = [] if is_folder else [sys.executable, "-m", "experiments.prepare", *_prepare_flags(configs[0])]
+    flags_of_data = _prepare_flags(configs[0])
+    prepare = [sys.executable, "-m", _PREPARE, *flags_of_data] if flags_of_data else []
     most = None if _WORKERS.value == "auto" else workers
     return executor_flags.ray_executor(_LOG_DIR.value, prepare, most, threads), ray_cluster.describe()
 
@@ -220,11 +222,10 @@ def _row(config: RunConfig, name: str, threads: int) -> Row:
 
 def _prepare_data(configs: list[RunConfig]) -> None:
     """Fetches the data once, in a separate process; otherwise several runs would do so at the same time."""
-    # Each run reads a folder of images itself.
-    if not catalogue.is_folder(configs[0].dataset):
-        _run("experiments.prepare", *_prepare_flags(configs[0]))
+    if flags_of_data := _prepare_flags(configs[0]):
+        _run(_PREPARE, *flags_of_data)
     for name in sorted({config.unlabelled_data for config in configs} - {"", "rest"}):
-        _run("experiments.prepare", f"--dataset={name}", *_data_dir())
+        _run(_PREPARE, f"--dataset={name}", *_data_dir())
 
 
 def _check_own_networks(configs: list[RunConfig], rows: list[Row]) -> None:
@@ -236,6 +237,9 @@ def _check_own_networks(configs: list[RunConfig], rows: list[Row]) -> None:
 
 
 def _prepare_flags(config: RunConfig) -> list[str]:
+    """Those for the data of runs; none for a folder of images, which each run reads itself."""
+    if catalogue.is_folder(config.dataset):
+        return []
     return [f"--dataset={config.dataset}", f"--split={config.split}", *_data_dir()]
 
 

@@ -10,7 +10,7 @@ from analysis.documents import (
     language_blocks,
     nodes_blocks,
     noel_blocks,
-    noel_gpu_blocks,
+    noel_later_blocks,
     other_blocks,
     overview_blocks,
     path_blocks,
@@ -34,7 +34,7 @@ def _example() -> str:
 BLOCKS: Blocks = {
     **overview_blocks.BLOCKS,
     **noel_blocks.BLOCKS,
-    **noel_gpu_blocks.BLOCKS,
+    **noel_later_blocks.BLOCKS,
     **path_blocks.BLOCKS,
     **first_epoch_blocks.BLOCKS,
     **gpu_blocks.BLOCKS,

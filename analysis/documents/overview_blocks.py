@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from statistics import median
 
-from analysis.documents import nodes_blocks, noel_blocks, noel_gpu_blocks, other_blocks
+from analysis.documents import nodes_blocks, noel_blocks, noel_later_blocks, other_blocks
 from analysis.documents.committed import benchmark, markdown_rows, paragraph, row, table
 
 
@@ -124,7 +124,7 @@ def findings() -> str:
     verdicts = markdown_rows("results/digits/claims.md", "claim")
     seeds = max(int(cells[3]) for cells in verdicts)
     return paragraph(
-        f"On MNIST (one seed) {noel_blocks.mnist_nearness()}. {noel_gpu_blocks.in_a_sentence()}",
+        f"On MNIST (one seed) {noel_blocks.mnist_nearness()}. {noel_later_blocks.in_a_sentence()}",
         f"On digits ({seeds} seeds) the verdicts on {len(verdicts)} of the paper's observations are: "
         f"{noel_blocks.tally('results/digits/claims.md')}.",
     )

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import pandas as pd
 from absl import logging
 
+from analysis import table_notes
 from analysis.claim import ClaimSet
 from analysis.drawing import Drawing
 from analysis.recorded_run import Run
@@ -132,6 +133,18 @@ def of(config: RunConfig) -> Analysis:
 def ends_early(config: RunConfig) -> bool:
     """Whether training may end before the last epoch, as its system or `--early_stopping` has it."""
     return of(config).ends_early or config.early_stopping is not None
+
+
+def epochs(runs: Sequence[Run]) -> str:
+    """How many epochs runs have, for people: `30`, or `at most 30 to 60`."""
+    most = "at most " if any(ends_early(run.config) for run in runs) else ""
+    return most + table_notes.span([run.config.epochs for run in runs])
+
+
+def rows_by_name(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """The rows of a table as `Analysis.rows_of`, by one text each: `L2 0.01`, or the name of an arrangement."""
+    rows = of(runs[0].config).rows_of(runs)
+    return {" ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in key): rows[key] for key in rows}
 
 
 def every() -> list[Analysis]:

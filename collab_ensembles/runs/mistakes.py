@@ -69,7 +69,7 @@ def measure(logits: Mapping[str, np.ndarray], images: np.ndarray, labels: np.nda
     right = shares[np.arange(len(labels)), labels]
     worst = np.argsort(right, kind="stable")[:WORST]
     return {
-        "confusion": _confusion(labels, answers, classes if classes <= MOST_CLASSES else 0),
+        "confusion": _confusion(labels, answers, classes),
         "bin_counts": counts,
         "bin_confidence": np.bincount(bins, confidence, BINS) / np.maximum(counts, 1),
         "bin_accuracy": np.bincount(bins, ~wrong, BINS) / np.maximum(counts, 1),
@@ -84,7 +84,7 @@ def measure(logits: Mapping[str, np.ndarray], images: np.ndarray, labels: np.nda
 
 
 def _confusion(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
-    if not classes:
+    if classes > MOST_CLASSES:
         return np.zeros((0, 0), int)
     return np.bincount(labels * classes + answers, minlength=classes**2).reshape(classes, classes)
 

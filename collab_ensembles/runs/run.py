@@ -31,6 +31,7 @@ from collab_ensembles.runs.run_directory import DataFacts, Status
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.team import Team
 
 _LOCK_PATIENCE = 20.0
 """Seconds to wait for another process to end, for example the training of a killed sweep."""
@@ -78,8 +79,7 @@ def check(config: RunConfig, directory: str, options: Options, dataset: Dataset 
     """Builds the model of a run, and changes nothing; raises what `run` raises for data or files that it refuses."""
     _check_backend(config, options)
     dataset = dataset or run_data.load(_located(config, directory), options.data_dir)
-    model = run_model.build(config, directory, run_data.facts(dataset))
-    start_weights.check_model(_located(config, directory), directory, model)
+    _fitting_model(config, directory, run_data.facts(dataset))
 
 
 def in_epochs(
@@ -104,10 +104,7 @@ def in_epochs(
             return run_directory.read_status(directory)
     data = run_data.facts(dataset)
     # Built here, so that no run directory is made if files are refused.
-    model = None
-    if not is_done:
-        model = run_model.build(config, directory, data, options.team)
-        start_weights.check_model(_located(config, directory), directory, model)
+    model = None if is_done else _fitting_model(config, directory, data, options.team)
     files.make_directory(directory)
     with run_directory.lock(directory, patience=lock_patience):
         is_done = run_directory.is_done(directory, options.stop_after)
@@ -131,6 +128,13 @@ def in_epochs(
             raise
         _end(directory, status, "done" if status.epochs_done == config.epochs else "stopped")
         return status
+
+
+def _fitting_model(config: RunConfig, directory: str, data: DataFacts, team: Team | None = None) -> Model:
+    """Builds the model; raises ConfigError if the weights that it begins with do not fit."""
+    model = run_model.build(config, directory, data, team)
+    start_weights.check_model(_located(config, directory), directory, model)
+    return model
 
 
 def _check_backend(config: RunConfig, options: Options) -> None:

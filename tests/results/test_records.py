@@ -12,7 +12,7 @@ import pytest
 
 from analysis import frame, results, tables
 from analysis.commands import grid_of
-from analysis.documents import gpu_blocks, noel_blocks, noel_gpu_blocks
+from analysis.documents import gpu_blocks, noel_blocks, noel_later_blocks
 from collab_ensembles.data import catalogue
 from collab_ensembles.runs import naming, run_directory
 from collab_ensembles.settings.config import RunConfig
@@ -121,14 +121,14 @@ def test_the_differences_in_the_authors_order_follow_from_the_records() -> None:
         for own, printed in zip(ours, paper, strict=True)
     ]
     name, model = max(gaps, key=lambda key: abs(gaps[key]))
-    stated = _numbers(noel_gpu_blocks.authors_order_gaps())
+    stated = _numbers(noel_later_blocks.authors_order_gaps())
     assert stated[:3] == [sum(gap > 0 for gap in gaps.values()), 39, sum(gap < 0 for gap in gaps.values())]
     assert stated[4] == math.ceil(100 * statistics.median(apart))
-    text, middle = _one_line(noel_gpu_blocks.authors_order_gaps()), statistics.median(gaps.values())
+    text, middle = _one_line(noel_later_blocks.authors_order_gaps()), statistics.median(gaps.values())
     assert f"is {middle:+.2f} points" in text
     assert f"{gaps[name, model]:+.2f} points, is that of {model} with {name}. One" in text
     assert f"{middle:+.2f} points in the median, and by {gaps[name, model]:+.2f} at most" in (
-        noel_gpu_blocks.in_a_sentence()
+        noel_later_blocks.in_a_sentence()
     )
     (directory,) = [directory for directory, config in _IN_HIS_ORDER.items() if _name(config) == name]
     before = 100 * _curves(directory, "test_errors")[model][-2]
@@ -141,7 +141,7 @@ def test_the_part_of_cifar10_that_is_trained_is_told_from_the_records() -> None:
         for _, ours, paper in _beside_the_paper("test_errors", _CIFAR10)
         for own, printed in zip(ours, paper, strict=True)
     ]
-    stated = _one_line(noel_gpu_blocks.cifar10_gaps())
+    stated = _one_line(noel_later_blocks.cifar10_gaps())
     assert f"{len(_CIFAR10)} of 13 ensembles are trained. Of their {len(gaps)} errors" in stated
     assert f"errors {sum(gap > 0 for gap in gaps)} are above the paper's, and {sum(gap < 0 for gap in gaps)} " in stated
     assert f"difference is {statistics.median(gaps):+.2f} points, the largest {max(gaps, key=abs):+.2f}." in stated
@@ -160,7 +160,7 @@ def test_what_l2_changes_on_notmnist_follows_from_the_records() -> None:
             content = json.loads((directory / "uncertainty.json").read_text())
             calibration.setdefault(config.method, []).append(100 * content["outputs"]["ensemble"]["ece_mass"])
     assert len(ends) == 8
-    text = _one_line(noel_gpu_blocks.notmnist_changes())
+    text = _one_line(noel_later_blocks.notmnist_changes())
     for output in range(3):
         changes = [ends["L2", seed][output] - ends["plain", seed][output] for seed in range(4)]
         assert f"{sum(changes) / 4:+.2f} ({min(changes):+.2f} to {max(changes):+.2f})" in text

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from analysis import frame, table_notes
+from analysis import frame, methods, table_notes
 from analysis.intervals import FEWEST, describe, interval
 from analysis.methods.ensemble import noel_robust
 from analysis.methods.ensemble.noel_rows import is_as_published, rows_of
@@ -156,7 +156,7 @@ def _interval_notes(seeds: Iterable[int]) -> list[str]:
 
 def _table(runs: Sequence[Run], quantity: str, unfinished: int) -> Table:
     table, config = final_table(runs, quantity), runs[0].config
-    title = QUANTITIES[quantity].title.format(f"{'at most ' * (config.early_stopping is not None)}{config.epochs}")
+    title = QUANTITIES[quantity].title.format(methods.epochs(runs))
     notes = [_BEST_NOTE] if QUANTITIES[quantity].best_epoch else []
     if notes and config.test_every > 1:
         notes.append(f"Of every {config.test_every} epochs only the last was tested, and the last of all.")

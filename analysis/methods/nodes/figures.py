@@ -35,9 +35,9 @@ def curves(runs: Sequence[Run], axes: Sequence[Axes]) -> None:
       runs: of one data set in one setting.
       axes: two panels.
     """
+    rows = by_row(runs)
+    numbers = sorted({nodes for nodes, _ in rows if nodes > 1})
     for panel, kind in zip(axes, (AVERAGE, COLLECTIVE), strict=True):
-        rows = by_row(runs)
-        numbers = sorted({nodes for nodes, _ in rows if nodes > 1})
         for of, row in rows.items():
             alone = of[0] == 1
             values = np.stack([accuracy(run, AVERAGE if alone else kind) for run in row])

@@ -55,15 +55,15 @@ class Seed:
         """Until the epoch of the highest validation accuracy."""
         return self.tabled[row][1] if self.tabled else self.rows[row].updates
 
-    def to_mark(self, row: str, what: str = "updates") -> float:
-        """Updates or passes until the mark; KeyError where it was not reached."""
-        value = float(getattr(self.rows[row], f"{what}_to_mark"))
+    def to_mark(self, row: str) -> float:
+        """Updates until the mark; KeyError where it was not reached."""
+        value = self.rows[row].updates_to_mark
         if math.isnan(value):
             raise KeyError(f"{row}: not at the mark")
         return value
 
     def both_to_mark(self, one: str, other: str, what: str) -> tuple[float, float]:
-        """The same of two rows.
+        """The updates or passes (`what`) of two rows until the mark.
 
         Where one alone reached the mark, the other counts with those of its whole training, and with one more than
         the first at least: it would have needed more. KeyError where neither reached it.
