@@ -44,7 +44,7 @@ def cross_entropy(logits: Sequence[Tensor], pairs: Pairs, *, target_gradient: bo
 
     No gradient flows into the softmax that is the target: TensorFlow 1.1, which the reference code used, had none. The
     gradient is then that of KL(softmax(l_j) || softmax(l_i)) in both directions, as in deep mutual learning (Zhang et
-    al. 2017).
+    al. 2018).
 
     Args:
       logits: one tensor [batch, classes] a member.

@@ -38,7 +38,7 @@ class FeatureDifferenceConfig(RunConfig):
     recipe: str = option(
         None,
         "details of the training that have no option of their own: mnist: as in the authors' script for one-layer "
-        "networks; cifar: as in their script for CIFAR; 0.1.0: as in the first release, after the poster only; "
+        "networks; cifar: as in their script for CIFAR; 0.1.0: as in the first release, before the scripts were read; "
         "default: mnist for networks such as fdlnet8, otherwise cifar",
         tuple(RECIPES),
     )
@@ -53,8 +53,8 @@ class FeatureDifferenceConfig(RunConfig):
     )
     pretraining_epochs: int = option(
         None,
-        "number of epochs of plain training at the beginning; default: 10 with --recipe=mnist, otherwise 1; 0 for a "
-        "single network",
+        "number of epochs of plain training at the beginning; default: 10 with --recipe=mnist, otherwise 1; with "
+        "--recipe=cifar 0 for a single network",
     )
     feature_learning_rate: float = option(
         None,

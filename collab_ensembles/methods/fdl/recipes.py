@@ -20,7 +20,7 @@ from collab_ensembles.networks.sizes import (
 from collab_ensembles.settings.config import SGD_DEFAULTS
 
 FIRST = "0.1.0"
-"""The recipe of the first release of this project, when only the poster was known."""
+"""The recipe of the first release of this project, before the scripts were read."""
 
 
 @dataclasses.dataclass(frozen=True)
