@@ -10,6 +10,8 @@ Numbers = dict[str, float]
 
 NOISE = 1e-5
 """Differences up to this are 0: errors have single precision, so that equal ones can differ by a millionth point."""
+LEVEL = 0.025
+"""A one-sided p-value up to this one counts: a 95 % interval leaves as much on its upper side."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Claim:
         numbers that they come from; raises KeyError if results are missing.
       datasets: the data sets for which the paper makes the claim; empty for all.
       chooses: whether the margins are those of the best of several settings, see `claim_grid.Grid.best_gain`.
+      once: whether it is the same for all seeds, so that more of them are no more evidence.
+      ratios: whether the numbers are ratios, above 0, whose mean over the seeds is geometric.
     """
 
     name: str
@@ -32,6 +36,8 @@ class Claim:
     margins: Callable[[Any], tuple[Numbers, Numbers]]
     datasets: tuple[str, ...] = ()
     chooses: bool = False
+    once: bool = False
+    ratios: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

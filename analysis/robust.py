@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
+from analysis.claim import NOISE
+
 _TRIMMED = 0.25
 """The share that an interquartile mean leaves out at either end."""
 _RESAMPLES = 10_000
@@ -26,12 +28,12 @@ def interquartile_mean(values: Sequence[float]) -> tuple[float, Interval]:
 
 
 def probability_of_improvement(errors: Sequence[float], others: Sequence[float]) -> tuple[float, Interval]:
-    """The probability that an error lies below one of the others, and its interval; equal ones count half.
+    """The probability that an error lies below one of the others, and its interval; those within NOISE count half.
 
     This is the statistic of Mann and Whitney's test by the number of pairs. Both groups are resampled apart.
     """
     own, other = np.asarray(errors, float)[:, None], np.asarray(others, float)
-    wins = (own < other) + (own == other) / 2
+    wins = (own < other - NOISE) + (np.abs(own - other) <= NOISE) / 2
     random = np.random.default_rng(0)
     shares = [_shares(random, size) for size in wins.shape]
     return float(wins.mean()), _interval(((shares[0] @ wins) * shares[1]).sum(axis=1))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from statistics import median
 
+from analysis.claim import LEVEL
 from analysis.documents import committed
 from analysis.documents.committed import bulleted, markdown_rows, paragraph, row, rows, table
 
@@ -14,8 +15,6 @@ _HEADER = ("student", "accuracy %", "paper", "updates", "paper", "epochs", "vali
 _STATISTICS = "results/teaching/statistics.csv"
 _MARK = 96.0
 """The validation accuracy in percent that speeds are compared by."""
-_LEVEL = 0.05
-"""A p-value up to this one counts."""
 _STUDENT, _BASELINE = "mlp32-32, ", "baseline"
 _COSTS = ("student", "updates to 96 %", "passes to 96 %", "passes to best", "right %", "epochs in all")
 _BY_SEED = ("passes to 96 % by seed", "median", "more than the baseline", "between validations", "median with n + 1")
@@ -177,7 +176,7 @@ def corrected_verdicts() -> str:
     return paragraph(
         f"By the intervals {len(held)} of {len(found)} statements hold, and {refuted or 'none'} "
         f"{'is' if refuted < 2 else 'are'} refuted. But {len(found)} are judged at once. After Holm's correction for "
-        f"that, p is at most {_LEVEL:g} for {len(firm)} of the {len(held)}: {'; '.join(firm)}.",
+        f"that, p is at most {LEVEL:g} for {len(firm)} of the {len(held)}: {'; '.join(firm)}.",
         *([f"It is not for {'; '.join(f'{name} ({held[name]})' for name in lost)}."] if lost else []),
     )
 
@@ -188,7 +187,7 @@ def _claims() -> list[list[str]]:
 
 
 def _is_small(p: str) -> bool:
-    return float(p.removeprefix("< ")) <= _LEVEL
+    return float(p.removeprefix("< ")) <= LEVEL
 
 
 BLOCKS: dict[str, Callable[[], str]] = {

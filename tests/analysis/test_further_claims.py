@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import math
 import pathlib
 from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from synthetic_runs import with_final, write_run
 
 from analysis import claims, frame
@@ -15,7 +17,7 @@ from analysis.methods.ensemble import noel_further_claims
 from analysis.methods.ensemble.claim_grid import Grid, grids_of
 from analysis.methods.ensemble.noel_claims import CLAIM_SET
 from analysis.methods.ensemble.noel_further_claims import FURTHER
-from analysis.methods.ensemble.noel_rows import Setting
+from analysis.methods.ensemble.noel_rows import METHODS, Setting
 from collab_ensembles.settings.config import RunConfig
 
 _WEIGHTS = (1.0, 0.1, 0.01, 0.0001)
@@ -160,9 +162,24 @@ def test_what_inference_costs_is_read_beside_the_runs_and_counts_once(tmp_path: 
     models = [{"model": model, **costs} for model, costs in _SIZES.items()]
     (tmp_path / "MNIST" / "inference.json").write_text(json.dumps({"models": models}))
     grids = grids_of(frame.read_runs(str(tmp_path), "mnist"))
-    assert [len(grid.inference) for grid in grids] == [2, 0]
-    finding = claims.judge(_BY_NAME["6.1 (2c)"], grids, 8)
-    assert (finding.seeds, finding.verdict) == (1, claims.SEEN)
+    # Sizes, too, are the same for all seeds.
+    for name in ("6.1 (2b)", "6.1 (2c)"):
+        finding = claims.judge(_BY_NAME[name], grids, 8)
+        assert (finding.seeds, finding.verdict, finding.p) == (1, claims.SEEN, None)
+
+
+def test_errors_apart_by_noise_alone_have_one_rank() -> None:
+    """As single precision has them: 218 of 3,649 images, once by a sum and once by a mean."""
+    finals = dict(zip(_WEIGHTS, (7.0, 6.0, 5.974240228533745, 5.974239856004715), strict=True))
+    grid = _grid({(method, weight): {"TestError": error} for weight, error in finals.items() for method in METHODS})
+    (claim,) = [claim for claim in CLAIM_SET.claims if claim.name == "6.1 (6a)"]
+    assert claim.margins(grid)[0]["correlation"] == pytest.approx(stats.spearmanr(_WEIGHTS, [7, 6, 5, 5]).statistic)
+
+
+def test_the_mean_of_ratios_is_that_of_their_logarithms() -> None:
+    grids = [_grid({setting: {"TestError": _falling(*cuts)} for setting in _ALL}) for cuts in ((), _CUTS)]
+    finding = claims.judge(_BY_NAME["5.2"], grids, 2)
+    assert finding.numbers["error by the cut to 1/2, times"] == pytest.approx(math.sqrt(0.99 * 0.5))
 
 
 def test_holms_correction_is_that_of_a_worked_example() -> None:

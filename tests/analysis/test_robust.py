@@ -30,6 +30,8 @@ def test_a_probability_of_improvement_counts_pairs() -> None:
     assert received == pytest.approx(stats.mannwhitneyu(others, own).statistic / 12)
     assert robust.probability_of_improvement([1, 2], [3, 4]) == (1.0, (1.0, 1.0))
     assert robust.probability_of_improvement([1, 1], [1, 1]) == (0.5, (0.5, 0.5))
+    # Equal errors in single precision: 218 of 3,649 images, once by a sum and once by a mean.
+    assert robust.probability_of_improvement([5.974239856], [5.974240228]) == (0.5, (0.5, 0.5))
 
 
 def test_intervals_are_those_of_scipys_percentile_bootstrap() -> None:

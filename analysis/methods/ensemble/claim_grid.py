@@ -68,11 +68,11 @@ class Grid:
 
 
 def grids_of(runs: Sequence[Run]) -> list[Grid]:
-    """One grid a seed, from runs of one data set in one setting; the first one has what inference costs."""
+    """One grid a seed, from runs of one data set in one setting."""
     seeds = sorted({run.config.seed for run in runs})
     rows = [] if runs[0].origin else efficiency.measured(os.path.dirname(runs[0].directory))
     inference = {row["model"]: row for row in rows}
-    grids: list[Grid] = []
+    grids = []
     for seed in seeds:
         of_seed = {setting_of(run.config): run for run in runs if run.config.seed == seed}
         chosen = {setting: run.statistics for setting, run in of_seed.items()}
@@ -86,8 +86,7 @@ def grids_of(runs: Sequence[Run]) -> list[Grid]:
             for setting, outputs in measures.items()
             if "ensemble" in outputs
         }
-        # It was measured once: more seeds are no more evidence.
-        grids.append(Grid(errors, chosen, {} if grids else inference, calibration))
+        grids.append(Grid(errors, chosen, inference, calibration))
     return grids
 
 

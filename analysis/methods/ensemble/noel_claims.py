@@ -101,7 +101,8 @@ def _distances_like_less(grid: Grid) -> tuple[Numbers, Numbers]:
 def _ensembles_like_less(grid: Grid) -> tuple[Numbers, Numbers]:
     numbers = {}
     for method in _METHODS:
-        errors = [grid.errors[method, weight]["Ens"] for weight in _WEIGHTS]
+        # Rounded, since equal ones differ by noise and no two others by so little.
+        errors = [round(grid.errors[method, weight]["Ens"], 4) for weight in _WEIGHTS]
         # Without any difference there is no order.
         numbers[f"rank correlation for {method}"] = (
             float(stats.spearmanr(_WEIGHTS, errors).statistic) if len(set(errors)) > 1 else 0.0

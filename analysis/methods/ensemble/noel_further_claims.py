@@ -166,12 +166,14 @@ FURTHER = (
         f"it has between {CLAIMED_SHARES['parameters'] - _NEAR_SHARE:.0%} and "
         f"{CLAIMED_SHARES['parameters'] + _NEAR_SHARE:.0%} of them, which is a fact of the networks, whatever the seed",
         _smaller,
+        once=True,
     ),
     Claim(
         "6.1 (2c)",
         "ST is three times as fast as M",
         "M takes between two and four times ST's time for an image (experiments.measure_inference)",
         _faster,
+        once=True,
     ),
     Claim(
         "6.1 (text a)",
@@ -200,6 +202,7 @@ FURTHER = (
         f"in the epoch of each cut the logarithm of the test error of ST and M falls by more than on average in the "
         f"{_TREND} epochs before it, or those since the cut before; means over all 13 ensembles",
         _drops_at_cuts,
+        ratios=True,
     ),
     Claim(
         "7.2 (a)",

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from analysis import claims
-from analysis.claim import Claim, Numbers
+from analysis.claim import NOISE, Claim, Numbers
 from analysis.claims import Finding
 from analysis.recorded_run import Run
 from collab_ensembles.errors import DataError
@@ -247,7 +247,7 @@ def smallest_visible(claim: Claim, rows: Sequence[Rows]) -> float | None:
         except KeyError:
             continue
         values.append(margins["gain"])
-    if len(values) < 3 or len(set(values)) == 1:
+    if len(values) < 3 or np.ptp(values) < NOISE:
         return None
     freedom = len(values) - 1
     quantiles = stats.t.ppf(0.975, freedom) + stats.t.ppf(_POWER, freedom)

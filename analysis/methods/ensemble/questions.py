@@ -36,8 +36,9 @@ RULE = (
     f"With at least {question_claims.LEAST_SEEDS} seeds a claim holds if the 95 % bootstrap interval of the mean gain "
     "lies above 0. It does not hold if it lies below, or if the gain is 0 for all seeds; otherwise it is inconclusive. "
     "All claims on a data set are judged at once, so each has a p-value besides (one-sided t-test, corrected by Holm's "
-    "method for all of them): with at most 0.05 it holds after this correction too. *Visible from* is the true gain "
-    "that so many seeds would have shown in four of five cases; empty if all seeds gain the same."
+    f"method for all of them). {claims.AFTER_CORRECTION} Losses are not corrected. The test takes gains as normal; "
+    "gains of one or two of a few hundred test images are not. *Visible from* is the true gain that the interval of "
+    "so many seeds, without the correction, would have shown in four of five cases; empty if all seeds gain the same."
 )
 
 

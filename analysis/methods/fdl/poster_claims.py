@@ -201,6 +201,7 @@ CLAIMS = (
         "cross-entropy of the networks on the training examples falls",
         _turns_late,
         ("CIFAR100",),
+        ratios=True,
     ),
     Claim(
         "plot (b), with FDL",
@@ -208,6 +209,7 @@ CLAIMS = (
         f"{_NETWORKS}, the similarity loss changes from epoch to epoch by more with FDL than without, on average",
         _fluctuates,
         ("CIFAR100",),
+        ratios=True,
     ),
     Claim(
         "plot (b), without",
@@ -215,6 +217,7 @@ CLAIMS = (
         f"{_NETWORKS}, the similarity loss without FDL lies in no epoch above a tenth of its mean with FDL",
         _near_zero_without,
         ("CIFAR100",),
+        ratios=True,
     ),
     Claim(
         "plot (c), falls",
@@ -238,6 +241,7 @@ CLAIMS = (
         "the first, and above that without FDL",
         _not_to_zero,
         ("CIFAR100",),
+        ratios=True,
     ),
     Claim(
         "2x to 4x",
@@ -245,6 +249,7 @@ CLAIMS = (
         f"{_NETWORKS} and number of networks, the mean difference over the last fifth of the epochs lies above that "
         "without FDL; how much above is what counts as strong, and left to the reader",
         _many_respond,
+        ratios=True,
     ),
 )
 
