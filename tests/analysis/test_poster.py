@@ -212,6 +212,21 @@ def test_three_and_four_networks_are_lines_of_their_own(tmp_path: pathlib.Path) 
     assert [bars.get_label() for bars in panel.containers] == ["single network of M", "3 of M/3, FDL", "4 of M/4, FDL"]
 
 
+def test_networks_that_collapse_are_named_and_leave_the_others_legible(tmp_path: pathlib.Path) -> None:
+    errors = {4: 5.0, 8: 4.0, 16: 3.5, 32: 90.0, 64: 3.0}
+    for filters, error in errors.items():
+        write(tmp_path, networks(2, member=f"convnet{filters // 2}"), constant(9, 9, error))
+        write(tmp_path, networks(1, fdl=False, member=f"convnet{filters}"), constant(4))
+    runs = read(tmp_path)
+    last, gains = _panels(2)
+    poster_figures.accuracy_by_filters(runs, "convnet", last)
+    poster_figures.gain_by_filters(runs, "convnet", gains)
+    for panel, low, high, collapsed in ((last, 90, 95, "10"), (gains, -5, -1, "-86")):
+        assert low < panel.get_ylim()[0] < high
+        (note,) = [text.get_text() for text in panel.texts]
+        assert note.split() == ["outside:", "FDL", "(2x)", "M", "=", "32", f"({collapsed})"]
+
+
 def test_a_single_number_of_filters_is_no_line(tmp_path: pathlib.Path) -> None:
     write(tmp_path, networks(2, member="convnet4"), constant(5, 5, 4))
     write(tmp_path, networks(2), constant(5, 5, 4))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy import stats
 from synthetic_runs import with_final, write_run
 
@@ -107,6 +108,21 @@ def test_the_page_has_verdicts_figures_and_all_errors(third: pathlib.Path) -> No
     assert len(lines) == 8 * 13 * 3
     assert "| 3 (b) CE 1: M gains if it alone learns" in content["README.md"].decode()
     assert questions.contents(str(third), "digits") == content
+
+
+def test_a_figure_shows_the_output_that_the_claims_are_on() -> None:
+    """Of question 6 the deep member, not its ensemble with a partner."""
+    names = question_grids.rows_of(6, "digits")
+    rows = {name: {"ST": 9.0, "B3R9F16": 1.0 + place, "Ens": 5.5} for place, name in enumerate(names)}
+    assert all(
+        np.isfinite(claim.margins({name: {"B3R9F16": 1.0} for name in names})[0]["gain"])
+        for claim in question_claims.claims_of(6)
+    )
+    panel = Figure().subplots()
+    questions.draw(6, "digits", {0: rows, 1: rows}, [panel])
+    means = [line.get_xdata()[0] for line in panel.get_lines() if line.get_marker() == "o"]
+    assert means == [1.0 + place for place in range(len(names))]
+    assert panel.get_xlabel() == "test error of B3R9F16 in %"
 
 
 def test_each_data_set_has_answers_of_its_own(third: pathlib.Path) -> None:

@@ -25,6 +25,8 @@ _OF_ALL_LABELS = ("train_limit", "batch_size")
 LEAST_SEEDS = 8
 _POWER = 0.8
 _DEEP = "B3R9F16"
+JUDGED = {6: _DEEP}
+"""The output that all claims of a question are on, where that is a member."""
 
 
 def _beats(treated: str, reference: str, output: str = "Ens") -> Callable[[Rows], tuple[Numbers, Numbers]]:

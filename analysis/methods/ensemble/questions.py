@@ -106,7 +106,8 @@ def _section(number: int, by_seed: BySeed, findings: Sequence[Finding], answered
     seeds = intervals.describe([len(by_seed)])
     size = f"{len(by_seed)} seeds, {' to '.join(map(str, dict.fromkeys((epochs[0], epochs[-1]))))} epochs"
     size += f", `{answered.setting}`" * bool(answered.setting)
-    caption = f"Test error of the ensemble, or of the only network; means{f' with {seeds}' if seeds else ''}."
+    whose = question_claims.JUDGED.get(number, "the ensemble, or of the only network")
+    caption = f"Test error of {whose}; means{f' with {seeds}' if seeds else ''}."
     return [
         f"## {number}. {QUESTIONS[number]}",
         f"{size}. {len(runs)} runs, {hours:.1f} hours of training in all.",
@@ -145,7 +146,7 @@ def draw(number: int, dataset: str, by_seed: BySeed, axes: Sequence[Axes]) -> No
     (panel,) = axes
     names = _names(number, dataset, by_seed)
     for place, name in enumerate(names):
-        values = np.array([whole(rows[name]) for rows in by_seed.values() if name in rows])
+        values = np.array([_judged(number, rows[name]) for rows in by_seed.values() if name in rows])
         ends = intervals.interval(values.tolist())
         colour = "black" if any(word in name for word in ("plain", "pseudo", "alone")) else "tab:blue"
         if ends is not None:
@@ -154,14 +155,16 @@ def draw(number: int, dataset: str, by_seed: BySeed, axes: Sequence[Axes]) -> No
         panel.plot([values.mean()], [place], "o", color=colour)
     panel.set_yticks(range(len(names)), names, fontsize=8.5)
     panel.invert_yaxis()
-    panel.set_xlabel("test error in %")
+    of_member = number in question_claims.JUDGED
+    panel.set_xlabel(f"test error of {question_claims.JUDGED[number]} in %" if of_member else "test error in %")
     panel.grid(axis="x", alpha=0.3)
     panel.set_title(f"{number}. {QUESTIONS[number]}", fontsize=10)
 
 
-def whole(errors: Mapping[str, float]) -> float:
-    """The error of the ensemble, or of the only network."""
-    return errors.get("Ens", next(iter(errors.values())))
+def _judged(number: int, errors: Mapping[str, float]) -> float:
+    """The error that the claims of a question are on, of the ensemble or of a member; that of the only network."""
+    output = question_claims.JUDGED.get(number, "Ens")
+    return errors.get(output, next(iter(errors.values())))
 
 
 def _names(number: int, dataset: str, by_seed: BySeed) -> list[str]:

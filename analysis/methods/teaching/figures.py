@@ -130,7 +130,7 @@ def drawings(runs: Sequence[Run], paper_axes: bool = False, epoch_means: bool = 
             functools.partial(accuracy_curves, runs, False),
             2,
             (12, 5.4),
-            "Validation accuracy against updates, as figure 3.1 of Lacaille (2018).",
+            "Validation accuracy against updates, as figure 3.1 of Lacaille (2018); means, as far as all seeds train.",
         ),
         "teaching_passes": (
             functools.partial(accuracy_curves, runs, True),
@@ -142,7 +142,7 @@ def drawings(runs: Sequence[Run], paper_axes: bool = False, epoch_means: bool = 
             functools.partial(right_curves, runs),
             1,
             (8, 5.8),
-            "How many of the examples that a student learns from it had right.",
+            "How many of the examples that a student learns from it had right; means, as far as all seeds train.",
         ),
     }
     for name, (draw, panels, size, caption) in kinds.items():
