@@ -14,8 +14,6 @@ def systems() -> str:
     single, distilled = (
         other_blocks.paper_error(name, "resnet50", "ImageNet") for name in ("single instance", "distilled from 2")
     )
-    one, two = (other_blocks.fdl_error(16, networks) for networks in (1, 2))
-    best_of_one, best_of_two = (other_blocks.fdl_error(16, networks, best=True) for networks in (1, 2))
     alone, apart, snapshots, geometric = (
         other_blocks.poster_error(name) for name in ("single", "FDL (2x)", "SSE", "FGE")
     )
@@ -56,8 +54,7 @@ def systems() -> str:
             "Das and Dutta Roy 2022",
             "`--grid=fdl-mnist --dataset=mnist --split=standard`",
             "",
-            f"MNIST, 16 filters, {other_blocks.fdl_seeds()} seeds: {two} (one network {one}); best epoch: "
-            f"{best_of_two} ({best_of_one})",
+            other_blocks.fdl_in_short(),
             f"CIFAR-10, VGG-16: {apart} ({alone})",
         ],
         [
