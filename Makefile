@@ -14,7 +14,7 @@ RUN := $(VENV)/bin/python
 define sweep
 @status=0; \
 $(RUN) -m experiments.sweep --grid=noel --dataset=$(1) --log_dir=$(LOG_DIR) --report=$(LOG_DIR)/report.html $(SWEEP_FLAGS) || status=$$?; \
-case "$$status $(SWEEP_FLAGS)" in *dry_run*|2*|13?*|14?*) exit $$status;; esac; \
+case "$$status $(SWEEP_FLAGS)" in *dry_run*|2*|129*|13?*|14?*) exit $$status;; esac; \
 $(RUN) -m experiments.measure_inference --dataset=$(1) --log_dir=$(LOG_DIR); \
 $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && exit $$status
 endef
@@ -94,12 +94,12 @@ heads-demo: install ## train one network, and heads that learn from each other, 
 	$(END_OF_DRY_RUN) \
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/heads-demo --out=$(LOG_DIR)/heads-demo/report.html
 
-fdl-demo: install ## train one network, and two that learn to differ (MNIST, 6,000 images, half an hour)
+fdl-demo: install ## train one network, and two that learn to differ (MNIST, 6,000 images, half an hour), and time a step of two VGG-16 (CIFAR-10)
 	$(RUN) -m experiments.sweep --grid=fdl-mnist --dataset=mnist --split=standard --train_limit=6000 --epochs=20 \
 		--log_dir=$(LOG_DIR)/fdl-demo $(SWEEP_FLAGS)
 	$(END_OF_DRY_RUN) \
-	$(RUN) -m benchmarks.fdl_phases && \
-	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/fdl-demo --out=$(LOG_DIR)/fdl-demo/report.html
+	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/fdl-demo --out=$(LOG_DIR)/fdl-demo/report.html; \
+	$(RUN) -m benchmarks.fdl_phases
 
 NODES_DEMO := --grid=lacaille-2.1-five --members=strided8
 
@@ -169,14 +169,14 @@ documents: install ## write the tables and numbers in README.md and docs/ again 
 	$(RUN) -m analysis.documents.overview_figure
 
 records: ## copy the finished runs of RUNS=runs/mnist-grid, without checkpoints, and what inference costs, to results/records/mnist-grid
-	mkdir -p results/records/$(notdir $(RUNS))
+	mkdir -p results/records/$(notdir $(RUNS:/=))
 	cd $(RUNS) && for status in $$(grep -rl --include=status.json '"state": "done"' .); do \
 		run=$$(dirname $$status); \
 		cp --parents $$run/config.json $$status $$run/*.pkl $$(ls $$run/uncertainty.json 2>/dev/null) \
-			$(CURDIR)/results/records/$(notdir $(RUNS)) || exit $$?; \
+			$(CURDIR)/results/records/$(notdir $(RUNS:/=)) || exit $$?; \
 	done; \
 	for measured in $$(ls */inference.json 2>/dev/null); do \
-		cp --parents $$measured $(CURDIR)/results/records/$(notdir $(RUNS)) || exit $$?; \
+		cp --parents $$measured $(CURDIR)/results/records/$(notdir $(RUNS:/=)) || exit $$?; \
 	done
 
 # Until the grid is complete: then there will be a cifar10-results.
@@ -198,7 +198,7 @@ digits-results: install
 	$(RUN) -m analysis.results --log_dir=$(DIGITS_RUNS) --dataset=digits --out=results/digits
 
 fdl-results: install
-	$(RUN) -m analysis.results --log_dir=$(FDL_RUNS) --dataset=mnist --grid=fdl-mnist --out=results/$(notdir $(FDL_RUNS))
+	$(RUN) -m analysis.results --log_dir=$(FDL_RUNS) --dataset=mnist --grid=fdl-mnist --out=results/$(notdir $(FDL_RUNS:/=))
 
 nodes-results: install
 	$(RUN) -m analysis.results --log_dir=$(NODES_RUNS) --dataset=cifar10 --grid=lacaille-2.1-five --out=results/nodes
@@ -221,5 +221,5 @@ question-results: install
 bench: install ## measure speed and memory, also of PyTorch if it is installed (a quarter of an hour)
 	$(RUN) -m benchmarks.bench
 
-clean: ## remove .venv and caches, but not run directories and data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+clean: ## remove .venv, .venv-jax and caches, but not run directories and data
+	rm -rf $(VENV) $(JAX) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

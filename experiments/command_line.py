@@ -77,6 +77,9 @@ def launch(main: Main, define: Define = lambda arguments: FurtherFlags()) -> NoR
         # nohup has told this process to ignore the end of the terminal; that must stay so.
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end)
+    # Closed by whoever started this process.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         # If the locale has no plus-minus sign, print its code; otherwise the command would fail.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -161,10 +164,10 @@ def _guarded(main: Main, arguments: list[str]) -> int:
         return 130
     except BrokenPipeError:
         # The reader of the output, such as head, has closed the pipe: no error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_nowhere()
         return 0
     except Exception as error:
-        if _DEBUG.value:
+        if flags.FLAGS.is_parsed() and _DEBUG.value:
             raise
         _say_error(error)
         return error.exit_status if isinstance(error, CollabError) else 1
@@ -220,9 +223,17 @@ def _end(number: int, frame: object) -> NoReturn:
     raise SystemExit(128 + number)
 
 
+def _write_nowhere() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class _PlainHandler(standard_logging.Handler):
     def emit(self, record: standard_logging.LogRecord) -> None:
         if record.levelno <= standard_logging.INFO:
-            print(record.getMessage(), flush=True)
+            try:
+                print(record.getMessage(), flush=True)
+            except BrokenPipeError:
+                # A training goes on without its reader.
+                _write_nowhere()
         else:
             print(f"{record.levelname.lower()}: {record.getMessage()}", file=sys.stderr, flush=True)

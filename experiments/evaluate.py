@@ -29,7 +29,7 @@ from collab_ensembles.data import catalogue, folder, npz, overlap
 from collab_ensembles.errors import CollabError, ConfigError, RunDirectoryError, UnavailableDataError, one_line
 from collab_ensembles.runs import mistakes, run_data, run_directory, top_errors, uncertainty
 from collab_ensembles.runs.run_directory import DataFacts
-from collab_ensembles.runs.uncertainty import Measures, Values
+from collab_ensembles.runs.uncertainty import Values
 from collab_ensembles.settings.config import AVERAGES, RunConfig
 from experiments import command_line, path_flags, runtime
 
@@ -164,7 +164,7 @@ def _evaluate(directory: str, config: RunConfig, unknown: data.Dataset | None) -
             values = [item for each in (measures, *detection.values()) for item in each[output].items()]
             print(f"{output}: {', '.join(f'{name} {value:.5f}' for name, value in values)}")
         if is_kept:
-            _keep(directory, status.epochs_done, measures, detection)
+            uncertainty.keep(directory, status.epochs_done, measures, detection)
     if _MISTAKES.value:
         found = mistakes.measure(logits, test.test_images, test.test_labels)
         _print_mistakes(found["confusion"], test.label_names)
@@ -172,14 +172,6 @@ def _evaluate(directory: str, config: RunConfig, unknown: data.Dataset | None) -
             mistakes.write(directory, status.epochs_done, found)
     if is_kept and _TOP.value is not None:
         top_errors.write(directory, status.epochs_done, _TOP.value, top)
-
-
-def _keep(directory: str, epochs_done: int, measures: Values, detection: dict[str, Values]) -> None:
-    """Saves measures of uncertainty; what was measured with other unknown data stays, unless the file is damaged."""
-    earlier: dict[str, Values] = {}
-    with contextlib.suppress(RunDirectoryError):
-        earlier = uncertainty.read(directory, epochs_done).detection
-    uncertainty.write(directory, epochs_done, Measures(measures, earlier | detection))
 
 
 def _print_mistakes(confusion: np.ndarray, names: Sequence[str]) -> None:

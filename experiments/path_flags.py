@@ -15,6 +15,8 @@ class _PathParser(flags.ArgumentParser[str]):
     syntactic_help = "a path"
 
     def parse(self, argument: str) -> str:
+        if not argument:
+            raise ValueError("received an empty path; give one, or leave the flag out")
         return os.path.expanduser(argument)
 
 

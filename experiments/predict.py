@@ -9,6 +9,8 @@ Example:
   python -m experiments.predict RUN_DIRECTORY photos --out=predictions.csv
 """
 
+import sys
+
 from absl import flags, logging
 
 from collab_ensembles import files
@@ -39,7 +41,7 @@ def main(arguments: list[str]) -> None:
     if not pictures.names:
         raise ConfigError(f"{path}: no readable image; give others")
     for line in pictures.changed:
-        logging.info("%s", line)
+        print(line, file=sys.stderr)
     runtime.start_tensorflow(_THREADS.value)
 
     from collab_ensembles.runs import prediction
@@ -50,7 +52,7 @@ def main(arguments: list[str]) -> None:
     if _OUT.value is None:
         print(text, end="")
     else:
-        files.write_bytes(_OUT.value, text.encode())
+        files.write_bytes(_OUT.value, text.encode(errors="backslashreplace"))
         print(f"predictions of {len(table)} images: {_OUT.value}")
 
 

@@ -192,9 +192,9 @@ class Progress:
             if row.task is None:
                 continue
             ended = row.task.exit_status is not None
-            epochs = status.epochs_done if row.task.running or ended else 0
-            done += max(0, epochs - (row.epochs_before or 0))
-            left += 0 if ended else row.epochs - epochs
+            if row.task.running or ended:
+                done += max(0, status.epochs_done - (row.epochs_before or 0))
+            left += 0 if ended else row.epochs - status.epochs_done
         remaining = f", about {used / done * left / 60:.1f} min left" if done and left else ""
         return f"{used / 60:.1f} min used{remaining}"
 

@@ -149,18 +149,17 @@ def _sweep(configs: list[RunConfig], rows: list[Row], workers: int, threads: int
     if tasks:
         executor, where = _executor(configs, workers, threads)
         print(f"{len(tasks)} of {len(rows)} runs to train, {where} with {threads} thread(s) each")
-    with Progress(rows, Console()) as progress, live_report(_REPORT.value, _LOG_DIR.value, progress) as page:
+    with Progress(rows, _console()) as progress, live_report(_REPORT.value, _LOG_DIR.value, progress) as page:
         executor.compute(tasks, lambda: _watch(progress, page))
     failed = [task for task in tasks if task.exit_status != 0]
     for task in failed:
         see = "" if task.error else f"; see {task.directory}"
         print(f"failed: {task.name}: {failure(task)}{see}", file=sys.stderr)
+    # What the sweep has trained is no worse for tables or a page that cannot be written.
     if len(failed) < len(rows):
-        _run("analysis.tables", f"--log_dir={_LOG_DIR.value}", f"--dataset={configs[0].dataset}")
+        _status_of("analysis.tables", f"--log_dir={_LOG_DIR.value}", f"--dataset={configs[0].dataset}")
     if _REPORT.value:
-        # What the sweep has trained is no worse for a page that cannot be written.
-        with contextlib.suppress(SystemExit):
-            _run("analysis.report", f"--log_dir={_LOG_DIR.value}", f"--out={_REPORT.value}")
+        _status_of("analysis.report", f"--log_dir={_LOG_DIR.value}", f"--out={_REPORT.value}")
     return 1 if failed else 0
 
 
@@ -201,6 +200,11 @@ def _device_executor(configs: list[RunConfig], workers: int, threads: int) -> Ex
 def _rows(configs: list[RunConfig], threads: int) -> list[Row]:
     run_directory.check_format(_LOG_DIR.value)
     return [_row(config, name, threads) for config, name in zip(configs, names(configs), strict=True)]
+
+
+def _console() -> Console:
+    # Whatever FORCE_COLOR says: a live table in a file of lines is no help.
+    return Console(force_terminal=sys.stdout.isatty())
 
 
 def _row(config: RunConfig, name: str, threads: int) -> Row:
@@ -249,10 +253,13 @@ def _data_dir() -> list[str]:
 
 def _run(module: str, *options: str) -> None:
     """Runs another command. If that fails, it has printed why, and this process ends with the same exit status."""
-    sys.stdout.flush()
-    status = subprocess.run([sys.executable, "-m", module, *options], stdin=subprocess.DEVNULL).returncode
-    if status != 0:
+    if status := _status_of(module, *options):
         raise SystemExit(status)
+
+
+def _status_of(module: str, *options: str) -> int:
+    sys.stdout.flush()
+    return subprocess.run([sys.executable, "-m", module, *options], stdin=subprocess.DEVNULL).returncode
 
 
 def _seeds() -> list[int]:

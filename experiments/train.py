@@ -9,6 +9,7 @@ import dataclasses
 from absl import flags
 
 from collab_ensembles import files
+from collab_ensembles.data import catalogue
 from collab_ensembles.data.dataset import Dataset
 from collab_ensembles.errors import UnavailableDataError
 from collab_ensembles.runs import backends, kept_files, run_data, run_directory, start_weights
@@ -58,6 +59,9 @@ def main(arguments: list[str]) -> None:
     start_weights.check(config, directory)
     is_done = run_directory.is_done(directory, options.stop_after)
     backends.check_unchanged(directory, backend_flags.backend(), is_done, options.change_backend)
+    if not is_done and catalogue.is_file(config.dataset):
+        # Before its digest is recorded: a file that does not fit may still be changed.
+        config_flags.check_data([config])
     dataset = None
     try:
         dataset = run_data.load(config, options.data_dir, fetch=False)

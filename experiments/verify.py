@@ -82,7 +82,8 @@ def compare(name: str, recorded: np.ndarray, repeated: np.ndarray) -> tuple[str,
         return "differs", f" ({recorded.size} epochs then, {repeated.size} now)"
     # Epochs without a test are NaN in both.
     differences = np.where(np.isnan(recorded) & np.isnan(repeated), 0.0, np.abs(recorded - repeated))
-    share = "error" in name or "disagreement" in name
+    statistic = name.rpartition(" ")[2]
+    share = "error" in statistic or "disagreement" in statistic
     relative, absolute = (0.0, _ROUNDING) if share else (_ROUNDING, 0.0)
     verdict = "within rounding" if np.allclose(recorded, repeated, relative, absolute, equal_nan=True) else "differs"
     epoch = int(np.argmax(differences))

@@ -255,7 +255,7 @@ def _check_parts(path: str, labels: np.ndarray, is_test: np.ndarray, names: Sequ
 
 
 def _hold_to_record(path: str, data_dir: str, reading: FolderReading, digests: dict[str, str]) -> None:
-    location = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:12]
+    location = hashlib.sha256(os.fsencode(os.path.abspath(path))).hexdigest()[:12]
     record = ArrayCache(data_dir, f"{os.path.basename(path)}-{location}")
     try:
         record.hold_to_record({f"{part} {reading}": digest for part, digest in digests.items()}, path)

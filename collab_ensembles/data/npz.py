@@ -41,7 +41,7 @@ def read(path: str, data_dir: str) -> tuple[Part, Part]:
         )
     (train, train_digest), (test, test_digest) = (in_digest_order([part]) for part in parts)
     location = os.path.abspath(path)
-    record = ArrayCache(data_dir, f"{os.path.basename(path)}-{hashlib.sha256(location.encode()).hexdigest()[:12]}")
+    record = ArrayCache(data_dir, f"{os.path.basename(path)}-{hashlib.sha256(os.fsencode(location)).hexdigest()[:12]}")
     try:
         record.hold_to_record({"train": train_digest, "test": test_digest}, path)
     except OtherContentError as error:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from collab_ensembles.errors import RunDirectoryError
+from collab_ensembles.errors import CollabError, RunDirectoryError
 
 DIRECTORY = "checkpoint"
 """The directory of the checkpoints in a run directory."""
@@ -48,13 +48,16 @@ def read(path: str) -> dict[str, np.ndarray]:
     """Reads the file of a checkpoint.
 
     Raises:
-      RunDirectoryError: it cannot be read, or is damaged.
+      RunDirectoryError: it is missing or damaged.
+      CollabError: it cannot be read, which says nothing of its content.
     """
     try:
         with open(path, "rb") as file:
             content = file.read()
-    except OSError as error:
+    except (FileNotFoundError, IsADirectoryError) as error:
         raise RunDirectoryError(f"{path}: cannot be read ({error.strerror})") from error
+    except OSError as error:
+        raise CollabError(f"{path}: cannot be read ({error.strerror}); run the command again when it can") from error
     body, seal = content[:-_SEAL_LENGTH], content[-_SEAL_LENGTH:]
     if hashlib.sha256(body).hexdigest().encode() != seal:
         raise RunDirectoryError(f"{path}: truncated or changed: its checksum is wrong")

@@ -239,7 +239,7 @@ def is_done(directory: str, stop_after: int | None = None) -> bool:
     except RunDirectoryError as error:
         logging.warning("%s", error)
         return False
-    stopped = status.state == "stopped" and stop_after is not None and status.epochs_done >= stop_after
+    stopped = status.state == "stopped" and stop_after is not None and _latest_checkpoint(directory) >= stop_after
     if status.state != "done" and not stopped:
         return False
     expected = {f"{stem}.pkl" for stem in naming.statistics_names(config).values()}
@@ -247,6 +247,11 @@ def is_done(directory: str, stop_after: int | None = None) -> bool:
     for name in changed:
         logging.warning("%s: missing, or changed since it was written; %s", os.path.join(directory, name), _TRAIN_AGAIN)
     return not changed
+
+
+def _latest_checkpoint(directory: str) -> int:
+    """The epochs that a run has checkpoints of, at most; 0 without any."""
+    return max(checkpoint_file.saved_epochs(os.path.join(directory, checkpoint_file.DIRECTORY)), default=0)
 
 
 def changed_pickles(directory: str, status: Status) -> list[str]:
@@ -264,7 +269,7 @@ def begun_status(directory: str, is_done: bool) -> Status | None:
       directory: the run directory; it may be missing.
       is_done: as the function of that name says.
     """
-    if not is_done and not checkpoint_file.saved_epochs(os.path.join(directory, checkpoint_file.DIRECTORY)):
+    if not is_done and not _latest_checkpoint(directory):
         return None
     try:
         return read_status(directory)

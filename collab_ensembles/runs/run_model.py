@@ -42,7 +42,11 @@ def restore(directory: str) -> tuple[Model, Status]:
             else "train the run for at least one epoch"
         )
         raise RunDirectoryError(f"{directory}: no usable checkpoint; {advice}")
-    return model, dataclasses.replace(status, epochs_done=record.epochs_done, test_errors=record.test_errors())
+    then = dataclasses.replace(status, epochs_done=record.epochs_done, test_errors=record.test_errors())
+    if then.epochs_done < status.epochs_done:
+        # The newest checkpoint is damaged.
+        then = dataclasses.replace(then, state="stopped", best_epoch=0)
+    return model, then
 
 
 def evaluate(model: Model, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:

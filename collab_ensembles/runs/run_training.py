@@ -144,8 +144,7 @@ def train(
             logits = uncertainty.outputs_of(model.with_ensemble(of_members))
         else:
             logits = uncertainty.outputs(model, dataset.test_images)
-        measures = uncertainty.Measures(uncertainty.measure(logits, dataset.test_labels))
-        uncertainty.write(directory, status.epochs_done, measures)
+        uncertainty.keep(directory, status.epochs_done, uncertainty.measure(logits, dataset.test_labels))
         wrong = mistakes.measure(logits, dataset.test_images, dataset.test_labels)
         mistakes.write(directory, status.epochs_done, wrong)
 

@@ -4,11 +4,13 @@ All of it comes from the logits of a trained run, in float64. A run saves the me
 their own in its directory when it ends; the statistics of epochs do not change.
 """
 
+import contextlib
 import dataclasses
 import json
 import math
 import os
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -177,6 +179,16 @@ def entropy(shares: np.ndarray) -> np.ndarray:
     """The entropy of probabilities [..., classes] in nats, float64 [...]."""
     result: np.ndarray = -np.sum(shares * np.log(np.maximum(shares, np.finfo(np.float64).tiny)), axis=-1)
     return result
+
+
+def keep(
+    directory: str, epochs_done: int, outputs: Values, detection: Mapping[str, Values] = MappingProxyType({})
+) -> None:
+    """Saves measures; what was measured of the same epoch with other unknown data stays, unless the file is damaged."""
+    earlier: dict[str, Values] = {}
+    with contextlib.suppress(RunDirectoryError):
+        earlier = read(directory, epochs_done).detection
+    write(directory, epochs_done, Measures(outputs, {**earlier, **detection}))
 
 
 def write(directory: str, epochs_done: int, measures: Measures) -> None:

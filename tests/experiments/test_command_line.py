@@ -1,6 +1,8 @@
 """What all commands do with errors."""
 
 import os
+import pathlib
+import shlex
 import subprocess
 import sys
 
@@ -96,6 +98,40 @@ def test_help_is_the_docstring_of_the_program(flag: str) -> None:
     assert (exit_status, errors) == (0, "")
     assert output.startswith("Does something.\n\nExample:\n  python program.py\n\nFlags:\n")
     assert "--debug: show the traceback of an error" in output
+
+
+def _shell(command: str, statement: str = "pass") -> tuple[int, str, str]:
+    """Runs a shell command in which PROGRAM stands for a program."""
+    program = f"{shlex.quote(sys.executable)} -c {shlex.quote(_PROGRAM.format(statement=statement))}"
+    result = subprocess.run(
+        ["bash", "-c", command.replace("PROGRAM", program)],
+        cwd=REPOSITORY,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return result.returncode, result.stdout, result.stderr
+
+
+def test_work_goes_on_without_a_reader(tmp_path: pathlib.Path) -> None:
+    done = tmp_path / "done"
+    statement = f"[logging.info(str(line)) for line in range(9)]; open({str(done)!r}, 'w').close()"
+    assert _shell("set -o pipefail; (sleep 1; PROGRAM) | true", statement) == (0, "", "")
+    assert done.exists()
+
+
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_end_nothing(streams: str) -> None:
+    assert _shell(f"PROGRAM {streams}") == (0, "working\n" if streams == "2>&-" else "", "")
+
+
+def test_help_on_a_full_disk_is_one_line() -> None:
+    exit_status, _, errors = _shell("PROGRAM --help > /dev/full")
+    assert exit_status == 1
+    assert "error: OSError: [Errno 28] No space left on device" in errors
+    assert "Traceback" not in errors
 
 
 def test_help_whose_reader_has_seen_enough_is_no_error() -> None:

@@ -12,6 +12,7 @@ from collab_ensembles import data
 from collab_ensembles.errors import OtherDataError, RunDirectoryError
 from collab_ensembles.runs import checkpoint_file, mistakes, naming, run_directory, run_model, top_errors, uncertainty
 from collab_ensembles.runs import run as training
+from collab_ensembles.runs.uncertainty import Measures
 from collab_ensembles.settings.config import RunConfig
 from command_runner import Result, run
 from reference import cross_entropy, log_mean_softmax
@@ -166,6 +167,30 @@ def test_nothing_is_kept_of_a_run_in_training(digits: str, tmp_path: pathlib.Pat
     flags = ("--uncertainty", "--mistakes", "--top=5", f"--data_dir={pathlib.Path(digits).parents[2] / 'data'}")
     assert run("experiments.evaluate", str(directory), *flags).exit_status == 0
     assert not any((directory / name).exists() for name in files)
+
+
+def test_an_epoch_before_the_last_replaces_nothing(digits: str, tmp_path: pathlib.Path) -> None:
+    """As where the newest checkpoint is damaged."""
+    directory = tmp_path / "runs" / "digits" / "older"
+    shutil.copytree(digits, directory)
+    status = run_directory.read_status(str(directory))
+    run_directory.write_status(str(directory), dataclasses.replace(status, epochs_done=2, best_epoch=2))
+    kept = Measures({"B1R1F2": {"nll": 1.0}}, {"MNIST": {"B1R1F2": {"auroc_confidence": 0.5}}})
+    uncertainty.write(str(directory), 2, kept)
+    flags = ("--uncertainty", f"--data_dir={pathlib.Path(digits).parents[2] / 'data'}")
+    result = run("experiments.evaluate", str(directory), *flags)
+    assert "digits, 360 test examples, after epoch 1\n" in result.output
+    assert uncertainty.read(str(directory), 2) == kept
+
+
+def test_what_was_measured_with_other_data_stays(tmp_path: pathlib.Path) -> None:
+    detection = {name: {"ST": {"auroc_confidence": value}} for name, value in (("MNIST", 0.5), ("notMNIST", 0.6))}
+    uncertainty.keep(str(tmp_path), 3, {"ST": {"nll": 1.0}}, {"MNIST": detection["MNIST"]})
+    uncertainty.keep(str(tmp_path), 3, {"ST": {"nll": 2.0}}, {"notMNIST": detection["notMNIST"]})
+    uncertainty.keep(str(tmp_path), 3, {"ST": {"nll": 3.0}})
+    assert uncertainty.read(str(tmp_path), 3) == Measures({"ST": {"nll": 3.0}}, detection)
+    uncertainty.keep(str(tmp_path), 4, {"ST": {"nll": 4.0}})
+    assert uncertainty.read(str(tmp_path), 4).detection == {}
 
 
 def test_an_average_of_one_network_is_refused(digits: str) -> None:

@@ -25,6 +25,13 @@ def test_flags_and_arguments_are_expanded(tmp_path: pathlib.Path) -> None:
     assert command_line.some_arguments(["~/run", "other"], "runs") == [f"{tmp_path}/run", "other"]
 
 
+def test_an_empty_path_as_of_a_variable_that_is_not_set_is_refused() -> None:
+    values = flags.FlagValues()
+    path_flags.define("log_dir", "runs", "", flag_values=values)
+    with pytest.raises(flags.IllegalFlagValueError, match="log_dir=: received an empty path; give one"):
+        values(["command", "--log_dir="])
+
+
 def test_settings_are_expanded_and_equal_to_those_with_the_whole_path(tmp_path: pathlib.Path) -> None:
     config = RunConfig(dataset="~/own.npz")
     assert config == RunConfig(dataset=str(tmp_path / "own.npz"))

@@ -70,6 +70,11 @@ def test_the_command_writes_a_row_for_each_image(trained: tuple[str, np.ndarray]
     assert skipping.exit_status == 0
     assert [row["image"] for row in csv.DictReader(io.StringIO(skipping.output))] == table["image"].tolist()
     assert "left out: a.png" in skipping.errors
+    # Notes do not stand in the table.
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "a.png")
+    resized = run_command("experiments.predict", directory, str(tmp_path))
+    assert [row["image"] for row in csv.DictReader(io.StringIO(resized.output))] == [*table["image"], "a.png"]
+    assert "1 of 10 images were resized to 8 x 8 pixels" in resized.errors
 
 
 @pytest.mark.parametrize("classes", [2, 10])

@@ -137,6 +137,19 @@ def test_the_time_left_supposes_that_all_epochs_take_the_same_time(tmp_path: pat
     assert "6.0 min used, about 6.0 min left" in output.getvalue()
 
 
+def test_a_waiting_run_has_only_the_epochs_to_come_that_it_lacks(tmp_path: pathlib.Path, clock: _Clock) -> None:
+    rows = [
+        _done(tmp_path, "done"),
+        _row(tmp_path, "waiting", Status(state="stopped", epochs_done=29), 30),
+    ]
+    output = io.StringIO()
+    with Progress(rows, Console(file=output, width=200)) as shown:
+        clock.now += 120
+        shown.refresh()
+    # 2 epochs in 2 minutes; 1 to come.
+    assert "2.0 min used, about 1.0 min left" in output.getvalue()
+
+
 def test_epochs_of_an_earlier_sweep_are_not_what_took_the_time(tmp_path: pathlib.Path, clock: _Clock) -> None:
     row = _row(tmp_path, "resumed", Status(state="stopped", epochs_done=20, started=1.0), 30, running=True, started=2.0)
     output = io.StringIO()

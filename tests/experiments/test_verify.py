@@ -33,6 +33,7 @@ def test_costs_are_compared_relatively_and_shares_of_examples_are_not() -> None:
     for name in ("ST train_costs_mean", "ensemble logit_distance"):
         verdicts = [compare(name, number, factor * number)[0] for factor in (1.0009, 1.0011)]
         assert verdicts == ["within rounding", "differs"]
+    assert compare("terror test_costs", np.array([1000.0]), np.array([1000.5]))[0] == "within rounding"
     for name in ("ensemble disagreement", "M train_errors_mean"):
         assert [compare(name, number, number + more)[0] for more in (0.0009, 0.0011)] == ["within rounding", "differs"]
 

@@ -1,5 +1,6 @@
 """Checkpoints: what they hold, which are kept, and what is refused."""
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from collab_ensembles.errors import CollabError
 from collab_ensembles.models.ensemble import EnsembleModel
 from collab_ensembles.models.optimizers import Adam
 from collab_ensembles.networks.resnet import build_resnet
@@ -180,6 +182,19 @@ def test_one_that_cannot_be_read_is_passed_over(tmp_path: Path, caplog: pytest.L
     (tmp_path / "epoch-00002.npz").mkdir()
     assert _restored(tmp_path, model) == 1
     assert "epoch-00002.npz: cannot be read (Is a directory); the one before it is used" in caplog.text
+
+
+def test_one_whose_disk_fails_is_not_taken_for_a_damaged_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise training would start again, and remove it."""
+    model = _model()
+    _save(tmp_path, 1, model)
+
+    def failing(path: str, mode: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("builtins.open", failing)
+    with pytest.raises(CollabError, match=r"epoch-00001.npz: cannot be read \(Input/output error\)"):
+        _restored(tmp_path, model)
 
 
 def test_one_of_other_settings_is_refused_and_the_model_left_as_it_was(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from collab_ensembles.errors import CollabError, RunDirectoryError
-from collab_ensembles.runs import naming, run_directory
+from collab_ensembles.runs import checkpoint_file, naming, run_directory
 from collab_ensembles.runs.run_directory import DataFacts, Status
 from collab_ensembles.settings.config import RunConfig
 
@@ -170,6 +170,11 @@ def test_a_run_that_was_stopped_is_done_for_those_who_want_no_more_epochs(
     tmp_path: pathlib.Path, stop_after: int | None, done: bool
 ) -> None:
     _write_done(tmp_path, "stopped", epochs_done=3)
+    # Stopped by hand between checkpoints: who wants three epochs wants to use them.
+    assert not run_directory.is_done(str(tmp_path), stop_after)
+    checkpoint = tmp_path / checkpoint_file.DIRECTORY / "epoch-00003.npz"
+    checkpoint.parent.mkdir()
+    checkpoint.touch()
     assert run_directory.is_done(str(tmp_path), stop_after) == done
 
 
