@@ -40,7 +40,7 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~umask())
         os.replace(temporary, path)
         temporary = None
         sync_directory(directory)
@@ -119,7 +119,8 @@ def unwritable(path: str, error: OSError) -> CollabError:
     )
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Which permissions new files lack."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -124,7 +124,7 @@ class ArrayCache:
                     file.flush()
                     os.fsync(file.fileno())
             files.sync_directory(temporary)
-            os.chmod(temporary, 0o755)
+            os.chmod(temporary, 0o777 & ~files.umask())
             # Another process may have written it first, with the same content.
             with contextlib.suppress(FileExistsError):
                 _rename_to_new(temporary, target)

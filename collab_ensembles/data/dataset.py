@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Training and test examples, in the order of their example digests.
+    """Training and test examples, in the order of their example digests or, with `--split=author`, the author's.
 
     Attributes:
       name: the data set's name in files and directories, such as `MNIST`.

@@ -30,8 +30,9 @@ class NotMNIST(tfds.core.GeneratorBasedBuilder):
 
     * `full`: `train` has the first 50,000 of each class of notMNIST_large in digest order, `test`
       the first 1,000 of each class of notMNIST_small (the split of Noel 2017); `train_rest` and `test_rest` have the
-      rest. * `small`: notMNIST_small only. Of images with equal pixels one is kept, or none if their labels differ;
-      `train` has the first 80 % of each class.
+      rest.
+    * `small`: notMNIST_small only. Of images with equal pixels one is kept, or none if their labels differ; `train`
+      has the first 80 % of each class.
     """
 
     name = "notmnist"

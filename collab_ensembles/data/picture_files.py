@@ -1,4 +1,4 @@
-"""Reads a user's images for prediction: a folder of image files, one file, or an array in .npz or .npy."""
+"""Reads a user's images, for training or prediction: a folder of image files, one file, or an array in .npz or .npy."""
 
 import os
 from collections.abc import Mapping, Sequence

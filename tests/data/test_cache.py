@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,6 +49,15 @@ def test_a_written_part_is_memory_mapped_and_has_the_same_content(tmp_path: path
         "arrays/things/train/images.npy",
         "arrays/things/train/labels.npy",
     ]
+
+
+def test_who_shares_a_directory_decides_by_the_umask(tmp_path: pathlib.Path, part: Part) -> None:
+    before = os.umask(0o002)
+    try:
+        ArrayCache(str(tmp_path), "things").write("train", part, "abc", "somewhere")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "arrays" / "things" / "train").stat().st_mode) == 0o775
 
 
 def test_sets_with_a_slash_in_their_name_stay_apart(tmp_path: pathlib.Path, part: Part) -> None:

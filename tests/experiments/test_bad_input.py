@@ -131,6 +131,18 @@ def test_arrays_missing_from_an_own_file_are_exit_status_2(
 
 
 @pytest.mark.parametrize("module", ["train", "sweep"])
+def test_a_file_that_is_refused_may_still_be_changed(
+    module: str, tmp_path: pathlib.Path, no_tensorflow: dict[str, str]
+) -> None:
+    """Its digest is not recorded."""
+    images, labels = np.zeros((40, 8, 8), np.uint8), np.arange(40) % 2
+    np.savez(tmp_path / "own.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    flags = [f"--dataset={tmp_path / 'own.npz'}", "--batch_size=64", f"--data_dir={tmp_path / 'cache'}"]
+    result = run(f"experiments.{module}", *flags, f"--log_dir={tmp_path / 'runs'}", preloaded="little", **no_tensorflow)
+    _check(result, 2, ["--batch_size=64", "40 training examples"], tmp_path)
+
+
+@pytest.mark.parametrize("module", ["train", "sweep"])
 def test_data_that_no_header_gives_away_leave_nothing_behind(
     module: str, tmp_path: pathlib.Path, no_tensorflow: dict[str, str]
 ) -> None:

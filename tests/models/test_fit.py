@@ -1,5 +1,6 @@
 """What a person gives `fit`, `evaluate` and `compile` from Python: labels of any form, weights, metrics."""
 
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -204,7 +205,9 @@ def _snapshots() -> Model:
         lambda: feature_difference_model(phases=("cross_entropy",)),
     ],
 )
-def test_models_whose_losses_are_others_refuse_weights_and_saving(build: Callable[[], Model], batch: Batch) -> None:
+def test_models_whose_losses_are_others_refuse_weights_and_saving(
+    build: Callable[[], Model], batch: Batch, tmp_path: pathlib.Path
+) -> None:
     model = build()
     images, labels = batch
     if "m0" in model.members:
@@ -213,7 +216,7 @@ def test_models_whose_losses_are_others_refuse_weights_and_saving(build: Callabl
         with pytest.raises(ValueError, match=r"^received sample weights[^\n]*$"):
             model.fit(images, labels, verbose=0, **options)
     with pytest.raises(NotImplementedError, match=r"cannot be saved as a whole; [^\n]*$"):
-        model.save("never.keras")
+        model.save(tmp_path / "never.keras")
 
 
 @pytest.mark.parametrize("option", [{"loss": "mse"}, {"loss_weights": [1.0]}])
