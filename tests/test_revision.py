@@ -4,11 +4,14 @@ import subprocess
 import pytest
 
 from collab_ensembles import revision
+from conftest import REPOSITORY
 
 
 def test_it_is_what_git_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(revision.VARIABLE, raising=False)
-    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout.strip()
     known = revision.revision()
     assert known is not None
     assert head.startswith(known.removesuffix("-dirty"))

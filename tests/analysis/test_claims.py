@@ -34,10 +34,6 @@ def _grid(errors: Errors = {}, otherwise: tuple[float, float, float] = (3.0, 2.0
     )
 
 
-def _every(method: str, errors: tuple[float, float, float]) -> dict[Setting, tuple[float, float, float]]:
-    return {(method, weight): errors for weight in _WEIGHTS}
-
-
 def _curves(plain: list[float], ours: list[float], training: tuple[float, float] = (1.0, 1.0)) -> Grid:
     """Test errors over the epochs of both members, plain and with L2 0.01, and final training errors."""
     curves, errors = {}, {}

@@ -280,6 +280,6 @@ def test_runs_in_one_process_have_their_own_images_without_labels(
     monkeypatch.setattr(run, "in_epochs", begun)
     monkeypatch.setattr(compiled_fit, "together", lambda trainings, device, ended, watch: ended(0, None))
     tasks = [Task(name, [], name) for name in configs]
-    DeviceExecutor(configs, Options(str(tmp_path)), "map", 2).compute(tasks, lambda: None)
+    DeviceExecutor(configs, Options(str(tmp_path)), "vmap", 2).compute(tasks, lambda: None)
     assert [task.exit_status for task in tasks] == [0, 0, 0]
     assert received == {"none": 0, "rest": 1437 - 64, "uniform": 0}

@@ -10,7 +10,7 @@ from experiments.launch.node_record import NodeRecord
 from experiments.launch.node_run import Outcome
 from experiments.progress import Row
 
-pytest.importorskip("ray")
+pytestmark = pytest.mark.ray
 
 
 @pytest.fixture

@@ -67,11 +67,6 @@ def _model(rng: np.random.Generator, **options: Any) -> UnlabelledEnsemble:
     return UnlabelledEnsemble(members, collaboration.squared_distance, 0.5, **options)
 
 
-def _cross_entropies(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    logits = logits.astype(float)
-    return np.asarray(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(labels)), labels])
-
-
 @pytest.mark.parametrize("pseudo", [False, True])
 def test_a_step_is_that_of_a_loop_made_by_hand(
     pseudo: bool, batch: tuple[np.ndarray, np.ndarray], rng: np.random.Generator

@@ -142,7 +142,8 @@ def test_the_weight_of_a_collaboration_cost_can_be_a_schedule(logits: list[np.nd
     for epoch in range(3):
         model.begin_epoch(epoch)
         costs.append(float(model.collaboration_cost(logits[:2])))
-    np.testing.assert_allclose(costs, [0, costs[1], 2 * costs[1]], rtol=1e-6)
+    unit = 0.1 * np.mean((logits[0] - logits[1]) ** 2, axis=0).sum()
+    np.testing.assert_allclose(costs, [0, unit, 2 * unit], rtol=1e-5)
     for wrong in (-1.0, float("inf"), None, "high"):
         with pytest.raises(ValueError, match=f"gives {wrong} for epoch 0; allowed: numbers from 0"):
             ensemble(collaboration.squared_distance, lambda epoch, wrong=wrong: wrong, names="ab")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from collab_ensembles.models import collaboration
+from collab_ensembles.models import collaboration, statistics
 from collab_ensembles.models.ensemble import EnsembleModel
 from collab_ensembles.models.model import Model
 from collab_ensembles.models.single import SingleModel
@@ -200,6 +200,16 @@ def test_statistics_of_members_and_ensemble(batch: Batch) -> None:
         assert received[f"{name}_error"] == pytest.approx(np.mean(each.argmax(axis=1) != batch[1]))
 
 
+def test_the_disagreement_is_over_all_pairs_of_members() -> None:
+    logits = [np.random.default_rng(seed).normal(size=(7, 4)).astype(np.float32) for seed in range(3)]
+    pairs = [(logits[0], logits[1]), (logits[0], logits[2]), (logits[1], logits[2])]
+    answers = [np.mean(one.argmax(axis=1) != other.argmax(axis=1)) for one, other in pairs]
+    distances = [np.mean(np.linalg.norm(one - other, axis=1)) for one, other in pairs]
+    assert len({*np.round(answers, 3)}) > 1
+    received = [float(value) for value in statistics.disagreement(logits)]
+    assert received == pytest.approx([np.mean(answers), np.mean(distances)], rel=1e-5)
+
+
 def test_the_loss_is_the_objective_weighted_by_the_sample(batch: Batch) -> None:
     model = _ensemble("L2")
     received = model.evaluate(*batch, batch_size=5, verbose=0, return_dict=True)["loss"]
@@ -223,14 +233,22 @@ def test_running_average_forgets_and_starts_each_epoch_from_zero(batch: Batch) -
     model.compile(optimizer=keras.optimizers.SGD(0.0))
     logs = model.fit(*batch, batch_size=5, epochs=2, shuffle=False, verbose=0).history
     for name in ("member0", "member1", "ensemble"):
-        running, total = 0.0, 0.0
+        running, wrong, total = 0.0, 0.0, 0.0
         for start, size in ((0, 5), (5, 5), (10, 2)):
             rows = slice(start, start + size)
             cost = _training_cost(model, name, batch[0][rows], batch[1][rows])
             running = 0.95 * running + 0.05 * cost
+            wrong = 0.95 * wrong + 0.05 * _training_error(model, name, batch[0][rows], batch[1][rows])
             total += size * cost
         np.testing.assert_allclose(logs[f"{name}_running_cost"], [running] * 2, rtol=1e-5)
+        np.testing.assert_allclose(logs[f"{name}_running_error"], [wrong] * 2, rtol=1e-5)
         np.testing.assert_allclose(logs[f"{name}_cost"], [total / 12] * 2, rtol=1e-5)
+
+
+def _training_error(model: Model, name: str, images: np.ndarray, labels: np.ndarray) -> float:
+    logits = dict(zip(model.members, model.logits(images, training=True), strict=True))
+    own = logits[name] if name in logits else sum(logits.values())
+    return float(np.mean(np.argmax(own, axis=1) != labels))
 
 
 def _training_cost(model: Model, name: str, images: np.ndarray, labels: np.ndarray) -> float:

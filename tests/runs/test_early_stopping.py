@@ -12,6 +12,7 @@ from analysis import frame, tables
 from collab_ensembles import data
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.methods.assembly import build_model
+from collab_ensembles.models import early_stopping
 from collab_ensembles.models.early_stopping import EarlyStopping
 from collab_ensembles.models.model import Model
 from collab_ensembles.runs import mistakes, naming, run_directory, run_model, uncertainty
@@ -144,7 +145,11 @@ def test_the_last_epoch_takes_back_the_best_weights_too_but_not_a_stop(
     assert test_costs[3] == test_costs[1] != test_costs[2]
 
 
-def test_the_validation_cost_is_that_of_numpy_on_the_held_out_examples(data_dir: str) -> None:
+def test_the_validation_cost_is_that_of_numpy_on_the_held_out_examples(
+    data_dir: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In several batches, the last of which is smaller."""
+    monkeypatch.setattr(early_stopping, "_MANY", 4)
     data_set = data.load("digits", data_dir, train_limit=96)
     rest, held_out = data_set.parted(_CONFIG.held_out(96))
     assert held_out is not None

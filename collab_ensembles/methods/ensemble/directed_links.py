@@ -17,7 +17,7 @@ class DirectedLink:
     Attributes:
       target: the name of the member that learns.
       source: the name of the member that it learns from.
-      weight: of the link's cost, from 0.
+      weight: of the link's cost, above 0.
     """
 
     target: str
@@ -50,8 +50,11 @@ def parse(texts: Sequence[str], members: Sequence[str]) -> list[DirectedLink]:
                 raise ConfigError(f"--links: {text} names {name}; allowed: the members, {', '.join(members)}")
         if target == source:
             raise ConfigError(f"--links: {text} links {target} to itself; name two members")
-        if not 0 <= weight < math.inf:
-            raise ConfigError(f"--links: {text} has the weight {match['weight']}; allowed: finite numbers from 0")
+        if not 0 < weight < math.inf:
+            raise ConfigError(
+                f"--links: {text} has the weight {match['weight']}; allowed: finite numbers above 0 (leave out a link "
+                "without a weight)"
+            )
         if any((link.target, link.source) == (target, source) for link in links):
             raise ConfigError(f"--links: {target}<-{source} is there twice; give each link once")
         links.append(DirectedLink(target, source, weight))
