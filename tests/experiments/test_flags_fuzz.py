@@ -42,7 +42,8 @@ def _likely(name: str) -> st.SearchStrategy[str]:
 def _arguments(draw: st.DrawFn) -> list[str]:
     system = draw(st.sampled_from(registry.names()))
     fields = [field.name for field in registry.method(system).config.in_order()]
-    result = [f"--system={system}"]
+    # All networks take images of CIFAR-10, and few those of digits.
+    result = [f"--system={system}", "--dataset=cifar10"]
     for name in draw(st.lists(st.sampled_from(fields), min_size=1, max_size=4)):
         value = draw(st.one_of(_likely(name), _likely(name), st.text(max_size=12)))
         spelling = draw(st.sampled_from(["--{0}={1}", "--{0}={1}", "-{0}={1}", "--{0}", "--no{0}"]))

@@ -60,7 +60,19 @@ _METHODS = st.builds(
 )
 
 
-@given(values=st.one_of(_LIKELY, _ARBITRARY, _ONE_OFF, _METHODS))
+@st.composite
+def _few_of_a_system(draw: st.DrawFn) -> dict[str, Any]:
+    """Up to three settings of one system, on images that all networks take."""
+    system = draw(st.sampled_from(registry.names()))
+    own = [field.name for field in registry.method(system).config.in_order() if field.name not in ("system", "members")]
+    names = draw(st.lists(st.sampled_from(own), max_size=3, unique=True))
+    return {"dataset": "cifar10", "system": system} | {name: draw(_likely(name)) for name in names}
+
+
+_FEW = _few_of_a_system()
+
+
+@given(values=st.one_of(_LIKELY, _ARBITRARY, _ONE_OFF, _METHODS, _FEW))
 def test_any_json_is_a_configuration_that_comes_back_or_a_config_error(values: dict[str, Any]) -> None:
     try:
         config = RunConfig.from_json(values)
