@@ -70,6 +70,12 @@ def eager() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The directory for data of the trainings of a module."""
+    return str(tmp_path_factory.mktemp("data"))
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20170602)

@@ -17,11 +17,6 @@ from collab_ensembles.errors import ConfigError, DataError
 _DIGITS = "42666115be1f854f45365500b5fd41cf4d634c0fbe4ef14d6acf584fd43d4246"
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("data"))
-
-
 def _digests(images: np.ndarray, labels: np.ndarray) -> list[bytes]:
     return [
         hashlib.sha256(bytes([label]) + image.tobytes()).digest()

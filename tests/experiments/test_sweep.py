@@ -6,6 +6,7 @@ import json
 import math
 import pathlib
 import pickle
+import shlex
 import shutil
 import subprocess
 import sys
@@ -135,8 +136,11 @@ def test_a_dry_run_prints_what_would_be_done_and_does_nothing(sweep: _Sweep, tmp
     assert all("--seed=1" in line for line in lines[13:])
     assert "--method=L2 --weight=0.01 " in lines[24]
     assert len(list((sweep.log_dir / "digits").iterdir())) == len(_NAMES)
-    result = run("experiments.sweep", *flags, f"--log_dir={tmp_path / 'runs'}")
-    assert len(result.output.splitlines()) == 26
+    further = ["--checkpoint_every=2", "--tensorboard"]
+    result = run("experiments.sweep", *flags, *further, f"--log_dir={tmp_path / 'runs'}")
+    commands = [shlex.split(line) for line in result.output.splitlines()]
+    assert len(commands) == 26
+    assert all({*further, f"--data_dir={sweep.data_dir}"} <= {*command} for command in commands)
     assert not (tmp_path / "runs").exists()
 
 

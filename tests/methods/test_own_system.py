@@ -16,7 +16,7 @@ from collab_ensembles.runs.unpickle import read_pickle
 from command_runner import REPOSITORY, Result, environment, run
 from own_package import CONSENSUS, install, install_consensus
 
-_SMALL = ("--dataset=digits", "--members=B1R1F2,B2R1F2", "--train_limit=200", "--batch_size=50", "--epochs=3")
+_SMALL = ("--dataset=digits", "--members=B1R1F2,B2R1F2", "--train_limit=200", "--batch_size=50", "--epochs=8")
 
 
 def _run(package: dict[str, str], *command: str) -> Result:

@@ -20,11 +20,6 @@ _THREE = ("B2R1F2", "B1R1F3", "B1R1F2")
 _NAMES = {"small": "B2R1F2", "other": "B1R1F3"}
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("data"))
-
-
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"links": ("ST<-M:1",)}, "has no cost; add --method"),
     ({"method": "L2", "links": ("ST<-B9:1",)}, "names B9; allowed: the members, ST, M"),

@@ -24,11 +24,6 @@ from trainings import TINY, Contents, series, train
 _L2 = dataclasses.replace(TINY, method="L2", weight=0.1)
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("data"))
-
-
 def test_batches_are_functions_of_seed_epoch_and_step(rng: np.random.Generator) -> None:
     images = np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1)
     batches = UnlabelledBatches("rest", images, 20, 1, 7)

@@ -48,11 +48,6 @@ def _bits(model: Model) -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> Ended:
     directory = tmp_path_factory.mktemp("runs")
     copy = directory / "killed"

@@ -2,6 +2,8 @@
 
 import json
 import pathlib
+import shutil
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -38,18 +40,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 @pytest.fixture
-def moved(trained: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
-    """A folder that was moved, under another name."""
-    folder = tmp_path / "renamed"
-    # For the next test it moves back, in `_move_back`.
-    trained.rename(folder)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _move_back(trained: pathlib.Path, moved: pathlib.Path) -> object:
-    yield
-    moved.rename(trained)
+def moved(trained: pathlib.Path, tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """The folder under another name, in a copy of each test's own; where it was there is none."""
+    kept = trained.rename(trained.with_name("kept"))
+    shutil.copytree(kept, tmp_path / "renamed")
+    yield tmp_path / "renamed"
+    kept.rename(trained)
 
 
 def test_the_same_command_finds_the_run_under_the_name_that_it_began_with(
@@ -76,24 +72,16 @@ def test_it_is_scored_on_its_data_and_shown(moved: pathlib.Path) -> None:
     done = run_directory.read_status(directory)
     done.state = "done"
     run_directory.write_status(directory, done)
-    try:
-        (shown,) = frame.read_runs(str(moved / "runs"), str(moved / "own.npz"))
-        assert shown.config == _config(moved)
-        assert contents.datasets(str(moved / "runs")) == [str(moved / "own.npz")]
-    finally:
-        done.state = "stopped"
-        run_directory.write_status(directory, done)
+    (shown,) = frame.read_runs(str(moved / "runs"), str(moved / "own.npz"))
+    assert shown.config == _config(moved)
+    assert contents.datasets(str(moved / "runs")) == [str(moved / "own.npz")]
 
 
 def test_changed_data_are_refused_there_too(moved: pathlib.Path) -> None:
-    content = (moved / "own.npz").read_bytes()
     _write_data(moved, seed=1)
-    try:
-        directory, kept = run_directory.find_run(str(moved / "runs"), _config(moved))
-        with pytest.raises(OtherDataError):
-            run.run(kept, directory, run.Options(str(moved / "other data"), stop_after=1))
-    finally:
-        (moved / "own.npz").write_bytes(content)
+    directory, kept = run_directory.find_run(str(moved / "runs"), _config(moved))
+    with pytest.raises(OtherDataError):
+        run.run(kept, directory, run.Options(str(moved / "other data"), stop_after=1))
 
 
 def test_it_goes_on_where_it_was(moved: pathlib.Path) -> None:

@@ -68,11 +68,6 @@ def _trained(config: RunConfig, directory: Path, data_dir: str) -> list[float]:
     return _seen[key]
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("data"))
-
-
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(("settings", "change"), CHANGES, ids=lambda value: "-".join(value) or "tiny")
 def test_every_setting_changes_the_statistics(

@@ -22,11 +22,6 @@ TINY = dataclasses.replace(_USUAL, members=("B1R1F2", "mlp8-8"))
 _FIRST, _SECOND = TINY.member_names()
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("data"))
-
-
 def _weights(config: RunConfig, directory: Path, data_dir: str) -> dict[str, bytes]:
     """The weights that a training leaves, by member."""
     train(config, directory, data_dir)

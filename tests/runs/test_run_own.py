@@ -26,11 +26,6 @@ def build(shape, classes, seed):
 """
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("data"))
-
-
 def _files(folder: Path) -> None:
     """A function, and a network of which only the last layer learns."""
     folder.mkdir(exist_ok=True)

@@ -20,11 +20,6 @@ _OF_TESTS = {"test_errors", "test_costs", "disagreement", "logit_distance"}
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
 def always(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> Contents:
     return train(_ALWAYS, tmp_path_factory.mktemp("always"), data_dir)
 

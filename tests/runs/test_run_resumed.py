@@ -17,11 +17,6 @@ Outcome = tuple[dict[str, bytes], dict[str, bytes]]
 RESUMED = dataclasses.replace(TINY, epochs=4, method="L2", shuffle="permute", augment=True)
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("data"))
-
-
 def _weights(directory: Path) -> dict[str, bytes]:
     with np.load(directory / checkpoint_file.DIRECTORY / "epoch-00004.npz") as values:
         return {key: values[key].tobytes() for key in values.files if key != "seconds"}

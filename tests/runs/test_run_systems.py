@@ -68,11 +68,6 @@ def _series(config: RunConfig, directory: Path, data_dir: str, **options: Any) -
     return series(train(config, directory, data_dir, **options))
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("data"))
-
-
 @pytest.fixture
 def trained(tmp_path: Path, data_dir: str) -> Callable[..., dict[str, bytes]]:
     def train(**settings: Any) -> dict[str, bytes]:

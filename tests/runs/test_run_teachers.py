@@ -17,11 +17,6 @@ from trainings import TREE, series, train
 pytestmark = pytest.mark.usefixtures("eager")
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("data"))
-
-
 def _series(config: RunConfig, directory: Path, data_dir: str) -> dict[str, bytes]:
     return series(train(config, directory, data_dir))
 

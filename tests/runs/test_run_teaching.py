@@ -30,11 +30,6 @@ SMALL: dict[str, Any] = {
 ALONE = {**SMALL, "stack": 1}
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("data"))
-
-
 def test_an_interrupted_run_with_dropout_and_random_choices_continues_to_the_bit(tmp_path: Path, data_dir: str) -> None:
     config = RunConfig(**{**SMALL, "difficulty": "random", "targets": "true", "dropout": 0.3})
     whole = series(train(config, tmp_path / "whole", data_dir))

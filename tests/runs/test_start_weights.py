@@ -25,11 +25,6 @@ def _bits(model: Model) -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> Path:
     """A finished run."""
     directory = tmp_path_factory.mktemp("first")
