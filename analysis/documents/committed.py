@@ -10,6 +10,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from analysis.claim import LEVEL
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _WIDTH = 120
 """Characters of a line of text, as everywhere in this project."""
@@ -63,6 +65,11 @@ def search(path: str, pattern: str) -> str:
 def benchmark() -> Any:
     """What `make bench` measured."""
     return json.loads((ROOT / "benchmarks" / "results" / "latest.json").read_text(encoding="utf-8"))
+
+
+def is_firm(p: str) -> bool:
+    """Whether a corrected p-value in a table is so low that its claim holds after the correction too."""
+    return float(p.removeprefix("< ")) <= LEVEL
 
 
 def table(header: Sequence[str], lines: Iterable[Sequence[str]], words: int = 1) -> str:

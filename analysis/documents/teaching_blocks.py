@@ -7,7 +7,7 @@ from statistics import median
 
 from analysis.claim import LEVEL
 from analysis.documents import committed
-from analysis.documents.committed import bulleted, markdown_rows, paragraph, row, rows, table
+from analysis.documents.committed import bulleted, is_firm, markdown_rows, paragraph, row, rows, table
 
 _CSV = "results/teaching/tables.csv"
 _TABLES, _CLAIMS = "results/teaching/tables.md", "results/teaching/claims.md"
@@ -172,7 +172,7 @@ def corrected_verdicts() -> str:
     found = {next(name for name in names if cells[0].startswith(f"{name} ")): cells for cells in _claims()}
     held = {name: cells[4] for name, cells in found.items() if cells[1] == "holds"}
     refuted = sum(cells[1] == "does not hold" for cells in found.values())
-    firm, lost = ([name for name, p in held.items() if _is_small(p) == small] for small in (True, False))
+    firm, lost = ([name for name, p in held.items() if is_firm(p) == small] for small in (True, False))
     return paragraph(
         f"By the intervals {len(held)} of {len(found)} statements hold, and {refuted or 'none'} "
         f"{'is' if refuted < 2 else 'are'} refuted. But {len(found)} are judged at once. After Holm's correction for "
@@ -184,10 +184,6 @@ def corrected_verdicts() -> str:
 def _claims() -> list[list[str]]:
     """Name and text, verdict, that on the paper's numbers, margin, p-value, seeds."""
     return markdown_rows(_CLAIMS, "claim")
-
-
-def _is_small(p: str) -> bool:
-    return float(p.removeprefix("< ")) <= LEVEL
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
