@@ -302,7 +302,7 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
+    path_flags.log_dir()
     flags.DEFINE_string("dataset", None, "the data set of the runs to judge; default: all data sets in --log_dir")
     flags.DEFINE_bool("paper", False, "judge the published numbers of the papers instead")
     command_line.launch(main)

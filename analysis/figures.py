@@ -51,7 +51,7 @@ def _main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
+    path_flags.log_dir()
     flags.DEFINE_string("dataset", "digits", "the data set of the runs to show")
     path_flags.define("out", "figures", "the directory for the figures")
     flags.DEFINE_bool("paper_axes", False, "use the y-limits of the paper's figures; default: limits from the data")

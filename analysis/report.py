@@ -185,7 +185,7 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
+    path_flags.log_dir()
     path_flags.define("out", "report.html", "the file of the page")
     flags.DEFINE_bool("live", False, "show the progress of a sweep, which gives it on standard input")
     command_line.launch(main)

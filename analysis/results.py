@@ -215,7 +215,7 @@ def _main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
+    path_flags.log_dir()
     flags.DEFINE_string("dataset", "digits", "the data set of the runs to publish")
     flags.DEFINE_enum("grid", DEFAULT_GRID, list(published()), "which grid of that data set is published")
     path_flags.define("out", None, "the directory for the results, such as results/digits")

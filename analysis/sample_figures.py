@@ -251,6 +251,6 @@ def _main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.DEFINE_string("dataset", "digits", f"data set: {', '.join(catalogue.CATALOGUE)}, or the path of an .npz file")
-    path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+    path_flags.data_dir()
     path_flags.define("out", "figures", "the directory for the figures")
     command_line.launch(_main)

@@ -121,7 +121,7 @@ def _main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
+    path_flags.log_dir()
     flags.DEFINE_string("dataset", "digits", "the data set of the runs to show")
     flags.DEFINE_enum("format", "markdown", list(FORMATS), "the format of the tables")
     command_line.launch(_main)

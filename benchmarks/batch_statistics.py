@@ -90,8 +90,8 @@ def added(path: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
-    path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+    path_flags.log_dir()
+    path_flags.data_dir()
     flags.DEFINE_integer("threads", None, "threads of TensorFlow; default: as many as cores")
     path_flags.define("out", "benchmarks/results/batch_statistics.csv", "where the table goes")
     command_line.launch(main)

@@ -16,7 +16,7 @@ import pandas as pd
 from collab_ensembles.methods.fdl.options import FeatureDifferenceConfig
 from experiments import command_line, path_flags, runtime
 
-_DATA_DIR = path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+_DATA_DIR = path_flags.data_dir()
 
 _OWN = {
     "cross_entropy": ("networks to the last convolution", "networks after it"),

@@ -23,7 +23,7 @@ _FILTERS = flags.DEFINE_integer("filters", 32, "filters of the network", lower_b
 _TRAIN_LIMIT = flags.DEFINE_integer("train_limit", None, "use only the first so many training examples", lower_bound=1)
 _EPOCHS = flags.DEFINE_integer("joint_epochs", 10, "epochs of SGD after the 10 of Adadelta", lower_bound=0)
 _SEED = flags.DEFINE_integer("seed", 0, "of PyTorch's random numbers", lower_bound=0)
-_DATA_DIR = path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+_DATA_DIR = path_flags.data_dir()
 
 _BATCH = 256
 

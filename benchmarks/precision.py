@@ -23,8 +23,8 @@ from collab_ensembles.runs.unpickle import read_pickle
 from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, config_flags, path_flags, runtime
 
-_LOG_DIR = path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
-_DATA_DIR = path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+_LOG_DIR = path_flags.log_dir()
+_DATA_DIR = path_flags.data_dir()
 _OUT = path_flags.define("out", "benchmarks/results/precision.md", "where the table goes")
 
 _DATASETS = ("mnist", "cifar10")

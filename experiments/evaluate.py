@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _DATASET = flags.DEFINE_string("dataset", None, "evaluate on the test part of this data set; default: the run's own")
 _SPLIT = flags.DEFINE_enum("split", None, list(catalogue.SPLITS), "split of the data set; default: the run's own")
-_DATA_DIR = path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+_DATA_DIR = path_flags.data_dir()
 _MOST_CONFUSED = 3
 _TOP = flags.DEFINE_integer(
     "top", None, "K: also print the top-K errors: the share of examples whose class is not among the K best answers"

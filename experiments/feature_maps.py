@@ -190,5 +190,5 @@ if __name__ == "__main__":
     flags.DEFINE_integer("image", 0, "which test image, counted from 0")
     flags.DEFINE_string("layer", None, "which convolution, by its name; default: the first")
     path_flags.define("out", "feature_maps.png", "the file to write, ending in .png")
-    path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+    path_flags.data_dir()
     command_line.launch(main)

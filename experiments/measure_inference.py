@@ -22,7 +22,7 @@ from collab_ensembles.runs import run_directory
 from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags, runtime
 
-_LOG_DIR = path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
+_LOG_DIR = path_flags.log_dir()
 _DATASET = flags.DEFINE_string("dataset", "digits", "the data set whose members are measured")
 
 _IMAGES = 2_000

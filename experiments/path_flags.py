@@ -23,3 +23,13 @@ class _PathParser(flags.ArgumentParser[str]):
 def define(name: str, default: str | None, description: str, **options: Any) -> Any:
     """Defines a flag for a path and expands `~` in it; the arguments are those of `flags.DEFINE_string`."""
     return flags.DEFINE(_PathParser(), name, default, description, serializer=flags.ArgumentSerializer(), **options)
+
+
+def log_dir() -> Any:
+    """Defines `--log_dir`; also where another module of the same process has defined it."""
+    return define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
+
+
+def data_dir() -> Any:
+    """Defines `--data_dir`."""
+    return define("data_dir", None, "the directory for data; default: the user's cache directory")

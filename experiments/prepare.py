@@ -14,7 +14,7 @@ from experiments import command_line, path_flags, runtime
 
 _DATASET = flags.DEFINE_string("dataset", "digits", f"data set: {', '.join(catalogue.CATALOGUE)}")
 _SPLIT = flags.DEFINE_enum("split", "report", list(catalogue.SPLITS), "see experiments.train")
-_DATA_DIR = path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+_DATA_DIR = path_flags.data_dir()
 _END_WITH_STDIN = flags.DEFINE_bool(
     "end_with_stdin",
     False,

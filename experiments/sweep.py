@@ -36,8 +36,8 @@ from experiments.live_report import LiveReport, live_report
 from experiments.progress import Progress, Row, failure
 
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "seeds, separated by commas; the grid is trained once for each of them")
-_LOG_DIR = path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
-_DATA_DIR = path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+_LOG_DIR = path_flags.log_dir()
+_DATA_DIR = path_flags.data_dir()
 _WORKERS = flags.DEFINE_string(
     "workers",
     "auto",

@@ -19,8 +19,8 @@ from experiments import backend_flags, command_line, config_flags, path_flags, r
 from experiments.launch import team_flags
 
 # absl.logging has a flag of the same name, for log files that are not used here.
-_LOG_DIR = path_flags.define("log_dir", "runs", "the directory that contains the run directories", allow_override=True)
-_DATA_DIR = path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+_LOG_DIR = path_flags.log_dir()
+_DATA_DIR = path_flags.data_dir()
 _STOP_AFTER = flags.DEFINE_integer(
     "stop_after", None, "stop after this many epochs, with the learning rates of a training of --epochs epochs"
 )

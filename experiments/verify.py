@@ -23,7 +23,7 @@ from collab_ensembles.runs.unpickle import read_pickle
 from collab_ensembles.settings.config import RunConfig
 from experiments import command_line, path_flags, runtime
 
-_DATA_DIR = path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+_DATA_DIR = path_flags.data_dir()
 
 _ROUNDING = 1e-3
 _NOTHING = np.zeros(0)

@@ -59,6 +59,6 @@ def _main(arguments: list[str]) -> None:
 if __name__ == "__main__":
     flags.DEFINE_string("dataset", "mnist", "the data set of the images")
     flags.DEFINE_integer("seed", 0, "the seed of the masks, as of a run", lower_bound=0)
-    path_flags.define("data_dir", None, "the directory for data; default: the user's cache directory")
+    path_flags.data_dir()
     path_flags.define("out", "figures", "the directory for the figure")
     command_line.launch(_main)
