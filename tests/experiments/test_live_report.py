@@ -59,6 +59,17 @@ def test_a_page_is_written_at_the_start_and_once_a_run_has_ended(tmp_path: pathl
     }
 
 
+def test_the_command_itself_writes_the_page(tmp_path: pathlib.Path) -> None:
+    with LiveReport(str(tmp_path / "page.html"), str(tmp_path), Progress([_row(tmp_path, "one")], Console())) as page:
+        deadline = time.monotonic() + 120
+        while page._process is not None and time.monotonic() < deadline:
+            time.sleep(0.05)
+            page.watch()
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "ST 25.00 %" in text
+    assert "waiting" in text
+
+
 def test_a_page_that_fails_is_one_warning_and_one_that_hangs_is_ended(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
