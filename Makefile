@@ -98,7 +98,7 @@ fdl-demo: install ## train one network, and two that learn to differ (MNIST, 6,0
 	$(RUN) -m experiments.sweep --grid=fdl-mnist --dataset=mnist --split=standard --train_limit=6000 --epochs=20 \
 		--log_dir=$(LOG_DIR)/fdl-demo $(SWEEP_FLAGS)
 	$(END_OF_DRY_RUN) \
-	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/fdl-demo --out=$(LOG_DIR)/fdl-demo/report.html; \
+	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/fdl-demo --out=$(LOG_DIR)/fdl-demo/report.html && \
 	$(RUN) -m benchmarks.fdl_phases
 
 NODES_DEMO := --grid=lacaille-2.1-five --members=strided8

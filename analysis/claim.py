@@ -11,7 +11,7 @@ Numbers = dict[str, float]
 NOISE = 1e-5
 """Differences up to this are 0: errors have single precision, so that equal ones can differ by a millionth point."""
 LEVEL = 0.025
-"""A one-sided p-value up to this one counts: a 95 % interval leaves as much on its upper side."""
+"""A one-sided p-value up to this one counts: a 95 % interval leaves as much on either side."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -37,7 +37,7 @@ _WIDE_ENOUGH = 8
 """From so many seeds on the interval misses a mean of 0 in about 5 % of cases; of 6 normal margins in 6 %, of 4 in
 13 %."""
 AFTER_CORRECTION = (
-    f"If it is at most {LEVEL:g}, as much as a 95 % interval leaves on its upper side, the claim holds after this "
+    f"If it is at most {LEVEL:g}, as much as a 95 % interval leaves on either side, the claim holds after this "
     "correction too."
 )
 
@@ -66,7 +66,7 @@ class Finding:
     Attributes:
       verdict: one of VERDICTS.
       margins: the margins by name; empty without data.
-      numbers: means over the seeds of the numbers that the margins come from.
+      numbers: means over the seeds, of ratios geometric ones, of the numbers that the margins come from.
       seeds: the number of seeds that decide: those with all needed runs, without those that only chose a setting.
       p: where seeds decide, the largest of the margins' one-sided p-values (`p_above_zero`): a claim holds only if all
         its margins are above 0.
@@ -113,6 +113,8 @@ def rule(claim_set: ClaimSet) -> str:
         if any(claim.chooses for claim in claim_set.claims)
         else ""
     )
+    alike = [claim.name for claim in claim_set.claims if claim.once]
+    facts = f"{' and '.join(alike)} are the same for all seeds, and judged once. " if alike else ""
     if least >= _WIDE_ENOUGH:
         level = ""
     elif least >= intervals.FEWEST:
@@ -127,8 +129,8 @@ def rule(claim_set: ClaimSet) -> str:
         f"{least} seeds a claim holds if the 95 % bootstrap interval of each mean margin lies above 0. It does not "
         "hold if one lies below, or is 0 for all seeds. Otherwise the runs are inconclusive. Fewer seeds are not "
         "enough data. "
-        f"{choice}{level}Seeds differ in initial values and share their images: what another draw of test images "
-        f"would change lies in no interval. {len(claim_set.claims)} claims are judged at once, each margin at this "
+        f"{choice}{facts}{level}Seeds differ in initial values and share their images: what another draw of test "
+        f"images would change lies in no interval. {len(claim_set.claims)} claims are judged at once, each margin at this "
         "level. So where seeds decide, each claim has a p-value besides: the largest one-sided one of its margins "
         f"(t-test), corrected by Holm's method for the claims with enough seeds. {AFTER_CORRECTION} Nothing corrects "
         "for this where a claim does not hold: of many margins one can lie below 0 by chance."
@@ -153,7 +155,7 @@ def judge(claim: Claim, grids: Sequence[Any], least_seeds: int) -> Finding:
     outcomes = [claim.margins(grid) for grid in complete]
     margins = {name: _margin([margins[name] for margins, _ in outcomes]) for name in outcomes[0][0]}
     mean = stats.gmean if claim.ratios else _mean
-    numbers = {name: float(mean([each[name] for _, each in outcomes])) for name in outcomes[0][1]}
+    numbers = {name: _without_noise(float(mean([each[name] for _, each in outcomes]))) for name in outcomes[0][1]}
     verdict, p = TOO_FEW, None
     if alone:
         verdict = SEEN if all(margin.mean > 0 for margin in margins.values()) else UNSEEN

@@ -130,7 +130,7 @@ def _claims_page(runs: Sequence[Run], claim_set: ClaimSet, findings: Sequence[cl
             f"# {_label(runs)}: {claim_set.question}",
             f"{_tally(findings)} {claims.rule(claim_set)}",
             markdown_page.table(rows.drop(columns=["holds if", "numbers"])),
-            "What is computed, and the numbers behind it (means over the seeds; errors in %):",
+            "What is computed, and the numbers behind it (means over the seeds, of ratios geometric; errors in %):",
             markdown_page.bullets(details),
         ]
     )

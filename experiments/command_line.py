@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from absl import app, flags, logging
 
@@ -164,7 +164,7 @@ def _guarded(main: Main, arguments: list[str]) -> int:
         return 130
     except BrokenPipeError:
         # The reader of the output, such as head, has closed the pipe: no error.
-        _write_nowhere()
+        write_nowhere(sys.stdout)
         return 0
     except Exception as error:
         if flags.FLAGS.is_parsed() and _DEBUG.value:
@@ -223,17 +223,18 @@ def _end(number: int, frame: object) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _write_nowhere() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def write_nowhere(stream: TextIO) -> None:
+    """Drops what is written to a stream from now on."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class _PlainHandler(standard_logging.Handler):
     def emit(self, record: standard_logging.LogRecord) -> None:
-        if record.levelno <= standard_logging.INFO:
-            try:
-                print(record.getMessage(), flush=True)
-            except BrokenPipeError:
-                # A training goes on without its reader.
-                _write_nowhere()
-        else:
-            print(f"{record.levelname.lower()}: {record.getMessage()}", file=sys.stderr, flush=True)
+        is_note = record.levelno <= standard_logging.INFO
+        stream = sys.stdout if is_note else sys.stderr
+        text = record.getMessage() if is_note else f"{record.levelname.lower()}: {record.getMessage()}"
+        try:
+            print(text, file=stream, flush=True)
+        except BrokenPipeError:
+            # A training goes on without its reader.
+            write_nowhere(stream)

@@ -1,6 +1,7 @@
 """Shows the progress of a sweep: a live table on a terminal, plain lines elsewhere."""
 
 import dataclasses
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from rich.table import Table
 from collab_ensembles.errors import RunDirectoryError
 from collab_ensembles.runs import run_directory
 from collab_ensembles.runs.run_directory import Status
+from experiments import command_line
 from experiments.launch.executors import Task
 
 _REFRESH_SECONDS = 1.0
@@ -69,6 +71,18 @@ class Row:
         if self.task.exit_status is None:
             return "stopped" if self.task.started else "waiting"
         return "done" if self.task.exit_status == 0 else "failed"
+
+
+class LastingConsole(Console):
+    """Goes on where the reader of its output has gone, and has a live table on a terminal alone."""
+
+    def __init__(self) -> None:
+        # Whatever FORCE_COLOR says: a live table in a file of lines is no help.
+        super().__init__(force_terminal=None if sys.stdout.isatty() else False)
+
+    def on_broken_pipe(self) -> None:
+        """Writes nowhere from now on; the base class ends the process."""
+        command_line.write_nowhere(sys.stdout)
 
 
 class Progress:

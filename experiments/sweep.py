@@ -17,7 +17,6 @@ import subprocess
 import sys
 
 from absl import flags, logging
-from rich.console import Console
 
 from collab_ensembles import files
 from collab_ensembles.data import catalogue
@@ -33,7 +32,7 @@ from experiments import backend_flags, command_line, config_flags, path_flags, r
 from experiments.launch import executor_flags, ray_cluster
 from experiments.launch.executors import Executor, LocalExecutor, Task
 from experiments.live_report import LiveReport, live_report
-from experiments.progress import Progress, Row, failure
+from experiments.progress import LastingConsole, Progress, Row, failure
 
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "seeds, separated by commas; the grid is trained once for each of them")
 _LOG_DIR = path_flags.log_dir()
@@ -149,7 +148,7 @@ def _sweep(configs: list[RunConfig], rows: list[Row], workers: int, threads: int
     if tasks:
         executor, where = _executor(configs, workers, threads)
         print(f"{len(tasks)} of {len(rows)} runs to train, {where} with {threads} thread(s) each")
-    with Progress(rows, _console()) as progress, live_report(_REPORT.value, _LOG_DIR.value, progress) as page:
+    with Progress(rows, LastingConsole()) as progress, live_report(_REPORT.value, _LOG_DIR.value, progress) as page:
         executor.compute(tasks, lambda: _watch(progress, page))
     failed = [task for task in tasks if task.exit_status != 0]
     for task in failed:
@@ -200,11 +199,6 @@ def _device_executor(configs: list[RunConfig], workers: int, threads: int) -> Ex
 def _rows(configs: list[RunConfig], threads: int) -> list[Row]:
     run_directory.check_format(_LOG_DIR.value)
     return [_row(config, name, threads) for config, name in zip(configs, names(configs), strict=True)]
-
-
-def _console() -> Console:
-    # Whatever FORCE_COLOR says: a live table in a file of lines is no help.
-    return Console(force_terminal=sys.stdout.isatty())
 
 
 def _row(config: RunConfig, name: str, threads: int) -> Row:

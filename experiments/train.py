@@ -59,8 +59,8 @@ def main(arguments: list[str]) -> None:
     start_weights.check(config, directory)
     is_done = run_directory.is_done(directory, options.stop_after)
     backends.check_unchanged(directory, backend_flags.backend(), is_done, options.change_backend)
-    if not is_done and catalogue.is_file(config.dataset):
-        # Before its digest is recorded: a file that does not fit may still be changed.
+    if not is_done and catalogue.is_own(config.dataset):
+        # Before their digest is recorded: data that do not fit may still be changed.
         config_flags.check_data([config])
     dataset = None
     try:

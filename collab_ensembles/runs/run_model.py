@@ -44,7 +44,7 @@ def restore(directory: str) -> tuple[Model, Status]:
         raise RunDirectoryError(f"{directory}: no usable checkpoint; {advice}")
     then = dataclasses.replace(status, epochs_done=record.epochs_done, test_errors=record.test_errors())
     if then.epochs_done < status.epochs_done:
-        # The newest checkpoint is damaged.
+        # The newest checkpoint is damaged, or not every epoch has one.
         then = dataclasses.replace(then, state="stopped", best_epoch=0)
     return model, then
 

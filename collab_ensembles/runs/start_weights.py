@@ -13,7 +13,7 @@ import numpy as np
 from absl import logging
 
 from collab_ensembles import files
-from collab_ensembles.errors import ConfigError, RunDirectoryError, one_line
+from collab_ensembles.errors import CollabError, ConfigError, RunDirectoryError, one_line
 from collab_ensembles.runs import checkpoint_file, run_directory
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
@@ -137,7 +137,7 @@ def _checkpoint(config: RunConfig) -> str:
 def _values(config: RunConfig, path: str, model: "Model") -> dict[str, np.ndarray]:
     try:
         values = checkpoint_file.read(path)
-    except RunDirectoryError as error:
+    except CollabError as error:
         raise ConfigError(f"--continue_from={config.continue_from}: {one_line(error)}") from error
     for key, variable in model.member_variables().items():
         needed = tuple(variable.shape)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from collab_ensembles import files
-from collab_ensembles.errors import RunDirectoryError, one_line
+from collab_ensembles.errors import CollabError, RunDirectoryError, one_line
 
 if TYPE_CHECKING:
     from collab_ensembles.models.group import Group
@@ -208,6 +208,7 @@ def read(directory: str, epochs_done: int) -> Measures:
 
     Raises:
       RunDirectoryError: the file is damaged.
+      CollabError: it cannot be read, which says nothing of its content.
     """
     path = os.path.join(directory, FILE)
     try:
@@ -220,7 +221,9 @@ def read(directory: str, epochs_done: int) -> Measures:
         return Measures(_checked(content["outputs"]), detection)
     except FileNotFoundError:
         return Measures()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except OSError as error:
+        raise CollabError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunDirectoryError(
             f"{path}: damaged ({type(error).__name__}: {one_line(error)}); experiments.evaluate --uncertainty writes "
             "it again"

@@ -168,9 +168,10 @@ def test_what_inference_costs_is_read_beside_the_runs_and_counts_once(tmp_path: 
         assert (finding.seeds, finding.verdict, finding.p) == (1, claims.SEEN, None)
 
 
-def test_errors_apart_by_noise_alone_have_one_rank() -> None:
-    """As single precision has them: 218 of 3,649 images, once by a sum and once by a mean."""
-    finals = dict(zip(_WEIGHTS, (7.0, 6.0, 5.974240228533745, 5.974239856004715), strict=True))
+@pytest.mark.parametrize("twins", [(5.974240228533745, 5.974239856004715), (6.60455003, 6.60454929)])
+def test_errors_apart_by_noise_alone_have_one_rank(twins: tuple[float, float]) -> None:
+    """As single precision has them: 218 or 241 of 3,649 images, once by a sum and once by a mean."""
+    finals = dict(zip(_WEIGHTS, (9.0, 8.0, *twins), strict=True))
     grid = _grid({(method, weight): {"TestError": error} for weight, error in finals.items() for method in METHODS})
     (claim,) = [claim for claim in CLAIM_SET.claims if claim.name == "6.1 (6a)"]
     assert claim.margins(grid)[0]["correlation"] == pytest.approx(stats.spearmanr(_WEIGHTS, [7, 6, 5, 5]).statistic)

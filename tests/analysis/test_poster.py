@@ -223,6 +223,8 @@ def test_networks_that_collapse_are_named_and_leave_the_others_legible(tmp_path:
     poster_figures.gain_by_filters(runs, "convnet", gains)
     for panel, low, high, collapsed in ((last, 90, 95, "10"), (gains, -5, -1, "-86")):
         assert low < panel.get_ylim()[0] < high
+        # All gains lie below 0, and the line at 0 is shown.
+        assert panel is last or panel.get_ylim()[1] >= 0
         (note,) = [text.get_text() for text in panel.texts]
         assert note.split() == ["outside:", "FDL", "(2x)", "M", "=", "32", f"({collapsed})"]
 

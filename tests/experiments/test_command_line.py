@@ -117,8 +117,9 @@ def _shell(command: str, statement: str = "pass") -> tuple[int, str, str]:
 
 def test_work_goes_on_without_a_reader(tmp_path: pathlib.Path) -> None:
     done = tmp_path / "done"
-    statement = f"[logging.info(str(line)) for line in range(9)]; open({str(done)!r}, 'w').close()"
-    assert _shell("set -o pipefail; (sleep 1; PROGRAM) | true", statement) == (0, "", "")
+    logs = "[each(str(line)) for line in range(9) for each in (logging.info, logging.warning)]"
+    statement = f"{logs}; open({str(done)!r}, 'w').close()"
+    assert _shell("set -o pipefail; (sleep 1; PROGRAM 2>&1) | true", statement) == (0, "", "")
     assert done.exists()
 
 

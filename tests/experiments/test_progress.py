@@ -2,12 +2,16 @@
 
 import io
 import pathlib
+import shlex
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
 
 from collab_ensembles.runs import run_directory
 from collab_ensembles.runs.run_directory import Status
+from command_runner import REPOSITORY, environment
 from experiments import progress
 from experiments.launch import executors
 from experiments.launch.executors import Task
@@ -135,6 +139,20 @@ def test_the_time_left_supposes_that_all_epochs_take_the_same_time(tmp_path: pat
         shown.refresh()
     # 3 epochs in 6 minutes; 3 to come.
     assert "6.0 min used, about 6.0 min left" in output.getvalue()
+
+
+def test_a_sweep_goes_on_without_a_reader(tmp_path: pathlib.Path) -> None:
+    script = f"""
+import time
+from experiments.progress import LastingConsole
+time.sleep(1)
+console = LastingConsole()
+for _ in range(9): console.print("a run has ended")
+open({str(tmp_path / "done")!r}, "w").close()
+"""
+    program = f"{shlex.quote(sys.executable)} -c {shlex.quote(script)} | true"
+    subprocess.run(["bash", "-c", program], cwd=REPOSITORY, env=environment(FORCE_COLOR="1"), check=True, timeout=60)
+    assert (tmp_path / "done").exists()
 
 
 def test_a_waiting_run_has_only_the_epochs_to_come_that_it_lacks(tmp_path: pathlib.Path, clock: _Clock) -> None:

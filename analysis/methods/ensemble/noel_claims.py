@@ -101,13 +101,19 @@ def _distances_like_less(grid: Grid) -> tuple[Numbers, Numbers]:
 def _ensembles_like_less(grid: Grid) -> tuple[Numbers, Numbers]:
     numbers = {}
     for method in _METHODS:
-        # Rounded, since equal ones differ by noise and no two others by so little.
-        errors = [round(grid.errors[method, weight]["Ens"], 4) for weight in _WEIGHTS]
+        ranks = _ranks([grid.errors[method, weight]["Ens"] for weight in _WEIGHTS])
         # Without any difference there is no order.
         numbers[f"rank correlation for {method}"] = (
-            float(stats.spearmanr(_WEIGHTS, errors).statistic) if len(set(errors)) > 1 else 0.0
+            float(stats.spearmanr(_WEIGHTS, ranks).statistic) if ranks.any() else 0.0
         )
     return {"correlation": float(np.mean(list(numbers.values())))}, numbers
+
+
+def _ranks(errors: Sequence[float]) -> np.ndarray:
+    """The ranks of errors, from 0; those apart by noise alone have the same."""
+    ordered = np.sort(errors)
+    steps = np.cumsum(np.diff(ordered, prepend=ordered[0]) > NOISE)
+    return np.asarray(steps[np.searchsorted(ordered, errors)])
 
 
 def _loose_ensembles_beat_plain(grid: Grid) -> tuple[Numbers, Numbers]:

@@ -85,6 +85,8 @@ def gain_by_filters(runs: Sequence[Run], kind: str, axes: Axes) -> Axes:
                 gains.setdefault(row, {})[filters] = np.array(values)
     _against_filters(axes, gains, "gain over one network of M, in points", "last epoch, seed by seed", best=0)
     axes.axhline(0, color="black", linewidth=1, linestyle="--")
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(low, 0), max(high, 0))
     return axes
 
 
