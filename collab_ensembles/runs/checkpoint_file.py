@@ -58,8 +58,8 @@ def read(path: str) -> dict[str, np.ndarray]:
         raise RunDirectoryError(f"{path}: cannot be read ({error.strerror})") from error
     except OSError as error:
         raise CollabError(
-            f"{path}: cannot be read ({error.strerror}); run the command again when it can, or remove it: the one before "
-            "is then used"
+            f"{path}: cannot be read ({error.strerror}); run the command again when it can, or remove it: the "
+            "one before is then used"
         ) from error
     body, seal = content[:-_SEAL_LENGTH], content[-_SEAL_LENGTH:]
     if hashlib.sha256(body).hexdigest().encode() != seal:
