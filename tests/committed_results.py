@@ -162,7 +162,7 @@ def _check_calibration(shown: str, rows: Sequence[Mapping[str, str]], finals: Fi
         measured = found[method, weight, "Ens" if output == "Ens" else "ensemble, mean of probabilities"]
         for cell, (column, scale, digits) in zip(cells, columns, strict=False):
             values = [scale * float(row[column]) for row in measured]
-            expected = [_mean(values), *((min(values), max(values)) if len(values) > 1 else ())]
+            expected = [_mean(values), *(interval_of(values) if len(values) > 1 else ())]
             assert re.findall(r"[\d.]+", cell) == [f"{value:.{digits}f}" for value in expected], (name, column)
 
 

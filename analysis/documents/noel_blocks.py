@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from statistics import fmean
 
-from analysis.documents.committed import markdown_rows, paragraph, row, rows, search, table
+from analysis.documents.committed import is_firm, markdown_rows, paragraph, row, rows, search, table
 
 MODELS = ("ST", "M", "Ens")
 _WEIGHTS = ("1", "0.1", "0.01", "0.0001")
@@ -15,6 +15,7 @@ _MEMBERS = [(*setting, model) for setting in SETTINGS[1:] for model in ("ST", "M
 
 ERROR, _COST = "test_error_percent", "test_cost"
 _MNIST, AUTHORS_ORDER = "results/mnist", "results/mnist-author"
+_DIGITS_CLAIMS = "results/digits/claims.md"
 
 Curves = Mapping[tuple[str, str, str], list[float]]
 
@@ -41,26 +42,51 @@ def _with_interval(path: str, method: str, weight: str, model: str) -> str:
 
 def digits_claims() -> str:
     """The verdict on each observation of the paper."""
-    lines = [cells[:2] for cells in markdown_rows("results/digits/claims.md", "claim")]
-    return table(["observation of the paper", "on digits"], lines, words=2)
+    lines = [[claim, verdict, p] for claim, verdict, _, p, _ in markdown_rows(_DIGITS_CLAIMS, "claim")]
+    return table(["observation of the paper", "on digits", "p (Holm)"], lines, words=3)
 
 
-def tally(path: str) -> str:
-    """How many observations have which verdict, in words such as `6: "holds"`."""
-    verdicts = [cells[1] for cells in markdown_rows(path, "claim")]
-    return ", ".join(f'{verdicts.count(verdict)} "{verdict}"' for verdict in sorted(set(verdicts)))
+def digits_verdicts() -> str:
+    """How many observations have which verdict, where seeds decide."""
+    decided = [(verdict, p, int(seeds)) for _, verdict, _, p, seeds in markdown_rows(_DIGITS_CLAIMS, "claim") if p]
+    verdicts = [verdict for verdict, *_ in decided]
+    firm = sum(verdict == "holds" and is_firm(p) for verdict, p, _ in decided)
+    return (
+        f"On digits ({max(seeds for *_, seeds in decided)} seeds) {verdicts.count('holds')} of {len(decided)} "
+        f"observations hold, {firm} also after Holm's correction, "
+        f"{verdicts.count('does not hold')} do not, and {verdicts.count('inconclusive')} are inconclusive."
+    )
 
 
 def digits_members() -> str:
     """How many members gain."""
     better, worse = (
-        float(search("results/digits/claims.md", rf"of 24 collaborating members.*?{word} ([\d.]+)"))
-        for word in ("better", "worse")
+        float(search(_DIGITS_CLAIMS, rf"of 24 collaborating members.*?{word} ([\d.]+)")) for word in ("better", "worse")
     )
     return paragraph(
         f"In each seed 24 members collaborate. On average {better:.0f} of them end with a lower error than the same "
         f"member of the plain ensemble, and {worse:.0f} with a higher one."
     )
+
+
+def digits_calibration() -> str:
+    """What collaboration does to calibration."""
+    errors = calibration_errors("results/digits")
+    with_l2 = [f"{errors[f'L2 {weight}']:.1f} % with {weight}" for weight in reversed(_WEIGHTS)]
+    return paragraph(
+        f"The expected calibration error of both together (15 bins of equally many examples, means over the seeds) is "
+        f"{errors['plain']:.1f} % in the plain ensemble, and {errors['CE 1']:.1f} % in that with CE and the weight 1. "
+        f"With L2 it rises with the weight: {', '.join(with_l2)}."
+    )
+
+
+def calibration_errors(results: str) -> dict[str, float]:
+    """Of both together in percent, means over the seeds, by the name of the ensemble; bins of equally many examples."""
+    found: dict[str, list[float]] = {}
+    for one in rows(f"{results}/uncertainty.csv"):
+        if one["output"] == "ensemble":
+            found.setdefault(one["run"].partition(", seed")[0], []).append(100 * float(one["ece_mass"]))
+    return {each: fmean(values) for each, values in found.items()}
 
 
 def mnist_errors(results: str = _MNIST) -> str:
@@ -218,6 +244,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "digits errors": functools.partial(errors_of_seeds, "results/digits"),
     "digits claims": digits_claims,
     "digits members": digits_members,
+    "digits calibration": digits_calibration,
     "MNIST errors": mnist_errors,
     "MNIST costs": mnist_costs,
     "MNIST gaps": mnist_gaps,

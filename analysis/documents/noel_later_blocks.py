@@ -12,6 +12,7 @@ from analysis.documents.noel_blocks import (
     MODELS,
     SETTINGS,
     beside_the_paper,
+    calibration_errors,
     cost_gaps,
     error_gaps,
     errors_of_seeds,
@@ -62,21 +63,12 @@ def notmnist_changes() -> str:
     for model in MODELS:
         changes = [ends[(*_BEST, model, seed)] - ends[(*_PLAIN, model, seed)] for seed in seeds]
         parts.append(f"{fmean(changes):+.2f} ({min(changes):+.2f} to {max(changes):+.2f})")
-    plain, best = (_calibration_error(*setting) for setting in (_PLAIN, _BEST))
+    errors = calibration_errors(_NOTMNIST)
     return paragraph(
         f"L2 with 0.01 changes the final errors of the plain ensemble by {', '.join(parts)} points (ST, M, both "
         f"together; mean and range of {len(seeds)} seeds).",
-        f"The expected calibration error of both together is {best:.1f} % instead of {plain:.1f} %.",
-    )
-
-
-def _calibration_error(method: str, weight: str) -> float:
-    """Of both together in percent, the mean over the seeds; bins of equally many examples."""
-    begin = f"{'plain' if method == 'Single' else f'{method} {weight}'}, seed"
-    return 100 * fmean(
-        float(one["ece_mass"])
-        for one in rows(f"{_NOTMNIST}/uncertainty.csv")
-        if one["run"].startswith(begin) and one["output"] == "ensemble"
+        f"The expected calibration error of both together is {errors['L2 0.01']:.1f} % instead of "
+        f"{errors['plain']:.1f} %.",
     )
 
 

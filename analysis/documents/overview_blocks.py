@@ -118,12 +118,9 @@ def _paper_nodes(content: str) -> str:
 
 def findings() -> str:
     """What was found, in some lines."""
-    verdicts = markdown_rows("results/digits/claims.md", "claim")
-    seeds = max(int(cells[3]) for cells in verdicts)
     return paragraph(
         f"On MNIST (one seed) {noel_blocks.mnist_nearness()}. {noel_later_blocks.in_a_sentence()}",
-        f"On digits ({seeds} seeds) the verdicts on {len(verdicts)} of the paper's observations are: "
-        f"{noel_blocks.tally('results/digits/claims.md')}.",
+        noel_blocks.digits_verdicts(),
     )
 
 

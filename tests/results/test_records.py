@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from analysis import frame, results, tables
+from analysis import claims, frame, results, tables
 from analysis.commands import grid_of
 from analysis.documents import gpu_blocks, noel_blocks, noel_later_blocks
+from analysis.methods.ensemble import noel_claims
 from collab_ensembles.data import catalogue
 from collab_ensembles.runs import naming, run_directory
 from collab_ensembles.settings.config import RunConfig
@@ -85,6 +86,7 @@ def test_the_numbers_in_sentences_follow_from_the_records() -> None:
         ("mnist-grid", "mnist", "mnist", "noel"),
         ("mnist-author-h200", "mnist-author", "mnist", "noel"),
         ("notmnist-h200", "notmnist-small", "notmnist/small", "noel"),
+        ("digits-grid", "digits", "digits", "noel"),
         ("fdl-6000", "fdl-6000", "mnist", "fdl-mnist"),
         ("fdl-mnist", "fdl-mnist", "mnist", "fdl-mnist"),
         ("teaching", "teaching", "mnist", "lacaille-3.1"),
@@ -107,6 +109,22 @@ def test_the_published_results_follow_from_the_records(
     for name, content in expected.items():
         if not name.endswith(".png"):
             assert (directory / name).read_bytes() == content, name
+
+
+def test_calibration_and_verdicts_on_digits_follow_from_the_records() -> None:
+    errors: dict[str, list[float]] = {}
+    for directory, config in _configs("digits-grid").items():
+        measured = json.loads((directory / "uncertainty.json").read_text())["outputs"]["ensemble"]["ece_mass"]
+        errors.setdefault(_name(config), []).append(100 * measured)
+    assert {len(values) for values in errors.values()} == {20}
+    names = ["plain", "CE, weight 1", *(f"L2, weight {weight}" for weight in ("0.0001", "0.01", "0.1", "1"))]
+    means = [f"{statistics.mean(errors[name]):.1f} %" for name in names]
+    assert re.findall(r"[\d.]+ %", _one_line(noel_blocks.digits_calibration())) == means
+    runs = frame.read_runs(str(REPOSITORY / "results/records/digits-grid"), "digits")
+    found = [finding for finding in claims.findings_of(runs, noel_claims.CLAIM_SET) if finding.corrected is not None]
+    held = [finding for finding in found if finding.verdict == claims.HOLDS]
+    firm = sum(finding.corrected is not None and finding.corrected <= 0.025 for finding in held)
+    assert f"{len(held)} of {len(found)} observations hold, {firm} also after" in noel_blocks.digits_verdicts()
 
 
 def test_the_differences_in_the_authors_order_follow_from_the_records() -> None:
