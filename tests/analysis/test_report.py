@@ -80,7 +80,7 @@ def test_it_shows_tables_claims_times_and_the_command(log_dir: pathlib.Path) -> 
     assert "13 done" in text
     assert "All runs are finished." in text
     assert "python -m experiments.sweep --grid=noel --dataset=mnist --epochs=4 --seeds=0" in text
-    assert len(re.findall(r"6\.1 \(\d", text)) == 14
+    assert len(re.findall(r"6\.1 \(\d\w?\) [A-Z]", text)) == 14
     assert "final test error" in text.lower()
     assert "13 ensembles, 1 seed (0), 4 epochs" in text
 
