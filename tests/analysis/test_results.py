@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 import re
 import shutil
+from collections import Counter
 
 import make_author_files
 import numpy as np
@@ -98,8 +99,9 @@ def test_every_claim_has_its_verdict(published: tuple[pathlib.Path, Grid]) -> No
         re.MULTILINE,
     )
     assert len(verdicts) == 19
-    assert set(verdicts) == {"not enough data"}
-    tally = 'Verdicts on 26 claims: "not enough data" 26.'
+    # What is the same for all seeds is judged on one.
+    assert Counter(verdicts) == {"not enough data": 18, "seen in one seed": 1}
+    tally = 'Verdicts on 26 claims: "seen in one seed" 1, "not enough data" 25.'
     assert tally in text
     assert tally in (published[0] / "README.md").read_text()
 
