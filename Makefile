@@ -161,6 +161,7 @@ LANGUAGE_RUNS ?= $(LOG_DIR)/language
 NODES_RUNS ?= $(LOG_DIR)/nodes
 QUESTION_RUNS ?= $(LOG_DIR)/questions
 RUNS ?= $(MNIST_RUNS)
+RECORDS = results/records/$(notdir $(RUNS:/=))
 
 results: mnist-results mnist-author-results notmnist-results digits-results fdl-results nodes-results teaching-results language-results question-results ## write results/ again from the runs in MNIST_RUNS, MNIST_AUTHOR_RUNS, NOTMNIST_RUNS, DIGITS_RUNS, FDL_RUNS, NODES_RUNS, TEACHING_RUNS, LANGUAGE_RUNS and QUESTION_RUNS (results/*/README.md says how to train them)
 
@@ -169,14 +170,14 @@ documents: install ## write the tables and numbers in README.md and docs/ again 
 	$(RUN) -m analysis.documents.overview_figure
 
 records: ## copy the finished runs of RUNS=runs/mnist-grid, without checkpoints, and what inference costs, to results/records/mnist-grid
-	mkdir -p results/records/$(notdir $(RUNS:/=))
+	mkdir -p $(RECORDS)
 	cd $(RUNS) && for status in $$(grep -rl --include=status.json '"state": "done"' .); do \
 		run=$$(dirname $$status); \
 		cp --parents $$run/config.json $$status $$run/*.pkl $$(ls $$run/uncertainty.json 2>/dev/null) \
-			$(CURDIR)/results/records/$(notdir $(RUNS:/=)) || exit $$?; \
+			$(CURDIR)/$(RECORDS) || exit $$?; \
 	done; \
 	for measured in $$(ls */inference.json 2>/dev/null); do \
-		cp --parents $$measured $(CURDIR)/results/records/$(notdir $(RUNS:/=)) || exit $$?; \
+		cp --parents $$measured $(CURDIR)/$(RECORDS) || exit $$?; \
 	done
 
 # Until the grid is complete: then there will be a cifar10-results.

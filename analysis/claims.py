@@ -154,7 +154,7 @@ def judge(claim: Claim, grids: Sequence[Any], least_seeds: int) -> Finding:
         complete = [dataclasses.replace(grid, choosing=choosing) for grid in complete[1::2]]
     outcomes = [claim.margins(grid) for grid in complete]
     margins = {name: _margin([margins[name] for margins, _ in outcomes]) for name in outcomes[0][0]}
-    mean = stats.gmean if claim.ratios else _mean
+    mean = stats.gmean if claim.ratios else np.mean
     numbers = {name: _without_noise(float(mean([each[name] for _, each in outcomes]))) for name in outcomes[0][1]}
     verdict, p = TOO_FEW, None
     if alone:

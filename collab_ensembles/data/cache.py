@@ -2,6 +2,7 @@
 
 import contextlib
 import glob
+import hashlib
 import json
 import os
 import shutil
@@ -217,3 +218,9 @@ def _rename_to_new(source: str, target: str) -> None:
         if os.path.isdir(target):
             raise FileExistsError(target) from error
         raise
+
+
+def cache_of(path: str, data_dir: str) -> ArrayCache:
+    """That of a user's own file or folder, told apart by where it lies."""
+    location = hashlib.sha256(os.fsencode(os.path.abspath(path))).hexdigest()[:12]
+    return ArrayCache(data_dir, f"{os.path.basename(path)}-{location}")

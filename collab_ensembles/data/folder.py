@@ -1,7 +1,6 @@
 """Reads a user's folder of images: a folder of image files for each class, with or without train/ and test/."""
 
 import dataclasses
-import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,7 @@ import numpy as np
 from absl import logging
 
 from collab_ensembles.data import picture_files
-from collab_ensembles.data.cache import ArrayCache, OtherContentError, Part, in_digest_order
+from collab_ensembles.data.cache import OtherContentError, Part, cache_of, in_digest_order
 from collab_ensembles.data.folder_reading import AS_IT_IS, REFUSE, SKIP, FolderReading
 from collab_ensembles.errors import DataError, UnavailableDataError
 from collab_ensembles.streams import Stream, generator
@@ -255,8 +254,7 @@ def _check_parts(path: str, labels: np.ndarray, is_test: np.ndarray, names: Sequ
 
 
 def _hold_to_record(path: str, data_dir: str, reading: FolderReading, digests: dict[str, str]) -> None:
-    location = hashlib.sha256(os.fsencode(os.path.abspath(path))).hexdigest()[:12]
-    record = ArrayCache(data_dir, f"{os.path.basename(path)}-{location}")
+    record = cache_of(path, data_dir)
     try:
         record.hold_to_record({f"{part} {reading}": digest for part, digest in digests.items()}, path)
     except OtherContentError as error:

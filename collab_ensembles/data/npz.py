@@ -1,14 +1,12 @@
 """Reads the user's own arrays from an .npz file."""
 
-import hashlib
-import os
 import zipfile
 from typing import Any
 
 import numpy as np
 
 from collab_ensembles.data.arrays import checked
-from collab_ensembles.data.cache import ArrayCache, OtherContentError, Part, in_digest_order
+from collab_ensembles.data.cache import OtherContentError, Part, cache_of, in_digest_order
 from collab_ensembles.errors import DataError, UnavailableDataError, one_line
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -40,8 +38,7 @@ def read(path: str, data_dir: str) -> tuple[Part, Part]:
             "both must be the same"
         )
     (train, train_digest), (test, test_digest) = (in_digest_order([part]) for part in parts)
-    location = os.path.abspath(path)
-    record = ArrayCache(data_dir, f"{os.path.basename(path)}-{hashlib.sha256(os.fsencode(location)).hexdigest()[:12]}")
+    record = cache_of(path, data_dir)
     try:
         record.hold_to_record({"train": train_digest, "test": test_digest}, path)
     except OtherContentError as error:

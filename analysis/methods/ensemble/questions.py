@@ -155,8 +155,8 @@ def draw(number: int, dataset: str, by_seed: BySeed, axes: Sequence[Axes]) -> No
         panel.plot([values.mean()], [place], "o", color=colour)
     panel.set_yticks(range(len(names)), names, fontsize=8.5)
     panel.invert_yaxis()
-    of_member = number in question_claims.JUDGED
-    panel.set_xlabel(f"test error of {question_claims.JUDGED[number]} in %" if of_member else "test error in %")
+    member = question_claims.JUDGED.get(number)
+    panel.set_xlabel(f"test error of {member} in %" if member else "test error in %")
     panel.grid(axis="x", alpha=0.3)
     panel.set_title(f"{number}. {QUESTIONS[number]}", fontsize=10)
 
