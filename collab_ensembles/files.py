@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from collab_ensembles.errors import CollabError
+from collab_ensembles.errors import CollabError, RunDirectoryError, one_line
 
 _TEMPORARY = ".tmp"
 
@@ -50,6 +50,30 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
         if temporary is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
+
+
+@contextlib.contextmanager
+def reading(path: str, mend: str) -> Iterator[None]:
+    """Says in one line why the block cannot read `path`, a file of a run.
+
+    A missing file stays FileNotFoundError: some of these files need not be there.
+
+    Args:
+      path: of the file.
+      mend: what to do if it is damaged.
+
+    Raises:
+      CollabError: it cannot be read, which says nothing of its content.
+      RunDirectoryError: it is damaged.
+    """
+    try:
+        yield
+    except (FileNotFoundError, CollabError):
+        raise
+    except OSError as error:
+        raise CollabError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except Exception as error:  # Damaged bytes can raise nearly any error.
+        raise RunDirectoryError(f"{path}: damaged ({type(error).__name__}: {one_line(error)}); {mend}") from error
 
 
 def remove(path: str) -> None:

@@ -1,5 +1,6 @@
 """Files are whole or as they were before."""
 
+import errno
 import json
 import math
 import os
@@ -12,7 +13,7 @@ import sys
 import pytest
 
 from collab_ensembles import files
-from collab_ensembles.errors import CollabError
+from collab_ensembles.errors import CollabError, RunDirectoryError
 
 
 def test_a_file_appears_under_its_name_only_when_it_is_complete(tmp_path: pathlib.Path) -> None:
@@ -152,3 +153,20 @@ def test_json_is_written_for_people_and_refuses_what_json_has_no_word_for(tmp_pa
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write_json(str(path), {"error": math.nan})
     assert json.loads(path.read_text(encoding="utf-8")) == value
+
+
+def _failing(error: Exception) -> None:
+    with files.reading("status.json", "train the run again"):
+        raise error
+
+
+def test_a_file_that_cannot_be_read_is_not_called_damaged() -> None:
+    with pytest.raises(CollabError, match=r"^status.json: cannot be read \(Input/output error\)$") as raised:
+        _failing(OSError(errno.EIO, os.strerror(errno.EIO)))
+    assert not isinstance(raised.value, RunDirectoryError)
+    with pytest.raises(FileNotFoundError):
+        _failing(FileNotFoundError("status.json"))
+    with pytest.raises(
+        RunDirectoryError, match=r"^status.json: damaged \(ValueError: two lines\); train the run again$"
+    ):
+        _failing(ValueError("two\nlines"))

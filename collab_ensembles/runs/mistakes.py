@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from collab_ensembles import files
-from collab_ensembles.errors import RunDirectoryError
 from collab_ensembles.runs.uncertainty import BINS, SOFTMAX_MEAN, bins_of_equal_width, entropy, probabilities
 
 FILE = "mistakes.npz"
@@ -109,16 +108,14 @@ def read(directory: str, epochs_done: int) -> Arrays:
 
     Raises:
       RunDirectoryError: the file is damaged.
+      CollabError: it cannot be read.
     """
     path = os.path.join(directory, FILE)
     try:
-        with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
-            if int(file["epochs_done"]) != epochs_done:
-                return {}
-            return {key: file[key] for key in _KEYS}
+        with files.reading(path, "experiments.evaluate --mistakes writes it again"):
+            with open(path, "rb") as file:
+                content = io.BytesIO(file.read())
+            with np.load(content, allow_pickle=False) as arrays:
+                return {key: arrays[key] for key in _KEYS} if int(arrays["epochs_done"]) == epochs_done else {}
     except FileNotFoundError:
         return {}
-    except Exception as error:  # Damaged bytes can raise nearly any error.
-        raise RunDirectoryError(
-            f"{path}: damaged ({type(error).__name__}); experiments.evaluate --mistakes writes it again"
-        ) from error

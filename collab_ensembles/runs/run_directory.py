@@ -341,12 +341,10 @@ def sha256(path: str) -> str:
 
 def _read_json(path: str) -> dict[str, Any]:
     try:
-        with open(path, encoding="utf-8") as file:
+        with files.reading(path, f"delete it: {_TRAIN_AGAIN}"), open(path, encoding="utf-8") as file:
             content = json.load(file)
     except FileNotFoundError as error:
         raise RunDirectoryError(f"{path}: no such file; give the directory of a run") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunDirectoryError(f"{path}: damaged ({error}); delete it: {_TRAIN_AGAIN}") from error
     if not isinstance(content, dict):
         raise RunDirectoryError(f"{path}: damaged (no JSON object); delete it: {_TRAIN_AGAIN}")
     return content

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from collab_ensembles import files
-from collab_ensembles.errors import ConfigError, RunDirectoryError
+from collab_ensembles.errors import ConfigError
 from collab_ensembles.settings.fields import check_whole
 
 if TYPE_CHECKING:
@@ -77,20 +77,18 @@ def read(directory: str, epochs_done: int, top: int) -> dict[str, float]:
 
     Raises:
       RunDirectoryError: the file is damaged.
+      CollabError: it cannot be read.
     """
     path = os.path.join(directory, FILE)
     try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
-        if (content["epochs_done"], content["top"]) != (epochs_done, top):
-            return {}
-        errors = {str(name): float(error) for name, error in content["errors"].items()}
-        if not all(0 <= error <= 1 for error in errors.values()):
-            raise ValueError("an error is not a fraction")
+        with files.reading(path, f"experiments.evaluate --top={top} writes it again"):
+            with open(path, encoding="utf-8") as file:
+                content = json.load(file)
+            if (content["epochs_done"], content["top"]) != (epochs_done, top):
+                return {}
+            errors = {str(name): float(error) for name, error in content["errors"].items()}
+            if not all(0 <= error <= 1 for error in errors.values()):
+                raise ValueError("an error is not a fraction")
+            return errors
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RunDirectoryError(
-            f"{path}: damaged ({type(error).__name__}); experiments.evaluate --top={top} writes it again"
-        ) from error
-    return errors

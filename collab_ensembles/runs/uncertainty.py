@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from collab_ensembles import files
-from collab_ensembles.errors import CollabError, RunDirectoryError, one_line
+from collab_ensembles.errors import RunDirectoryError
 
 if TYPE_CHECKING:
     from collab_ensembles.models.group import Group
@@ -208,26 +208,20 @@ def read(directory: str, epochs_done: int) -> Measures:
 
     Raises:
       RunDirectoryError: the file is damaged.
-      CollabError: it cannot be read, which says nothing of its content.
+      CollabError: it cannot be read.
     """
     path = os.path.join(directory, FILE)
     try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
-        if content["epochs_done"] != epochs_done:
-            return Measures()
-        # Runs had null here before several data sets could be measured.
-        detection = {str(name): _checked(values) for name, values in (content["unknown"] or {}).items()}
-        return Measures(_checked(content["outputs"]), detection)
+        with files.reading(path, "experiments.evaluate --uncertainty writes it again"):
+            with open(path, encoding="utf-8") as file:
+                content = json.load(file)
+            if content["epochs_done"] != epochs_done:
+                return Measures()
+            # Runs had null here before several data sets could be measured.
+            detection = {str(name): _checked(values) for name, values in (content["unknown"] or {}).items()}
+            return Measures(_checked(content["outputs"]), detection)
     except FileNotFoundError:
         return Measures()
-    except OSError as error:
-        raise CollabError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RunDirectoryError(
-            f"{path}: damaged ({type(error).__name__}: {one_line(error)}); experiments.evaluate --uncertainty writes "
-            "it again"
-        ) from error
 
 
 def _checked(content: Mapping[str, Mapping[str, float]]) -> Values:

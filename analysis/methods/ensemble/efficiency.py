@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from analysis import figure_style as style
 from analysis.methods.ensemble import noel_looks as looks
 from analysis.methods.ensemble.noel_rows import PLAIN
+from collab_ensembles import files
 from collab_ensembles.errors import DataError
 
 EFFICIENCY_COLUMNS = ("model", "parameters", "seconds_per_image", "test_error")
@@ -26,17 +27,17 @@ def measured(directory: str) -> list[dict[str, Any]]:
     """What experiments.measure_inference wrote into the directory of a data set: a dictionary a model; none if nothing.
 
     Raises:
-      DataError: the file is damaged.
+      RunDirectoryError: the file is damaged.
+      CollabError: it cannot be read.
     """
     path = os.path.join(directory, "inference.json")
     try:
-        with open(path, encoding="utf-8") as file:
-            models = json.load(file)["models"]
-        return [{name: row[name] for name in EFFICIENCY_COLUMNS[:-1]} for row in models]
+        with files.reading(path, "experiments.measure_inference writes it again"):
+            with open(path, encoding="utf-8") as file:
+                models = json.load(file)["models"]
+            return [{name: row[name] for name in EFFICIENCY_COLUMNS[:-1]} for row in models]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: damaged ({error}); experiments.measure_inference writes it again") from error
 
 
 def efficiency(rows: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
