@@ -195,11 +195,13 @@ def _without_noise(value: float) -> float:
 
 def findings(grids: Sequence[Any], claim_set: ClaimSet) -> list[Finding]:
     """Checks all claims with the same grids."""
-    found = [judge(claim, grids, claim_set.least_seeds) for claim in claim_set.claims]
-    corrected = iter(holm([finding.p for finding in found if finding.p is not None]))
-    return [
-        finding if finding.p is None else dataclasses.replace(finding, corrected=next(corrected)) for finding in found
-    ]
+    return corrected([judge(claim, grids, claim_set.least_seeds) for claim in claim_set.claims])
+
+
+def corrected(found: Sequence[Finding]) -> list[Finding]:
+    """Findings with p-values corrected for all of them that seeds decide (`holm`)."""
+    values = iter(holm([finding.p for finding in found if finding.p is not None]))
+    return [each if each.p is None else dataclasses.replace(each, corrected=next(values)) for each in found]
 
 
 def findings_of(runs: Sequence[Run], claim_set: ClaimSet) -> list[Finding]:

@@ -222,15 +222,13 @@ def judge(found: Mapping[int, Mapping[int, Rows]]) -> dict[int, list[Finding]]:
       found: of each question the rows by seed, see `Answered.by_seed`.
     """
     numbers = [number for number in found for _ in claims_of(number)]
-    results = [
+    judged = [
         claims.judge(claim, list(found[number].values()), LEAST_SEEDS)
         for number in found
         for claim in claims_of(number)
     ]
-    corrected = iter(claims.holm([each.p for each in results if each.p is not None]))
-    results = [each if each.p is None else dataclasses.replace(each, corrected=next(corrected)) for each in results]
     by_question: dict[int, list[Finding]] = {}
-    for number, finding in zip(numbers, results, strict=True):
+    for number, finding in zip(numbers, claims.corrected(judged), strict=True):
         by_question.setdefault(number, []).append(finding)
     return by_question
 
