@@ -87,7 +87,7 @@ END_OF_DRY_RUN = case "$(SWEEP_FLAGS)" in *dry_run*) exit;; esac;
 
 HEADS_DEMO := --grid=song-chai-figure3 --dataset=cifar10 --members=resnet20 --train_limit=10000 --epochs=8
 
-heads-demo: install ## train one network, and heads that learn from each other, without and with label noise (CIFAR-10, an hour)
+heads-demo: install ## train one network, and heads that learn from each other, without and with label noise (CIFAR-10, half an hour)
 	for noise in 0 0.4; do \
 		$(RUN) -m experiments.sweep $(HEADS_DEMO) --label_noise=$$noise --log_dir=$(LOG_DIR)/heads-demo $(SWEEP_FLAGS) || exit $$?; \
 	done

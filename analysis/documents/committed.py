@@ -62,9 +62,9 @@ def search(path: str, pattern: str) -> str:
 
 
 @functools.cache
-def benchmark() -> Any:
-    """What `make bench` measured."""
-    return json.loads((ROOT / "benchmarks" / "results" / "latest.json").read_text(encoding="utf-8"))
+def benchmark(name: str) -> Any:
+    """What `make bench` measured: `latest`, on two cores of an AMD EPYC, or `xeon`, of an Intel Xeon."""
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def is_firm(p: str) -> bool:

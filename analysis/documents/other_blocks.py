@@ -178,6 +178,7 @@ def _number(text: str) -> str:
     return f"{float(text):.2f}"
 
 
+AMD, INTEL = "latest", "xeon"
 _WAYS = {
     "stock": "stock Keras layers and optimizer, `fit` on arrays, default threads",
     "one process": "this project, one process of two threads",
@@ -187,18 +188,19 @@ _WAYS = {
 
 
 def speed() -> str:
-    """Training speed of this project, of stock Keras and of the best way in PyTorch."""
-    rates = benchmark()["images_per_second"]
+    """Training speed of this project, of stock Keras and of the best way in PyTorch, on both machines."""
+    rates = benchmark(AMD)["images_per_second"]
     best = max((name for name in rates if name.startswith("torch")), key=lambda name: median(rates[name]))
     ways = _WAYS | {best: f"PyTorch, the best of four ways ({best.removeprefix('torch ').replace(' ', ', ')})"}
-    lines = [[words, f"{median(rates[name]):,.0f}", f"{over_stock(name):.2f}"] for name, words in ways.items()]
-    return table(["training", "images a second", "over stock Keras"], lines)
+    lines = [[words, *images_per_second(AMD, name), *images_per_second(INTEL, name)] for name, words in ways.items()]
+    return table(["training", "AMD: images a second", "over stock Keras", "Intel", "over stock Keras"], lines)
 
 
-def over_stock(name: str) -> float:
-    """The median of a way's ratios to stock Keras, each within one round."""
-    rates = benchmark()["images_per_second"]
-    return median(own / stock for own, stock in zip(rates[name], rates["stock"], strict=True))
+def images_per_second(machine: str, name: str) -> tuple[str, str]:
+    """The median speed of a way, and the median of its ratios to stock Keras, each within one round."""
+    rates = benchmark(machine)["images_per_second"]
+    ratios = [own / stock for own, stock in zip(rates[name], rates["stock"], strict=True)]
+    return f"{median(rates[name]):,.0f}", f"{median(ratios):.2f}"
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
