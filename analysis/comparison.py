@@ -171,9 +171,9 @@ def output(run: Run, name: str) -> str:
 
 
 def _single(config: RunConfig) -> str:
-    """The row of the same network alone."""
-    noise = f", label_noise {config.label_noise}" if config.label_noise else ""
-    return f"{config.network_names()[0]}, single{noise}"
+    """The row of the same network alone, in the same setting."""
+    of_system = tuple(field.name for field in config.own_fields())
+    return ", ".join([config.network_names()[0], "single", *config.particulars(named=of_system)])
 
 
 def text_tables(runs: Sequence[Run], unfinished: int = 0) -> list[Table]:

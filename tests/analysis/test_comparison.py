@@ -57,6 +57,12 @@ def test_time_and_memory_are_also_relative_to_the_same_network_alone(tmp_path: p
     assert relative.loc["resnet110, 2 heads simple"].isna().all()
 
 
+def test_a_setting_of_the_training_is_that_of_the_network_alone_too(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, heads("single", early_stopping=2), constant(7), seconds=10)
+    write(tmp_path, heads("simple", early_stopping=2), constant(6, 6, 5), seconds=30)
+    assert comparison.compare(read(tmp_path))["relative seconds"].tolist() == [1.0, 3.0]
+
+
 def test_a_table_without_the_network_alone_does_not_speak_of_multiples(tmp_path: pathlib.Path) -> None:
     write(tmp_path / "pair", heads("instances"), constant(5, 6, 4), seconds=9)
     assert "in multiples" not in tables.report(read(tmp_path / "pair"), "markdown")
