@@ -161,6 +161,15 @@ def test_all_figures_are_drawn_as_far_as_every_seed_trains() -> None:
     assert ends == {"baseline": 1200, CHOSEN: 900, CHOSEN_TRUE: 900, EUCLIDEAN: 900, RANDOM: 600}
 
 
+def test_curves_show_every_student_however_poor_it_is() -> None:
+    runs = [_run(_config(stack=1), [40.0, 60.0]), _run(_config(), [70.0, 80.0])]
+    figure = next(each for each in figures.drawings(runs) if "passes" not in each.name).draw()
+    low, high = figure.axes[0].get_ylim()
+    peaks = [max(line.get_ydata()) for line in figure.axes[0].get_lines()]
+    assert sorted(peaks) == pytest.approx([60, 80])
+    assert all(low < peak < high for peak in peaks)
+
+
 def test_students_of_another_teacher_stand_in_rows_of_their_own() -> None:
     """Otherwise a seed would count twice, and claims would mix two teachers."""
     usual = _run(_config(), [90.0, 95.0])

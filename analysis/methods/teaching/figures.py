@@ -59,7 +59,6 @@ def accuracy_curves(runs: Sequence[Run], by_passes: bool, axes: Sequence[Axes]) 
       DataError: there are no two students of table 3.1.
     """
     rows = _rows(runs)
-    low = min(_LOWEST, *(float(_stacked(own, "ValidationErrors").mean(axis=0).min()) for own in rows.values()))
     for panel, (title, names) in zip(axes, _PANELS, strict=True):
         for name in (name for name in names if name in rows):
             places, accuracy = _places(rows[name], by_passes), 100 - _stacked(rows[name], "ValidationErrors")
@@ -69,8 +68,8 @@ def accuracy_curves(runs: Sequence[Run], by_passes: bool, axes: Sequence[Axes]) 
                 panel.fill_between(places, *ends, color=line.get_color(), alpha=0.15, linewidth=0)
         _look(panel, "minibatches passed forward and backward" if by_passes else "updates", "validation accuracy in %")
         panel.set_title(title, fontsize=10)
-        highest = max(float(heights.max()) for heights in style.drawn([panel]))
-        panel.set_ylim(min(_LOWEST, highest - 1, 100 - low), highest + 0.3)
+        peaks = [float(heights.max()) for heights in style.drawn([panel])]
+        panel.set_ylim(min(_LOWEST, max(peaks) - 1, min(peaks) - 0.5), max(peaks) + 0.3)
         style.legend_below(panel)
     axes[0].figure.suptitle(style.title(_all(rows), "students of Lacaille (2018)"), fontsize=10)
     return axes
