@@ -68,6 +68,8 @@ def test_links_have_one_spelling() -> None:
     other = RunConfig(method="L2", links=("M <- ST:1e-1", "ST<-M:1"))
     assert one == other
     assert one.links == ("M<-ST:0.1", "ST<-M:1")
+    dashed = RunConfig(members=("mlp8-8", "mlp9-9"), method="L2", links=("mlp8-8<-mlp9-9:0.1",))
+    assert [str(link) for link in directed_links.parse(dashed.links, dashed.member_names())] == list(dashed.links)
     precise = 0.12345678901234
     (link,) = RunConfig(method="L2", links=(f"ST<-M:{precise}",)).links
     assert directed_links.parse([link], ("ST", "M"))[0].weight == precise

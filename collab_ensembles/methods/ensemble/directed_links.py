@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from collab_ensembles.errors import ConfigError
 
-_FORM = re.compile(r"(?P<target>[^<>:-]+)<-(?P<source>[^<>:-]+):(?P<weight>.+)")
+_FORM = re.compile(r"(?P<target>[^<>:]+)<-(?P<source>[^<>:]+):(?P<weight>.+)")
 
 
 @dataclasses.dataclass(frozen=True)
