@@ -15,8 +15,10 @@ def to_config(function: Callable[..., Any], what: str) -> dict[str, Any]:
       what: its name in messages.
 
     Raises:
-      ValueError: it is not registered.
+      ValueError: it is not registered, or has arguments without a name.
     """
+    if isinstance(function, functools.partial) and function.args:
+        raise ValueError(f"the {what} has arguments without a name, which a saved model would lose; name all of them")
     function, options = (
         (function.func, function.keywords) if isinstance(function, functools.partial) else (function, {})
     )

@@ -117,6 +117,8 @@ def test_a_cost_that_could_not_be_found_again_is_refused_at_saving(tmp_path: Pat
     for cost in (_unregistered, lambda logits, pairs: 0.0, functools.partial(_unregistered)):
         with pytest.raises(ValueError, match=r"is not registered[^\n]*register_keras_serializable[^\n]*$"):
             _ensemble(cost).save(path)
+    with pytest.raises(ValueError, match=r"schedule of a weight has arguments without a name[^\n]*name all of them$"):
+        _ensemble(collaboration.squared_distance, functools.partial(rising, 1)).save(path)
     for link in (Link("a", "z", lambda s, t: 0.0), Link("a", "z", squared_difference, lambda epoch: 1.0)):
         with pytest.raises(ValueError, match=r"(cost of a link|schedule of a weight) <lambda> is not registered"):
             _ensemble(links=[link]).save(path)
