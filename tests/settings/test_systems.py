@@ -106,6 +106,10 @@ def test_each_system_has_the_defaults_of_its_paper(settings: dict[str, Any], exp
             {**_HEADS, "graph": "instances", "split_points": ("stage1",)},
             ["--split_points=stage1: has no effect"],
         ),
+        (
+            {"system": "fdl", "dataset": "mnist", "members": ("mlp8-8", "mlp8-8")},
+            ["--members=mlp8-8,mlp8-8", "outputs of convolutions"],
+        ),
         ({**_HEADS, "temperature": 0.0}, ["--temperature=0.0", "above 0"]),
         ({**_HEADS, "temperature": -1.0}, ["--temperature=-1.0", "above 0"]),
         ({**_HEADS, "beta": 0.0}, ["--beta=0.0", "above 0 to 1"]),

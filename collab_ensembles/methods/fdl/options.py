@@ -8,6 +8,7 @@ from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.methods.fdl import recipes
 from collab_ensembles.methods.fdl.recipes import FIRST, RECIPES
+from collab_ensembles.networks.sizes import MLPSize, parse_network
 from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.fields import check_effects, check_number, check_whole, option
 
@@ -86,6 +87,10 @@ class FeatureDifferenceConfig(RunConfig):
         check_effects(self, {"decay_scope": "report"}, "--system=fdl")
         if len(set(members)) != 1:
             raise ConfigError(f"{given}: --system=fdl takes identical networks, such as vgg16,vgg16")
+        if isinstance(parse_network(members[0]), MLPSize):
+            raise ConfigError(
+                f"{given}: --system=fdl compares outputs of convolutions, and this network has none; choose another"
+            )
         if not are_allowed(self.phases):
             raise ConfigError(
                 f"--phases={','.join(self.phases)}: allowed: cross_entropy, then any of {', '.join(PHASES[1:])} in "
