@@ -38,6 +38,25 @@ def test_an_interrupted_run_with_dropout_and_random_choices_continues_to_the_bit
     assert series(train(config, tmp_path / "parts", data_dir)) == whole
 
 
+_NOISY = """
+import keras
+
+def build(shape, classes, seed):
+    layers = keras.layers
+    nested = keras.Sequential([keras.Input((8,)), layers.Dropout(0.3, seed=seed)], name="nested")
+    own = [layers.Flatten(), layers.Dense(8, "relu"), layers.GaussianNoise(0.3, seed=seed), nested]
+    return keras.Sequential([keras.Input(shape), layers.Rescaling(1 / 16), *own, layers.Dense(classes)])
+"""
+
+
+def test_noise_and_parts_of_an_own_network_continue_to_the_bit(tmp_path: Path, data_dir: str) -> None:
+    (tmp_path / "noisy.py").write_text(_NOISY)
+    config = RunConfig(**{**ALONE, "members": (f"{tmp_path}/noisy.py:build",)})
+    whole = series(train(config, tmp_path / "whole", data_dir))
+    train(config, tmp_path / "parts", data_dir, stop_after=1)
+    assert series(train(config, tmp_path / "parts", data_dir)) == whole
+
+
 @pytest.mark.usefixtures("eager")
 def test_students_share_a_teacher_that_is_trained_first_and_keep_it(
     tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch

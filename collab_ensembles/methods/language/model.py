@@ -108,7 +108,7 @@ class LanguageModel(Model):
           ValueError: there is no validation part, or fewer examples than a step has.
         """
         if validation is None:
-            raise ValueError("received no validation part; it is needed to choose the best epoch")
+            raise ValueError("received no validation part; accuracies and messages are recorded on it")
         pieces = batches.pieces(self._batch_size)
         self._images, self._validation = tf.constant(batches.examples[0]), validation
         return pieces

@@ -89,10 +89,9 @@ class TeachingModel(Model):
     def training_variables(self) -> dict[str, keras.Variable]:
         """The variables of the student and the optimizer, those of the learner, and how far it is.
 
-        Without the states of dropout, which `begin_epoch` sets.
+        Without the states of dropout and noise, which `begin_epoch` sets.
         """
-        weights = {id(variable) for variable in self.members["student"].weights}
-        states = {id(variable) for variable in self.members["student"].variables} - weights
+        states = {id(state) for state in _random_states(self.members["student"])}
         inherited = {name: each for name, each in super().training_variables().items() if id(each) not in states}
         learner = {f"learner/{index}": variable for index, variable in enumerate(self._learner.weights)}
         return {**inherited, **learner, **self._progress}
@@ -101,10 +100,8 @@ class TeachingModel(Model):
         """Sets what is random in the epoch's steps."""
         random = generator(self._seed, Stream.CHOICE, epoch)
         self._step_seed.assign(int(random.integers(2**62)))
-        for layer in self._learner.layers:
-            if isinstance(layer, keras.layers.Dropout):
-                state = layer.seed_generator.state
-                state.assign(random.integers(2**31 - 1, size=state.shape))
+        for state in _random_states(self._learner):
+            state.assign(random.integers(2**31 - 1, size=state.shape))
 
     def feed(self, batches: BatchManager, validation: tuple[np.ndarray, np.ndarray] | None = None) -> tf.data.Dataset:
         """Keeps the examples, computes the teacher's answers, and gives each epoch's `BatchManager.pieces`.
@@ -196,6 +193,12 @@ class TeachingModel(Model):
 
     def _logits(self, images: Tensor, training: bool = False) -> Tensor:
         return keras.ops.cast(self._learner(keras.ops.cast(images, "float32"), training=training), "float32")
+
+
+def _random_states(network: keras.Model) -> list[keras.Variable]:
+    """The states of dropout and noise in a network, also within its parts, in the order of its layers."""
+    weights = {id(variable) for variable in network.weights}
+    return [variable for variable in network.variables if id(variable) not in weights]
 
 
 def _probabilities(teacher: keras.Model, images: np.ndarray) -> Tensor:
