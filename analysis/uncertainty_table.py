@@ -13,6 +13,7 @@ import pandas as pd
 
 from analysis import methods
 from analysis.intervals import describe, interval
+from analysis.methods import Analysis
 from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table, number
 from collab_ensembles.data import catalogue
@@ -50,7 +51,7 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     label, setting = catalogue.label(runs[0].config.dataset), runs[0].setting
     calibration = _table(
         f"{label}, calibration on the test examples ({setting})",
-        method.rows,
+        method,
         _CALIBRATION,
         [(key, [measures.outputs for measures in row]) for key, row in rows],
         "NLL: negative log-likelihood in nats; Brier: squared distance of probabilities from the answer, from 0 to 2; "
@@ -59,7 +60,7 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     detection = [
         _table(
             f"{label}, images of {unknown} told from the test examples ({setting})",
-            method.rows,
+            method,
             _DETECTION,
             [(key, [measures.detection.get(unknown, {}) for measures in row]) for key, row in rows],
             "AUROC: of all pairs of an unknown image and a test example, the share where the unknown image is the less "
@@ -71,14 +72,15 @@ def tables(runs: Sequence[Run]) -> list[Table]:
 
 
 def _table(
-    heading: str, first: str, columns: _Columns, rows: Sequence[tuple[str, Sequence[Values]]], note: str
+    heading: str, method: Analysis, columns: _Columns, rows: Sequence[tuple[str, Sequence[Values]]], note: str
 ) -> Table:
-    """A table of the rows that have values, a line for each of their ensembles."""
+    """A table of the rows that have values, a line for each of their ensembles, or for the member that answers."""
     cells, counts = [], []
     for arrangement, row in rows:
         measured = [outputs for outputs in row if outputs]
+        known = list(*measured[:1])
         # Members stand in the CSV.
-        outputs = [output for output in _NAMES if measured and output in measured[0]] or list(*measured[:1])
+        outputs = [output for output in _NAMES if output in known] or known if method.whole else known[:1]
         for output in outputs:
             seeds = [each[output] for each in measured if output in each]
             name = f"{arrangement}: {_NAMES.get(output, output)}"
@@ -86,7 +88,7 @@ def _table(
             counts.append(len(seeds))
     several = [count for count in counts if count > 1]
     notes = [note] + [f"Means over seeds; in brackets: {describe(several)}."] * bool(several)
-    return Table(heading, [first, *columns, "Seeds"], cells, notes)
+    return Table(heading, [method.rows, *columns, "Seeds"], cells, notes)
 
 
 def csv(runs: Sequence[Run]) -> str:

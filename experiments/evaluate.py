@@ -151,7 +151,7 @@ def _evaluate(directory: str, config: RunConfig, unknown: data.Dataset | None) -
     width = max(10, *map(len, model.statistics_names))
     for output in model.statistics_names:
         error, cost = statistics[f"{output}_error"], statistics[f"{output}_cost"]
-        further = f"   top-{_TOP.value} error {100 * top[output]:6.2f} %" if top else ""
+        further = f"   top-{_TOP.value} error {100 * top[output]:6.2f} %" if output in top else ""
         print(f"{output:{width}s} error {100 * error:6.2f} %   cost {cost:.6f}{further}")
     is_measured = _UNCERTAINTY.value or unknown is not None
     logits = uncertainty.outputs(model, test.test_images) if is_measured or _MISTAKES.value else {}
@@ -166,7 +166,7 @@ def _evaluate(directory: str, config: RunConfig, unknown: data.Dataset | None) -
         if is_kept:
             uncertainty.keep(directory, status.epochs_done, measures, detection)
     if _MISTAKES.value:
-        found = mistakes.measure(logits, test.test_images, test.test_labels)
+        found = mistakes.measure(logits, model.answer, test.test_images, test.test_labels)
         _print_mistakes(found["confusion"], test.label_names)
         if is_kept:
             mistakes.write(directory, status.epochs_done, found)

@@ -53,13 +53,18 @@ class Group(keras.Model):
         self.statistics_names = [*members, "ensemble"] if len(members) > 1 else list(members)
         self.built = True
 
+    @property
+    def answer(self) -> str:
+        """The name of the output that the group answers with: `ensemble`, or the only member."""
+        return self.statistics_names[-1]
+
     def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
         """The logits of every member, float32 [batch, classes] each, for a batch of images."""
         images = keras.ops.cast(images, "float32")
         return [keras.ops.cast(member(images, training=training), "float32") for member in self.members.values()]
 
     def output_logits(self, images: np.ndarray) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
-        """Of many images, in batches: their places, and for each of `statistics_names` logits [batch, classes].
+        """Of many images, in batches: their places, and the logits [batch, classes] of each output, as `with_ensemble`.
 
         More than one batch is traced, and compiled by XLA if training steps are; one would cost less than its tracing.
         """

@@ -39,11 +39,12 @@ _KEYS = (
 )
 
 
-def measure(logits: Mapping[str, np.ndarray], images: np.ndarray, labels: np.ndarray) -> Arrays:
-    """What the whole group gets wrong.
+def measure(logits: Mapping[str, np.ndarray], answer: str, images: np.ndarray, labels: np.ndarray) -> Arrays:
+    """What the group gets wrong.
 
     Args:
       logits: of test examples, by output; see `uncertainty.outputs`.
+      answer: the output that the group answers with, see `Group.answer`.
       images: uint8 [examples, height, width, channels].
       labels: int [examples].
 
@@ -56,8 +57,7 @@ def measure(logits: Mapping[str, np.ndarray], images: np.ndarray, labels: np.nda
       worst: int64 [at most 25]: the places of the examples whose label has the lowest probability, the worst first;
         worst_images, worst_labels, worst_answers and worst_probabilities (of the label) belong to them.
     """
-    group = logits.get("ensemble", next(iter(logits.values())))
-    shares = probabilities(group)
+    shares = probabilities(logits[answer])
     answers, classes = shares.argmax(axis=1), shares.shape[1]
     wrong, confidence = answers != labels, shares.max(axis=1)
     bins = bins_of_equal_width(confidence)

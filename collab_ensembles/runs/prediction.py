@@ -98,7 +98,7 @@ class TrainedGroup:
             raise DataError(f"received images of shape {images.shape[1:]}; needed: {self.image_shape}, as the run has")
         batches = [logits for _, logits in self.model.output_logits(images)]
         logits = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
-        group = logits.get("ensemble", next(iter(logits.values())))
+        group = logits[self.model.answer]
         answers = {name: own.argmax(axis=1) for name, own in logits.items() if name != "ensemble"}
         return Predictions(self.label_names, probabilities(group.astype(np.float64)), answers)
 

@@ -145,7 +145,7 @@ def train(
         else:
             logits = uncertainty.outputs(model, dataset.test_images)
         uncertainty.keep(directory, status.epochs_done, uncertainty.measure(logits, dataset.test_labels))
-        wrong = mistakes.measure(logits, dataset.test_images, dataset.test_labels)
+        wrong = mistakes.measure(logits, model.answer, dataset.test_images, dataset.test_labels)
         mistakes.write(directory, status.epochs_done, wrong)
 
 

@@ -39,12 +39,12 @@ def compute(model: "Group", images: np.ndarray, labels: np.ndarray, top: int) ->
       top: k, from 1; 1 gives the error.
 
     Returns:
-      A fraction for each of `model.statistics_names`.
+      A fraction for each output.
     """
-    wrong = dict.fromkeys(model.statistics_names, 0)
+    wrong: dict[str, int] = {}
     for rows, outputs in model.output_logits(images):
         for name, logits in outputs.items():
-            wrong[name] += int(np.count_nonzero(~is_among_best(logits, labels[rows], top)))
+            wrong[name] = wrong.get(name, 0) + int(np.count_nonzero(~is_among_best(logits, labels[rows], top)))
     return {name: count / len(labels) for name, count in wrong.items()}
 
 

@@ -5,6 +5,7 @@ import io
 import pathlib
 
 import pytest
+from system_runs import constant, distilled, read, write
 from table_runs import cells_of, runs_with
 
 from analysis import tables, uncertainty_table
@@ -40,6 +41,15 @@ def test_the_table_has_means_of_the_ensembles_that_were_measured(runs: list[Run]
     assert [row[0] for row in rows] == ["L2 0.01: Ens", "L2 0.01: Ens, mean of probabilities"]
     means = [[float(cell.split()[0]) for cell in row[1:]] for row in rows]
     assert means == [[3.0, 0.3, 0.06, 0.75, 1.5, 2.0], [6.0, 0.6, 0.12, 1.5, 3.0, 2.0]]
+
+
+def test_of_a_student_and_its_teacher_the_student_is_shown(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, distilled("/t.keras"), constant(9, 3, 5))
+    (run,) = read(tmp_path)
+    measured = {"student": 0.09, "teacher": 0.03, "ensemble": 0.05, SOFTMAX_MEAN: 0.05}
+    uncertainty.write(run.directory, 3, Measures({name: _measured(value) for name, value in measured.items()}))
+    (table,) = uncertainty_table.tables([run])
+    assert [[cell.text for cell in row[:2]] for row in table.rows] == [["resnet32, distilled: student", "9.00"]]
 
 
 def test_without_measures_there_is_no_table(tmp_path: pathlib.Path) -> None:

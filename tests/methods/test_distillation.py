@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from collab_ensembles.methods.distillation.model import DistillationModel
 from collab_ensembles.networks.joined import joined
+from collab_ensembles.runs.prediction import TrainedGroup
 from conftest import network
 from reference import cross_entropy, finite_differences, softmax
 
@@ -86,6 +87,17 @@ def test_the_gradient_is_that_of_the_soft_cross_entropy(batch: Batch, rng: np.ra
         return 0.4 * cross_entropy(batch[1], logits) + 0.6 * 9 * float(soft)
 
     np.testing.assert_allclose(received, finite_differences(written, student), rtol=1e-3, atol=1e-6)
+
+
+def test_the_student_alone_answers(batch: Batch) -> None:
+    model = _model()
+    images = batch[0].astype(np.float32)
+    student, teacher = (member(images).numpy() for member in model.members.values())
+    np.testing.assert_allclose(model.predict(batch[0], verbose=0), student, rtol=1e-5, atol=1e-6)
+    names = tuple(map(str, range(student.shape[1])))
+    predictions = TrainedGroup(model, batch[0].shape[1:], names, 1).predict(batch[0])
+    np.testing.assert_allclose(predictions.probabilities, softmax(student), rtol=1e-5, atol=1e-6)
+    assert not np.allclose(student, teacher, atol=0.1)
 
 
 def test_what_does_not_fit_is_refused() -> None:

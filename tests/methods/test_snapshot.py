@@ -11,10 +11,10 @@ from collab_ensembles.methods.snapshot.cycles import cosine_starts, triangular_s
 from collab_ensembles.methods.snapshot.model import SnapshotModel
 from collab_ensembles.models.optimizers import SGD
 from collab_ensembles.models.single import SingleModel
-from collab_ensembles.runs import checkpoint
+from collab_ensembles.runs import checkpoint, top_errors, uncertainty
 from collab_ensembles.runs.logger import Record
 from conftest import network
-from reference import cross_entropy, log_mean_softmax
+from reference import cross_entropy, log_mean_softmax, softmax
 
 Batch = tuple[np.ndarray, np.ndarray]
 _SIZE = "B1R1F2"
@@ -116,6 +116,22 @@ def test_the_ensemble_is_the_average_of_the_members_so_far_and_later_ones_stand_
     np.testing.assert_allclose(model.ensemble_logits(model.logits(batch[0])), together, rtol=1e-4, atol=1e-5)
     for index in range(cycle):
         assert not np.allclose(seen[index], seen[index + 1])
+
+
+@pytest.mark.parametrize("trained", [1, 2, 3])
+def test_snapshots_that_are_not_trained_yet_do_not_answer(trained: int, batch: Batch) -> None:
+    model = _model()
+    model.begin_epoch(2 * trained - 2)
+    ((_, outputs),) = model.output_logits(batch[0])
+    names = [f"snapshot{number + 1}" for number in range(trained)]
+    assert list(outputs) == names + ["ensemble"] * (trained > 1)
+    assert model.answer == list(outputs)[-1]
+    probabilities = [softmax(outputs[name]) for name in names]
+    np.testing.assert_allclose(softmax(outputs[model.answer]), np.mean(probabilities, axis=0), rtol=1e-4, atol=1e-9)
+    mean = uncertainty.outputs(model, batch[0]).get(uncertainty.SOFTMAX_MEAN)
+    if mean is not None:
+        np.testing.assert_allclose(np.exp(mean), np.mean(probabilities, axis=0), rtol=1e-4, atol=1e-9)
+    assert set(top_errors.compute(model, *batch, 2)) == set(outputs)
 
 
 def test_training_statistics_are_those_of_the_network_in_training(batch: Batch) -> None:

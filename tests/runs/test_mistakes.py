@@ -36,7 +36,7 @@ def images() -> np.ndarray:
 def test_confusions_and_bins_are_those_of_the_ensemble(
     logits: dict[str, np.ndarray], images: np.ndarray, labels: np.ndarray
 ) -> None:
-    found = mistakes.measure(logits, images, labels)
+    found = mistakes.measure(logits, "ensemble", images, labels)
     shares = uncertainty.probabilities(logits["ensemble"])
     assert found["confusion"].tolist() == confusion_matrix(labels, shares.argmax(axis=1)).tolist()
     for number in range(15):
@@ -56,7 +56,7 @@ def test_confusions_and_bins_are_those_of_the_ensemble(
 def test_errors_on_the_surest_examples_are_those_of_a_sorted_list(
     logits: dict[str, np.ndarray], images: np.ndarray, labels: np.ndarray
 ) -> None:
-    found = mistakes.measure(logits, images, labels)
+    found = mistakes.measure(logits, "ensemble", images, labels)
     rows = []
     for place in range(60):
         shares = uncertainty.probabilities(logits["ensemble"][place : place + 1])[0]
@@ -76,7 +76,7 @@ def test_errors_on_the_surest_examples_are_those_of_a_sorted_list(
 def test_the_worst_images_are_those_whose_label_is_least_likely(
     logits: dict[str, np.ndarray], images: np.ndarray, labels: np.ndarray
 ) -> None:
-    found = mistakes.measure(logits, images, labels)
+    found = mistakes.measure(logits, "ensemble", images, labels)
     shares = uncertainty.probabilities(logits["ensemble"])
     right = [float(shares[place, labels[place]]) for place in range(60)]
     assert found["worst_probabilities"].tolist() == pytest.approx(sorted(right)[:25])
@@ -88,7 +88,7 @@ def test_the_worst_images_are_those_whose_label_is_least_likely(
 def test_of_one_network_its_own_answers_count(
     logits: dict[str, np.ndarray], images: np.ndarray, labels: np.ndarray
 ) -> None:
-    found = mistakes.measure({"a": logits["a"]}, images, labels)
+    found = mistakes.measure({"a": logits["a"]}, "a", images, labels)
     assert found["confusion"].trace() == np.sum(logits["a"].argmax(axis=1) == labels)
     assert found["error_by_disagreement"].tolist() == found["error_by_entropy"].tolist()
 
@@ -98,7 +98,7 @@ def test_what_is_kept_belongs_to_an_epoch_and_damage_is_named(
 ) -> None:
     directory = str(tmp_path)
     assert mistakes.read(directory, 3) == {}
-    found = mistakes.measure(logits, images, labels)
+    found = mistakes.measure(logits, "ensemble", images, labels)
     mistakes.write(directory, 3, found)
     assert mistakes.read(directory, 4) == {}
     read = mistakes.read(directory, 3)
@@ -115,7 +115,7 @@ def test_a_figure_counts_the_errors_and_names_calibration(
 ) -> None:
     from matplotlib.figure import Figure
 
-    found = mistakes.measure(logits, images, labels)
+    found = mistakes.measure(logits, "ensemble", images, labels)
     panels = Figure().subplots(1, 3)
     mistakes_figure.confusion(panels[0], found["confusion"], "wxyz")
     wrong = int((logits["ensemble"].argmax(axis=1) != labels).sum())
@@ -138,14 +138,14 @@ def test_of_too_many_classes_all_but_confusions_is_kept_and_drawn(
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = mistakes.measure(logits, images, labels)
+    whole = mistakes.measure(logits, "ensemble", images, labels)
     monkeypatch.setattr(mistakes, "MOST_CLASSES", 3)
-    found = mistakes.measure(logits, images, labels)
+    found = mistakes.measure(logits, "ensemble", images, labels)
     assert found.pop("confusion").shape == (0, 0)
     assert whole.pop("confusion").shape == (4, 4)
     for key, values in whole.items():
         np.testing.assert_array_equal(found[key], values)
-    mistakes.write(str(tmp_path), 30, mistakes.measure(logits, images, labels))
+    mistakes.write(str(tmp_path), 30, mistakes.measure(logits, "ensemble", images, labels))
     data = DataFacts("digits", (1, 1, 1), 4)
     run = Run(str(tmp_path), RunConfig(), Status(state="done", data=data), {})
     panel, *_ = mistakes_figure.figure(run).axes

@@ -16,8 +16,11 @@ class DistillationModel(Model):
     The baseline of Song and Chai (2018), table 4, after Hinton et al. (2015). The distance is
     `keras.distillation.LogitsDistillation`: the Kullback-Leibler divergence at temperature T, whose gradient is the
     soft cross-entropy's. (`keras.distillation.Distiller` is not used: it has its own training step and leaves out the
-    layers' losses.) The statistics show the teacher as a second member, and the ensemble of both.
+    layers' losses.) The statistics show the teacher as a second member, and the ensemble of both. The student alone
+    answers.
     """
+
+    answer = "student"
 
     def __init__(
         self,
@@ -52,6 +55,10 @@ class DistillationModel(Model):
         student, teacher = self.members.values()
         outputs = student(images, training=training), keras.ops.stop_gradient(teacher(images, training=False))
         return [keras.ops.cast(output, "float32") for output in outputs]
+
+    def call(self, images: Tensor, training: bool = False) -> Tensor:
+        """The student's logits, float32 [batch, classes]."""
+        return self.logits(images, training=training)[0]
 
     def objective(
         self, labels: Tensor, logits: Sequence[Tensor], sample_weight: Tensor | None = None

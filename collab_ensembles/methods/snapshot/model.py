@@ -5,6 +5,7 @@ import functools
 from collections.abc import Mapping, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from collab_ensembles.models.averaging import average_of_first
@@ -78,6 +79,16 @@ class SnapshotModel(Model):
         """The snapshots so far, the last one first, and their ensemble if there are several."""
         trained = list(self.members)[: int(self._cycle) + 1]
         return [*reversed(trained), *(["ensemble"] if len(trained) > 1 else [])]
+
+    @property
+    def answer(self) -> str:
+        """The ensemble of the snapshots so far, or the only one."""
+        return self.inference_names()[-1]
+
+    def with_ensemble(self, logits: list[np.ndarray]) -> dict[str, np.ndarray]:
+        """Of the members' logits [batch, classes], those of the snapshots so far and of their ensemble."""
+        known, trained = super().with_ensemble(logits), self.inference_names()
+        return {name: own for name, own in known.items() if name in trained}
 
     def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
         """The logits of every member, float32 [batch, classes] each; untrained members repeat the last trained one."""
