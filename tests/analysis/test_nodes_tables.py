@@ -154,6 +154,12 @@ def test_claims_on_steps_compare_tests_of_the_same_mark() -> None:
     assert found[7:9] == ["holds", "holds"]
 
 
+def test_where_no_number_of_nodes_reaches_the_mark_nothing_is_said_of_steps() -> None:
+    runs = _grid({(1, "none"): (87.0, None), (10, "labels"): (60.0, 62.0), (20, "labels"): (60.0, 63.0)})
+    found = [finding.verdict for finding in claims.findings_of(runs, CLAIM_SET)]
+    assert found[7:9] == ["does not hold", "not enough data"]
+
+
 @pytest.mark.parametrize(
     ("ends", "verdict", "mean", "seeds"),
     [

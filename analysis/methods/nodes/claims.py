@@ -10,12 +10,12 @@ from analysis.claim import Claim, ClaimSet, Numbers
 from analysis.methods.nodes.outcomes import AVERAGE, COLLECTIVE, Outcome, Place, name, outcomes_of, published_outcome
 
 LEAST_SEEDS = 3
-_GAIN = 5.0
-"""Points of accuracy by which deciding together gains "at least" where nodes communicate."""
+_GAIN = 4.95
+"""Points of accuracy by which deciding together gains "at least" 5 where nodes communicate."""
 _ALIKE = 1.0
 """Points of accuracy up to which two are similar; the thesis has 84.5 and 84.8."""
-_CODES_GAIN = 3.0
-"""The same where nothing is sent, over a single node, of linear classifiers."""
+_CODES_GAIN = 2.95
+"""The same of 3 where nothing is sent, over a single node, of linear classifiers."""
 _SENT = ("labels", "logits", "features")
 
 
@@ -39,8 +39,7 @@ def _gains(outcome: Outcome) -> Numbers:
 
 def _gain_at_least(outcome: Outcome) -> tuple[Numbers, Numbers]:
     gains = _gains(outcome)
-    # Published accuracies have one decimal.
-    return {content: gains[content] - _GAIN + 0.05 for content in _SENT}, gains
+    return {content: gains[content] - _GAIN for content in _SENT}, gains
 
 
 def _gain_little(outcome: Outcome) -> tuple[Numbers, Numbers]:
@@ -74,6 +73,8 @@ def _sooner_with_more(outcome: Outcome) -> tuple[Numbers, Numbers]:
         raise KeyError("only one number of nodes")
     most = max(numbers)
     few, many = numbers[outcome.several, "labels"], numbers[most]
+    if min(few, many) == math.inf:
+        raise KeyError("neither reaches the mark")
     return {"fewer less more": float(few > many) - float(few < many)}, {
         name(of): steps for of, steps in numbers.items()
     }
@@ -102,8 +103,7 @@ def _together_beats_one(outcome: Outcome) -> tuple[Numbers, Numbers]:
     numbers: Numbers = {}
     for model, accuracy in _codes(outcome).items():
         one, together = accuracy[AVERAGE][1, "none"], accuracy[COLLECTIVE][outcome.several, "none"]
-        # Published accuracies have one decimal.
-        margins[model] = together - one - _CODES_GAIN + 0.05
+        margins[model] = together - one - _CODES_GAIN
         numbers |= {f"{model}, one node": one, f"{model}, together": together}
     return margins, numbers
 
@@ -118,7 +118,8 @@ CLAIMS = (
     Claim(
         "2.3.2 (2)",
         "Collective decisions gain at least 5 % where nodes communicate",
-        f"the collective accuracy lies {_GAIN:g} points or more above the average with each content",
+        f"the collective accuracy lies more than {_GAIN:g} points, so 5 with one decimal, above the average with each "
+        "content",
         _gain_at_least,
     ),
     Claim(
@@ -172,7 +173,8 @@ CLAIMS = (
     Claim(
         "2.3.3 (2)",
         "Without communication, the collective decision gains at least 3 % over the single node",
-        f"the collective accuracy of linear classifiers lies {_CODES_GAIN:g} points or more above one node's accuracy",
+        f"the collective accuracy of linear classifiers lies more than {_CODES_GAIN:g} points, so 3 with one decimal, "
+        "above one node's accuracy",
         _together_beats_one,
     ),
 )
