@@ -78,7 +78,7 @@ def _table(
     cells, counts = [], []
     for arrangement, row in rows:
         measured = [outputs for outputs in row if outputs]
-        known = list(*measured[:1])
+        known: list[str] = list(*measured[:1])
         # Members stand in the CSV.
         outputs = [output for output in _NAMES if output in known] or known if method.whole else known[:1]
         for output in outputs:
