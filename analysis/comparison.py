@@ -19,6 +19,7 @@ from analysis.recorded_run import Run
 from analysis.table_text import Cell, Table
 from collab_ensembles.data import catalogue
 from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.fields import as_text
 
 MEMBER, ENSEMBLE = "first member", "ensemble"
 """The two outputs that are compared."""
@@ -45,11 +46,18 @@ def rows_of(runs: Iterable[Run]) -> dict[str, list[Run]]:
     """Runs by arrangement: sorted by network size, label noise, and the order of their systems.
 
     The runs of a row differ in their seeds and in the runs that they learn from (`Analysis.sources`). If a row would
-    have two runs with the same seed, the rows also name the sources.
+    have two runs with the same seed, the rows also name the sources. Rows name other settings that differ, too, where
+    descriptions do not.
     """
-    rows: dict[str, list[Run]] = {}
+    alike: dict[str, list[Run]] = {}
     for run in sorted(runs, key=lambda run: _place(run.config)):
-        rows.setdefault(run.config.description(), []).append(run)
+        alike.setdefault(run.config.description(), []).append(run)
+    rows: dict[str, list[Run]] = {}
+    for name, equally_named in alike.items():
+        differing = _differing([run.config for run in equally_named])
+        for run in equally_named:
+            further = [f"{each} {as_text(getattr(run.config, each))}" for each in differing]
+            rows.setdefault(", ".join([name, *further]), []).append(run)
     result: dict[str, list[Run]] = {}
     for name, row in rows.items():
         ambiguous = len({run.config.seed for run in row}) < len(row)
@@ -58,8 +66,19 @@ def rows_of(runs: Iterable[Run]) -> dict[str, list[Run]]:
         # Whole paths if their last parts are equal.
         shown = names if len(set(names)) == len(set(sources)) else sources
         for run, own in zip(row, shown, strict=True):
-            result.setdefault(f"{name} from {', '.join(own)}" if ambiguous else name, []).append(run)
+            result.setdefault(f"{name} from {', '.join(own)}" if ambiguous and own else name, []).append(run)
     return result
+
+
+def _differing(configs: Sequence[RunConfig]) -> list[str]:
+    """The settings that differ between runs of one description, but for their seeds, data and sources."""
+    return [
+        name
+        for name in configs[0].varied
+        if name not in ("seed", "dataset")
+        and len({getattr(config, name, None) for config in configs}) > 1
+        and any(getattr(config, name, None) != methods.of(config).sources(config) for config in configs)
+    ]
 
 
 def named_rows(runs: Iterable[Run]) -> dict[tuple[str, ...], list[Run]]:
