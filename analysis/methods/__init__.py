@@ -18,8 +18,8 @@ from analysis import table_notes
 from analysis.claim import ClaimSet
 from analysis.drawing import Drawing
 from analysis.recorded_run import Run
-from analysis.table_text import Table
-from collab_ensembles.errors import ConfigError, one_line
+from analysis.table_text import Cell, Table
+from collab_ensembles.errors import CollabError, ConfigError, DataError, one_line
 from collab_ensembles.settings.config import RunConfig
 
 ENTRY_POINTS = "collab_ensembles.analysis"
@@ -183,7 +183,60 @@ def _of_system(name: str) -> Analysis:
             f"the analysis of {name}, {points[0].value}: needed: an analysis.methods.Analysis; received "
             f"{type(found).__name__}; repair or remove the package"
         )
-    return found
+    return _guarded(found, f"the analysis of {name}, {points[0].value}")
+
+
+def _guarded(own: Analysis, whose: str) -> Analysis:
+    """The analysis of another package; what fails in it is reported in a warning, and the generic one takes its place.
+
+    So it takes no table and no page from other systems.
+    """
+    generic = _loaded("analysis.generic")
+
+    def guard(name: str, instead: Callable[..., Any], finish: Callable[[Any], Any] = lambda made: made) -> Any:
+        function = getattr(own, name)
+
+        @functools.wraps(function)
+        def guarded(*arguments: Any, **options: Any) -> Any:
+            try:
+                return finish(function(*arguments, **options))
+            except CollabError:
+                raise
+            # The code of another package can raise any error.
+            except Exception as error:
+                logging.warning("%s: %s: %s: %s", whose, name, type(error).__name__, one_line(error))
+                return instead(*arguments, **options)
+
+        return guarded
+
+    def drawn(draw: Callable[[], Any]) -> Any:
+        try:
+            return draw()
+        except CollabError:
+            raise
+        except Exception as error:
+            raise DataError(f"{whose}: drawings: {type(error).__name__}: {one_line(error)}") from error
+
+    def reported(drawings: Iterator[Drawing]) -> list[Drawing]:
+        return [each._replace(draw=functools.partial(drawn, each.draw)) for each in drawings]
+
+    return dataclasses.replace(
+        own,
+        rows_of=guard("rows_of", generic.rows_of),
+        text_tables=guard("text_tables", generic.text_tables, _checked_tables),
+        long_table=guard("long_table", generic.long_table),
+        drawings=guard("drawings", generic.drawings, reported),
+        report_parts=own.report_parts and guard("report_parts", lambda *arguments: []),
+    )
+
+
+def _checked_tables(tables: Sequence[Table]) -> Sequence[Table]:
+    for table in tables:
+        for row in table.rows:
+            if len(row) != len(table.header) or not all(isinstance(cell, Cell) for cell in row):
+                given = ", ".join(f"{type(cell).__name__} {getattr(cell, 'text', cell)!r}" for cell in row)
+                raise TypeError(f"received a row of {given}; needed: a Cell for each of {', '.join(table.header)}")
+    return tables
 
 
 def _loaded(module: str) -> Analysis:

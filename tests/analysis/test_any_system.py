@@ -9,15 +9,30 @@ import re
 import sys
 import types
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from synthetic_runs import invented, write_run
 
-from analysis import claims, commands, figures, frame, generic, methods, published_grid, report, results, tables
+from analysis import (
+    claims,
+    commands,
+    comparison,
+    figures,
+    frame,
+    generic,
+    methods,
+    published_grid,
+    report,
+    results,
+    tables,
+)
+from analysis.drawing import Drawing
 from analysis.methods.ensemble.noel_looks import colour
 from analysis.recorded_run import Run
+from analysis.table_text import Cell, Table
 from collab_ensembles.errors import ConfigError, DataError
 from collab_ensembles.methods.ensemble import options
 from collab_ensembles.settings.config import RunConfig
@@ -100,6 +115,20 @@ def test_a_system_that_the_analysis_has_never_heard_of_stands_everywhere(own_run
     assert recorded.to_numpy().tolist() == [[epoch] * 3 for epoch in range(_EPOCHS)]
 
 
+def test_settings_that_a_description_does_not_name_are_told_apart(own_runs: pathlib.Path) -> None:
+    for seed, changes in enumerate(({"members": ("ST", "ST")}, {"label_noise": 0.5})):
+        config = RunConfig(system="consensus", dataset="mnist", share=0.5, epochs=_EPOCHS, seed=seed, **changes)
+        write_run(own_runs, config, invented(9, _EPOCHS))
+    rows = comparison.rows_of(frame.read_runs(str(own_runs), "mnist"))
+    assert [len(row) for row in rows.values()] == [1] * 5
+    assert {
+        "2 members, share 0.9",
+        "2 members, share 0.5, members ST,M, label_noise 0.0",
+        "2 members, share 0.5, members ST,ST, label_noise 0.0",
+        "2 members, share 0.5, members ST,M, label_noise 0.5",
+    } < set(rows)
+
+
 def test_its_figure_has_a_line_for_each_arrangement(own_runs: pathlib.Path) -> None:
     ((figure, _),) = figures.all_figures(frame.read_runs(str(own_runs), "mnist"))
     lines = {str(line.get_label()): line.get_ydata() for line in figure.axes[0].get_lines()}
@@ -139,6 +168,39 @@ def test_a_package_can_bring_the_analysis_of_its_system(
     _points(monkeypatch, f"{__name__}:ANALYSIS")
     runs = frame.read_runs(str(own_runs), "mnist")
     assert methods.of(runs[0].config).rows == "shares"
+
+
+def _fails(*arguments: object, **options: object) -> Any:
+    raise ValueError("two\nlines")
+
+
+def _undrawn(*arguments: object, **options: object) -> Iterator[Drawing]:
+    yield Drawing("own", "Own.", _fails)
+
+
+def _short(*arguments: object, **options: object) -> list[Table]:
+    return [Table("Own", ("share", "error"), [[Cell("0.5")]])]
+
+
+BROKEN = dataclasses.replace(generic.ANALYSIS, text_tables=_short, long_table=_fails, drawings=_undrawn)
+
+
+def test_an_analysis_that_fails_leaves_its_place_to_the_generic_one(
+    own_runs: pathlib.Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs = frame.read_runs(str(own_runs), "mnist")
+    expected = [tables.report(runs, style) for style in ("markdown", "csv")]
+    _forget()
+    _points(monkeypatch, f"{__name__}:BROKEN")
+    assert [tables.report(runs, style) for style in ("markdown", "csv")] == expected
+    whose = f"the analysis of consensus, {__name__}:BROKEN: "
+    assert (
+        f"{whose}text_tables: TypeError: received a row of Cell '0.5'; needed: a Cell for each of share" in caplog.text
+    )
+    assert f"{whose}long_table: ValueError: two lines" in caplog.text
+    (drawing,) = figures.drawings(runs)
+    with pytest.raises(DataError, match=f"{whose}drawings: ValueError: two lines"):
+        drawing.draw()
 
 
 @pytest.mark.parametrize(
