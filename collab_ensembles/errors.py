@@ -36,6 +36,12 @@ class RunDirectoryError(CollabError):
     """A run directory that cannot be used."""
 
 
+class NoRunError(RunDirectoryError):
+    """A directory without a run."""
+
+    exit_status = 2
+
+
 class OtherSystemError(RunDirectoryError):
     """A run directory of a system that is not here."""
 

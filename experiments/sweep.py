@@ -22,7 +22,7 @@ from collab_ensembles import files
 from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError, UnavailableDataError
 from collab_ensembles.networks import own_files
-from collab_ensembles.runs import backends, naming, run_data, run_directory
+from collab_ensembles.runs import backends, naming, run_data, run_directory, system_code
 from collab_ensembles.runs.run_directory import DataFacts
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.settings import registry
@@ -204,6 +204,7 @@ def _rows(configs: list[RunConfig], threads: int) -> list[Row]:
 def _row(config: RunConfig, name: str, threads: int) -> Row:
     directory, _ = run_directory.find_run(_LOG_DIR.value, config)
     if run_directory.is_done(directory):
+        system_code.warn_if_changed(directory, config.system, run_directory.read_status(directory))
         return Row(None, config.epochs, directory, name, f"finished in {directory}")
     if executor_flags.on_ray():
         # Nodes do not have a run that began before its folder was moved: it starts again under its new name.

@@ -12,7 +12,7 @@ from collab_ensembles import files
 from collab_ensembles.data import catalogue
 from collab_ensembles.data.dataset import Dataset
 from collab_ensembles.errors import UnavailableDataError
-from collab_ensembles.runs import backends, kept_files, run_data, run_directory, start_weights
+from collab_ensembles.runs import backends, kept_files, run_data, run_directory, start_weights, system_code
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.settings.config import RunConfig
 from experiments import backend_flags, command_line, config_flags, path_flags, runtime
@@ -73,6 +73,7 @@ def main(arguments: list[str]) -> None:
     if dataset is not None:
         run_data.check_unchanged(directory, run_data.facts(dataset), is_done)
     if is_done:
+        system_code.warn_if_changed(directory, config.system, run_directory.read_status(directory))
         print(f"already trained, nothing to do: {directory}")
         return
     files.check_can_make(directory)

@@ -3,6 +3,7 @@
 import keras
 
 from collab_ensembles import environment
+from collab_ensembles.errors import ConfigError
 from collab_ensembles.models.model import Model
 from collab_ensembles.networks.build import build_network
 from collab_ensembles.settings import registry
@@ -27,7 +28,13 @@ def build_model(config: RunConfig, image_shape: Shape, num_classes: int, team: T
     environment.check_keras_lengths()
     if team is not None:
         return registry.spread(config).build(config, image_shape, num_classes, team)
-    return registry.training(config).build(config, image_shape, num_classes)
+    model = registry.training(config).build(config, image_shape, num_classes)
+    if not isinstance(model, Model):
+        raise ConfigError(
+            f"--system={config.system}: build in {registry.method(config.system).training} gave a "
+            f"{type(model).__name__}; needed: a collab_ensembles.models.model.Model"
+        )
+    return model
 
 
 def compile_for_training(model: Model, config: RunConfig) -> None:

@@ -14,7 +14,7 @@ import filelock
 from absl import logging
 
 from collab_ensembles import files
-from collab_ensembles.errors import ConfigError, OtherSystemError, RunDirectoryError, one_line
+from collab_ensembles.errors import ConfigError, NoRunError, OtherSystemError, RunDirectoryError, one_line
 from collab_ensembles.runs import checkpoint_file, naming, run_paths
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
@@ -317,14 +317,17 @@ def find(log_dir: str) -> Iterator[str]:
 
 
 def find_known(log_dir: str) -> Iterator[tuple[str, RunConfig]]:
-    """The same with the settings of each, see `read_located`; runs of systems that are not here get a warning."""
+    """The same with the settings of each, see `read_located`; a warning counts runs of systems that are not here."""
+    left_out: list[str] = []
     for directory in find(log_dir):
         try:
             config = read_located(directory)
         except OtherSystemError as error:
-            logging.warning("%s; the run is left out", error)
+            left_out.append(str(error).removeprefix(f"{directory}: "))
             continue
         yield directory, config
+    for why in sorted(set(left_out)):
+        logging.warning("%s: %s; runs that are left out: %d", log_dir, why, left_out.count(why))
 
 
 def check_format(log_dir: str) -> None:
@@ -344,7 +347,7 @@ def _read_json(path: str) -> dict[str, Any]:
         with files.reading(path, f"delete it: {_TRAIN_AGAIN}"), open(path, encoding="utf-8") as file:
             content = json.load(file)
     except FileNotFoundError as error:
-        raise RunDirectoryError(f"{path}: no such file; give the directory of a run") from error
+        raise NoRunError(f"{path}: no such file; give the directory of a run") from error
     if not isinstance(content, dict):
         raise RunDirectoryError(f"{path}: damaged (no JSON object); delete it: {_TRAIN_AGAIN}")
     return content

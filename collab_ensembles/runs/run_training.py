@@ -14,12 +14,13 @@ from collab_ensembles.data import Dataset, catalogue
 from collab_ensembles.data.batch_manager import BatchManager
 from collab_ensembles.data.class_weights import balanced
 from collab_ensembles.data.label_noise import LabelNoise
-from collab_ensembles.errors import DivergenceError
+from collab_ensembles.errors import ConfigError, DivergenceError
 from collab_ensembles.machine import JAX
 from collab_ensembles.methods.assembly import compile_for_training
 from collab_ensembles.models.compiled_epoch import Epoch
 from collab_ensembles.models.early_stopping import EarlyStopping
 from collab_ensembles.models.model import Model
+from collab_ensembles.models.schedules import Rate
 from collab_ensembles.runs import (
     backends,
     checkpoint,
@@ -29,6 +30,7 @@ from collab_ensembles.runs import (
     naming,
     run_directory,
     start_weights,
+    system_code,
     uncertainty,
 )
 from collab_ensembles.runs.logger import Logger, Record
@@ -97,7 +99,8 @@ def train(
 
     if first_epoch < last_epoch:
         # Otherwise only files are written again; an earlier attempt has computed the epochs.
-        _note_attempt(directory, status, environment.describe(config.precision, options.threads), first_epoch)
+        facts = {**environment.describe(config.precision, options.threads), **system_code.fact(config.system)}
+        _note_attempt(directory, status, facts, first_epoch)
     if restored:
         logging.info("continuing after epoch %d of %d, from the checkpoint", first_epoch, config.epochs)
     clocks = [batches.epoch_clock(), _clock(model, config, len(batches))]
@@ -186,6 +189,12 @@ def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callb
     """Sets the learning rates for each epoch, or for each step if a rate changes by the step."""
     variables = model.learning_rates()
     rates = registry.training(config).learning_rates(config)
+    if not all(isinstance(rates.get(name), Rate) for name in variables):
+        given = ", ".join(f"{name} a {type(rate).__name__}" for name, rate in rates.items())
+        raise ConfigError(
+            f"--system={config.system}: learning_rates in {registry.method(config.system).training} gave {given}; "
+            f"needed: a Rate for each of {', '.join(variables)}"
+        )
     within = {name: rate for name, rate in rates.items() if rate.by_step}
     current = 0
 

@@ -63,7 +63,7 @@ def test_of_a_run_that_was_stopped_the_epochs_that_it_has_are_compared(tmp_path:
 
 def test_what_is_no_trained_run_is_refused(tmp_path: pathlib.Path) -> None:
     result = run("experiments.verify", str(tmp_path))
-    assert result.exit_status == 1
+    assert result.exit_status == 2
     assert "no such file; give the directory of a run" in result.errors
     assert result.errors.count("\n") == 1
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -112,6 +113,19 @@ def test_a_run_is_verified_evaluated_and_exported(log_dir: str, place: pathlib.P
     assert out.exists()
 
 
+def test_other_code_is_said_of_runs_that_it_did_not_train(log_dir: str, tmp_path: pathlib.Path) -> None:
+    package = install_consensus(tmp_path / "site")
+    directory = pathlib.Path(_run_of(log_dir, 0.5))
+    flags = ("--system=consensus", *_SMALL, f"--log_dir={log_dir}", f"--data_dir={directory.parents[2]}/data")
+    assert "its system was" not in _run(package, "experiments.train", *flags).errors
+    file = tmp_path / "site" / "consensus.py"
+    file.write_text(file.read_text() + "\n# Another version.\n")
+    again = _run(package, "experiments.train", *flags)
+    assert (again.exit_status, again.errors.count("\n")) == (0, 1)
+    then, now = re.findall(r"consensus [0-9a-f]{12}", again.errors)
+    assert json.loads((directory / "status.json").read_text())["environment"]["system"] == then != now
+
+
 def test_its_runs_stand_in_the_tables_and_in_the_report(
     log_dir: str, place: pathlib.Path, package: dict[str, str]
 ) -> None:
@@ -152,22 +166,28 @@ def test_functions_that_are_missing_and_flags_that_are_taken_are_named(tmp_path:
     modules = {
         "lame": source.replace("def learning_rates", "def rates").replace('"consensus"', '"lame"'),
         "taken": source.replace("share: float", "log_dir: float").replace('"consensus"', '"taken"'),
+        "nameless": source.replace('{"optimizer": Rate', '{"adam": Rate').replace('"consensus"', '"nameless"'),
+        "silent": source.replace("return ConsensusModel(", "ConsensusModel(").replace('"consensus"', '"silent"'),
     }
     package = install(tmp_path / "site", modules, {name: f"{name}:METHOD" for name in modules})
     for system, fragment in (
         ("lame", "no function learning_rates"),
         ("taken", "setting log_dir has the name of a flag"),
+        ("silent", "build in silent gave a NoneType; needed: a collab_ensembles.models.model.Model"),
     ):
         refused = _run(package, "experiments.train", f"--system={system}", *_SMALL, f"--log_dir={tmp_path}/runs")
         assert (refused.exit_status, refused.errors.count("\n")) == (2, 1)
         assert fragment in refused.errors
         assert not (tmp_path / "runs").exists()
+    refused = _run(package, "experiments.train", "--system=nameless", *_SMALL, f"--log_dir={tmp_path}/runs")
+    assert "learning_rates in nameless gave adam a Rate; needed: a Rate for each of optimizer" in refused.errors
 
 
 def test_runs_of_a_system_that_is_gone_are_left_out(log_dir: str) -> None:
     table = run("analysis.tables", f"--log_dir={log_dir}", "--dataset=digits")
     assert table.exit_status == 2
-    assert table.errors.count("--system=consensus: not known") >= 3
+    assert "--system=consensus: not known" in table.errors
+    assert "; runs that are left out: 3\n" in table.errors
     assert "no finished run of digits" in table.errors
     planned = run("experiments.sweep", "--dataset=digits", "--dry_run", f"--log_dir={log_dir}")
     assert (planned.exit_status, planned.errors) == (0, "")
