@@ -1,11 +1,12 @@
 """Makes networks of one's own: calls a function in a Python file, or loads a Keras file."""
 
 import contextlib
+import os
 import random
 import sys
 import traceback
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any
 
 import keras
@@ -78,17 +79,33 @@ def _made(own: OwnNetwork, image_shape: tuple[int, int, int], num_classes: int, 
     module.__file__ = own.path
     # Dataclasses, and layers that Keras saves, look for the module of their class.
     sys.modules[module.__name__] = module
+    before = set(sys.modules)
     try:
         exec(compile(content, own.path, "exec"), vars(module))
         function = getattr(module, own.function, None)
-        if callable(function):
-            return function(image_shape, num_classes, seed)
+        network = function(image_shape, num_classes, seed) if callable(function) else None
     # The code of others may raise anything, and call sys.exit.
     except (Exception, SystemExit) as error:
         raise ConfigError(f"{_given(own)}: {_place(own, error)}{type(error).__name__}: {one_line(error)}") from error
-    raise ConfigError(
-        f"{_given(own)}: no such function in the file; needed: {own.function}(image_shape, num_classes, seed)"
-    )
+    if not callable(function):
+        raise ConfigError(
+            f"{_given(own)}: no such function in the file; needed: {own.function}(image_shape, num_classes, seed)"
+        )
+    _refuse_files_beside(own, before)
+    return network
+
+
+def _refuse_files_beside(own: OwnNetwork, before: Set[str]) -> None:
+    """Raises ConfigError if the file has imported another one of its folder: only its own content has a digest."""
+    folder = os.path.join(os.path.dirname(os.path.realpath(own.path)), "")
+    for name in sorted(sys.modules.keys() - before):
+        path = os.path.realpath(getattr(sys.modules[name], "__file__", None) or os.sep)
+        is_installed = not {"site-packages", "dist-packages"}.isdisjoint(path.split(os.sep))
+        if "." not in name and path.startswith(folder) and not is_installed:
+            raise ConfigError(
+                f"{_given(own)}: imports {path}, whose changes no run would notice; put its code into the file, or "
+                "into an installed package"
+            )
 
 
 def _place(own: OwnNetwork, error: BaseException) -> str:

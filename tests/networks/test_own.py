@@ -86,6 +86,8 @@ number = 3
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("own")
     (folder / "mine.py").write_text(_FILE)
+    (folder / "beside.py").write_text("from own_helper import build\n")
+    (folder / "own_helper.py").write_text("def build(shape, classes, seed):\n    pass\n")
     (folder / "wrong.py").write_text("x = 1\ndef build(:\n")
     (folder / "damaged.keras").write_bytes(b"no archive")
     (folder / "folder.keras").mkdir()
@@ -101,6 +103,7 @@ def _build(member: str, seed: int = 0, name: str = "a") -> keras.Model:
 @pytest.mark.parametrize(
     ("member", "message"),
     [
+        ("beside.py:build", r"beside\.py:build: imports .*/own_helper\.py, whose changes no run would notice; put"),
         ("mine.py:raises", r"mine\.py:raises: line \d+: RuntimeError: no luck$"),
         ("mine.py:leaves", "SystemExit: 3"),
         ("mine.py:nothing", "gave a NoneType; needed: a keras.Model"),
@@ -121,7 +124,11 @@ def _build(member: str, seed: int = 0, name: str = "a") -> keras.Model:
         ("folder.keras", "is a directory"),
     ],
 )
-def test_what_is_no_network_for_the_data_is_refused_in_one_line(folder: Path, member: str, message: str) -> None:
+def test_what_is_no_network_for_the_data_is_refused_in_one_line(
+    folder: Path, member: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As `python -m` does with the present directory.
+    monkeypatch.syspath_prepend(folder)
     with pytest.raises(ConfigError, match=message) as refusal:
         _build(str(folder / member))
     assert "\n" not in str(refusal.value)
