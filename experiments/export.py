@@ -9,7 +9,7 @@ Then, elsewhere:
 import os
 from collections.abc import Sequence
 
-from absl import flags
+from absl import flags, logging
 
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.runs import run_directory
@@ -40,7 +40,10 @@ def main(arguments: list[str]) -> None:
     _check_member(names)
     name = _MEMBER.value or names[0]
     out = _OUT.value or f"{name}.keras"
-    exported.save(model.inference_network(name), out)
+    network = model.inference_network(name)
+    exported.save(network, out)
+    if classes := exported.own_classes(network):
+        logging.warning("%s: to load it, give load_model the custom_objects %s", out, ", ".join(classes))
     print(f"{name} after epoch {status.epochs_done}: {out} ({os.path.getsize(out):,} bytes)")
 
 

@@ -78,15 +78,15 @@ def _arrays(path: str, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
                 raise DataError(f"{path}: lacks {', '.join(missing)}; needed: {', '.join(keys)}")
             for key in keys:
                 if header(file.zip, key)[1].hasobject:
-                    kind = "uint8" if key[0] == "x" else "int32"
-                    raise DataError(
-                        f'{path}: {key} contains Python objects, which are not read; {key[0]}.astype("{kind}")'
-                    )
+                    remedy = 'x.astype("uint8")' if key[0] == "x" else "np.unique(y, return_inverse=True)[1]"
+                    raise DataError(f"{path}: {key} contains Python objects, which are not read; {remedy}")
             return {key: file[key] for key in keys}
     except FileNotFoundError as error:
         raise UnavailableDataError(f"{path}: no such file") from error
     except DataError:
         raise
+    except ValueError as error:  # NumPy's text speaks of pickles.
+        raise DataError(f"{path}: not a readable .npz file") from error
     except Exception as error:  # Damaged bytes can raise nearly any error.
         raise DataError(f"{path}: not a readable .npz file ({one_line(error)})") from error
 

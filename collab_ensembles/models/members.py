@@ -21,6 +21,11 @@ def check(members: Mapping[str, keras.Model]) -> None:
         )
     if not members or "ensemble" in members:
         raise ValueError(f"received members {list(members)}; needed: at least one, none of them named 'ensemble'")
+    names: dict[int, str] = {}
+    for name, member in members.items():
+        first = names.setdefault(id(member), name)
+        if first != name:
+            raise ValueError(f"members {first} and {name} are one and the same network; make one for each")
     shapes = {name: _output_shape(name, member) for name, member in members.items()}
     classes = {name: shape[-1] for name, shape in shapes.items() if shape is not None}
     if len(set(classes.values())) > 1:

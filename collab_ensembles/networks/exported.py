@@ -3,6 +3,7 @@
 import os
 import tempfile
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -30,6 +31,20 @@ def save(network: keras.Model, path: str) -> None:
       CollabError: the file cannot be written.
     """
     files.write_bytes(path, content(network))
+
+
+def own_classes(network: keras.Model) -> list[str]:
+    """The classes of layers that are neither Keras' nor this package's, whose code a file does not bring."""
+    kinds = {type(layer) for layer in _layers(network)}
+    return sorted(kind.__name__ for kind in kinds if kind.__module__.split(".")[0] not in ("keras", "collab_ensembles"))
+
+
+def _layers(network: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The layers of a network, and those of the networks in it."""
+    for layer in network.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
 
 
 def content(network: keras.Model) -> bytes:

@@ -95,7 +95,10 @@ class TrainedGroup:
         """
         images = checked_images(images)
         if images.shape[1:] != self.image_shape:
-            raise DataError(f"received images of shape {images.shape[1:]}; needed: {self.image_shape}, as the run has")
+            remedy = "; give a batch of one: images[None]" if images.shape[:3] == self.image_shape else ""
+            raise DataError(
+                f"received images of shape {images.shape[1:]}; needed: {self.image_shape}, as the run has{remedy}"
+            )
         batches = [logits for _, logits in self.model.output_logits(images)]
         logits = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
         group = logits[self.model.answer]

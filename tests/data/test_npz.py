@@ -206,6 +206,8 @@ def test_pickled_objects_are_refused_and_not_loaded(path: pathlib.Path, data_dir
     labels = np.empty(50, object)
     labels[:] = [Harmful()] * 50
     np.savez(path, **_arrays(y_train=labels))  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r"my data\.npz: y_train contains Python objects.*; y\.astype"):
+    with pytest.raises(
+        DataError, match=r"my data\.npz: y_train contains Python objects.*; np\.unique\(y, return_inverse=True\)\[1\]$"
+    ):
         npz.read(str(path), data_dir)
     assert not (tmp_path / "touched").exists()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from collab_ensembles.errors import DataError
 from collab_ensembles.methods.distillation.model import DistillationModel
 from collab_ensembles.networks.joined import joined
 from collab_ensembles.runs.prediction import TrainedGroup
@@ -98,6 +99,8 @@ def test_the_student_alone_answers(batch: Batch) -> None:
     predictions = TrainedGroup(model, batch[0].shape[1:], names, 1).predict(batch[0])
     np.testing.assert_allclose(predictions.probabilities, softmax(student), rtol=1e-5, atol=1e-6)
     assert not np.allclose(student, teacher, atol=0.1)
+    with pytest.raises(DataError, match=r"give a batch of one: images\[None\]$"):
+        TrainedGroup(model, batch[0].shape[1:], names, 1).predict(batch[0][0])
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -274,6 +274,9 @@ def test_wrong_members_are_refused() -> None:
         EnsembleModel({})
     with pytest.raises(ValueError, match="'ensemble'"):
         EnsembleModel({"ensemble": network(), "other": network()})
+    one = network()
+    with pytest.raises(ValueError, match="members a and b are one and the same network; make one for each"):
+        EnsembleModel({"a": one, "b": one})
     with pytest.raises(ValueError, match="needs two or more"):
         EnsembleModel({"one": network()}, collaboration.squared_distance)
     with pytest.raises(ValueError, match=r"-0\.1; allowed: numbers from 0"):

@@ -55,3 +55,13 @@ def test_an_exported_network_loads_without_this_package(
     expected, received = net(images).numpy(), loaded(images).numpy()
     tolerance = 1e-5 if precision == "float32" else 0.05
     np.testing.assert_allclose(received, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
+    assert exported.own_classes(net) == []
+
+
+class _Own(keras.layers.Layer):
+    pass
+
+
+def test_layers_whose_code_a_file_does_not_bring_are_named() -> None:
+    nested = keras.Sequential([keras.Input((3,)), _Own()])
+    assert exported.own_classes(keras.Sequential([keras.Input((3,)), nested, keras.layers.Dense(2)])) == ["_Own"]
