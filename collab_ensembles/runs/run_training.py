@@ -160,7 +160,9 @@ def _note_attempt(directory: str, status: Status, facts: dict[str, Any], first_e
     if changed:
         status.earlier_environments.append(earlier)
         logging.warning(
-            "%s: the run began with %s; the last bits of its numbers may differ", directory, "; ".join(changed)
+            "%s: the run began with %s; its numbers may differ, if only in their last bits",
+            directory,
+            "; ".join(changed),
         )
     status.environment = facts
     if first_epoch:
