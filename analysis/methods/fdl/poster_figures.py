@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from analysis import drawing
+from analysis import drawing, intervals
 from analysis import figure_style as style
 from analysis.comparison import by_network
 from analysis.drawing import Drawing
@@ -31,6 +31,8 @@ _DASHES = {2: "-", 3: "--", 4: ":"}
 _APART = 1.015
 
 Points = Mapping[str, Mapping[int, Sequence[Run]]]
+Values = Mapping[str, Mapping[int, np.ndarray]]
+"""By row and filters, [seeds] each."""
 
 
 def line_name(row: str) -> str:
@@ -64,29 +66,43 @@ def accuracy_by_filters(runs: Sequence[Run], kind: str, axes: Axes, best_epoch: 
         for row, line in lines.items()
     }
     when = "best epoch: highest of any, as on the poster" if best_epoch else "last epoch"
-    return _against_filters(axes, values, "test accuracy in %", when, best=100)
+    _against_filters(axes, values, "test accuracy in %", when)
+    # Outliers are told by their distance from the best: from 98 to 80 % is not far, from 2 to 20 % is.
+    near, far = style.robust_limits([100 - heights for heights in style.drawn([axes])])
+    _limit(axes, values, (100 - far, 100 - near))
+    return axes
 
 
 def gain_by_filters(runs: Sequence[Run], kind: str, axes: Axes) -> Axes:
     """By how much ensembles of M filters in all are better than one network of M, of the same seed, at the last epoch.
 
+    Ensembles whose accuracy is far from the others' are outside, so that the other points can be told apart.
+
     Arguments, return value and errors are those of `accuracy_by_filters`; DataError also where nothing can be compared.
     """
     lines = dict(_lines(runs, kind))
+    errors = {
+        row: {filters: 100 - np.mean([accuracy(run) for run in own]) for filters, own in line.items()}
+        for row, line in lines.items()
+    }
+    _, far = style.robust_limits([np.array(list(line.values())) for line in errors.values()])
     single = {
         filters: {run.config.seed: accuracy(run) for run in own} for filters, own in lines.pop("single", {}).items()
     }
     gains: dict[str, dict[int, np.ndarray]] = {}
+    shown = [0.0]
     for row, line in lines.items():
         for filters, own in line.items():
             alone = single.get(filters, {})
             values = [accuracy(run) - alone[run.config.seed] for run in own if run.config.seed in alone]
             if values:
                 gains.setdefault(row, {})[filters] = np.array(values)
-    _against_filters(axes, gains, "gain over one network of M, in points", "last epoch, seed by seed", best=0)
+                ends = intervals.interval(values) or values
+                shown += [*ends] if errors[row][filters] <= far else []
+    _against_filters(axes, gains, "gain over one network of M, in points", "last epoch, seed by seed")
     axes.axhline(0, color="black", linewidth=1, linestyle="--")
-    low, high = axes.get_ylim()
-    axes.set_ylim(min(low, 0), max(high, 0))
+    margin = 0.05 * (max(shown) - min(shown)) or 1
+    _limit(axes, gains, (min(shown) - margin, max(shown) + margin))
     return axes
 
 
@@ -97,10 +113,8 @@ def _lines(runs: Sequence[Run], kind: str) -> Points:
     return lines
 
 
-def _against_filters(
-    axes: Axes, lines: Mapping[str, Mapping[int, np.ndarray]], quantity: str, title: str, best: float
-) -> Axes:
-    """A line for each row. What lies far below `best` is outside, so that the other points can be told apart."""
+def _against_filters(axes: Axes, lines: Values, quantity: str, title: str) -> None:
+    """A line for each row."""
     if not lines:
         raise DataError("no network of M filters to compare ensembles with; train some with --grid=fdl-mnist")
     for number, (row, line) in enumerate(lines.items()):
@@ -117,14 +131,15 @@ def _against_filters(
     axes.set(xlabel="number of filters M in all", ylabel=quantity)
     axes.set_title(title, fontsize=10)
     axes.grid(alpha=0.3)
-    # Outliers are told by their distance from the best: from 98 to 80 % is not far, from 2 to 20 % is.
-    near, far = style.robust_limits([best - heights for heights in style.drawn([axes])])
+    style.legend_below(axes)
+
+
+def _limit(axes: Axes, lines: Values, limits: tuple[float, float]) -> None:
+    """Gives the panel its limits, and names the points outside."""
     means = {
         f"{row} M = {filters}": float(values.mean()) for row, line in lines.items() for filters, values in line.items()
     }
-    style.set_limits({axes: means}, (best - far, best - near))
-    style.legend_below(axes)
-    return axes
+    style.set_limits({axes: means}, limits)
 
 
 def _method(row: str) -> str:
