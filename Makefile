@@ -20,7 +20,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo nodes-demo teaching-demo language-demo questions $(QUESTIONS) $(FASHION_QUESTIONS) $(MNIST_QUESTIONS) results documents records cifar10-records mnist-results mnist-author-results notmnist-results digits-results fdl-results nodes-results teaching-results language-results question-results bench clean
+.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo nodes-demo teaching-demo language-demo questions $(QUESTIONS) $(FASHION_QUESTIONS) $(MNIST_QUESTIONS) results documents records mnist-results mnist-author-results notmnist-results cifar10-results digits-results fdl-results nodes-results teaching-results language-results question-results bench clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -166,7 +166,7 @@ QUESTION_RUNS ?= $(LOG_DIR)/questions
 RUNS ?= $(MNIST_RUNS)
 RECORDS = results/records/$(notdir $(RUNS:/=))
 
-results: mnist-results mnist-author-results notmnist-results digits-results fdl-results nodes-results teaching-results language-results question-results ## write results/ again from the runs in MNIST_RUNS, MNIST_AUTHOR_RUNS, NOTMNIST_RUNS, DIGITS_RUNS, FDL_RUNS, NODES_RUNS, TEACHING_RUNS, LANGUAGE_RUNS and QUESTION_RUNS (results/*/README.md says how to train them)
+results: mnist-results mnist-author-results notmnist-results cifar10-results digits-results fdl-results nodes-results teaching-results language-results question-results ## write results/ again from the runs in MNIST_RUNS, MNIST_AUTHOR_RUNS, NOTMNIST_RUNS, CIFAR10_RUNS, DIGITS_RUNS, FDL_RUNS, NODES_RUNS, TEACHING_RUNS, LANGUAGE_RUNS and QUESTION_RUNS (results/*/README.md says how to train them)
 
 documents: install ## write the tables and numbers in README.md and docs/ again from results/
 	$(RUN) -m analysis.documents
@@ -183,12 +183,6 @@ records: ## copy the finished runs of RUNS=runs/mnist-grid, without checkpoints,
 		cp --parents $$measured $(CURDIR)/$(RECORDS) || exit $$?; \
 	done
 
-# Until the grid is complete: then there will be a cifar10-results.
-cifar10-records: install
-	$(MAKE) records RUNS=$(CIFAR10_RUNS)
-	$(RUN) -m analysis.tables --log_dir=results/records/cifar10 --dataset=cifar10 --format=csv > results/records/cifar10/.tables.csv
-	mv results/records/cifar10/.tables.csv results/records/cifar10/tables.csv
-
 mnist-results: install
 	$(RUN) -m analysis.results --log_dir=$(MNIST_RUNS) --dataset=mnist --out=results/mnist
 
@@ -197,6 +191,9 @@ mnist-author-results: install
 
 notmnist-results: install
 	$(RUN) -m analysis.results --log_dir=$(NOTMNIST_RUNS) --dataset=notmnist/small --out=results/notmnist-small
+
+cifar10-results: install
+	$(RUN) -m analysis.results --log_dir=$(CIFAR10_RUNS) --dataset=cifar10 --out=results/cifar10
 
 digits-results: install
 	$(RUN) -m analysis.results --log_dir=$(DIGITS_RUNS) --dataset=digits --out=results/digits

@@ -190,7 +190,7 @@ def mnist_distances() -> str:
 
 def mnist_time() -> str:
     """How long the runs took."""
-    runs, mean, least, most, _ = _minutes()
+    runs, mean, least, most, _ = minutes()
     return paragraph(
         f"A run took {least:.0f} to {most:.0f} minutes on one core. Two cores train two runs at a time, so that an "
         f"ensemble took {mean / 2:.0f} minutes and all {runs:.0f} took {mnist_hours()} hours. "
@@ -200,11 +200,12 @@ def mnist_time() -> str:
 
 def mnist_hours() -> str:
     """Hours of the whole grid on two cores."""
-    return f"{_minutes()[-1] / 2 / 60:.1f}"
+    return f"{minutes()[-1] / 2 / 60:.1f}"
 
 
-def _minutes() -> list[float]:
-    (found,) = [cells for cells in markdown_rows("results/mnist/environment.md", "ensemble") if cells[0] == "all"]
+def minutes(results: str = _MNIST) -> list[float]:
+    """How many runs a grid has, and the minutes that they took: mean, least, most, and in all."""
+    (found,) = [cells for cells in markdown_rows(f"{results}/environment.md", "ensemble") if cells[0] == "all"]
     return [float(cell) for cell in found[1:]]
 
 

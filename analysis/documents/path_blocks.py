@@ -1,4 +1,4 @@
-"""What the documents say of the paths of the 13 ensembles on MNIST beside those of the author's own 13."""
+"""What the documents say of the paths of the 13 ensembles beside those of the author's own 13."""
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, median
@@ -36,13 +36,13 @@ def ranks(ours: Paths, authors: Paths, model: str, epoch: int) -> list[float]:
     return [rank(ours[(*setting, model)][epoch - 1], theirs) for setting in SETTINGS]
 
 
-def author_paths(statistic: str) -> Paths:
-    """A statistic of the author's 13 ensembles on MNIST."""
-    return paths(_AUTHORS, statistic, "MNIST")
+def author_paths(statistic: str, dataset: str = "MNIST") -> Paths:
+    """A statistic of the author's 13 ensembles on a data set."""
+    return paths(_AUTHORS, statistic, dataset)
 
 
-def _both(ours: str = _OURS) -> tuple[Paths, Paths]:
-    return paths(ours, "test_error_percent"), author_paths("test_error")
+def _both(ours: str = _OURS, dataset: str = "MNIST") -> tuple[Paths, Paths]:
+    return paths(ours, "test_error_percent"), author_paths("test_error", dataset)
 
 
 def mnist_paths() -> str:
@@ -57,9 +57,9 @@ def mnist_paths() -> str:
     return table(["epoch", "plain: ST", "M", "both together", "all 13: ST", "M", "both together"], lines)
 
 
-def mnist_path_means(statistics: str = _OURS) -> str:
-    """The same over many epochs, in sentences."""
-    ours, authors = _both(statistics)
+def path_means(statistics: str = _OURS, dataset: str = "MNIST") -> str:
+    """Means of these ranks over many epochs, in sentences."""
+    ours, authors = _both(statistics, dataset)
     spans = {"1 to 3": range(1, 4), "4 to 14": range(4, 15), "15 to 30": range(15, 31)}
     parts = []
     for span, epochs in spans.items():
@@ -82,5 +82,5 @@ def _gaps(ours: Paths, authors: Paths, model: str) -> np.ndarray:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "MNIST paths": mnist_paths,
-    "MNIST path means": mnist_path_means,
+    "MNIST path means": path_means,
 }

@@ -36,9 +36,9 @@ def _authors(model: str, dataset: str = "MNIST") -> dict[str, np.ndarray]:
     return {name: np.array(values) for name, values in found.items()}
 
 
-def _ranks(model: str, records: str = "mnist-grid") -> dict[str, np.ndarray]:
+def _ranks(model: str, records: str = "mnist-grid", dataset: str = "MNIST") -> dict[str, np.ndarray]:
     """Of each of our ensembles the rank after each epoch, as SciPy ranks it together with the author's."""
-    ours, theirs = _ours(model, records), np.stack(list(_authors(model).values()))
+    ours, theirs = _ours(model, records), np.stack(list(_authors(model, dataset).values()))
     assert len(ours) == len(theirs) == 13
     return {
         name: np.array([stats.rankdata([one, *others])[0] for one, others in zip(curve, theirs.T, strict=True)])
@@ -57,17 +57,24 @@ def test_the_ranks_are_those_of_scipy() -> None:
         assert [float(number) for number in numbers[3:]] == pytest.approx(means, abs=0.05 + 1e-9)
 
 
-@pytest.mark.parametrize(("records", "results"), [("mnist-grid", "mnist"), ("mnist-author-h200", "mnist-author")])
-def test_means_are_those_of_ensembles_of_the_same_name(records: str, results: str) -> None:
-    text = " ".join(path_blocks.mnist_path_means(f"results/{results}/statistics.csv").split())
+@pytest.mark.parametrize(
+    ("records", "results", "dataset"),
+    [
+        ("mnist-grid", "mnist", "MNIST"),
+        ("mnist-author-h200", "mnist-author", "MNIST"),
+        ("cifar10", "cifar10", "CIFAR10"),
+    ],
+)
+def test_means_are_those_of_ensembles_of_the_same_name(records: str, results: str, dataset: str) -> None:
+    text = " ".join(path_blocks.path_means(f"results/{results}/statistics.csv", dataset).split())
     gaps = [
-        np.stack([curve - _authors(model)[name] for name, curve in _ours(model, records).items()], axis=1)
+        np.stack([curve - _authors(model, dataset)[name] for name, curve in _ours(model, records).items()], axis=1)
         for model in MODELS
     ]
     assert f"is {', '.join(f'{np.median(gap[3:]):+.2f}' for gap in gaps)} points" in text
     assert f"From epoch 15 on {', '.join(f'{100 * (gap[14:] > 0).mean():.0f}' for gap in gaps)} % of" in text
     for span, epochs in (("1 to 3", slice(0, 3)), ("15 to 30", slice(14, 30))):
-        means = [np.mean([curve[epochs] for curve in _ranks(model, records).values()]) for model in MODELS]
+        means = [np.mean([curve[epochs] for curve in _ranks(model, records, dataset).values()]) for model in MODELS]
         assert f"in epochs {span} {', '.join(f'{mean:.1f}' for mean in means)}" in text
 
 
