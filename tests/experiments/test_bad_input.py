@@ -163,7 +163,7 @@ def test_no_finished_run_to_show_is_exit_status_2(tmp_path: pathlib.Path, no_ten
     _check(result, 2, [f"{tmp_path}/runs: no such directory"], tmp_path)
 
 
-def test_a_directory_without_a_run_is_exit_status_1(tmp_path: pathlib.Path, no_tensorflow: dict[str, str]) -> None:
+def test_a_directory_without_a_run_is_bad_input(tmp_path: pathlib.Path, no_tensorflow: dict[str, str]) -> None:
     for module in ("evaluate", "export"):
         result = run(f"experiments.{module}", str(tmp_path), preloaded="little", **no_tensorflow)
-        _check(result, 1, [f"{tmp_path}/config.json: no such file"], tmp_path)
+        _check(result, 2, [f"{tmp_path}/config.json: no such file"], tmp_path)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from collab_ensembles import data
-from collab_ensembles.errors import OtherDataError, RunDirectoryError
+from collab_ensembles.errors import NoRunError, OtherDataError
 from collab_ensembles.runs import checkpoint_file, mistakes, naming, run_directory, run_model, top_errors, uncertainty
 from collab_ensembles.runs import run as training
 from collab_ensembles.runs.uncertainty import Measures
@@ -137,7 +137,7 @@ def test_several_runs_are_evaluated_although_one_cannot_be(digits: str, tmp_path
     shutil.rmtree(untrained / checkpoint_file.DIRECTORY)
     nothing = tmp_path / "nothing"
     result = _evaluate(digits, str(untrained), str(nothing), digits, f"--unknown={tmp_path / 'gray.npz'}")
-    assert result.exit_status == RunDirectoryError.exit_status
+    assert result.exit_status == NoRunError.exit_status
     errors = result.errors.splitlines()
     assert [error.split(": ")[:2] for error in errors] == [["error", str(untrained)], ["error", str(nothing)]]
     first, last = result.output.split(f"{untrained}:\n{nothing}:\n")
