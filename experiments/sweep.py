@@ -204,7 +204,7 @@ def _rows(configs: list[RunConfig], threads: int) -> list[Row]:
 def _row(config: RunConfig, name: str, threads: int) -> Row:
     directory, _ = run_directory.find_run(_LOG_DIR.value, config)
     if run_directory.is_done(directory):
-        system_code.warn_if_changed(directory, config.system, run_directory.read_status(directory))
+        system_code.warn_if_changed(directory, config.system)
         return Row(None, config.epochs, directory, name, f"finished in {directory}")
     if executor_flags.on_ray():
         # Nodes do not have a run that began before its folder was moved: it starts again under its new name.

@@ -73,7 +73,7 @@ def main(arguments: list[str]) -> None:
     if dataset is not None:
         run_data.check_unchanged(directory, run_data.facts(dataset), is_done)
     if is_done:
-        system_code.warn_if_changed(directory, config.system, run_directory.read_status(directory))
+        system_code.warn_if_changed(directory, config.system)
         print(f"already trained, nothing to do: {directory}")
         return
     files.check_can_make(directory)

@@ -1,13 +1,14 @@
 """The code of a system that another package brings, as a fact on a run. Imports nothing heavy."""
 
+import functools
 import hashlib
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from absl import logging
 
-from collab_ensembles.runs.run_directory import Status
+from collab_ensembles.runs import run_directory
 from collab_ensembles.settings import registry
 
 KEY = "system"
@@ -16,7 +17,8 @@ KEY = "system"
 _DIGITS = 12
 
 
-def fact(system: str) -> dict[str, str]:
+@functools.cache
+def fact(system: str) -> Mapping[str, str]:
     """The top module of the package that brings a system, with a digest of its Python files; empty for our own."""
     if system in registry.folders():
         return {}
@@ -29,10 +31,11 @@ def fact(system: str) -> dict[str, str]:
     return {KEY: f"{top} {digest.hexdigest()[:_DIGITS]}"}
 
 
-def warn_if_changed(directory: str, system: str, status: Status) -> None:
+def warn_if_changed(directory: str, system: str) -> None:
     """Says that a finished run was trained by other code of its system than that of today."""
-    then, now = status.environment.get(KEY), fact(system).get(KEY)
-    if then and now and then != now:
+    now = fact(system).get(KEY)
+    then = now and run_directory.read_status(directory).environment.get(KEY)
+    if then and then != now:
         logging.warning(
             "%s: its system was %s, now %s; to train it with the present code, use another --log_dir",
             directory,
