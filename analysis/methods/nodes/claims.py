@@ -59,12 +59,7 @@ def _better_than_one(outcome: Outcome) -> tuple[Numbers, Numbers]:
 
 def _sooner_than_one(outcome: Outcome) -> tuple[Numbers, Numbers]:
     one, together = outcome.steps[AVERAGE][1, "none"], outcome.steps[COLLECTIVE][outcome.several, "labels"]
-    if min(one, together) == math.inf:
-        raise KeyError("neither reaches the mark")
-    return {"one node less labels": float(one > together) - float(one < together)}, {
-        "one node": one,
-        "labels": together,
-    }
+    return {"one node less labels": _sooner(together, one)}, {"one node": one, "labels": together}
 
 
 def _sooner_with_more(outcome: Outcome) -> tuple[Numbers, Numbers]:
@@ -72,12 +67,15 @@ def _sooner_with_more(outcome: Outcome) -> tuple[Numbers, Numbers]:
     if len(numbers) < 2:
         raise KeyError("only one number of nodes")
     most = max(numbers)
-    few, many = numbers[outcome.several, "labels"], numbers[most]
-    if min(few, many) == math.inf:
+    margin = _sooner(numbers[most], numbers[outcome.several, "labels"])
+    return {"fewer less more": margin}, {name(of): steps for of, steps in numbers.items()}
+
+
+def _sooner(one: float, other: float) -> float:
+    """1 if one number of steps to the mark is smaller than another, -1 if larger; KeyError where neither reaches it."""
+    if min(one, other) == math.inf:
         raise KeyError("neither reaches the mark")
-    return {"fewer less more": float(few > many) - float(few < many)}, {
-        name(of): steps for of, steps in numbers.items()
-    }
+    return float(one < other) - float(one > other)
 
 
 def _codes(outcome: Outcome) -> dict[str, Mapping[str, Mapping[Place, float]]]:
