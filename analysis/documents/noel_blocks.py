@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from statistics import fmean
 
 from analysis.documents.committed import is_firm, markdown_rows, paragraph, row, rows, search, table
@@ -99,10 +99,10 @@ def mnist_costs() -> str:
     return beside_the_paper(_MNIST, _COST, 4)
 
 
-def beside_the_paper(results: str, column: str, digits: int, settings: Iterable[tuple[str, str]] = SETTINGS) -> str:
+def beside_the_paper(results: str, column: str, digits: int) -> str:
     """A column of the tables in a directory beside that of the paper, a line for each ensemble."""
     lines = []
-    for method, weight in settings:
+    for method, weight in SETTINGS:
         found = [row(f"{results}/tables.csv", method=method, weight=weight, model=model) for model in MODELS]
         numbers = [float(one[key]) for key in (column, f"paper_{column}") for one in found]
         lines.append([name(method, weight), *(f"{number:.{digits}f}" for number in numbers)])

@@ -27,17 +27,29 @@ _IN_ORDER = f"{AUTHORS_ORDER}/statistics.csv"
 _PLAIN, _BEST = ("Single", "1"), ("L2", "0.01")
 
 
+def _above_and_below(results: str) -> str:
+    """How many errors are above the paper's and below, and their median difference."""
+    gaps = error_gaps(results)
+    return (
+        f"{sum(gap > 0 for gap in gaps)} of {len(gaps)} errors are above the paper's, and "
+        f"{sum(gap < 0 for gap in gaps)} below. The median difference is {median(gaps):+.2f} points."
+    )
+
+
+def _largest_gap(results: str) -> tuple[float, dict[str, str]]:
+    """The error that lies farthest from the paper's, by how many points, and its row of the tables."""
+    return max(zip(error_gaps(results), rows(f"{results}/tables.csv"), strict=True), key=lambda each: abs(each[0]))
+
+
 def authors_order_gaps() -> str:
     """How far errors and costs lie from the paper's on the author's own images in his order."""
-    found, gaps = rows(f"{AUTHORS_ORDER}/tables.csv"), error_gaps(AUTHORS_ORDER)
-    gap, largest = max(zip(gaps, found, strict=True), key=lambda each: abs(each[0]))
+    gap, largest = _largest_gap(AUTHORS_ORDER)
     method, weight, model = largest["method"], largest["weight"], largest["model"]
     before = paths(_IN_ORDER, ERROR)[method, weight, model][-2]
     authors = author_paths("test_error")[(*_PLAIN, "M")]
     return paragraph(
-        f"{sum(gap > 0 for gap in gaps)} of {len(gaps)} errors are above the paper's, and "
-        f"{sum(gap < 0 for gap in gaps)} below. The median difference is {median(gaps):+.2f} points. Half of the costs "
-        f"lie within {math.ceil(100 * median(cost_gaps(AUTHORS_ORDER)))} %.",
+        f"{_above_and_below(AUTHORS_ORDER)} Half of the costs lie within "
+        f"{math.ceil(100 * median(cost_gaps(AUTHORS_ORDER)))} %.",
         f"The largest difference, {gap:+.2f} points, is that of {model} with {name(method, weight)}. One epoch earlier "
         f"it has {before:.2f} %. The author's plain M has {authors[-2]:.2f} % one epoch before its end, and "
         f"{authors[-1]:.2f} at the end.",
@@ -74,13 +86,11 @@ def notmnist_changes() -> str:
 
 def cifar10_gaps() -> str:
     """How far errors on CIFAR-10 lie from the paper's."""
-    found, gaps = rows(f"{_CIFAR10}/tables.csv"), error_gaps(_CIFAR10)
-    gap, largest = max(zip(gaps, found, strict=True), key=lambda each: abs(each[0]))
+    gap, largest = _largest_gap(_CIFAR10)
     return paragraph(
-        f"{sum(gap > 0 for gap in gaps)} of {len(gaps)} errors are above the paper's, and "
-        f"{sum(gap < 0 for gap in gaps)} below. The median difference is {median(gaps):+.2f} points. The largest, "
-        f"{gap:+.2f} points, is that of {largest['model']} with {name(largest['method'], largest['weight'])}. Half of "
-        f"the costs lie within {math.ceil(100 * median(cost_gaps(_CIFAR10)))} %."
+        f"{_above_and_below(_CIFAR10)} The largest, {gap:+.2f} points, is that of {largest['model']} with "
+        f"{name(largest['method'], largest['weight'])}. Half of the costs lie within "
+        f"{math.ceil(100 * median(cost_gaps(_CIFAR10)))} %."
     )
 
 
