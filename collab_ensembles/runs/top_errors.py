@@ -6,6 +6,7 @@ separate file in the run directory.
 
 import json
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,10 +42,10 @@ def compute(model: "Group", images: np.ndarray, labels: np.ndarray, top: int) ->
     Returns:
       A fraction for each output.
     """
-    wrong: dict[str, int] = {}
+    wrong: Counter[str] = Counter()
     for rows, outputs in model.output_logits(images):
         for name, logits in outputs.items():
-            wrong[name] = wrong.get(name, 0) + int(np.count_nonzero(~is_among_best(logits, labels[rows], top)))
+            wrong[name] += int(np.count_nonzero(~is_among_best(logits, labels[rows], top)))
     return {name: count / len(labels) for name, count in wrong.items()}
 
 
