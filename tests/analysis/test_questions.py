@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 from synthetic_runs import with_final, write_run
 
+import command_runner
 from analysis import claims, frame
 from analysis.methods.ensemble import question_claims, questions
 from collab_ensembles.errors import DataError
@@ -108,6 +109,20 @@ def test_the_page_has_verdicts_figures_and_all_errors(third: pathlib.Path) -> No
     assert len(lines) == 8 * 13 * 3
     assert "| 3 (b) CE 1: M gains if it alone learns" in content["README.md"].decode()
     assert questions.contents(str(third), "digits") == content
+
+
+def test_the_command_prints_the_verdicts(third: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    result = command_runner.run(
+        "analysis.methods.ensemble.questions", f"--log_dir={third}", f"--out={tmp_path / 'out'}", preloaded="little"
+    )
+    assert result.exit_status == 0, result.errors
+    written = (tmp_path / "out" / "README.md").read_text()
+    printed = result.output.splitlines()
+    verdicts = [line for line in written.splitlines() if line.startswith("|")]
+    assert len(verdicts) == 2 + 12
+    assert [line for line in printed if line.startswith("|")] == verdicts
+    assert not any("![" in line for line in printed)
+    assert printed[-1] == f"answers: 3 files in {tmp_path / 'out'}"
 
 
 def test_a_figure_shows_the_output_that_the_claims_are_on() -> None:

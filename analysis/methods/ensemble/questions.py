@@ -1,7 +1,7 @@
 """Answers to the open questions of Noel (2017), section 7.3, from the runs of their grids.
 
-The runs of question 3 are those in LOG_DIR/question-3, and so on; questions without runs are left out. Writes a page
-with tables and verdicts, a figure for each question, and the errors of every run.
+The runs of question 3 are those in LOG_DIR/question-3, and so on; questions without runs are left out. Prints the
+verdicts; writes a page with them, a figure for each question, and the errors of every run.
 
 Example:
   python -m experiments.sweep --grid=question-3 --seeds=0,1,2,3,4,5,6,7 --log_dir=runs/questions/question-3
@@ -190,11 +190,16 @@ def _csv(table: pd.DataFrame) -> bytes:
     return table.to_csv(index=False, lineterminator="\n", float_format="%.8g").encode()
 
 
+def _without_figures(page: str) -> str:
+    return markdown_page.page([part for part in page.rstrip().split("\n\n") if not part.startswith("![")])
+
+
 def _main(arguments: list[str]) -> None:
     command_line.no_arguments(arguments)
     catalogue.check_name(flags.FLAGS.dataset)
     content = contents(flags.FLAGS.log_dir, flags.FLAGS.dataset)
     results.write(flags.FLAGS.out, content)
+    print(_without_figures(content["README.md"].decode()))
     print(f"answers: {len(content)} files in {os.path.abspath(flags.FLAGS.out)}")
 
 
