@@ -106,6 +106,8 @@ def main(arguments: list[str]) -> int:
             print(f"# {time_needed.of_sweep(configs, rows, workers, not backend_flags.on_jax())}")
         return 0
     files.check_can_make(_LOG_DIR.value)
+    if _REPORT.value is not None:
+        files.check_can_make(os.path.dirname(os.path.abspath(_REPORT.value)))
     if os.path.exists(os.path.join(_LOG_DIR.value, "lock")):
         with _lock():
             # Checks that no other sweep runs there, without leaving a new lock file if the data are refused.

@@ -103,6 +103,16 @@ def test_a_log_directory_that_cannot_be_made_is_exit_status_1(
     assert in_the_way.read_text() == "a file in the way"
 
 
+def test_a_report_that_cannot_be_written_is_said_before_training(
+    tmp_path: pathlib.Path, no_tensorflow: dict[str, str]
+) -> None:
+    (tmp_path / "file").touch()
+    flags = [f"--log_dir={tmp_path / 'runs'}", f"--report={tmp_path / 'file' / 'report.html'}"]
+    result = run("experiments.sweep", *flags, preloaded="little", **no_tensorflow)
+    _check(result, 1, ["cannot write", str(tmp_path / "file"), "choose another directory"], tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize("module", ["train", "sweep"])
 def test_a_log_directory_of_another_format_version_is_exit_status_1(
     module: str, tmp_path: pathlib.Path, no_tensorflow: dict[str, str]
