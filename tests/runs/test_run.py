@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from collab_ensembles.errors import ConfigError, DivergenceError, RunDirectoryError
 from collab_ensembles.methods import assembly
@@ -218,6 +219,6 @@ def test_the_status_tells_how_it_was_computed(tmp_path: Path, data_dir: str) -> 
     environment = json.loads((tmp_path / "status.json").read_text())["environment"]
     assert environment["threads"] == 3
     assert environment["precision"] == "float32"
-    assert environment["jit_compile"] is False
+    assert environment["jit_compile"] is bool(tf.config.list_physical_devices("GPU"))
     assert environment["processor"].strip() == environment["processor"] != ""
     assert environment["keras"] == keras.__version__
