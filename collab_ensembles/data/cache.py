@@ -115,6 +115,9 @@ class ArrayCache:
           CollabError: the directory cannot be written.
         """
         self.hold_to_record({part: digest}, source)
+        # A damaged one would stand in the way; verifying removes it.
+        if (present := self.read(part)) is not None:
+            return present
         target = os.path.join(self._directory, part)
         temporary = None
         try:

@@ -264,6 +264,16 @@ def test_a_part_that_cannot_be_read_is_removed_with_a_warning_where_parts_are_ve
     assert _entries(tmp_path) == []
 
 
+def test_a_damaged_part_is_not_in_the_way_of_the_one_made_again(tmp_path: pathlib.Path, part: Part) -> None:
+    """Nobody has read it yet: a source delivers all parts, if one of them is needed."""
+    _write(tmp_path, part)
+    (tmp_path / "arrays/things/train/images.npy").write_bytes(b"rubbish")
+    ordered, digest = in_digest_order([part])
+    written = ArrayCache(str(tmp_path), "things", verify=True).write("train", ordered, digest, "somewhere")
+    assert np.array_equal(written.images, ordered.images)
+    assert _verified(tmp_path) is not None
+
+
 @pytest.mark.parametrize("record", ["{", "[]", None])
 def test_a_part_is_not_removed_because_its_record_is_damaged_or_gone(
     tmp_path: pathlib.Path, part: Part, record: str | None
