@@ -121,14 +121,15 @@ language-demo: install ## train two agents that share a language, at each level 
 	$(END_OF_DRY_RUN) \
 	$(RUN) -m analysis.report --log_dir=$(LOG_DIR)/language-demo --out=$(LOG_DIR)/language-demo/report.html
 
-QUESTION_SEEDS := 0 1 2 3 4 5 6 7
-EMPTY :=
 COMMA := ,
+QUESTION_SEEDS := $(or $(subst $(COMMA), ,$(patsubst --seeds=%,%,$(filter --seeds=%,$(SWEEP_FLAGS)))),0 1 2 3 4 5 6 7)
+EMPTY :=
 
 questions: $(QUESTIONS) ## train the grids of the paper's open questions on digits, 8 seeds each, and write the answers (five hours; make question-3 trains one, fashion-question-3 and mnist-question-3 on other images)
 
-# The flags of a sweep that a single run takes too.
-ALSO_OF_RUNS := --data_dir=% --backend=% --precision=% --threads=%
+# What runs with all labels, in question 7, do not take of the flags of the sweep.
+NOT_OF_ALL_LABELS := --seeds=% --workers=% --report=% --measure% --executor=% --way=% --checkpoint_dir=% --address=% \
+	--gpus=% --send_package --nosend_package --train_limit=% --unlabelled% --nounlabelled%
 
 # Of question $(1) on the data set $(2), with the flags $(3), which runs with all labels, in question 7, lack; and $(4).
 define question
@@ -136,7 +137,7 @@ $(RUN) -m experiments.sweep --grid=question-$(1) --seeds=$(subst $(EMPTY) ,$(COM
 	--log_dir=$(LOG_DIR)/questions/question-$(1) $(SWEEP_FLAGS)
 $(END_OF_DRY_RUN) \
 if [ $(1) = 7 ]; then for seed in $(QUESTION_SEEDS); do \
-	$(RUN) -m experiments.train --seed=$$seed --dataset=$(2) $(4) $(filter $(ALSO_OF_RUNS),$(SWEEP_FLAGS)) --log_dir=$(LOG_DIR)/questions/question-7 || exit $$?; \
+	$(RUN) -m experiments.train --seed=$$seed --dataset=$(2) $(4) $(filter-out $(NOT_OF_ALL_LABELS),$(SWEEP_FLAGS)) --log_dir=$(LOG_DIR)/questions/question-7 || exit $$?; \
 done; fi; \
 $(RUN) -m analysis.methods.ensemble.questions --log_dir=$(LOG_DIR)/questions --dataset=$(2) --out=$(LOG_DIR)/questions/answers/$(2)
 endef
