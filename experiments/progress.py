@@ -199,18 +199,23 @@ class Progress:
         return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
 
     def _times(self, statuses: Sequence[Status]) -> str:
-        """The time used, and the time left if an epoch takes as long as so far."""
+        """The time used, and the time left if an epoch takes as long as so far; a run is never shared by workers."""
         used = time.monotonic() - self._started
-        done = left = 0
+        done = left = longest = epochs = 0
+        seconds = 0.0
         for row, status in zip(self._rows, statuses, strict=True):
             if row.task is None:
                 continue
             ended = row.task.exit_status is not None
             if row.task.running or ended:
                 done += max(0, status.epochs_done - (row.epochs_before or 0))
-            left += 0 if ended else row.epochs - status.epochs_done
-        remaining = f", about {used / done * left / 60:.1f} min left" if done and left else ""
-        return f"{used / 60:.1f} min used{remaining}"
+            to_come = 0 if ended else row.epochs - status.epochs_done
+            left, longest = left + to_come, max(longest, to_come)
+            seconds, epochs = seconds + status.seconds, epochs + status.epochs_done
+        if not done or not left:
+            return f"{used / 60:.1f} min used"
+        needed = max(used / done * left, seconds / max(epochs, 1) * longest)
+        return f"{used / 60:.1f} min used, about {needed / 60:.1f} min left"
 
 
 def failure(task: Task) -> str:

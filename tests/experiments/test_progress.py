@@ -141,6 +141,20 @@ def test_the_time_left_supposes_that_all_epochs_take_the_same_time(tmp_path: pat
     assert "6.0 min used, about 6.0 min left" in output.getvalue()
 
 
+def test_the_last_run_takes_its_time_also_where_workers_are_idle(tmp_path: pathlib.Path, clock: _Clock) -> None:
+    """Of three equal runs on two workers, two have ended after ten minutes."""
+    ended = Status(state="done", epochs_done=5, seconds=600.0)
+    rows = [
+        *(_row(tmp_path, name, ended, 5, exit_status=0) for name in ("first", "second")),
+        _row(tmp_path, "waiting", Status(), 5),
+    ]
+    output = io.StringIO()
+    with Progress(rows, Console(file=output, width=200)) as shown:
+        clock.now += 600
+        shown.refresh()
+    assert "10.0 min used, about 10.0 min left" in output.getvalue()
+
+
 def test_a_sweep_goes_on_without_a_reader(tmp_path: pathlib.Path) -> None:
     script = f"""
 import time
