@@ -70,7 +70,7 @@ def _on_ray(log_dir: str, prepare: list[str]) -> Executor:
 
     from experiments.launch.ray_executor import Plan, RayExecutor
 
-    return RayExecutor(Plan(log_dir, None, prepare, cpus=1, gpus=0, workers=1), facts)
+    return RayExecutor(Plan(log_dir, None, [prepare], cpus=1, gpus=0, workers=1), facts)
 
 
 def _seconds(executor: Executor, log_dir: str, kind: str, finished: str) -> float:

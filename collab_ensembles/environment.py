@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from absl import logging
 
 from collab_ensembles import __version__
 from collab_ensembles.errors import ConfigError
@@ -60,6 +61,19 @@ def _devices() -> list[str]:
     import tensorflow as tf
 
     return [device.device_type for device in tf.config.list_physical_devices()]
+
+
+def warn_of_slow_bfloat16(precision: str) -> None:
+    """Warns if a processor without bfloat16 instructions is to train: results are correct, but training is slow."""
+    if precision != "mixed_bfloat16" or {device.lower() for device in _devices()} != {"cpu"}:
+        return
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            features = file.read()
+    except OSError:
+        return
+    if "avx512_bf16" not in features and "amx_bf16" not in features:
+        logging.warning("this processor has no bfloat16 instructions; --precision=float32 is faster here")
 
 
 def check_keras_numbers() -> None:

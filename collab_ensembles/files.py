@@ -135,6 +135,16 @@ def check_can_make(path: str) -> None:
         raise unwritable(existing, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
+def check_can_write(path: str) -> None:
+    """Raises CollabError if there can be no file at `path`; checks this without writing it."""
+    if os.path.isdir(path):
+        raise unwritable(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    directory = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(directory):
+        raise unwritable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+    check_can_make(directory)
+
+
 def unwritable(path: str, error: OSError) -> CollabError:
     """An error that says why `path` cannot be written and what to do."""
     reason = error.strerror or error

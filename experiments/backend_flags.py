@@ -47,7 +47,7 @@ def check(configs: Sequence[RunConfig], tensorboard: bool) -> None:
         raise ConfigError("--tensorboard: its logs are written by TensorFlow; received --backend=jax; leave one out")
     for config in configs:
         backends.check_system(config, backend())
-    runtime.check_installed(backend())
+    runtime.check_installed(backend(), f", or train with --backend={TENSORFLOW if on_jax() else JAX}")
 
 
 def arguments() -> list[str]:

@@ -147,7 +147,7 @@ def _evaluate(directory: str, config: RunConfig, unknown: data.Dataset | None) -
     top: dict[str, float] = {}
     if _TOP.value is not None:
         top = top_errors.compute(model, test.test_images, test.test_labels, _TOP.value)
-    print(f"{test.name}, {len(test.test_labels)} test examples, after epoch {status.best_epoch or status.epochs_done}")
+    print(f"{test.name}, {len(test.test_labels)} test examples, after epoch {status.epoch_of_weights}")
     width = max(10, *map(len, model.statistics_names))
     for output in model.statistics_names:
         error, cost = statistics[f"{output}_error"], statistics[f"{output}_cost"]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from absl import flags, logging
 
+from collab_ensembles import files
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.runs import run_directory
 from experiments import command_line, path_flags, runtime
@@ -29,6 +30,8 @@ def main(arguments: list[str]) -> None:
     _check_member([*run_directory.read_config(directory).member_names(), "ensemble"])
     if _OUT.value and not _OUT.value.endswith(".keras"):
         raise ConfigError(f"--out={_OUT.value}: the name must end in .keras")
+    if _OUT.value:
+        files.check_can_write(_OUT.value)
     runtime.start_tensorflow(None)
 
     from collab_ensembles.networks import exported
@@ -44,7 +47,7 @@ def main(arguments: list[str]) -> None:
     exported.save(network, out)
     if classes := exported.own_classes(network):
         logging.warning("%s: to load it, give load_model the custom_objects %s", out, ", ".join(classes))
-    print(f"{name} after epoch {status.epochs_done}: {out} ({os.path.getsize(out):,} bytes)")
+    print(f"{name} after epoch {status.epoch_of_weights}: {out} ({os.path.getsize(out):,} bytes)")
 
 
 def _check_member(allowed: Sequence[str]) -> None:

@@ -36,6 +36,7 @@ def main(arguments: list[str]) -> None:
     names = names_of(configs)
     if not flags.FLAGS.out.endswith(".png"):
         raise ConfigError(f"--out={flags.FLAGS.out}: the name must end in .png")
+    files.check_can_write(flags.FLAGS.out)
     runtime.start_tensorflow(None)
 
     from collab_ensembles.runs import run_model
@@ -48,7 +49,7 @@ def main(arguments: list[str]) -> None:
     rows, layer = {}, flags.FLAGS.layer
     for name, (model, status) in zip(names, models, strict=True):
         layer, maps = feature_maps(model.members, image, layer)
-        rows[f"{name}, after epoch {status.epochs_done}"] = maps
+        rows[f"{name}, after epoch {status.epoch_of_weights}"] = maps
     label = dataset.label_names[int(dataset.test_labels[flags.FLAGS.image])]
     title = f"{dataset.name}, test image {flags.FLAGS.image}: {label}; {layer}"
     with canvas.default_style(), files.atomic_write(flags.FLAGS.out) as file:

@@ -28,6 +28,8 @@ def main(arguments: list[str]) -> None:
     """Reads the images, then predicts, and writes or prints the table."""
     directory, path = command_line.two_arguments(arguments, "the directory of a run", "a folder or file of images")
     runtime.check_threads(_THREADS.value)
+    if _OUT.value is not None:
+        files.check_can_write(_OUT.value)
     run_directory.read_config(directory)
     data = run_directory.read_status(directory).data
     if data is None:

@@ -12,8 +12,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from absl import logging
-
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.machine import JAX, TENSORFLOW
 
@@ -52,19 +50,6 @@ def check_threads(threads: int | None) -> None:
     """Raises ConfigError for less than one thread, or for far more than any machine has."""
     if threads is not None and not 1 <= threads <= _MOST_THREADS:
         raise ConfigError(f"--threads={threads}: allowed: whole numbers from 1 to {_MOST_THREADS}")
-
-
-def warn_of_slow_bfloat16(precision: str) -> None:
-    """Warns if this processor has no bfloat16 instructions: results are correct, but training is slow."""
-    if precision != "mixed_bfloat16":
-        return
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            features = file.read()
-    except OSError:
-        return
-    if "avx512_bf16" not in features and "amx_bf16" not in features:
-        logging.warning("this processor has no bfloat16 instructions; --precision=float32 is faster here")
 
 
 def end_with_stdin() -> None:
@@ -126,13 +111,10 @@ def _without_unused() -> Iterator[None]:
             del sys.modules[name]
 
 
-def check_installed(backend: str) -> None:
-    """Raises ConfigError if a backend of Keras is not installed."""
+def check_installed(backend: str, otherwise: str = "") -> None:
+    """Raises ConfigError if a backend of Keras is not installed; says what to do, or else to do."""
     if importlib.util.find_spec(backend) is None:
-        other = JAX if backend == TENSORFLOW else TENSORFLOW
-        raise ConfigError(
-            f"{_NAMES[backend]} is not installed; install it (docs/GPU.md), or train with --backend={other}"
-        )
+        raise ConfigError(f"{_NAMES[backend]} is not installed; install it (docs/GPU.md){otherwise}")
 
 
 def start(backend: str, threads: int | None, tf32: bool = False) -> int:

@@ -15,6 +15,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from absl import flags, logging
 
@@ -177,8 +178,7 @@ def _executor(configs: list[RunConfig], workers: int, threads: int) -> tuple[Exe
     if not executor_flags.on_ray():
         # JAX has threads from the start, and cannot be forked.
         return LocalExecutor(workers, preload=not backend_flags.on_jax()), f"{workers} at a time"
-    flags_of_data = _prepare_flags(configs[0])
-    prepare = [sys.executable, "-m", _PREPARE, *flags_of_data] if flags_of_data else []
+    prepare = [[sys.executable, "-m", _PREPARE, *flags_of_data] for flags_of_data in _prepare_flags(configs)]
     most = None if _WORKERS.value == "auto" else workers
     return executor_flags.ray_executor(_LOG_DIR.value, prepare, most, threads), ray_cluster.describe()
 
@@ -223,10 +223,8 @@ def _row(config: RunConfig, name: str, threads: int) -> Row:
 
 def _prepare_data(configs: list[RunConfig]) -> None:
     """Fetches the data once, in a separate process; otherwise several runs would do so at the same time."""
-    if flags_of_data := _prepare_flags(configs[0]):
+    for flags_of_data in _prepare_flags(configs):
         _run(_PREPARE, *flags_of_data)
-    for name in sorted({config.unlabelled_data for config in configs} - {"", "rest"}):
-        _run(_PREPARE, f"--dataset={name}", *_data_dir())
 
 
 def _check_own_networks(configs: list[RunConfig], rows: list[Row]) -> None:
@@ -237,11 +235,14 @@ def _check_own_networks(configs: list[RunConfig], rows: list[Row]) -> None:
             _run(*task.command[2:], "--dry_run")
 
 
-def _prepare_flags(config: RunConfig) -> list[str]:
-    """Those for the data of runs; none for a folder of images, which each run reads itself."""
-    if catalogue.is_folder(config.dataset):
-        return []
-    return [f"--dataset={config.dataset}", f"--split={config.split}", *_data_dir()]
+def _prepare_flags(configs: Sequence[RunConfig]) -> list[list[str]]:
+    """Those for each data set of a sweep; none for a folder of images, which each run reads itself."""
+    config = configs[0]
+    labelled = (
+        [] if catalogue.is_folder(config.dataset) else [[f"--dataset={config.dataset}", f"--split={config.split}"]]
+    )
+    further = sorted({config.unlabelled_data for config in configs} - {"", "rest"})
+    return [[*each, *_data_dir()] for each in (*labelled, *([f"--dataset={name}"] for name in further))]
 
 
 def _data_dir() -> list[str]:

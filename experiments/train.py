@@ -77,7 +77,6 @@ def main(arguments: list[str]) -> None:
         print(f"already trained, nothing to do: {directory}")
         return
     files.check_can_make(directory)
-    runtime.warn_of_slow_bfloat16(config.precision)
     if _DRY_RUN.value:
         _check(kept, directory, options, dataset)
         return
@@ -85,12 +84,16 @@ def main(arguments: list[str]) -> None:
     with team_flags.team(threads) as team:
         threads = backend_flags.start(threads)
 
+        from collab_ensembles import environment
         from collab_ensembles.runs import run
 
+        environment.warn_of_slow_bfloat16(config.precision)
         status = run.run(kept, directory, dataclasses.replace(options, threads=threads, team=team), dataset)
     errors = ", ".join(f"{output} {100 * error:.2f} %" for output, error in status.test_errors.items())
-    tested = next((done for done in range(status.epochs_done, 0, -1) if config.is_tested(done - 1)), 0)
-    of = "" if tested == status.epochs_done else f", {status.epochs_done} trained"
+    trained = status.ended_after or status.epochs_done
+    last = next((done for done in range(status.epochs_done, 0, -1) if config.is_tested(done - 1)), 0)
+    tested = status.best_epoch or last
+    of = "" if tested == trained else f", {trained} trained"
     print(f"test error after {tested} of {config.epochs} epochs{of}: {errors or 'none yet'}")
     print(f"statistics: {directory}")
 

@@ -108,7 +108,12 @@ def _tensorflow_datasets(entry: Entry, data_dir: str) -> Mapping[str, Part]:
             raise DataError(f"tensorflow-datasets could not prepare {entry.name}: {_one_line(error)}") from error
     parts = {}
     for part in entry.sizes:
-        examples = tfds.as_numpy(builder.as_dataset(split=part, batch_size=-1))
+        try:
+            examples = tfds.as_numpy(builder.as_dataset(split=part, batch_size=-1))
+        except Exception as error:  # Damaged files can raise nearly any error.
+            raise DataError(
+                f"{builder.data_dir}: cannot be read ({_one_line(error)}); delete it, then it is prepared again"
+            ) from error
         images = examples["image"].swapaxes(1, 2) if entry.transposed else examples["image"]
         parts[part] = Part(images, examples["label"])
         if entry.exact:

@@ -87,7 +87,7 @@ Report = Callable[[Record], None]
 
 
 class Logger(keras.callbacks.Callback):
-    """Writes one pickle and two graphs for each output, again after each epoch.
+    """Writes one pickle for each output again after each epoch, and two graphs now and then and at the end.
 
     A pickle is a dict of builtins and NumPy arrays: for each of `train_errors`, `train_costs`, `test_errors`,
     `test_costs`, `train_errors_mean` and `train_costs_mean` a float64 array of one value an epoch (zeros for epochs to
@@ -144,7 +144,7 @@ class Logger(keras.callbacks.Callback):
             self._write_pickles()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Adds the statistics of an epoch, counted from 0, and writes all files."""
+        """Adds the statistics of an epoch, counted from 0, and writes the pickles; the graphs too if it is time."""
         logs = dict(logs or {})
         names = {name for output in self._stems for name in _series(output, self._stems, self._further).values()}
         if not self._is_tested(epoch):

@@ -3,7 +3,11 @@
 import os
 
 from collab_ensembles.data import catalogue
+from collab_ensembles.errors import ConfigError
 from collab_ensembles.settings.config import RunConfig
+
+_MOST_BYTES = 255 - len("_error.png12345678.tmp")
+"""Of the stem of a file name; that of a run directory's name is no longer."""
 
 
 def describe(config: RunConfig) -> str:
@@ -12,7 +16,17 @@ def describe(config: RunConfig) -> str:
 
 
 def run_directory(log_dir: str, config: RunConfig) -> str:
-    """The directory of a run; different settings have different directories."""
+    """The directory of a run; different settings have different directories.
+
+    Raises:
+      ConfigError: the name of the data set makes names too long for a file system.
+    """
+    for stem in statistics_names(config).values():
+        if len(os.fsencode(stem)) > _MOST_BYTES:
+            raise ConfigError(
+                f"--dataset={config.dataset}: its name is too long for the names of the files of a run; give the file "
+                "or folder a shorter one"
+            )
     name = f"{config.run_name()}-seed{config.seed}-{config.digest()[:8]}"
     return os.path.join(log_dir, catalogue.label(config.dataset), name)
 

@@ -86,6 +86,11 @@ class Status:
     environment: dict[str, Any] = dataclasses.field(default_factory=dict)
     earlier_environments: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
+    @property
+    def epoch_of_weights(self) -> int:
+        """The epoch after which the members had their present weights, counted from 1; 0 if they are not trained."""
+        return self.best_epoch or self.epochs_done
+
 
 def write_config(directory: str, config: RunConfig) -> None:
     """Creates the directory, with its config.json."""

@@ -1,6 +1,8 @@
 """Declares the settings of a run, converts them to their types and checks them one by one."""
 
+import csv
 import dataclasses
+import io
 import math
 import operator
 import reprlib
@@ -83,8 +85,12 @@ def _typed_as(kind: Any, value: Any) -> Any:
 
 
 def as_text(value: object) -> str:
-    """The value of a setting as a flag takes it: lists are separated by commas."""
-    return ",".join(value) if isinstance(value, tuple | list) else str(value)
+    """The value of a setting as a flag takes it: lists are separated by commas, and quoted where they have some."""
+    if not isinstance(value, tuple | list):
+        return str(value)
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(value)
+    return line.getvalue()
 
 
 def check_whole(name: str, value: int | None, least: int, most: int = MOST) -> None:

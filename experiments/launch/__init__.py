@@ -1,1 +1,1 @@
-"""Computes the runs of a sweep, in processes on this machine or by Ray."""
+"""Computes the runs of a sweep: in processes on this machine, on one GPU, or by Ray on many machines."""

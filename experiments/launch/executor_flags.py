@@ -1,7 +1,6 @@
 """The flags of a sweep that choose where its runs are computed."""
 
 import os
-from collections.abc import Sequence
 
 from absl import flags
 
@@ -75,12 +74,12 @@ def check(log_dir: str, data_dir: str | None) -> None:
         )
 
 
-def ray_executor(log_dir: str, prepare: Sequence[str], workers: int | None, threads: int) -> Executor:
+def ray_executor(log_dir: str, prepare: list[list[str]], workers: int | None, threads: int) -> Executor:
     """Connects to the cluster.
 
     Args:
       log_dir: the directory of the run directories, on this machine.
-      prepare: the command that prepares the data on a node; empty if there is nothing to prepare.
+      prepare: the commands that prepare the data on a node; empty if there is nothing to prepare.
       workers: the number of runs at a time; None: as many as fit on the cluster.
       threads: the threads of each run.
     """
@@ -88,4 +87,4 @@ def ray_executor(log_dir: str, prepare: Sequence[str], workers: int | None, thre
 
     from experiments.launch.ray_executor import Plan, RayExecutor
 
-    return RayExecutor(Plan(log_dir, _CHECKPOINT_DIR.value, list(prepare), threads, ray_flags.gpus(), workers), facts)
+    return RayExecutor(Plan(log_dir, _CHECKPOINT_DIR.value, prepare, threads, ray_flags.gpus(), workers), facts)

@@ -1,6 +1,6 @@
 """Executors compute the runs of a sweep. `LocalExecutor` uses a few subprocesses, the workers.
 
-The other executor, for many machines, is `ray_executor.RayExecutor`.
+Others: `ray_executor.RayExecutor` for many machines, and `device_executor.DeviceExecutor` for one GPU.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from collab_ensembles import files
+from collab_ensembles.errors import CollabError, one_line
 from collab_ensembles.runs.run_directory import Status
 from experiments.launch.worker import PRELOAD
 
@@ -116,7 +117,11 @@ class LocalExecutor:
             self._end_all()
 
     def _start(self, task: Task) -> None:
-        files.make_directory(task.directory)
+        try:
+            files.make_directory(task.directory)
+        except CollabError as error:
+            task.error, task.exit_status = one_line(error), 1
+            return
         task.running, task.started = True, time.time()
         while self._idle and not self._idle[-1].is_alive:
             self._idle.pop().wait()

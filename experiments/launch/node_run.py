@@ -32,7 +32,7 @@ class Order(TypedDict):
       name: the name of the run in messages.
       command: its command; the node replaces the first word with its own interpreter.
       run: the run directory, below the log directory.
-      prepare: the command that fetches and verifies the data; its first word is replaced too. Empty: runs do it.
+      prepare: the commands that fetch and verify the data; their first words are replaced too. Empty: runs do it.
       checkpoint_dir: a log directory that all nodes share, or None: a temporary one.
       sweep: a unique name of the sweep.
     """
@@ -41,7 +41,7 @@ class Order(TypedDict):
     name: str
     command: list[str]
     run: str
-    prepare: list[str]
+    prepare: list[list[str]]
     checkpoint_dir: str | None
 
 
@@ -94,6 +94,8 @@ def compute(order: Order, node: str, report: Report) -> Outcome:
         printed_before = returned_files.printed(directory)
         LocalExecutor(1).compute([task], _reporter(directory, report))
         assert task.exit_status is not None
+        if task.error:
+            raise NodeError(task.error)
         if task.exit_status == DataError.exit_status:
             # The driver has checked the settings, so the error comes from the data of this node.
             raise NodeError(task.last_words().removeprefix("error: "))
@@ -206,11 +208,12 @@ def _prepare_data(order: Order, base: str, workplace: str) -> None:
     prepared = os.path.join(base, f"prepared-{order['sweep']}")
     if not order["prepare"] or os.path.exists(prepared):
         return
-    # Polls, so that the run can be cancelled in the meantime.
-    task = Task("data", _here(order["prepare"]), os.path.join(workplace, "data"))
-    LocalExecutor(1).compute([task], lambda: None)
-    if task.exit_status != 0:
-        reason = task.last_words().removeprefix("error: ")
-        raise NodeError(reason or f"{' '.join(order['prepare'][1:])} ended with exit status {task.exit_status}")
+    for number, command in enumerate(order["prepare"]):
+        # Polls, so that the run can be cancelled in the meantime.
+        task = Task("data", _here(command), os.path.join(workplace, f"data{number}"))
+        LocalExecutor(1).compute([task], lambda: None)
+        if task.exit_status != 0:
+            reason = task.error or task.last_words().removeprefix("error: ")
+            raise NodeError(reason or f"{' '.join(command[1:])} ended with exit status {task.exit_status}")
     # An empty file for each sweep, since several sweeps may run at the same time.
     files.write_bytes(prepared, b"")

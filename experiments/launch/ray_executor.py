@@ -38,7 +38,7 @@ class Plan:
     Attributes:
       log_dir: the directory of the run directories, on the driver.
       checkpoint_dir: a log directory that all nodes share, or None.
-      prepare: the command that prepares the data on a node; empty if there is nothing to prepare.
+      prepare: the commands that prepare the data on a node; empty if there is nothing to prepare.
       cpus: the CPUs of each run; it has as many threads.
       gpus: the GPUs of each run; may be a fraction.
       workers: the number of runs at a time; None: as many as fit on the cluster.
@@ -46,7 +46,7 @@ class Plan:
 
     log_dir: str
     checkpoint_dir: str | None
-    prepare: list[str]
+    prepare: list[list[str]]
     cpus: int
     gpus: float
     workers: int | None

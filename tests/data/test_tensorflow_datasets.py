@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import shutil
 import string
 from collections.abc import Iterator
 from typing import Any
@@ -79,6 +80,20 @@ def test_other_sizes_are_refused_and_not_kept(
     with pytest.raises(DataError, match=r"\(10, 28, 28, 1\) in 10 classes as the test part of kmnist; needed: \(9, "):
         data.load("kmnist", str(tmp_path))
     assert not list((tmp_path / "arrays").glob("kmnist/train"))
+
+
+def test_damaged_files_are_named_with_what_mends_them(
+    prepared: dict[str, dict[str, int]], tmp_path: pathlib.Path
+) -> None:
+    digest = data.load("kmnist", str(tmp_path)).digest()
+    shutil.rmtree(tmp_path / "arrays")
+    (path,) = tmp_path.glob("kmnist/*/*test*tfrecord*")
+    content = path.read_bytes()
+    path.write_bytes(content[:-5])
+    with pytest.raises(DataError, match=f"{path.parent}: cannot be read .*delete it"):
+        data.load("kmnist", str(tmp_path))
+    shutil.rmtree(path.parent)
+    assert data.load("kmnist", str(tmp_path)).digest() == digest
 
 
 @pytest.mark.parametrize("name", _NAMES)

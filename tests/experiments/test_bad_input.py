@@ -92,6 +92,21 @@ def test_the_other_commands_check_their_input_likewise(
     assert [path.name for path in directory.iterdir()] == ["config.json"]
 
 
+@pytest.mark.parametrize(
+    ("module", "arguments", "out"),
+    [("predict", ["photos"], "p.csv"), ("export", [], "st.keras"), ("feature_maps", [], "maps.png")],
+)
+def test_a_file_that_cannot_be_written_is_said_before_anything_is_computed(
+    module: str, arguments: list[str], out: str, tmp_path: pathlib.Path, no_tensorflow: dict[str, str]
+) -> None:
+    directory = tmp_path / "runs" / "run"
+    run_directory.write_config(str(directory), RunConfig())
+    flags = [str(directory), *arguments, f"--out={tmp_path / 'nowhere' / out}"]
+    result = run(f"experiments.{module}", *flags, preloaded="little", **no_tensorflow)
+    _check(result, 1, [f"cannot write {tmp_path / 'nowhere' / out}"], tmp_path)
+    assert not (tmp_path / "nowhere").exists()
+
+
 @pytest.mark.parametrize("module", ["train", "sweep"])
 def test_a_log_directory_that_cannot_be_made_is_exit_status_1(
     module: str, tmp_path: pathlib.Path, no_tensorflow: dict[str, str]

@@ -92,6 +92,14 @@ def test_arguments_give_back_the_configuration_bit_for_bit(config: RunConfig) ->
     assert restored.digest() == config.digest()
 
 
+def test_a_comma_in_a_path_does_not_end_a_member(tmp_path: pathlib.Path) -> None:
+    directory = tmp_path / 'first, "second"'
+    directory.mkdir()
+    (directory / "own.py").write_text("def build(image_shape, num_classes): ...")
+    config = RunConfig(members=(f"{directory}/own.py:build", "ST"))
+    assert parse(*config_flags.arguments(config)).members == config.members
+
+
 def test_settings_at_their_default_need_no_arguments() -> None:
     assert [argument for argument in config_flags.arguments(RunConfig()) if "epochs" not in argument] == []
     assert "--weight=0.01" in config_flags.arguments(RunConfig(method="L2", weight=0.01))

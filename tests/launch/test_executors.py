@@ -206,6 +206,14 @@ def test_a_command_that_does_not_exist_fails_alone(tmp_path: pathlib.Path) -> No
     assert missing.last_words().startswith("FileNotFoundError")
 
 
+def test_a_run_whose_directory_cannot_be_made_fails_alone(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "barred").write_text("a file in the way")
+    barred, works = _task(tmp_path, "barred", "print('fine')"), _task(tmp_path, "works", "print('fine')")
+    LocalExecutor(1).compute([barred, works], _nothing)
+    assert [task.exit_status for task in (barred, works)] == [1, 0]
+    assert barred.error.startswith(f"cannot write {tmp_path / 'barred'}: ")
+
+
 @pytest.mark.parametrize("preload", [False, True])
 def test_runs_share_a_worker_and_nothing_else(
     preload: bool, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch

@@ -43,7 +43,7 @@ def _order(tmp_path: pathlib.Path, exit_status: int = 0, prepare: str = _PREPARE
         # No interpreter of the node: it takes its own.
         command=["/driver/python", "-c", _TRAIN.format(calls=calls, exit_status=exit_status), "--log_dir=/driver/runs"],
         run="digits/run",
-        prepare=["/driver/python", "-c", prepare.format(calls=calls)],
+        prepare=[["/driver/python", "-c", prepare.format(calls=calls)]],
         checkpoint_dir=None,
     )
     return Order(**{**order, **changes})  # type: ignore[typeddict-item]
@@ -78,6 +78,12 @@ def test_a_run_that_fails_is_no_fault_of_the_node(tmp_path: pathlib.Path) -> Non
 def test_other_data_than_a_run_began_with_are_the_fault_of_the_node(tmp_path: pathlib.Path) -> None:
     with pytest.raises(NodeError, match=r"^printed$"):
         node_run.compute(_order(tmp_path, exit_status=OtherDataError.exit_status), "node", lambda status: None)
+
+
+def test_each_data_set_of_a_sweep_is_prepared(tmp_path: pathlib.Path) -> None:
+    order = _order(tmp_path)
+    node_run.compute(order | {"prepare": 2 * order["prepare"]}, "node", lambda status: None)
+    assert (tmp_path / "calls").read_text() == "prepared prepared trained "
 
 
 def test_data_that_cannot_be_had_are_the_fault_of_the_node(tmp_path: pathlib.Path, base: pathlib.Path) -> None:

@@ -1,9 +1,12 @@
 """File names, as the author's result files have them."""
 
 import os
+import pathlib
 
 import pytest
 
+from collab_ensembles import files
+from collab_ensembles.errors import ConfigError
 from collab_ensembles.methods.ensemble import grids
 from collab_ensembles.runs import naming
 from collab_ensembles.settings.config import RunConfig
@@ -31,6 +34,22 @@ def test_of_a_long_list_of_members_names_have_the_number() -> None:
         assert all(len(f"{stem}_error.png{temporary}") <= 255 for stem in naming.statistics_names(config).values())
     assert many.run_name() == "digits_collab_60_members_CE_0.5"
     assert naming.run_directory("runs", many).endswith(f"digits_collab_60_members_CE_0.5-seed0-{many.digest()[:8]}")
+
+
+def test_a_data_set_whose_name_leaves_no_room_is_refused(tmp_path: pathlib.Path) -> None:
+    """The longest name that is allowed can be made, with its graphs and temporary files."""
+    rest = len("_collab_shallow_and_thin_and_medium_ensemble_Ensemble_error.png12345678.tmp")
+    for length in (255 - rest, 256 - rest):
+        (tmp_path / f"{'x' * length}.npz").touch()
+        config = RunConfig(dataset=str(tmp_path / f"{'x' * length}.npz"))
+        if length + rest > 255:
+            with pytest.raises(ConfigError, match=r"--dataset=.*too long"):
+                naming.run_directory(str(tmp_path), config)
+        else:
+            directory = naming.run_directory(str(tmp_path), config)
+            files.make_directory(directory)
+            for stem in naming.statistics_names(config).values():
+                files.write_bytes(f"{directory}/{stem}_error.png", b"")
 
 
 def test_the_statistics_of_st_m_and_the_ensemble_end_on_000_001_and_ensemble() -> None:
