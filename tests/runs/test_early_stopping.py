@@ -1,6 +1,7 @@
 """Early stopping: the best weights of a validation part, whatever kills the run."""
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+import command_runner
 from analysis import frame, tables
 from collab_ensembles import data
 from collab_ensembles.errors import ConfigError
@@ -177,3 +179,14 @@ def test_what_cannot_be_is_refused() -> None:
         with pytest.raises(ConfigError, match=fragment):
             RunConfig(**settings)
     assert RunConfig(early_stopping=3).tensorflow_only == "--early_stopping=3"
+
+
+def test_the_command_names_the_epoch_whose_weights_were_taken_back(tmp_path: Path, data_dir: str) -> None:
+    flags = ["--members=B2R1F2,B2R1F4", "--train_limit=200", "--batch_size=20", "--epochs=9", "--learning_rate=0.1"]
+    flags += ["--early_stopping=1", f"--data_dir={data_dir}", f"--log_dir={tmp_path}"]
+    result = command_runner.run("experiments.train", *flags)
+    assert result.exit_status == 0, result.errors
+    (path,) = tmp_path.glob("digits/*/status.json")
+    status = json.loads(path.read_text())
+    assert 0 < status["best_epoch"] < status["ended_after"] < 9
+    assert f"test error after {status['best_epoch']} of 9 epochs, {status['ended_after']} trained: " in result.output
