@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -75,7 +76,11 @@ def of_sweep(configs: Sequence[RunConfig], rows: Sequence[Row], workers: int, pr
             _Measured(_shortened(config, row, os.path.join(directory, str(number))))
             for number, (config, row) in enumerate(chosen)
         ]
-        LocalExecutor(workers, preload).compute([_task(each.row) for each in measured], lambda: _watch(measured))
+        # A worker imports TensorFlow once, before its first run; a new process for each run does so each time.
+        imports = [Task("", [sys.executable, "-c", ""], directory) for _ in range(workers if preload else 0)]
+        begun = time.time()
+        tasks = [*imports, *(_task(each.row) for each in measured)]
+        LocalExecutor(workers, preload).compute(tasks, lambda: _watch(measured))
         _watch(measured)
         for each in measured:
             if _task(each.row).exit_status != 0:
@@ -86,7 +91,8 @@ def of_sweep(configs: Sequence[RunConfig], rows: Sequence[Row], workers: int, pr
         for config, row in zip(configs, rows, strict=True)
         if row.task is not None
     ]
-    needed = max(sum(seconds) / workers, *seconds)
+    preparing = _task(measured[0].row).started - begun
+    needed = preparing + max(sum(seconds) / workers, *seconds)
     return f"about {_words(needed)}: {len(seconds)} runs, {workers} at a time; measured on {len(kinds)} of them"
 
 
