@@ -126,7 +126,8 @@ def read_test(path: str, names: Sequence[str], image_shape: tuple[int, int, int]
 def files_of(directory: str, names: Sequence[str] | None = None) -> Files:
     """The image files of class folders, also in folders within these.
 
-    They are those of Keras' `image_dataset_from_directory`. Hidden folders and files with other endings are left out.
+    They are those of Keras' `image_dataset_from_directory` without hidden ones, whose names begin with a dot: copies,
+    previews and the like, which programs leave there.
 
     Args:
       directory: the folder of the class folders.
@@ -160,8 +161,13 @@ def _folders(directory: str) -> list[str]:
 
 
 def _walk(directory: str) -> Iterator[str]:
-    for parent, _, names in sorted(os.walk(directory), key=lambda each: each[0]):
-        for name in sorted(names):
+    found = []
+    for parent, folders, names in os.walk(directory):
+        # In place: the walk then leaves hidden ones out.
+        folders[:] = (name for name in folders if not name.startswith("."))
+        found.append((parent, sorted(name for name in names if not name.startswith("."))))
+    for parent, names in sorted(found):
+        for name in names:
             if name.lower().endswith(picture_files.ENDINGS):
                 yield os.path.join(parent, name)
 

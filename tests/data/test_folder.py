@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 
 import keras
 import numpy as np
@@ -60,6 +61,17 @@ def test_files_and_labels_are_those_of_keras(tmp_path: pathlib.Path, rng: np.ran
         assert own.labels.tolist() == labels.tolist()
         assert own.images.tolist() == pixels.tolist()
     assert len(found.train.labels) == 31
+
+
+def test_hidden_copies_are_no_images(images: pathlib.Path) -> None:
+    before = folder.examples(str(images), AS_IT_IS)
+    copies = images / "ant" / ".ipynb_checkpoints"
+    copies.mkdir()
+    shutil.copy(images / "ant" / "1.png", copies / "1-checkpoint.png")
+    (images / "ant" / "._1.png").write_bytes(b"a preview of another system")
+    found = folder.examples(str(images), AS_IT_IS)
+    assert found.train.images.tobytes() == before.train.images.tobytes()
+    assert found.test.images.tobytes() == before.test.images.tobytes()
 
 
 def test_resized_images_are_near_those_of_keras(images: pathlib.Path) -> None:
