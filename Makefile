@@ -28,9 +28,13 @@ help: ## show this list
 
 install: $(VENV)/.installed ## make .venv with the package and its dependencies
 
+define check_python
+@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	{ echo "error: $$($(PYTHON) --version) found; needed: 3.11 to 3.13, for example PYTHON=python3.12" >&2; exit 1; }
+endef
+
 $(VENV)/.installed: setup.py pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
-		{ echo "error: $$($(PYTHON) --version) found; needed: 3.11 to 3.13, for example PYTHON=python3.12" >&2; exit 1; }
+	$(check_python)
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
@@ -51,6 +55,7 @@ test-ray: install ## test sweeps on a Ray cluster, also with killed nodes (some 
 JAX := .venv-jax
 
 $(JAX)/.installed: setup.py constraints.txt
+	$(check_python)
 	$(PYTHON) -m venv --clear $(JAX)
 	$(JAX)/bin/python -m pip install --quiet --no-deps --editable .
 	$(JAX)/bin/python -c 'from importlib.metadata import requires as r; print(*(each.split(";")[0] for each in r("collab-ensembles") if not each.startswith("tensorflow") and ("extra" not in each or each.endswith("\"jax\""))), sep="\n")' > $(JAX)/needed
@@ -174,8 +179,7 @@ documents: install ## write the tables and numbers in README.md and docs/ again 
 	$(RUN) -m analysis.documents.overview_figure
 
 records: ## copy the finished runs of RUNS=runs/mnist-grid, without checkpoints, and what inference costs, to results/records/mnist-grid
-	mkdir -p $(RECORDS)
-	cd $(RUNS) && for status in $$(grep -rl --include=status.json '"state": "done"' .); do \
+	cd $(RUNS) && mkdir -p $(CURDIR)/$(RECORDS) && for status in $$(grep -rl --include=status.json '"state": "done"' .); do \
 		run=$$(dirname $$status); \
 		cp --parents $$run/config.json $$status $$run/*.pkl $$(ls $$run/uncertainty.json 2>/dev/null) \
 			$(CURDIR)/$(RECORDS) || exit $$?; \
