@@ -26,6 +26,8 @@ class Stream(enum.IntEnum):
 def generator(seed: int, stream: Stream, *indices: int) -> np.random.Generator:
     """A generator that depends only on its arguments.
 
+    Each stream must always be asked for one number of indices: NumPy takes a last 0 as no index.
+
     Args:
       seed: the run's seed, at least 0.
       stream: the purpose of the numbers.

@@ -13,7 +13,8 @@ import collab_ensembles as ce
 
 def hellinger(source: Any, target: Any) -> Any:
     """The squared Hellinger distance of the two predictions, mean over the batch."""
-    roots = [keras.ops.sqrt(keras.ops.softmax(logits)) for logits in (source, target)]
+    # Not the root of the softmax: where a probability is 0, that has no derivative.
+    roots = [keras.ops.exp(keras.ops.log_softmax(logits) / 2) for logits in (source, target)]
     return keras.ops.mean(keras.ops.sum(keras.ops.square(roots[0] - roots[1]), axis=-1)) / 2
 
 

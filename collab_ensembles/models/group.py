@@ -84,8 +84,12 @@ class Group(keras.Model):
         return dict(zip(self.statistics_names, [*logits, *together], strict=True))
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
-        """The ensemble's logits, float32 [batch, classes]; for a single member, its logits."""
-        return self.together(self.logits(images, training=training))
+        """The logits of the answer, float32 [batch, classes]."""
+        return self.answer_logits(self.logits(images, training=training))
+
+    def answer_logits(self, logits: Sequence[Tensor]) -> Tensor:
+        """Of the members' logits, float32 [batch, classes] each, those of `answer`."""
+        return self.together(logits)
 
     def ensemble_logits(self, logits: Sequence[Tensor]) -> Tensor:
         """The ensemble's prediction, [batch, classes]: the head's logits, or an average of the members' outputs."""
@@ -115,7 +119,10 @@ class Group(keras.Model):
         return list(self.statistics_names)
 
     def inference_network(self, name: str) -> keras.Model:
-        """A member as a separate network, without the parts that only training needs; or all members as one network."""
+        """A member as a separate network, without the parts that only training needs; or all members as one network.
+
+        In that one, networks have the names of their members: Keras allows no two layers of one name.
+        """
         if name != "ensemble":
             return self.members[name]
         networks = {each: self.inference_network(each) for each in self.inference_names() if each != name}

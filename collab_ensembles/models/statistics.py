@@ -86,11 +86,13 @@ class EpochStatistics(keras.metrics.Metric):
 
 def disagreement(logits: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Means over all pairs of members: the share of different answers, and the distance of their logits."""
-    pairs = list(itertools.combinations(logits, 2))
-    answers = [keras.ops.not_equal(keras.ops.argmax(a, axis=-1), keras.ops.argmax(b, axis=-1)) for a, b in pairs]
-    distances = [keras.ops.sqrt(keras.ops.sum(keras.ops.square(a - b), axis=-1)) for a, b in pairs]
+    answers = [keras.ops.argmax(each, axis=-1) for each in logits]
+    different = [keras.ops.not_equal(a, b) for a, b in itertools.combinations(answers, 2)]
+    distances = [
+        keras.ops.sqrt(keras.ops.sum(keras.ops.square(a - b), axis=-1)) for a, b in itertools.combinations(logits, 2)
+    ]
     return (
-        keras.ops.mean(keras.ops.cast(keras.ops.stack(answers), "float32")),
+        keras.ops.mean(keras.ops.cast(keras.ops.stack(different), "float32")),
         keras.ops.mean(keras.ops.stack(distances)),
     )
 

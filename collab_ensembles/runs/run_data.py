@@ -124,7 +124,7 @@ def describe(dataset: Dataset, digest: str) -> str:
 
 
 def announce(dataset: Dataset, digest: str) -> None:
-    """Logs a description of the data; warns of classes never trained on and of test examples that are trained on."""
+    """Logs a description of the data; warns of classes never trained on and of test images that are trained on."""
     logging.info("%s", describe(dataset, digest))
     missing = _missing_classes(dataset)
     if missing:
@@ -147,6 +147,18 @@ def announce(dataset: Dataset, digest: str) -> None:
             shared,
             len(dataset.test_labels),
         )
+    if dataset.unlabelled is not None:
+        parts = dataset.unlabelled, dataset.test_images
+        (images, labels), tests = ((part, np.zeros(len(part), np.int32)) for part in parts)
+        shared = overlap.count_shared(images, labels, *tests)
+        if shared:
+            logging.warning(
+                "%s: %d of the %d test images are among the images without labels; errors on them are not test errors; "
+                "take other images",
+                dataset.name,
+                shared,
+                len(dataset.test_labels),
+            )
 
 
 def _missing_classes(dataset: Dataset) -> list[int]:

@@ -60,6 +60,31 @@ def test_the_objective_equals_a_numpy_computation(
     assert float(total) == pytest.approx(expected, rel=1e-4)
 
 
+def test_a_student_that_is_surely_wrong_still_learns_from_its_teacher() -> None:
+    """The gradient with respect to its logits is (1 - beta) T (q - p), however small the probabilities are."""
+    model = _model(temperature=2.0, beta=0.5)
+    gap = 80.0
+    student, teacher = np.array([[gap, 0, 0, 0, 0]]), np.array([[0, gap, 0, 0, 0]])
+    watched = tf.constant(student, "float32")
+    with tf.GradientTape() as tape:
+        tape.watch(watched)
+        # The labels' part is 0: they say what the student says.
+        total, _ = model.objective(np.array([0], np.int32), [watched, tf.constant(teacher, "float32")])
+    expected = 0.5 * 2 * (softmax(student / 2) - softmax(teacher / 2))
+    np.testing.assert_allclose(tape.gradient(total, watched), expected, atol=1e-6)
+    with pytest.raises(ValueError, match="temperature 0"):
+        _model(temperature=0.0)
+
+
+def test_metrics_given_to_compile_are_of_the_answer(batch: Batch) -> None:
+    model = _model()
+    model.compile(optimizer=keras.optimizers.SGD(0.1), metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")])
+    model.evaluate(batch[0], model.predict(batch[0], verbose=0).argmax(axis=1), verbose=0)
+    found = model.get_metrics_result()
+    assert float(found["accuracy"]) == 1 - float(found["student_error"]) == 1
+    assert float(found["ensemble_error"]) > 0
+
+
 def test_training_changes_the_student_and_nothing_of_the_teacher(batch: Batch) -> None:
     model = _model()
     before = {name: [weight.copy() for weight in member.get_weights()] for name, member in model.members.items()}
@@ -104,7 +129,7 @@ def test_the_student_alone_answers(batch: Batch) -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"received beta 0\.0"):
+    with pytest.raises(ValueError, match=r"beta 0\.0; allowed"):
         _model(beta=0.0)
     other = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(7)])
     with pytest.raises(ValueError, match="student 5, teacher 7; needed: the same classes"):

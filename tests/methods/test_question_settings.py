@@ -41,6 +41,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"method": "L2", "unlabelled": "rest"}, "add --train_limit"),
     ({"method": "L2", "unlabelled": "mine"}, "allowed: none, rest, uniform, gaussian, mnist"),
     ({"method": "L2", "unlabelled": "digits"}, "--unlabelled=digits: not known"),
+    # The same images, also those of the test part.
+    ({"dataset": "notmnist", "method": "L2", "unlabelled": "notmnist/small"}, "--unlabelled=notmnist/small: not known"),
+    ({"dataset": "notmnist/small", "method": "L2", "unlabelled": "notmnist"}, "--unlabelled=notmnist: not known"),
     ({"unlabelled": "uniform"}, "--method=plain learns nothing without labels"),
     ({"method": "L2", "unlabelled": "uniform", "unlabelled_every": 0}, "whole numbers from 1"),
     ({"method": "L2", "unlabelled": "uniform", "unlabelled_batch": 0}, "whole numbers from 1"),

@@ -1,5 +1,7 @@
 """What is said of the data of a run, and when."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,18 @@ def test_classes_without_a_training_example_are_named(caplog: pytest.LogCaptureF
     (line,), (warning,) = _said(_dataset([0, 3, 3, 0]), caplog)
     assert "2 of 4 classes" in line
     assert "2 of 4 classes have no training example: 1, 2;" in warning
+
+
+def test_test_images_among_those_without_labels_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever their labels are."""
+    dataset = _dataset([0, 1, 2, 3])
+    others = np.random.default_rng(4).integers(0, 256, (20, 4, 6, 1), np.uint8)
+    assert _said(dataclasses.replace(dataset, unlabelled=others), caplog)[1] == []
+    caplog.clear()
+    dataset = dataclasses.replace(dataset, test_labels=np.arange(5, dtype=np.int32) % 4)
+    unlabelled = np.concatenate([others, dataset.test_images[1:3]])
+    _, (warning,) = _said(dataclasses.replace(dataset, unlabelled=unlabelled), caplog)
+    assert "2 of the 5 test images are among the images without labels" in warning
 
 
 def test_test_examples_that_are_trained_on_are_counted(caplog: pytest.LogCaptureFixture) -> None:

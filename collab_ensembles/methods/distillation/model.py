@@ -13,11 +13,11 @@ from collab_ensembles.tensor import Tensor
 class DistillationModel(Model):
     """A student and its teacher. Objective: beta cross-entropy + (1 - beta) T^2 distance from the teacher + decay.
 
-    The baseline of Song and Chai (2018), table 4, after Hinton et al. (2015). The distance is
-    `keras.distillation.LogitsDistillation`: the Kullback-Leibler divergence at temperature T, whose gradient is the
-    soft cross-entropy's. (`keras.distillation.Distiller` is not used: it has its own training step and leaves out the
-    layers' losses.) The statistics show the teacher as a second member, and the ensemble of both. The student alone
-    answers.
+    The baseline of Song and Chai (2018), table 4, after Hinton et al. (2015). The distance is the Kullback-Leibler
+    divergence at temperature T, whose gradient is the soft cross-entropy's. (`keras.distillation` is not used: its
+    `Distiller` has its own training step and leaves out the layers' losses, and its `LogitsDistillation` clips
+    probabilities, so that a student that is surely wrong learns nothing from its teacher.) The statistics show the
+    teacher as a second member, and the ensemble of both. The student alone answers.
     """
 
     answer = "student"
@@ -42,12 +42,10 @@ class DistillationModel(Model):
           ValueError: a number is not allowed, or the teacher has another number of classes; see `Model`.
         """
         super().__init__({"student": student, "teacher": teacher})
-        if not 0 < beta <= 1:
-            raise ValueError(f"received beta {beta}; allowed: above 0 to 1")
+        if temperature <= 0 or not 0 < beta <= 1:
+            raise ValueError(f"received temperature {temperature}, beta {beta}; allowed: above 0, and above 0 to 1")
         teacher.trainable = False
-        self._beta = beta
-        # The loss is given as an object: with its default, the string "kl_divergence", Keras 3.15 applies no softmax.
-        self._distance = keras.distillation.LogitsDistillation(temperature, keras.losses.KLDivergence())
+        self._temperature, self._beta = temperature, beta
 
     def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
         """Logits of student and teacher; the teacher runs in inference mode, and no gradient flows into it."""
@@ -56,9 +54,9 @@ class DistillationModel(Model):
         outputs = student(images, training=training), keras.ops.stop_gradient(teacher(images, training=False))
         return [keras.ops.cast(output, "float32") for output in outputs]
 
-    def call(self, images: Tensor, training: bool = False) -> Tensor:
-        """The student's logits, float32 [batch, classes]."""
-        return self.logits(images, training=training)[0]
+    def answer_logits(self, logits: Sequence[Tensor]) -> Tensor:
+        """The student's."""
+        return logits[0]
 
     def objective(
         self, labels: Tensor, logits: Sequence[Tensor], sample_weight: Tensor | None = None
@@ -69,4 +67,10 @@ class DistillationModel(Model):
         _, costs = super().objective(labels, logits)
         decay = sum(self.members["student"].losses)
         hard = mean_cross_entropy(labels, student)
-        return self._beta * hard + (1 - self._beta) * self._distance.compute_loss(teacher, student) + decay, costs
+        soft = self._temperature**2 * self._distance(student, teacher)
+        return self._beta * hard + (1 - self._beta) * soft + decay, costs
+
+    def _distance(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """The Kullback-Leibler divergence of the two at temperature T, mean over the batch."""
+        own, known = (keras.ops.log_softmax(logits / self._temperature) for logits in (student, teacher))
+        return keras.ops.mean(keras.ops.sum(keras.ops.exp(known) * (known - own), axis=-1))

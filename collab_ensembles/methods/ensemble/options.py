@@ -165,7 +165,8 @@ class EnsembleConfig(RunConfig):
             only: dict[str, Any] = {"unlabelled_every": 1, "unlabelled_batch": None, "unlabelled_cost": "collaboration"}
             check_effects(self, only, f"--unlabelled={NO_IMAGES}")
             return
-        sets = (name for name in catalogue.CATALOGUE if name != self.dataset)
+        # Other parts of the same images, such as notmnist/small, have its test images too.
+        sets = (name for name in catalogue.CATALOGUE if name.partition("/")[0] != self.dataset.partition("/")[0])
         allowed = [NO_IMAGES, REST, *NOISES, *sets]
         if self.unlabelled not in allowed:
             raise ConfigError(f"--unlabelled={self.unlabelled}: not known; allowed: {', '.join(allowed)}")
