@@ -150,16 +150,16 @@ def test_augmentation_is_fresh_each_epoch_and_leaves_the_images_alone(images: np
     assert not np.array_equal(epochs[0], epochs[1])
 
 
-def test_augmentation_depends_on_the_seed_and_not_on_the_stream_of_the_order(images: np.ndarray) -> None:
-    many = np.repeat(images, 10, axis=0)
-    distorted = [Augmentation((16, 8, 1), 100, True, seed, 0)(many, slice(0, 100)) for seed in (0, 1)]
-    assert not np.array_equal(*distorted)
-    largest = 2
-    from_order = generator(0, Stream.ORDER, 0).integers(-largest, largest, size=(100, 1), endpoint=True)
-    rows = np.clip(np.arange(16) + from_order, 0, 15)
-    assert not np.array_equal(
-        distorted[0][:, :, 3:5].max(axis=2), many[np.arange(100)[:, None], rows][:, :, 3:5].max(axis=2)
-    )
+def test_shifts_are_drawn_from_the_seed_by_a_stream_of_their_own() -> None:
+    def rows(seed: int, stream: Stream) -> np.ndarray:
+        shifts = generator(seed, stream, 3).integers(-2, 2, size=(100, 1), endpoint=True)
+        return np.clip(np.arange(16) + shifts, 0, 15)
+
+    for seed in (0, 1):
+        received, _ = Augmentation((16, 8, 1), 100, True, seed, 3).sources
+        np.testing.assert_array_equal(received, rows(seed, Stream.AUGMENTATION))
+    assert not np.array_equal(received, rows(1, Stream.ORDER))
+    assert not np.array_equal(received, rows(0, Stream.AUGMENTATION))
 
 
 def test_augmentation_does_not_depend_on_the_batch_size(images: np.ndarray) -> None:

@@ -4,9 +4,11 @@ import math
 from types import ModuleType
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
+from collab_ensembles.methods.assembly import build_model
 from collab_ensembles.methods.distillation import training as distillation
 from collab_ensembles.methods.fdl import training as fdl
 from collab_ensembles.methods.fdl.recipes import RECIPES
@@ -90,3 +92,47 @@ def test_snapshots(cycle: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = RunConfig(system="snapshot", members=("convnet2",), cycle=cycle, epochs=8, snapshots=2, averaging="logits")
     received = _arguments(snapshot, "SnapshotModel", config, monkeypatch)
     assert received == {"averaging": "logits", "keep_momentum": cycle == "triangular"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"members": ("B1R1F2", "B1R1F3")},
+        {"system": "multihead", "members": ("densenet7-2",)},
+        {"system": "multihead", "members": ("densenet7-2",), "graph": "single"},
+        {"system": "fdl", "members": ("convnet2",) * 2},
+        {"system": "snapshot", "members": ("resnet8",), "snapshots": 2},
+        {"system": "nodes", "members": ("strided4",), "nodes": 2},
+    ],
+    ids=lambda settings: "-".join(map(str, (settings.get("system"), settings.get("graph")))),
+)
+def test_convolutions_have_the_precision_of_the_run(settings: dict[str, Any]) -> None:
+    for precision, dtype in (("float32", "float32"), ("mixed_bfloat16", "bfloat16")):
+        model = build_model(RunConfig(**settings, precision=precision), _SHAPE, 10)
+        networks = [model, *(model.inference_network(name) for name in model.inference_names() if name != "ensemble")]
+        layers = [layer for each in networks for layer in each._flatten_layers()]
+        layers = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
+        assert layers
+        assert {layer.compute_dtype for layer in layers} == {dtype}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"members": ("B1R1F2",) * 2},
+        {"system": "multihead", "members": ("densenet7-2",)},
+        {"system": "fdl", "members": ("convnet2",) * 2},
+        {"system": "nodes", "members": ("strided4",), "nodes": 2},
+        {"system": "nodes", "members": ("strided4",), "nodes": 2, "learning": "vae", "content": "none"},
+        {"system": "language", "dataset": "mnist"},
+    ],
+    ids=lambda settings: "-".join(map(str, (settings.get("system"), settings.get("learning")))),
+)
+def test_equal_networks_begin_with_values_of_their_own_and_of_the_seed(settings: dict[str, Any]) -> None:
+    """No two kernels are equal: not of two members, heads, nodes or agents, nor of one of them with two seeds."""
+    kernels = []
+    for seed in (0, 1):
+        model = build_model(RunConfig(**settings, seed=seed), (28, 28, 1), 10)
+        kernels += [variable.numpy().tobytes() for variable in model.trainable_variables if "kernel" in variable.path]
+    assert len(kernels) > 3
+    assert len(set(kernels)) == len(kernels)

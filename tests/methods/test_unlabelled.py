@@ -120,7 +120,7 @@ def test_the_gradient_is_that_of_finite_differences(rng: np.random.Generator) ->
         assert gradient[place] == pytest.approx((costs[0] - costs[1]) / (2 * step), rel=1e-2)
 
 
-def test_a_step_without_images_is_that_of_the_plain_step(
+def test_images_without_labels_cost_nothing_where_there_are_none(
     batch: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
 ) -> None:
     images, _ = batch

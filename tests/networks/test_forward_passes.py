@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+import reference
 from collab_ensembles.networks.build import build_network
 
 
@@ -42,6 +43,8 @@ class _Weights:
     def begin(self, images: np.ndarray, member: str) -> np.ndarray:
         """What the first layers make of pixels; of one-layer networks on MNIST with its mean and deviation."""
         x = images.astype(float)
+        if member.startswith("strided"):
+            return x / 127.5 - 1
         return (x / 255 - 0.1307) / 0.3081 if member.startswith("fdlnet") else self.normalize(x, "input")
 
     def activate(self, x: np.ndarray, name: str) -> np.ndarray:
@@ -118,6 +121,23 @@ def _fdlnet(net: _Weights, x: np.ndarray) -> np.ndarray:
     return net.dense(x.reshape(len(x), -1))
 
 
+def _strided(net: _Weights, x: np.ndarray) -> np.ndarray:
+    """As DCGAN: leaky ReLUs of slope 0.2, and batch normalisation behind all convolutions but the first."""
+
+    def convolve(x: np.ndarray, name: str, stride: int = 1) -> np.ndarray:
+        layer = net.net.get_layer(name)
+        y = reference.convolve(x, layer.kernel.numpy().astype(float), stride)
+        return y + (layer.bias.numpy() if layer.use_bias else 0)
+
+    for pair in (1, 2, 3):
+        x = convolve(x, f"pair{pair}_convolution")
+        x = net.normalize(x, f"pair{pair}_1") if pair > 1 else x
+        x = convolve(np.maximum(x, 0.2 * x), f"pair{pair}_strided", 2)
+        x = net.normalize(x, f"pair{pair}_2")
+        x = np.maximum(x, 0.2 * x)
+    return net.dense(x.reshape(len(x), -1))
+
+
 _NETWORKS: dict[str, tuple[tuple[int, int, int], Callable[[_Weights, np.ndarray], np.ndarray]]] = {
     "resnet8": ((8, 12, 3), lambda net, x: _cifar_resnet(net, x, 8)),
     "resnet14": ((10, 7, 1), lambda net, x: _cifar_resnet(net, x, 14)),
@@ -127,6 +147,7 @@ _NETWORKS: dict[str, tuple[tuple[int, int, int], Callable[[_Weights, np.ndarray]
     "vgg16": ((32, 32, 3), _vgg16),
     "convnet4": ((6, 8, 3), _convnet),
     "fdlnet4": ((8, 12, 3), _fdlnet),
+    "strided4": ((10, 7, 3), _strided),
 }
 
 

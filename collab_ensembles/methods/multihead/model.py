@@ -128,11 +128,11 @@ class MultiheadModel(Model):
         import tensorflow as tf
 
         images, labels = unweighted(data)
-        for index, path in enumerate(self.members.values()):
+        first: Sequence[Tensor] = ()
+        for objective, variables in self.turns():
             with tf.GradientTape() as tape:
                 logits = self.logits(images, training=True)
-                loss = self.head_losses(labels, logits)[index] + sum(path.losses)
-            if index == 0:
-                first = logits
-            descend(self.optimizer, tape, loss, path.trainable_variables)
+                loss, _ = objective(labels, logits)
+            first = first or logits
+            descend(self.optimizer, tape, loss, variables)
         return self.record(labels, first, *self.objective(labels, first))
