@@ -9,7 +9,7 @@ from collab_ensembles.data import catalogue
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.networks import own_files
 from collab_ensembles.networks.own_files import OwnNetwork
-from collab_ensembles.networks.sizes import FORMS, LONG_NAMES, ResNetSize, check_image_shape, parse_network
+from collab_ensembles.networks.sizes import FORMS, LONG_NAMES, MLPSize, ResNetSize, check_image_shape, parse_network
 from collab_ensembles.settings import first_release, member_rates, registry
 from collab_ensembles.settings.fields import as_text, check_effects, field_types, typed
 from collab_ensembles.settings.folder_options import normal_size
@@ -125,6 +125,11 @@ class RunConfig(RunFields):
             raise ConfigError(
                 f"--precision={self.precision} has no effect on --members={','.join(map(str, own))}, whose files "
                 "decide it; leave it out"
+            )
+        if self.precision != "float32" and all(isinstance(network, MLPSize) for network in networks):
+            raise ConfigError(
+                f"--precision={self.precision} is for convolutions, and --members={','.join(self.members)} has none; "
+                "leave it out"
             )
         self._set("members", tuple(own_files.sealed(member) for member in self.members))
         if not any(isinstance(network, ResNetSize) for network in networks):

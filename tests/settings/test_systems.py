@@ -167,6 +167,10 @@ def test_each_system_has_the_defaults_of_its_paper(settings: dict[str, Any], exp
         ({**_FDL, "averaging": "softmax"}, ["--averaging belongs to --system=snapshot"]),
         ({**_HEADS, "resnet": "fixed"}, ["--resnet has an effect only on networks such as ST", "--members=resnet32"]),
         (
+            {"members": ("mlp8-8", "mlp9-9"), "precision": "mixed_bfloat16"},
+            ["--precision=mixed_bfloat16 is for convolutions", "--members=mlp8-8,mlp9-9"],
+        ),
+        (
             {**_FDL, "decay_scope": "all"},
             ["--decay_scope has an effect only on networks such as ST", "--members=vgg16,vgg16"],
         ),
