@@ -223,6 +223,10 @@ class LayerFactory:
             kernel["bias_initializer"] = keras.initializers.RandomUniform(-bound, bound, next(self._seeds))
         return keras.layers.Dense(num_classes, dtype=self.exact, name=self.prefix + name, **kernel)(x)
 
+    def dense(self, x: Tensor, units: int, name: str) -> Tensor:
+        """A dense layer as Keras begins it, as `exact`: with Glorot's uniform kernel, and biases of 0."""
+        return self.logits(x, units, name, initializer=keras.initializers.GlorotUniform)
+
     def _kernel_options(self, initializer: Initializer) -> dict[str, Any]:
         return {
             "kernel_initializer": initializer(seed=next(self._seeds)),

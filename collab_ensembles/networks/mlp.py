@@ -4,8 +4,6 @@ Pixels from 0 to 1, ReLU, and where asked for dropout behind each hidden layer. 
 these are Keras' defaults, Glorot's uniform ones, and 0 for biases.
 """
 
-import keras
-
 from collab_ensembles.networks.layer_factory import LayerFactory
 from collab_ensembles.networks.segments import Segment
 from collab_ensembles.networks.sizes import MLPSize
@@ -24,10 +22,10 @@ def segments(size: MLPSize, num_classes: int, dropout: float = 0.0) -> list[Segm
     def whole(factory: LayerFactory, x: Tensor) -> Tensor:
         x = factory.flatten(factory.standardize(x, 0.0, 1.0))
         for number, units in enumerate((size.first, size.second), start=1):
-            x = factory.logits(x, units, f"dense{number}", initializer=keras.initializers.GlorotUniform)
+            x = factory.dense(x, units, f"dense{number}")
             x = factory.relu(x, f"relu{number}")
             if dropout:
                 x = factory.drop(x, dropout, f"dropout{number}")
-        return factory.logits(x, num_classes, initializer=keras.initializers.GlorotUniform)
+        return factory.dense(x, num_classes, "logits")
 
     return [Segment("whole", whole)]

@@ -85,7 +85,7 @@ def _view(inverted: np.ndarray) -> keras.layers.Layer:
 
 def _speaker(units: int, length: int, factory: LayerFactory, name: str) -> keras.Model:
     hidden = keras.Input((units,), dtype="float32", name="hidden")
-    logits = _dense(factory, hidden, length * VOCABULARY, "symbols")
+    logits = factory.dense(hidden, length * VOCABULARY, "symbols")
     logits = keras.layers.Reshape((length, VOCABULARY), dtype="float32", name="message")(logits)
     return keras.Model(hidden, logits, name=name)
 
@@ -99,15 +99,11 @@ def _discriminator(
     once, also if the image is judged with several messages.
     """
     view = keras.Input((pixels,), dtype="float32", name="view")
-    image_part = keras.Model(view, _dense(factory, view, size.first, "of_image"), name=f"{name}_image_part")
+    image_part = keras.Model(view, factory.dense(view, size.first, "of_image"), name=f"{name}_image_part")
     of_image = keras.Input((size.first,), dtype="float32", name="of_image")
     message = keras.Input((length, VOCABULARY), dtype="float32", name="message")
-    of_message = _dense(factory, factory.flatten(message, "symbols"), size.first, "of_message")
+    of_message = factory.dense(factory.flatten(message, "symbols"), size.first, "of_message")
     x = factory.relu(factory.add(of_image, of_message, "sum"), "relu1")
-    x = factory.relu(_dense(factory, x, size.second, "dense2"), "relu2")
-    score = keras.layers.Reshape((), dtype="float32", name="score")(_dense(factory, x, 1, "dense3"))
+    x = factory.relu(factory.dense(x, size.second, "dense2"), "relu2")
+    score = keras.layers.Reshape((), dtype="float32", name="score")(factory.dense(x, 1, "dense3"))
     return image_part, keras.Model([of_image, message], score, name=f"{name}_judge")
-
-
-def _dense(factory: LayerFactory, x: Tensor, units: int, name: str) -> Tensor:
-    return factory.logits(x, units, name, initializer=keras.initializers.GlorotUniform)

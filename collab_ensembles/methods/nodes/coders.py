@@ -57,17 +57,13 @@ def build(
     factory = LayerFactory(random, regularization_rate=0.0)
     images = keras.Input(image_shape, dtype="float32", name="images")
     below = strided.encoder(factory, images, size)
-    code = _dense(factory, below, CODE, "code")
-    outputs = [code, _dense(factory, below, CODE, "log_variance")] if kind == "vae" else [code]
+    code = factory.dense(below, CODE, "code")
+    outputs = [code, factory.dense(below, CODE, "log_variance")] if kind == "vae" else [code]
     member = keras.Model(images, factory.logits(code, num_classes), name=name)
     encoder = keras.Model(images, outputs, name=f"{name}_encoder")
     decoder = _decoder(factory, size, image_shape, f"{name}_decoder")
     judge = _judge(factory, size, image_shape, f"{name}_judge") if kind == "bigan" else None
     return Networks(member, encoder, decoder, judge)
-
-
-def _dense(factory: LayerFactory, x: Tensor, units: int, name: str) -> Tensor:
-    return factory.logits(x, units, name, initializer=keras.initializers.GlorotUniform)
 
 
 def _decoder(factory: LayerFactory, size: StridedSize, image_shape: Shape, name: str) -> keras.Model:
@@ -79,7 +75,7 @@ def _decoder(factory: LayerFactory, size: StridedSize, image_shape: Shape, name:
     filters = [size.filters * 2**pair for pair in range(strided.PAIRS)]
     codes = keras.Input((CODE,), dtype="float32", name="codes")
     smallest = (*sizes[-1], filters[-1])
-    x = _dense(factory, codes, math.prod(smallest), "start")
+    x = factory.dense(codes, math.prod(smallest), "start")
     x = keras.layers.Reshape(smallest, dtype="float32", name="square")(x)
     transposed = functools.partial(
         factory.convolve, strides=2, padding="same", kind=keras.layers.Conv2DTranspose, bias=False
@@ -104,8 +100,8 @@ def _judge(factory: LayerFactory, size: StridedSize, image_shape: Shape, name: s
     images = keras.Input(image_shape, dtype="float32", name="images")
     codes = keras.Input((CODE,), dtype="float32", name="codes")
     x = keras.layers.Concatenate(dtype="float32", name="both")([strided.encoder(factory, images, size), codes])
-    x = factory.leaky_relu(_dense(factory, x, 4 * size.filters, "dense"), strided.SLOPE, "dense_relu")
-    return keras.Model([images, codes], _dense(factory, x, 1, "score"), name=name)
+    x = factory.leaky_relu(factory.dense(x, 4 * size.filters, "dense"), strided.SLOPE, "dense_relu")
+    return keras.Model([images, codes], factory.dense(x, 1, "score"), name=name)
 
 
 def normal(shape: tuple[Tensor | int, ...], seed: Tensor) -> Tensor:

@@ -176,7 +176,7 @@ class NodesModel(Model):
                 self._probes.fit()
                 self._validated = self._probes.validated(self.ensemble_logits)
 
-        return [keras.callbacks.LambdaCallback(on_epoch_end=add), _before_tests(fit)]
+        return [keras.callbacks.LambdaCallback(on_epoch_end=add, on_test_begin=fit)]
 
     def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """The steps of a piece of an epoch, in one compiled loop."""
@@ -247,12 +247,6 @@ def counts(plan: Plan) -> dict[str, float]:
         "dropped": float(plan.dropped),
         "queue_length": plan.length,
     }
-
-
-def _before_tests(call: Callable[[Any], None]) -> keras.callbacks.Callback:
-    callback = keras.callbacks.Callback()
-    callback.on_test_begin = call
-    return callback
 
 
 def _log_probabilities(logits: Sequence[Tensor]) -> Tensor:
