@@ -134,7 +134,7 @@ questions: $(QUESTIONS) ## train the grids of the paper's open questions on digi
 
 # What runs with all labels, in question 7, do not take of the flags of the sweep.
 NOT_OF_ALL_LABELS := --seeds=% --workers=% --report=% --measure% --executor=% --way=% --checkpoint_dir=% --address=% \
-	--gpus=% --send_package --nosend_package --train_limit=% --unlabelled% --nounlabelled%
+	--gpus=% --send_package% --nosend_package% --train_limit=% --unlabelled% --nounlabelled%
 
 # Of question $(1) on the data set $(2), with the flags $(3), which runs with all labels, in question 7, lack; and $(4).
 define question
@@ -179,7 +179,7 @@ documents: install ## write the tables and numbers in README.md and docs/ again 
 	$(RUN) -m analysis.documents.overview_figure
 
 records: ## copy the finished runs of RUNS=runs/mnist-grid, without checkpoints, and what inference costs, to results/records/mnist-grid
-	cd $(RUNS) && mkdir -p $(CURDIR)/$(RECORDS) && for status in $$(grep -rl --include=status.json '"state": "done"' .); do \
+	cd $(RUNS) && mkdir -p $(CURDIR)/$(RECORDS) || exit $$?; for status in $$(grep -rl --include=status.json '"state": "done"' .); do \
 		run=$$(dirname $$status); \
 		cp --parents $$run/config.json $$status $$run/*.pkl $$(ls $$run/uncertainty.json 2>/dev/null) \
 			$(CURDIR)/$(RECORDS) || exit $$?; \

@@ -95,10 +95,12 @@ def _define_flag(field: "dataclasses.Field[typing.Any]", kind: object) -> None:
 def _defaults(typical: Callable[[dict[str, typing.Any]], RunConfig], arguments: Sequence[str]) -> dict[str, str]:
     """The defaults that depend on data and networks, for those in the arguments; empty if these are not allowed."""
     named = {name: given(name, arguments) for name in ("dataset", "members")}
-    settings = {name: value.split(",") if name == "members" else value for name, value in named.items() if value}
+    lists = flags.ListParser()
     try:
-        config = typical(settings)
-    except ConfigError:
+        config = typical(
+            {name: lists.parse(value) if name == "members" else value for name, value in named.items() if value}
+        )
+    except (ConfigError, ValueError):
         return {}
     derived = (field.name for field in config.in_order() if field.default is None)
     values = {name: getattr(config, name) for name in derived}

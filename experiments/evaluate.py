@@ -201,6 +201,8 @@ def _warn_of_training_examples(directory: str, test: data.Dataset) -> None:
         logging.warning("cannot check whether the run was trained on some of these examples: %s", error)
         return
     known = overlap.count_shared(own.train_images, own.train_labels, test.test_images, test.test_labels)
+    if own.unlabelled is not None:
+        known = max(known, overlap.count_shared_images(own.unlabelled, test.test_images))
     if known:
         logging.warning(
             "the run was trained on %d of these %d examples; errors on them are not test errors",

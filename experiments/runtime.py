@@ -112,7 +112,7 @@ def _without_unused() -> Iterator[None]:
 
 
 def check_installed(backend: str, otherwise: str = "") -> None:
-    """Raises ConfigError if a backend of Keras is not installed; says what to do, or else to do."""
+    """Raises ConfigError if a backend of Keras is not installed; `otherwise` ends its advice."""
     if importlib.util.find_spec(backend) is None:
         raise ConfigError(f"{_NAMES[backend]} is not installed; install it (docs/GPU.md){otherwise}")
 

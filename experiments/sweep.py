@@ -109,6 +109,8 @@ def main(arguments: list[str]) -> int:
     files.check_can_make(_LOG_DIR.value)
     if _REPORT.value is not None:
         files.check_can_make(os.path.dirname(os.path.abspath(_REPORT.value)))
+        if os.path.isdir(_REPORT.value):
+            raise ConfigError(f"--report={_REPORT.value}: a directory; give the name of a file")
     if os.path.exists(os.path.join(_LOG_DIR.value, "lock")):
         with _lock():
             # Checks that no other sweep runs there, without leaving a new lock file if the data are refused.
@@ -128,7 +130,10 @@ def _lock() -> contextlib.AbstractContextManager[None]:
 
 
 def _check_unchanged(configs: list[RunConfig], rows: list[Row]) -> None:
-    """Raises an error if runs have results of other data, or of another backend; does not start TensorFlow."""
+    """Raises an error if runs have results of other data, or of another backend; does not start TensorFlow.
+
+    Warns of test images that runs would learn from without labels.
+    """
     for row in rows:
         backends.check_unchanged(row.directory, backend_flags.backend(), row.task is None, backend_flags.may_change())
     facts: dict[object, DataFacts | None] = {}
@@ -136,11 +141,15 @@ def _check_unchanged(configs: list[RunConfig], rows: list[Row]) -> None:
         data = run_data.key(config)
         if data not in facts:
             try:
-                facts[data] = run_data.facts(run_data.load(config, _DATA_DIR.value, fetch=False))
+                dataset = run_data.load(config, _DATA_DIR.value, fetch=False)
             except UnavailableDataError as error:
                 facts[data] = None
                 if any(row.task is None for row in rows):
                     run_data.warn_not_compared(_LOG_DIR.value, error)
+            else:
+                # What the runs say themselves stands in their files alone.
+                run_data.warn_of_test_images(dataset)
+                facts[data] = run_data.facts(dataset)
         if present := facts[data]:
             run_data.check_unchanged(row.directory, present, row.task is None)
 

@@ -108,7 +108,7 @@ class ArrayCache:
         return Part(images, labels)
 
     def write(self, part: str, content: Part, digest: str, source: str) -> Part:
-        """Stores a part and returns it memory-mapped.
+        """Stores a part, unless it is there undamaged, and returns it memory-mapped.
 
         Raises:
           DataError: the content of this part has changed since it was first used.

@@ -33,6 +33,12 @@ def count_shared(images: np.ndarray, labels: np.ndarray, other_images: np.ndarra
     return sum(bytes(digest) in known for digest in digests)
 
 
+def count_shared_images(images: np.ndarray, other_images: np.ndarray) -> int:
+    """The number of the other images, uint8 [other examples, ...], that are also among the first ones."""
+    none, other_none = (np.zeros(len(each), np.int32) for each in (images, other_images))
+    return count_shared(images, none, other_images, other_none)
+
+
 def _hashes(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """A uint64 an example: its words times odd numbers drawn at random, summed modulo 2 to the power 64."""
     words = -(-int(np.prod(images.shape[1:])) // 8)

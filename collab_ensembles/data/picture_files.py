@@ -72,7 +72,8 @@ def read(path: str, shape: tuple[int, int, int]) -> Pictures:
     if path.endswith((".npz", ".npy")):
         return _of_array(path, shape)
     if os.path.isdir(path):
-        files = sorted(name for name in os.listdir(path) if name.lower().endswith(ENDINGS))
+        names = (name for name in os.listdir(path) if not name.startswith("."))
+        files = sorted(name for name in names if name.lower().endswith(ENDINGS))
         if not files:
             raise ConfigError(f"{path}: no image in this folder; needed: files that end in {', '.join(ENDINGS)}")
         return _of_files(path, files, shape)

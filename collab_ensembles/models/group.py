@@ -22,8 +22,7 @@ _MANY = 500
 class Group(keras.Model):
     """Named members and the ensemble's prediction. `models.model.Model` trains them.
 
-    `model(images)` and `predict` give the ensemble's logits, [batch, classes], see `ensemble_logits`; `logits` gives
-    those of each member.
+    `model(images)` and `predict` give the logits of `answer`, [batch, classes]; `logits` gives those of each member.
 
     Attributes:
       members: the networks by name, in order; each maps float32 examples, such as images [batch, height, width,

@@ -48,8 +48,8 @@ class Model(Group):
     def compile(self, optimizer: Any = None, **options: Any) -> None:
         """Gives the model its optimizer, built for all trained variables; with None, the model can only evaluate.
 
-        See `keras.Model.compile` for the options. `metrics` are computed from labels int32 [batch] and the ensemble's
-        logits, [batch, classes]; `weighted_metrics` also use the weights of the examples.
+        See `keras.Model.compile` for the options. `metrics` are computed from labels int32 [batch] and the logits
+        of `answer`, [batch, classes]; `weighted_metrics` also use the weights of the examples.
 
         Raises:
           ValueError: a loss is given, since the model has its own objective; or a metric has the name of a statistic or

@@ -76,7 +76,7 @@ class TrainedGroup:
       model: its networks, with the weights of the newest checkpoint.
       image_shape: (height, width, channels) of the images that it takes.
       label_names: the names of its classes.
-      epochs_done: how long it was trained.
+      epochs_done: the epoch whose weights it has; see `Status.epoch_of_weights`.
     """
 
     model: "Group"
@@ -119,4 +119,4 @@ def load(directory: str) -> TrainedGroup:
     model, status = run_model.restore(directory)
     assert status.data is not None
     names = run_data.label_names(config, status.data, status.data.num_classes)
-    return TrainedGroup(model, status.data.image_shape, names, status.epochs_done)
+    return TrainedGroup(model, status.data.image_shape, names, status.epoch_of_weights)

@@ -147,18 +147,20 @@ def announce(dataset: Dataset, digest: str) -> None:
             shared,
             len(dataset.test_labels),
         )
-    if dataset.unlabelled is not None:
-        parts = dataset.unlabelled, dataset.test_images
-        (images, labels), tests = ((part, np.zeros(len(part), np.int32)) for part in parts)
-        shared = overlap.count_shared(images, labels, *tests)
-        if shared:
-            logging.warning(
-                "%s: %d of the %d test images are among the images without labels; errors on them are not test errors; "
-                "take other images",
-                dataset.name,
-                shared,
-                len(dataset.test_labels),
-            )
+    warn_of_test_images(dataset)
+
+
+def warn_of_test_images(dataset: Dataset) -> None:
+    """Warns of test images that are learned from without labels."""
+    shared = 0 if dataset.unlabelled is None else overlap.count_shared_images(dataset.unlabelled, dataset.test_images)
+    if shared:
+        logging.warning(
+            "%s: %d of the %d test images are among the images without labels; errors on them are not test errors; "
+            "take other images",
+            dataset.name,
+            shared,
+            len(dataset.test_labels),
+        )
 
 
 def _missing_classes(dataset: Dataset) -> list[int]:

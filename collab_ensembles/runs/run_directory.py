@@ -88,7 +88,10 @@ class Status:
 
     @property
     def epoch_of_weights(self) -> int:
-        """The epoch after which the members had their present weights, counted from 1; 0 if they are not trained."""
+        """The epoch after which the members had their present weights, counted from 1; 0 if they are not trained.
+
+        Of `--system=teaching`, whose student keeps its best weights by itself, it is the length of the training.
+        """
         return self.best_epoch or self.epochs_done
 
 

@@ -17,6 +17,7 @@ from collab_ensembles.errors import CollabError, ConfigError, RunDirectoryError,
 from collab_ensembles.runs import checkpoint_file, run_directory
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.fields import as_text
 
 if TYPE_CHECKING:
     from collab_ensembles.models.model import Model
@@ -126,7 +127,9 @@ def _checkpoint(config: RunConfig) -> str:
     for name in _MUST_AGREE:
         theirs, ours = (getattr(each, name, None) for each in (source, config))
         if theirs != ours:
-            raise ConfigError(f"{flag}: has --{name}={_text(theirs)}; received --{name}={_text(ours)}; give the same")
+            raise ConfigError(
+                f"{flag}: has --{name}={as_text(theirs)}; received --{name}={as_text(ours)}; give the same"
+            )
     directory = os.path.join(path, checkpoint_file.DIRECTORY)
     epochs = checkpoint_file.saved_epochs(directory)
     if not epochs or epochs[-1] != source.epochs:
@@ -164,7 +167,3 @@ def _copy(directory: str) -> str | None:
 
 def _name(path: str) -> str:
     return f"{run_directory.sha256(path)}.npz"
-
-
-def _text(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

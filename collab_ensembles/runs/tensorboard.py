@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.fields import as_text
 
 DIRECTORY = "tensorboard"
 """In a run directory."""
@@ -18,7 +19,7 @@ def callback(directory: str, config: RunConfig) -> keras.callbacks.Callback:
     from tensorboard.plugins.hparams import api
 
     writer = tf.summary.create_file_writer(os.path.join(directory, DIRECTORY))
-    settings = {key: ",".join(value) if isinstance(value, list) else value for key, value in config.to_json().items()}
+    settings = {key: as_text(value) if isinstance(value, list) else value for key, value in config.to_json().items()}
 
     def begin(logs: Mapping[str, float] | None = None) -> None:
         with writer.as_default(step=0):

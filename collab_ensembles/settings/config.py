@@ -121,15 +121,10 @@ class RunConfig(RunFields):
             raise ConfigError(
                 f"--members={own[0]}: --system={self.system} takes only networks of this package; allowed: {FORMS}"
             )
-        if len(own) == len(networks) and self.precision != "float32":
+        if self.precision != "float32" and all(isinstance(network, OwnNetwork | MLPSize) for network in networks):
             raise ConfigError(
-                f"--precision={self.precision} has no effect on --members={','.join(map(str, own))}, whose files "
-                "decide it; leave it out"
-            )
-        if self.precision != "float32" and all(isinstance(network, MLPSize) for network in networks):
-            raise ConfigError(
-                f"--precision={self.precision} is for convolutions, and --members={','.join(self.members)} has none; "
-                "leave it out"
+                f"--precision={self.precision} is for convolutions of this package's networks, and "
+                f"--members={','.join(self.members)} has none; leave it out"
             )
         self._set("members", tuple(own_files.sealed(member) for member in self.members))
         if not any(isinstance(network, ResNetSize) for network in networks):

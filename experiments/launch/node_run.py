@@ -148,7 +148,7 @@ def _reporter(directory: str, report: Report) -> Callable[[], None]:
             status = run_directory.read_status(directory)
         except RunDirectoryError:
             return
-        names = ("state", "epochs_done", "test_errors", "started", "ended")
+        names = ("state", "epochs_done", "test_errors", "started", "ended", "seconds")
         values = {name: getattr(status, name) for name in names}
         if values != latest:
             latest.update(values)

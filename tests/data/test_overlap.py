@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from collab_ensembles.data.overlap import count_shared
+from collab_ensembles.data.overlap import count_shared, count_shared_images
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (3, 5, 1), (1, 1, 1), (4, 4, 3)])
@@ -16,6 +16,12 @@ def test_the_count_is_that_of_a_comparison_of_all_with_all(rng: np.random.Genera
     expected = int(same.any(axis=1).sum())
     assert count_shared(images, labels, others, other_labels) == expected
     assert expected >= 10
+
+
+def test_images_are_shared_whatever_their_labels_are(rng: np.random.Generator) -> None:
+    images, others = rng.integers(0, 256, (2, 30, 4, 4, 1), np.uint8)
+    others[3:10] = images[5:12]
+    assert count_shared_images(images, others) == 7
 
 
 def test_images_of_other_shapes_are_other_examples() -> None:

@@ -24,6 +24,7 @@ def test_files_of_the_right_form_keep_their_pixels_in_the_order_of_their_names(
     for name, image in zip(("b.png", "a.PNG", "c.bmp"), pixels, strict=True):
         Image.fromarray(image).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "._a.PNG").write_bytes(b"a preview of another system")
     pictures = picture_files.read(str(tmp_path), _COLOURED)
     assert (pictures.names, pictures.changed, pictures.unreadable) == (["a.PNG", "b.png", "c.bmp"], [], [])
     assert pictures.images.tolist() == pixels[[1, 0, 2]].tolist()

@@ -66,6 +66,12 @@ def test_help_shows_the_settings_of_the_system_and_of_no_other() -> None:
         assert f"--{name}:" not in result.output
 
 
+def test_help_shows_the_defaults_for_members_however_they_are_written() -> None:
+    for members in ("ST,M", '"ST",M'):
+        result = run("experiments.train", "--dataset=notmnist", f"--members={members}", "--help")
+        assert "--epochs: number of epochs (default: 15)" in " ".join(result.output.split())
+
+
 def test_a_sweep_offers_no_flag_for_what_its_grid_varies() -> None:
     result = run("experiments.sweep", "--help")
     for name in ("method", "weight", "seed"):

@@ -57,7 +57,14 @@ def test_the_data_come_first_and_files_and_reports_come_back(tmp_path: pathlib.P
     assert (outcome["exit_status"], outcome["retries"]) == (0, 0)
     assert set(outcome["files"]) == {"status.json", "output.log"}
     assert outcome["files"]["output.log"] == b"printed\n"
-    assert reports[-1] == {"state": "running", "epochs_done": 3, "test_errors": {}, "started": 0.0, "ended": 0.0}
+    assert reports[-1] == {
+        "state": "running",
+        "epochs_done": 3,
+        "test_errors": {},
+        "started": 0.0,
+        "ended": 0.0,
+        "seconds": 0.0,
+    }
     assert len(reports) <= 2  # one of the state before the run wrote any, and none twice
     assert {path.name for path in base.iterdir()} == {"lock", "prepared-sweep1"}
 

@@ -206,6 +206,14 @@ def test_the_limits_themselves_are_allowed(settings: dict[str, Any]) -> None:
     assert all(getattr(config, name) == value for name, value in settings.items())
 
 
+def test_a_student_with_convolutions_has_the_teacher_without() -> None:
+    settings = {"system": "teaching", "dataset": "mnist", "members": ("strided4",), "precision": "mixed_bfloat16"}
+    config = RunConfig(**settings)
+    assert config.description().startswith("strided4, stack 2")
+    teacher = config.needed_runs()["teacher"]
+    assert (teacher.members, teacher.precision) == (("mlp1200-1200",), "float32")
+
+
 def test_a_teacher_is_named_by_its_absolute_path(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "head1.keras").write_bytes(b"")

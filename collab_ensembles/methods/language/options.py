@@ -81,7 +81,7 @@ class LanguageConfig(RunConfig):
                 f"--lowest_temperature above 0, up to {self.temperature:g}, or a higher --temperature"
             )
         check_whole("batch_size", self.batch_size, 2)
-        only = {"augment": False, "regularization_rate": 0.0, "precision": "float32"}
+        only = {"augment": False, "regularization_rate": 0.0}
         check_effects(self, only, "--system=language")
         check_effects(self, self.without_effect(), f"--level={self.level} and --annealing={self.annealing:g}")
 

@@ -147,8 +147,8 @@ class TeachingConfig(RunConfig):
     def as_teacher(self) -> "TeachingConfig":
         """The training of the teacher that goes with these settings."""
         alone = {"stack": 1, "difficulty": "cross_entropy", "targets": "true", "teacher": (), "teacher_seed": 0}
-        # What only ResNets have: the student may be one.
-        network = {"resnet": "report", "decay_scope": "report"}
+        # What the teacher's network does not take: the student may be a ResNet, or have convolutions.
+        network = {"resnet": "report", "decay_scope": "report", "precision": "float32"}
         return dataclasses.replace(self, **{**alone, **network, **TEACHER, "seed": self.teacher_seed})
 
     @property
