@@ -26,8 +26,8 @@ def test_collaboration_makes_answers_more_alike_and_averaging_gain_less(name: st
     correlation = stats.spearmanr(changes["disagreement"][~is_seven], gained[~is_seven]).statistic
     stated = re.findall(r"of what averaging gains: ([+-]\S+) ", (PUBLISHED / name / "README.md").read_text())
     assert stated == [f"{correlation:+.2f}"]
-    assert (changes["members"] < 0).mean() == pytest.approx(2 / 3, abs=0.05)
-    assert (changes["ensemble"] < 0).mean() < 0.45
+    assert (changes["members"] < 0).mean() > 2 / 3
+    assert (changes["ensemble"] < 0).mean() == pytest.approx(1 / 3, abs=0.03)
     if name == "fashion-mnist":
         assert correlation > 0.9
         (line,) = [each for each in lines if each["row"] == "L2 0.1, ST learns from M"]
@@ -129,6 +129,34 @@ def test_longer_training_and_augmentation_do_to_mean_errors_what_the_document_sa
         mean[name, "post2018", *rest] > mean[name, "report", *rest] for name, block, *rest in mean if block == "report"
     ]
     assert (sum(worse), len(worse)) == (11, 12)
+
+
+def test_larger_ensembles_gain_less_and_their_members_do_gain() -> None:
+    """As docs/QUESTIONS.md says of question 4 on Fashion-MNIST."""
+    ensemble: dict[str, float] = {}
+    members: dict[str, list[float]] = {}
+    for (row, output), own in of_question("fashion-mnist", 4).items():
+        if output == "Ens":
+            ensemble[row] = float(np.mean(list(own.values())))
+        else:
+            members.setdefault(row, []).append(float(np.mean(list(own.values()))))
+    gains: dict[str, list[float]] = {}
+    fallen = []
+    for row in ensemble:
+        plain = f"{row[0]} ST, plain"
+        if row.endswith("in total"):
+            gains.setdefault(row[0], []).append(ensemble[plain] - ensemble[row])
+        if row != plain:
+            fallen.append(np.mean(members[plain]) - np.mean(members[row]))
+    means = [np.mean(gains[count]) for count in "2348"]
+    assert means == sorted(means, reverse=True)
+    assert means[0] == pytest.approx(0.1, abs=0.05)
+    assert means[3] == pytest.approx(-0.1, abs=0.05)
+    assert len(fallen) == 13
+    assert min(fallen) > 0
+    assert max(fallen) == pytest.approx(1, abs=0.05)
+    assert ensemble["8 ST, all, weight kept for each pair"] == pytest.approx(23.8, abs=0.05)
+    assert ensemble["2 ST, plain"] == pytest.approx(23.6, abs=0.05)
 
 
 @pytest.mark.parametrize("members", ["2 ST", "2 M", "4 M"])
