@@ -159,6 +159,24 @@ def test_larger_ensembles_gain_less_and_their_members_do_gain() -> None:
     assert ensemble["2 ST, plain"] == pytest.approx(23.6, abs=0.05)
 
 
+def test_single_members_gain_by_l2_what_the_readme_says() -> None:
+    """In all rows of Fashion-MNIST with a constant weight of 0.01, both ways, from different beginnings."""
+    rows = {2: [("L2 0.01, constant", "plain")], 3: [("L2 0.01, both", "plain")]}
+    rows[4] = [(row, f"{row[0]} ST, plain") for row, _ in of_question("fashion-mnist", 4) if row.endswith("in total")]
+    rows[5] = [(f"{members}, L2 0.01", f"{members}, plain") for members in ("2 ST", "2 M", "4 M")]
+    gains = []
+    for number, pairs in rows.items():
+        errors = of_question("fashion-mnist", number)
+        for row, plain in pairs:
+            outputs = [output for other, output in errors if other == row and output != "Ens"]
+            gains += [
+                np.mean([errors[plain, own][seed] - errors[row, own][seed] for seed in "01234567"]) for own in outputs
+            ]
+    text = (REPOSITORY / "README.md").read_text()
+    (stated,) = re.findall(r"single members can: (\S+) to (\S+) points on Fashion-MNIST", text)
+    assert [float(each) for each in stated] == pytest.approx([min(gains), max(gains)], abs=0.05)
+
+
 @pytest.mark.parametrize("members", ["2 ST", "2 M", "4 M"])
 @pytest.mark.parametrize("name", [name for name in DATASETS if 5 in NUMBERS[name]])
 def test_members_that_begin_equal_stay_equal(name: str, members: str) -> None:
