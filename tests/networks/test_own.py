@@ -198,7 +198,7 @@ def test_a_grid_takes_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     ("settings", "message"),
     [
         ({"system": "multihead"}, "takes only networks of this package"),
-        ({"precision": "mixed_bfloat16"}, "--precision=mixed_bfloat16 has no effect"),
+        ({"precision": "mixed_bfloat16"}, "--precision=mixed_bfloat16 is for convolutions"),
         ({"resnet": "fixed"}, "--resnet has an effect only"),
     ],
 )
