@@ -15,7 +15,6 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
 
 from absl import flags, logging
 
@@ -244,14 +243,14 @@ def _check_own_networks(configs: list[RunConfig], rows: list[Row]) -> None:
             _run(*task.command[2:], "--dry_run")
 
 
-def _prepare_flags(configs: Sequence[RunConfig]) -> list[list[str]]:
+def _prepare_flags(configs: list[RunConfig]) -> list[list[str]]:
     """Those for each data set of a sweep; none for a folder of images, which each run reads itself."""
-    config = configs[0]
-    labelled = (
-        [] if catalogue.is_folder(config.dataset) else [[f"--dataset={config.dataset}", f"--split={config.split}"]]
-    )
-    further = sorted({config.unlabelled_data for config in configs} - {"", "rest"})
-    return [[*each, *_data_dir()] for each in (*labelled, *([f"--dataset={name}"] for name in further))]
+    unlabelled = sorted({config.unlabelled_data for config in configs} - {"", "rest"})
+    found = [[f"--dataset={name}"] for name in unlabelled]
+    dataset, split = configs[0].dataset, configs[0].split
+    if not catalogue.is_folder(dataset):
+        found.insert(0, [f"--dataset={dataset}", f"--split={split}"])
+    return [[*each, *_data_dir()] for each in found]
 
 
 def _data_dir() -> list[str]:

@@ -165,11 +165,9 @@ def _walk(directory: str) -> Iterator[str]:
     for parent, folders, names in os.walk(directory):
         # In place: the walk then leaves hidden ones out.
         folders[:] = (name for name in folders if not name.startswith("."))
-        found.append((parent, sorted(name for name in names if not name.startswith("."))))
+        found.append((parent, sorted(filter(picture_files.is_picture, names))))
     for parent, names in sorted(found):
-        for name in names:
-            if name.lower().endswith(picture_files.ENDINGS):
-                yield os.path.join(parent, name)
+        yield from (os.path.join(parent, name) for name in names)
 
 
 def _has_parts(path: str) -> bool:

@@ -53,6 +53,11 @@ class Pictures(NamedTuple):
     unreadable: list[str]
 
 
+def is_picture(name: str) -> bool:
+    """Whether a file is taken as an image, by its name alone; hidden ones, which begin with a dot, are not."""
+    return not name.startswith(".") and name.lower().endswith(ENDINGS)
+
+
 def read(path: str, shape: tuple[int, int, int]) -> Pictures:
     """The images of a folder (its image files, by name), of one file, or of an array.
 
@@ -72,8 +77,7 @@ def read(path: str, shape: tuple[int, int, int]) -> Pictures:
     if path.endswith((".npz", ".npy")):
         return _of_array(path, shape)
     if os.path.isdir(path):
-        names = (name for name in os.listdir(path) if not name.startswith("."))
-        files = sorted(name for name in names if name.lower().endswith(ENDINGS))
+        files = sorted(filter(is_picture, os.listdir(path)))
         if not files:
             raise ConfigError(f"{path}: no image in this folder; needed: files that end in {', '.join(ENDINGS)}")
         return _of_files(path, files, shape)

@@ -258,13 +258,13 @@ class Model(Group):
         without decay or collaboration. Sample weights enter costs, not errors.
         """
         batch_size = keras.ops.shape(labels)[0]
-        members, together = logits, self.together(logits)
-        if len(members) > 1:
+        if self._compile_metrics is not None:
+            self._compile_metrics.update_state(labels, self.answer_logits(logits), sample_weight)
+        together = self.together(logits)
+        if len(logits) > 1:
             further = [*disagreement(logits), *further]
             logits = [*logits, together]
             costs = [*costs, mean_cross_entropy(labels, together, sample_weight)]
         errors = [error(labels, output) for output in logits]
         self.statistics.update_state(total, costs, errors, batch_size, further)
-        if self._compile_metrics is not None:
-            self._compile_metrics.update_state(labels, self.answer_logits(members), sample_weight)
         return self.get_metrics_result()

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from collab_ensembles import files
-from collab_ensembles.errors import CollabError, one_line
+from collab_ensembles.errors import CollabError
 from collab_ensembles.runs.run_directory import Status
 from experiments.launch.worker import PRELOAD
 
@@ -120,7 +120,7 @@ class LocalExecutor:
         try:
             files.make_directory(task.directory)
         except CollabError as error:
-            task.error, task.exit_status = one_line(error), 1
+            task.error, task.exit_status = str(error), 1
             return
         task.running, task.started = True, time.time()
         while self._idle and not self._idle[-1].is_alive:

@@ -37,10 +37,10 @@ class _Machine:
         self.commands = _Machine.commands = []
 
     def compute(self, tasks: Sequence[Task], watch: Callable[[], None]) -> None:
-        idle = [task for task in tasks if task.command[1:] == ["-c", ""]]
+        imports = [task for task in tasks if task.command[1:] == ["-c", ""]]
         # At the same time.
-        _Clock.now += _IMPORT if idle else 0
-        for task in tasks[len(idle) :]:
+        _Clock.now += _IMPORT if imports else 0
+        for task in tasks[len(imports) :]:
             self.commands.append(task.command)
             members = ("ST", "M") if "medium" in task.directory else ("ST",) * 3
             task.started, task.running = _Clock.now, True
