@@ -51,8 +51,11 @@ def _check_whole(log_dir: str, runs: Sequence[Run], unfinished: Sequence[Run], g
     finished = {run.config for run in runs}
     every = {*finished, *(run.config for run in unfinished)}
     seeds = sorted({config.seed for config in every})
-    # Of runs that are in no such grid the first that is in one says which grid it is.
-    planned = next(filter(None, (grid_of(grid.name, config, seeds) for config in sorted(every, key=_place))), set())
+    # A figure may have the grid several times, such as at each level of label noise.
+    planned: set[RunConfig] = set()
+    for config in sorted(every, key=_place):
+        if config not in planned:
+            planned |= grid_of(grid.name, config, seeds)
     beyond = every - planned
     if beyond:
         raise DataError(f"{log_dir}: {_named(beyond)}: no runs of {grid.title}; move them out of the log directory")

@@ -303,7 +303,7 @@ def test_the_command_judges_the_runs_of_a_directory_or_the_paper(tmp_path: pathl
     assert (result.exit_status, result.errors) == (0, "")
     assert "\nSEEN IN ONE SEED: 6.1 (3a)" in result.output
     assert "margin ST less Ens +1.5; M less Ens +0.5, 1 seed(s): plain ST 3; plain M 2; plain Ens 1.5" in result.output
-    assert run("analysis.claims", "--paper").output.count(": the published numbers of ") == 8
+    assert run("analysis.claims", "--paper").output.count(": the published numbers of ") == 10
 
 
 def test_a_directory_without_finished_runs_is_an_error(tmp_path: pathlib.Path) -> None:

@@ -21,7 +21,7 @@ def _heads_grid(tmp_path: pathlib.Path, seeds: int = 1) -> None:
             write(tmp_path, config, constant(*[6] * (config.heads + (config.heads > 1))), seconds=90)
 
 
-def test_a_page_of_heads_alone_has_their_tables_and_no_claims(tmp_path: pathlib.Path) -> None:
+def test_a_page_of_heads_alone_has_their_tables_and_claims(tmp_path: pathlib.Path) -> None:
     _heads_grid(tmp_path)
     page = report.report(str(tmp_path))
     assert "CIFAR10: system=multihead, epochs=3" in page
@@ -32,7 +32,8 @@ def test_a_page_of_heads_alone_has_their_tables_and_no_claims(tmp_path: pathlib.
         r'<td>2 instances</td>\s*<td class="number best">6.00</td><td class="number">6.19 ± 0.17</td>', page
     )
     assert "time and memory of training" in page
-    assert "<h3>Claims</h3>" not in page
+    # All errors are equal; the paper's are not.
+    assert re.search(r"<td>table 1 \(2\) .*?</td>\s*<td[^>]*>not seen in one seed</td>\s*<td[^>]*>seen in one", page)
     assert "<h3>Figures</h3>" not in page
     assert re.search(r"<td>resnet32, 4 instances</td><td>1</td><td>1.50</td>", page)
 
@@ -66,8 +67,8 @@ def test_a_page_of_several_systems_shows_each(tmp_path: pathlib.Path) -> None:
         ]
     )
     assert "CIFAR10 resnet32, 2 instances, seed 0: failed" in page
-    # Noel's of the ensembles, and the poster's of networks that learn to differ.
-    assert page.count("<h3>Claims</h3>") == 2
+    # Noel's of the ensembles, Song and Chai's of heads, and the poster's of networks that learn to differ.
+    assert page.count("<h3>Claims</h3>") == 3
     for name in ("plain", "resnet32, 2 heads simple", "vgg16, 2 x FDL", "vgg16, 3 snapshots"):
         assert f"<td>{name}</td>" in page
     assert "as in Das and Dutta Roy (2022): accuracy in %" in page
@@ -139,11 +140,13 @@ def test_an_incomplete_grid_is_trained_run_by_run(tmp_path: pathlib.Path) -> Non
     assert [line[0] for line in _lines(tmp_path)] == ["experiments.train"] * 2
 
 
-def test_claims_are_not_asked_of_other_systems(tmp_path: pathlib.Path) -> None:
-    write(tmp_path, heads("single"), constant(6))
+def test_claims_are_those_of_the_system_of_the_runs(tmp_path: pathlib.Path) -> None:
+    for graph, error in (("single", 6), ("simple", 5)):
+        write(tmp_path, heads(graph), constant(error, *[7] * (2 * (graph != "single"))))
     result = command_runner.run("analysis.claims", f"--log_dir={tmp_path}")
-    assert (result.exit_status, result.output) == (2, "")
-    assert "no finished run for which there are claims" in result.errors
+    assert (result.exit_status, result.errors) == (0, "")
+    assert "SEEN IN ONE SEED: table 1 (1)" in result.output
+    assert "6.1" not in result.output
 
 
 def test_the_papers_axes_are_no_matter_to_other_systems(tmp_path: pathlib.Path) -> None:

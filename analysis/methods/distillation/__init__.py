@@ -1,4 +1,4 @@
-"""Distilled networks: compared with multi-head networks, in the tables and figures of Song and Chai (2018)."""
+"""Distilled networks: compared with multi-head networks, in the tables, figures and claims of Song and Chai (2018)."""
 
 import dataclasses
 
@@ -31,4 +31,5 @@ ANALYSIS = dataclasses.replace(
     # Statistics of student and teacher together, which nobody would use together.
     whole="",
     cost_notes=("The time of a distilled network is its own training's; that of its teachers comes on top.",),
+    grids=(),
 )
