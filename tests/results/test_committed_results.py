@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 import committed_filters
+import committed_heads
 import committed_languages
 import committed_nodes
 import committed_students
@@ -23,6 +24,8 @@ def test_the_tables_follow_from_the_statistics_of_every_epoch(directory: pathlib
         committed_languages.check(directory)
     elif committed_nodes.is_of_nodes(directory):
         committed_nodes.check(directory)
+    elif committed_heads.is_of_heads(directory):
+        committed_heads.check(directory)
     elif committed_filters.is_of_networks(directory):
         committed_filters.check(directory)
     else:
