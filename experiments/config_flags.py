@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import typing
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from absl import flags
 
@@ -24,15 +24,18 @@ _kind: type[RunConfig] | None = None
 def of_system(arguments: Sequence[str]) -> FurtherFlags:
     """Defines the flags of the shared settings, and those of the `--system` in the arguments.
 
+    The help does not show those that the system refuses.
+
     Raises:
       ConfigError: there is no such system, or its package is broken.
     """
     method = registry.method(given("system", arguments) or DEFAULT_SYSTEM)
     heading = f"Settings of --system={method.name} (for another system add --system=NAME to --help)"
     sections = _define(method, heading)
+    refused = method.config.without_control()
     return FurtherFlags(
-        (),
-        sections,
+        (*refused,),
+        _less(sections, refused),
         lambda: _defaults(functools.partial(_typical, method), arguments),
         lambda: _of_others(method),
         functools.partial(_owner, method),
@@ -40,7 +43,7 @@ def of_system(arguments: Sequence[str]) -> FurtherFlags:
 
 
 def of_grid(arguments: Sequence[str]) -> FurtherFlags:
-    """The same for the system of the `--grid` in the arguments, without the settings that the grid or `--seeds` sets.
+    """The same for the system of the `--grid` in the arguments; what the grid or `--seeds` sets is not shown either.
 
     Raises:
       ConfigError: there is no such grid.
@@ -52,10 +55,10 @@ def of_grid(arguments: Sequence[str]) -> FurtherFlags:
     sections = _define(
         method, f"Settings of --system={method.name}, which this grid trains", without=("system", "seed")
     )
-    shown = {heading: [name for name in names if name not in chosen.sets] for heading, names in sections.items()}
+    hidden = (*chosen.sets, *method.config.without_control())
     return FurtherFlags(
-        chosen.sets,
-        {"Grid": ["grid"], **shown},
+        hidden,
+        {"Grid": ["grid"], **_less(sections, hidden)},
         lambda: _defaults(lambda settings: chosen.plan(settings)[0], arguments),
         lambda: _of_others(method),
         functools.partial(_owner, method),
@@ -78,6 +81,12 @@ def _define(method: Method, heading: str, without: Collection[str] = ()) -> dict
             _define_flag(field, types[field.name])
             sections.setdefault(heading if field.name in own else field.metadata["heading"], []).append(field.name)
     return sections
+
+
+def _less(sections: Mapping[str, Sequence[str]], hidden: Collection[str]) -> dict[str, list[str]]:
+    """The sections without the hidden flags, and without those that have no others."""
+    shown = {heading: [name for name in names if name not in hidden] for heading, names in sections.items()}
+    return {heading: names for heading, names in shown.items() if names}
 
 
 def _define_flag(field: "dataclasses.Field[typing.Any]", kind: object) -> None:

@@ -78,10 +78,11 @@ class TrainingControl:
                 "epoch without a test; leave one of them out"
             )
 
-    def without_control(self) -> dict[str, Any]:
+    @classmethod
+    def without_control(cls) -> dict[str, Any]:
         """The controls that the system does not obey, each with the only value that it may have."""
         fields = dataclasses.fields(TrainingControl)
-        return {field.name: field.default for field in fields if field.name not in self.controls}
+        return {field.name: field.default for field in fields if field.name not in cls.controls}
 
     def controlled_by_tensorflow(self) -> str:
         """A control that is used and needs TensorFlow, as a flag; empty: there is none."""

@@ -13,6 +13,7 @@ from parsed_flags import parse, undefined
 from collab_ensembles.errors import ConfigError
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
+from collab_ensembles.settings.training_control import TrainingControl
 from experiments import config_flags
 
 
@@ -128,7 +129,10 @@ def test_an_own_file_is_named_by_its_absolute_path(tmp_path: pathlib.Path, monke
 def test_flags_are_those_of_the_system_with_the_help_text_of_their_fields(system: str) -> None:
     further = config_flags.of_system([f"--system={system}"])
     fields = registry.method(system).config.in_order()
-    assert [name for names in further.sections.values() for name in names] == [field.name for field in fields]
+    shown = [name for names in further.sections.values() for name in names]
+    refused = [field.name for field in dataclasses.fields(TrainingControl) if field.name in further.hidden]
+    assert shown == [field.name for field in fields if field.name not in refused]
+    assert not {*refused} & {*registry.method(system).config.controls}
     for field in fields:
         assert field.metadata["help"]
         assert field.name == "system" or field.metadata["help"] in flags.FLAGS[field.name].help

@@ -58,12 +58,19 @@ def test_the_whole_help_gives_the_text_and_default_of_every_setting_of_every_sys
     assert "share of the labels in a head's loss; the soft labels have the rest (default: 0.5)" in result.output
 
 
-def test_help_shows_the_settings_of_the_system_and_of_no_other() -> None:
-    result = run("experiments.train", "--system=multihead", "--help")
+@pytest.mark.parametrize(
+    "command", [("experiments.train", "--system=multihead"), ("experiments.sweep", "--grid=song-chai-beta")]
+)
+def test_help_shows_the_settings_of_the_system_and_of_no_other(command: tuple[str, str]) -> None:
+    result = run(*command, "--help")
+    # What the system refuses, and what the grid sets.
+    refused = ("class_weight", "pad", "test_every")
+    hidden = {*refused, *(("system", "seed", "beta") if "--grid" in command[1] else ())}
     for field in registry.method("multihead").config.in_order():
-        assert result.output.count(f"\n  --{field.name}: ") == 1
+        assert result.output.count(f"\n  --{field.name}: ") == (field.name not in hidden), field.name
     for name in ("method", "phases", "snapshots", "teacher"):
         assert f"--{name}:" not in result.output
+    assert "--test_every=2: --system=multihead cannot" in run(*command, "--test_every=2", "--dry_run").errors
 
 
 def test_help_shows_the_defaults_for_members_however_they_are_written() -> None:
