@@ -22,6 +22,15 @@ def _place(config: FeatureDifferenceConfig) -> tuple[int, int, bool, int]:
     return 0, len(config.members), config.phases == PHASES, len(config.phases)
 
 
+TABLE = PublishedGrid(
+    "das-table",
+    "feature-difference or snapshot ensemble",
+    "the table of Das and Dutta Roy (2022)",
+    "final and best test error, time and memory of training; accuracy as in the poster's table",
+    lambda runs: poster.poster_tables(runs)[0],
+)
+"""The grid of two systems: snapshots are in it too."""
+
 ANALYSIS = dataclasses.replace(
     generic.ANALYSIS,
     text_tables=poster.text_tables,
@@ -40,5 +49,6 @@ ANALYSIS = dataclasses.replace(
             "final and best test error, time and memory of training; accuracy by the number of filters",
             lambda runs: poster.poster_tables(runs)[0],
         ),
+        TABLE,
     ),
 )

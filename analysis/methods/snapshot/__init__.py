@@ -25,5 +25,5 @@ def _row(config: RunConfig) -> str | None:
 
 
 ANALYSIS = dataclasses.replace(
-    fdl.ANALYSIS, place=_place, member=_last, paper_row=_row, best_notes=(), statistics={}, grids=()
+    fdl.ANALYSIS, place=_place, member=_last, paper_row=_row, best_notes=(), statistics={}, grids=(fdl.TABLE,)
 )
