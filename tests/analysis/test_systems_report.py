@@ -124,6 +124,15 @@ def test_a_grid_that_lays_down_its_members_is_one_command_too(tmp_path: pathlib.
     assert (command, grid) == ("experiments.sweep", "--grid=fdl-mnist")
 
 
+def test_the_posters_table_is_trained_by_one_command(tmp_path: pathlib.Path) -> None:
+    """It has runs of two systems."""
+    for config in plan("das-table", {"dataset": "cifar10", "members": ["resnet8"], "epochs": 20}, [0, 1]):
+        outputs = len(config.member_names())
+        write(tmp_path, config, constant(*[6] * (outputs + (outputs > 1)), epochs=20))
+    flags = ["--grid=das-table", "--dataset=cifar10", "--members=resnet8", "--epochs=20", "--seeds=0,1"]
+    assert _lines(tmp_path) == [["experiments.sweep", *flags, "--log_dir=logs"]]
+
+
 def test_the_commands_give_the_same_runs_again(tmp_path: pathlib.Path) -> None:
     """A sweep's commands, as it would run them, against the settings that were written."""
     _heads_grid(tmp_path, seeds=2)

@@ -8,6 +8,7 @@ import committed_filters
 import committed_heads
 import committed_languages
 import committed_nodes
+import committed_poster
 import committed_students
 from committed_results import REPOSITORY, check
 
@@ -26,6 +27,8 @@ def test_the_tables_follow_from_the_statistics_of_every_epoch(directory: pathlib
         committed_nodes.check(directory)
     elif committed_heads.is_of_heads(directory):
         committed_heads.check(directory)
+    elif committed_poster.is_of_poster(directory):
+        committed_poster.check(directory)
     elif committed_filters.is_of_networks(directory):
         committed_filters.check(directory)
     else:

@@ -144,6 +144,30 @@ def test_the_mnist_experiment_compares_m_filters_with_twice_half_of_them() -> No
     assert {config.epochs for config in longer} == {1009}
 
 
+def test_the_posters_table_has_two_systems_and_one_network() -> None:
+    """Das and Dutta Roy (2022): 1x, RIE, SSE, FGE and FDL, for as many epochs each."""
+    configs = grid.plan("das-table", {"dataset": "digits", "members": ["resnet8"], "epochs": 40}, [2])
+    assert [(config.system, config.members, config.epochs, config.seed) for config in configs] == [
+        (system, ("resnet8",) * count, 40, 2)
+        for system, count in (("fdl", 1), ("fdl", 2), ("snapshot", 1), ("snapshot", 1), ("fdl", 2))
+    ]
+    assert [config.phases for config in configs if config.system == "fdl"] == [
+        ("cross_entropy",),
+        ("cross_entropy",),
+        ("cross_entropy", "similarity", "feature_difference", "head"),
+    ]
+    assert [config.cycle for config in configs if config.system == "snapshot"] == ["cosine", "triangular"]
+    # Written as for a pair, it is the same network.
+    assert grid.plan("das-table", {"dataset": "digits", "members": ["resnet8"] * 2, "epochs": 40}, [2]) == configs
+    assert {config.members[0] for config in grid.plan("das-table", {}, [0])} == {"vgg16"}
+    for settings, reason in (
+        ({"members": ["resnet8", "resnet20"]}, "--members=resnet8,resnet20: --grid=das-table sets this itself"),
+        ({"recipe": "0.1.0"}, "--recipe: snapshots have no such setting"),
+    ):
+        with pytest.raises(ConfigError, match=reason):
+            grid.plan("das-table", settings, [0])
+
+
 def test_rows_that_a_setting_does_not_concern_are_trained_without_it() -> None:
     settings = {"temperature": 3.0, "split_points": ["stage2"], "target_gradient": True, "epochs": 4}
     figure = {config.graph: config for config in grid.plan("song-chai-figure3", {"temperature": 3.0}, [0])}
