@@ -20,7 +20,7 @@ $(RUN) -m analysis.report --log_dir=$(LOG_DIR) --out=$(LOG_DIR)/report.html && e
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo nodes-demo teaching-demo language-demo questions $(QUESTIONS) $(FASHION_QUESTIONS) $(MNIST_QUESTIONS) results documents records mnist-results mnist-author-results notmnist-results cifar10-results digits-results heads-results fdl-results nodes-results teaching-results language-results question-results bench clean
+.PHONY: help install test test-ray test-jax faults fuzz check format digits-sweep mnist-sweep notmnist-sweep cifar10-sweep heads-demo fdl-demo nodes-demo teaching-demo language-demo questions $(QUESTIONS) $(FASHION_QUESTIONS) $(MNIST_QUESTIONS) results documents records mnist-results mnist-author-results notmnist-results cifar10-results digits-results heads-results fdl-results das-results nodes-results teaching-results language-results question-results bench clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -166,6 +166,7 @@ CIFAR10_RUNS ?= $(LOG_DIR)/cifar10
 DIGITS_RUNS ?= $(LOG_DIR)/digits-grid
 HEADS_RUNS ?= $(LOG_DIR)/heads-digits
 FDL_RUNS ?= $(LOG_DIR)/fdl-6000
+DAS_RUNS ?= $(LOG_DIR)/das-digits
 TEACHING_RUNS ?= $(LOG_DIR)/teaching
 LANGUAGE_RUNS ?= $(LOG_DIR)/language
 NODES_RUNS ?= $(LOG_DIR)/nodes
@@ -173,7 +174,7 @@ QUESTION_RUNS ?= $(LOG_DIR)/questions
 RUNS ?= $(MNIST_RUNS)
 RECORDS = results/records/$(notdir $(RUNS:/=))
 
-results: mnist-results mnist-author-results notmnist-results cifar10-results digits-results heads-results fdl-results nodes-results teaching-results language-results question-results ## write results/ again from the runs in MNIST_RUNS, MNIST_AUTHOR_RUNS, NOTMNIST_RUNS, CIFAR10_RUNS, DIGITS_RUNS, HEADS_RUNS, FDL_RUNS, NODES_RUNS, TEACHING_RUNS, LANGUAGE_RUNS and QUESTION_RUNS (results/*/README.md says how to train them)
+results: mnist-results mnist-author-results notmnist-results cifar10-results digits-results heads-results fdl-results das-results nodes-results teaching-results language-results question-results ## write results/ again from the runs in MNIST_RUNS, MNIST_AUTHOR_RUNS, NOTMNIST_RUNS, CIFAR10_RUNS, DIGITS_RUNS, HEADS_RUNS, FDL_RUNS, DAS_RUNS, NODES_RUNS, TEACHING_RUNS, LANGUAGE_RUNS and QUESTION_RUNS (results/*/README.md says how to train them)
 
 documents: install ## write the tables and numbers in README.md and docs/ again from results/
 	$(RUN) -m analysis.documents
@@ -209,6 +210,9 @@ heads-results: install
 
 fdl-results: install
 	$(RUN) -m analysis.results --log_dir=$(FDL_RUNS) --dataset=mnist --grid=fdl-mnist --out=results/$(notdir $(FDL_RUNS:/=))
+
+das-results: install
+	$(RUN) -m analysis.results --log_dir=$(DAS_RUNS) --dataset=digits --grid=das-table --out=results/das-digits
 
 nodes-results: install
 	$(RUN) -m analysis.results --log_dir=$(NODES_RUNS) --dataset=cifar10 --grid=lacaille-2.1-five --out=results/nodes

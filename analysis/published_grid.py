@@ -1,5 +1,6 @@
 """The grids whose results are published: which runs they need, and how they are spoken of."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,11 +52,11 @@ def _check_whole(log_dir: str, runs: Sequence[Run], unfinished: Sequence[Run], g
     finished = {run.config for run in runs}
     every = {*finished, *(run.config for run in unfinished)}
     seeds = sorted({config.seed for config in every})
-    # A figure may have the grid several times, such as at each level of label noise.
-    planned: set[RunConfig] = set()
-    for config in sorted(every, key=_place):
-        if config not in planned:
-            planned |= grid_of(grid.name, config, seeds)
+    # Of runs that are in no such grid the first that is in one says which grid it is.
+    planned = next(filter(None, (grid_of(grid.name, config, seeds) for config in sorted(every, key=_place))), set())
+    if grid.noise_levels:
+        levels = {config.label_noise for config in every}
+        planned = {dataclasses.replace(config, label_noise=level) for config in planned for level in levels}
     beyond = every - planned
     if beyond:
         raise DataError(f"{log_dir}: {_named(beyond)}: no runs of {grid.title}; move them out of the log directory")
@@ -63,7 +64,7 @@ def _check_whole(log_dir: str, runs: Sequence[Run], unfinished: Sequence[Run], g
     if lacking:
         raise DataError(
             f"{log_dir}: {len(lacking)} of the {len(planned)} runs of the grid are missing or not finished "
-            f"({_named(lacking)}); {_how_to_train(grid, runs[0].config.dataset)}"
+            f"({_named(lacking)}); {_how_to_train(grid, runs[0].config.dataset, min(lacking, key=_place).label_noise)}"
         )
 
 
@@ -76,5 +77,6 @@ def _place(config: RunConfig) -> tuple[Any, ...]:
     return config.seed, methods.of(config).place(config), config.description()
 
 
-def _how_to_train(grid: PublishedGrid, dataset: str) -> str:
-    return f"experiments.sweep --grid={grid.name} --dataset={dataset} trains what is missing"
+def _how_to_train(grid: PublishedGrid, dataset: str, label_noise: float = 0.0) -> str:
+    noise = f" --label_noise={label_noise:g}" if label_noise else ""
+    return f"experiments.sweep --grid={grid.name} --dataset={dataset}{noise} trains what is missing"

@@ -125,14 +125,22 @@ def _typical(method: Method, settings: dict[str, typing.Any]) -> RunConfig:
 
 
 def _of_others(method: Method) -> list[tuple[str, list[Flag]]]:
-    """The settings of the other systems, by heading."""
-    others = (each for each in map(registry.method, registry.usable()) if each is not method)
+    """The settings that the system refuses, and those of the other systems, by heading."""
+    refused = method.config.without_control()
+    described = {
+        f"Settings that --system={method.name} refuses": [
+            field for field in method.config.in_order() if field.name in refused
+        ],
+        **{
+            f"Settings of --system={each.name}": each.config.own_fields()
+            for each in map(registry.method, registry.usable())
+            if each is not method
+        },
+    }
     return [
-        (
-            f"Settings of --system={each.name}",
-            [(field.name, field.metadata["help"], field.default) for field in each.config.own_fields()],
-        )
-        for each in others
+        (heading, [(field.name, field.metadata["help"], field.default) for field in fields])
+        for heading, fields in described.items()
+        if fields
     ]
 
 

@@ -15,6 +15,7 @@ from analysis.documents import (
     overview_blocks,
     path_blocks,
     question_blocks,
+    small_blocks,
     teaching_blocks,
 )
 from collab_ensembles import files
@@ -43,6 +44,7 @@ BLOCKS: Blocks = {
     **language_blocks.BLOCKS,
     **nodes_blocks.BLOCKS,
     **question_blocks.BLOCKS,
+    **small_blocks.BLOCKS,
     "a system in one file": _example,
 }
 """By name: what writes the Markdown between the marks."""

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 
-from analysis.documents import nodes_blocks, noel_blocks, noel_later_blocks, other_blocks
+from analysis.documents import nodes_blocks, noel_blocks, noel_later_blocks, other_blocks, small_blocks
 from analysis.documents.committed import markdown_rows, paragraph, row, table
 
 
 def systems() -> str:
     """Each system: paper, command, training time on two cores, our number and the paper's."""
     ours, paper = (_mnist(column) for column in ("test_error_percent", "paper_test_error_percent"))
-    heads = other_blocks.heads_error
     single, distilled = (
         other_blocks.paper_error(name, "resnet50", "ImageNet") for name in ("single instance", "distilled from 2")
     )
@@ -36,7 +35,7 @@ def systems() -> str:
             "Song and Chai 2018",
             "`make heads-demo`",
             f"{other_blocks.heads_hours()} h",
-            f"8 epochs of 10,000 CIFAR-10 images: {heads('4 heads hierarchical')} (one network {heads('single')})",
+            small_blocks.heads_in_short(),
             f"all images, 200 epochs: {other_blocks.paper_error('4 heads hierarchical', 'resnet32')} "
             f"({other_blocks.paper_error('single instance', 'resnet32')})",
         ],
@@ -59,9 +58,9 @@ def systems() -> str:
         [
             "`snapshot`: one network, kept at several moments",
             "Huang et al. 2017, Garipov et al. 2018",
-            "`--system=snapshot`",
+            "`--grid=das-table`",
             "",
-            "not measured",
+            small_blocks.snapshots_in_short(),
             f"CIFAR-10, VGG-16: {snapshots}, {geometric} ({alone})",
         ],
         [

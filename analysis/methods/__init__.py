@@ -59,6 +59,7 @@ class PublishedGrid:
       title: the name of all its runs together.
       tables: a description of tables.md.
       main: the table that README.md shows.
+      noise_levels: whether the grid may be there at several levels of label noise, and `main` shows all of them.
     """
 
     name: str
@@ -66,6 +67,7 @@ class PublishedGrid:
     title: str
     tables: str
     main: Callable[[Sequence[Run]], Table]
+    noise_levels: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

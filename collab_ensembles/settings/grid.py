@@ -37,7 +37,7 @@ def plan(name: str, settings: Mapping[str, Any], seeds: Sequence[int]) -> list[R
     # A run that several seeds share is planned once.
     configs = list(dict.fromkeys(config for seed in seeds for config in grid.plan({**settings, "seed": seed})))
     for key, value in settings.items():
-        others = [config for config in configs if not _has(config, key, value)]
+        others = [config for config in configs if not _has(config, key, value, key not in grid.sets)]
         text = as_text(value)
         if any(key not in config.without_effect() for config in others):
             raise ConfigError(f"--{key}={text}: --grid={name} sets this itself; leave it out")
@@ -46,12 +46,14 @@ def plan(name: str, settings: Mapping[str, Any], seeds: Sequence[int]) -> list[R
     return configs
 
 
-def _has(config: RunConfig, key: str, value: Any) -> bool:
-    """Whether a run has a value, which a flag may write in another way: as text, or as a relative path."""
+def _has(config: RunConfig, key: str, value: Any, repeated: bool) -> bool:
+    """Whether a run has a value, which a flag may write in another way: as text, or as a relative path.
+
+    With `repeated` it may have the networks of `members` more often.
+    """
     if getattr(config, key) == value:
         return True
-    # A row may have a network more often than another.
-    if key == "members" and {*config.members} == {*value}:
+    if key == "members" and repeated and config.members == (*value,) * (len(config.members) // len(value)):
         return True
     try:
         return dataclasses.replace(config, **{key: value}) == config

@@ -2,6 +2,8 @@
 
 import dataclasses
 import pathlib
+import re
+import shutil
 from typing import Any
 
 import numpy as np
@@ -53,3 +55,28 @@ def write(log_dir: pathlib.Path, configs: list[RunConfig]) -> Grid:
         directory = write_run(log_dir, config, grid[config])
         set_status(directory, environment=HERE, seconds=60.0 + number, started=DAY * 365, ended=DAY * 366 + number)
     return grid
+
+
+def with_other_digit(published: pathlib.Path, copy: pathlib.Path, name: str, pattern: str) -> pathlib.Path:
+    """A copy of a published directory with another digit in a line, wherever the line is.
+
+    Args:
+      published: the directory.
+      copy: where the copy goes.
+      name: the file with the line.
+      pattern: what the line matches first; its only group is the digit.
+
+    Returns:
+      The copy.
+    """
+    shutil.copytree(published, copy)
+    text = (copy / name).read_text()
+    match = re.search(pattern, text, re.MULTILINE)
+    assert match, pattern
+    first, last = text.rfind("\n", 0, match.start(1)) + 1, text.find("\n", match.start(1))
+    place, line = match.start(1) - first, text[first:last]
+    other = f"{line[:place]}{(int(line[place]) + 1) % 10}{line[place + 1 :]}"
+    for path in copy.iterdir():
+        if path.suffix in (".md", ".csv"):
+            path.write_text(path.read_text().replace(line, other))
+    return copy

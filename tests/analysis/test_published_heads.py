@@ -3,15 +3,15 @@
 import csv
 import pathlib
 import re
-import shutil
 
 import numpy as np
 import pytest
-from published_runs import DAY, HERE, set_status
+from published_runs import DAY, HERE, set_status, with_other_digit
 from system_runs import distilled, heads, write
 
 import committed_heads
-from analysis import results
+from analysis import published_grid, results
+from collab_ensembles.errors import DataError
 from collab_ensembles.settings.config import RunConfig
 from collab_ensembles.settings.grid import plan
 
@@ -44,27 +44,23 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, R
     return out, recorded
 
 
-def test_what_is_built_passes_the_check_of_committed_results(
-    published: tuple[pathlib.Path, Recorded], tmp_path: pathlib.Path
+@pytest.mark.parametrize(
+    ("name", "pattern", "message"),
+    [
+        ("tables.md", r"^\| +40 .*?\d\.\d(\d)\** +±", "^tables.md: "),
+        ("claims.md", r"figure 3 \(2\).*2 heads simple [+-]\d\.\d(\d)", "claims.md: no 'resnet32, 2 heads simple"),
+        ("claims.md", r"figure 3 \(4\) .*\| [+-]\d\.\d(\d)", "claims.md: no '[+-]"),
+        ("statistics.csv", r'^"resnet32, 2 instances, label_noise 0.4",3,head1,4,\d\.(\d)', "^tables.md: "),
+    ],
+)
+def test_the_check_of_committed_results_finds_a_changed_number(
+    name: str, pattern: str, message: str, published: tuple[pathlib.Path, Recorded], tmp_path: pathlib.Path
 ) -> None:
     out, _ = published
     assert committed_heads.is_of_heads(out)
     committed_heads.check(out)
-    # The check finds a changed number.
-    for name, pattern in (
-        ("tables.md", r"^\| +40 .*?\d\.\d(\d)\** +±"),
-        ("claims.md", r"figure 3 \(2\).*2 heads simple [+-]\d\.\d(\d)"),
-        ("claims.md", r"figure 3 \(4\) .*\| [+-]\d\.\d(\d)"),
-        ("statistics.csv", r'^"resnet32, 2 instances, label_noise 0.4",3,head1,4,\d\.(\d)'),
-    ):
-        copy = pathlib.Path(shutil.copytree(out, tmp_path / name, dirs_exist_ok=True))
-        text = (copy / name).read_text()
-        match = re.search(pattern, text, re.MULTILINE)
-        assert match, pattern
-        start = match.start(1)
-        (copy / name).write_text(f"{text[:start]}{(int(text[start]) + 1) % 10}{text[start + 1 :]}")
-        with pytest.raises(AssertionError):
-            committed_heads.check(copy)
+    with pytest.raises(AssertionError, match=message):
+        committed_heads.check(with_other_digit(out, tmp_path / "copy", name, pattern))
 
 
 def test_statistics_are_those_of_the_runs(published: tuple[pathlib.Path, Recorded]) -> None:
@@ -101,3 +97,19 @@ def test_distilled_networks_do_not_stand_in_the_way(tmp_path: pathlib.Path) -> N
     write(tmp_path, distilled("teacher.keras", epochs=_EPOCHS), [[5] * _EPOCHS] * 3)
     readme = results.contents(str(tmp_path), "cifar10", "out", "song-chai-figure3")["README.md"].decode()
     assert f"{len(grid)} runs (" in readme
+
+
+def test_what_a_level_lacks_is_named_with_the_command_that_trains_it(tmp_path: pathlib.Path) -> None:
+    grid, random = published_grid.published()["song-chai-figure3"], np.random.default_rng(2)
+    for level in (0.0, 0.4):
+        for config in plan("song-chai-figure3", {"dataset": "cifar10", "epochs": _EPOCHS, "label_noise": level}, [0]):
+            if (config.graph, level) != ("hierarchical", 0.4):
+                _write(tmp_path, config, random)
+    message = r"1 of the 8 runs .*hierarchical.*--grid=song-chai-figure3 --dataset=cifar10 --label_noise=0.4 trains"
+    with pytest.raises(DataError, match=message):
+        published_grid.finished_runs(str(tmp_path), "cifar10", grid)
+    # Of another network the table on the first page would show nothing.
+    for config in plan("song-chai-figure3", {"dataset": "cifar10", "epochs": _EPOCHS, "members": ["resnet8"]}, [0]):
+        _write(tmp_path, config, random)
+    with pytest.raises(DataError, match=r"resnet8, single, seed 0.*: no runs of networks that learn"):
+        published_grid.finished_runs(str(tmp_path), "cifar10", grid)

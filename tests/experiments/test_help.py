@@ -49,12 +49,13 @@ def test_help_shows_an_example_and_every_flag_without_tensorflow(
         assert result.output.count(f"\n  --{name}: ") == 1, name
 
 
-def test_the_whole_help_gives_the_text_and_default_of_every_setting_of_every_system() -> None:
-    result = run("experiments.train", "--epochs=0", "--helpfull")
+@pytest.mark.parametrize("system", ["ensemble", "teaching"])
+def test_the_whole_help_gives_the_text_and_default_of_every_setting_of_every_system(system: str) -> None:
+    result = run("experiments.train", f"--system={system}", "--epochs=0", "--helpfull")
     assert result.exit_status == 0
-    for field in (field for name in registry.names() for field in registry.method(name).config.own_fields()):
+    for field in (field for name in registry.names() for field in registry.method(name).config.in_order()):
         assert f"\n  --{field.name}: " in result.output
-        assert field.metadata["help"] in result.output
+        assert field.name == "system" or field.metadata["help"] in result.output
     assert "share of the labels in a head's loss; the soft labels have the rest (default: 0.5)" in result.output
 
 

@@ -89,6 +89,7 @@ def test_the_numbers_in_sentences_follow_from_the_records() -> None:
         ("digits-grid", "digits", "digits", "noel"),
         ("cifar10", "cifar10", "cifar10", "noel"),
         ("heads-digits", "heads-digits", "digits", "song-chai-figure3"),
+        ("das-digits", "das-digits", "digits", "das-table"),
         ("fdl-6000", "fdl-6000", "mnist", "fdl-mnist"),
         ("fdl-mnist", "fdl-mnist", "mnist", "fdl-mnist"),
         ("teaching", "teaching", "mnist", "lacaille-3.1"),

@@ -157,12 +157,14 @@ def test_the_posters_table_has_two_systems_and_one_network() -> None:
         ("cross_entropy", "similarity", "feature_difference", "head"),
     ]
     assert [config.cycle for config in configs if config.system == "snapshot"] == ["cosine", "triangular"]
-    # Written as for a pair, it is the same network.
-    assert grid.plan("das-table", {"dataset": "digits", "members": ["resnet8"] * 2, "epochs": 40}, [2]) == configs
     assert {config.members[0] for config in grid.plan("das-table", {}, [0])} == {"vgg16"}
     for settings, reason in (
-        ({"members": ["resnet8", "resnet20"]}, "--members=resnet8,resnet20: --grid=das-table sets this itself"),
-        ({"recipe": "0.1.0"}, "--recipe: snapshots have no such setting"),
+        ({"members": ["resnet8", "resnet8"]}, "--members=resnet8,resnet8: --grid=das-table takes one network"),
+        ({"members": []}, "--members=: --grid=das-table takes one network"),
+        ({"members": ["fdlnet8"], "dataset": "mnist"}, "--members=fdlnet8: .* use --grid=fdl-mnist"),
+        ({"recipe": "0.1.0"}, "--recipe: the rows of --grid=das-table have values of their own"),
+        # That of VGG-16 depends on the method.
+        ({"learning_rate": 0.1}, "--learning_rate: the rows of --grid=das-table have values of their own"),
     ):
         with pytest.raises(ConfigError, match=reason):
             grid.plan("das-table", settings, [0])
@@ -188,6 +190,9 @@ def test_rows_that_a_setting_does_not_concern_are_trained_without_it() -> None:
     ("name", "settings"),
     [
         ("fdl-mnist", {"members": ["vgg16", "vgg16"]}),
+        # Some of its rows have these networks.
+        ("question-4", {"members": ["ST", "ST", "ST"]}),
+        ("question-4", {"members": ["ST"]}),
         ("song-chai-table1", {"heads": 3}),
         ("song-chai-table2", {"temperature": 2.0}),
         ("song-chai-table3", {"rescaling": "loss"}),

@@ -50,6 +50,7 @@ ANALYSIS = dataclasses.replace(
             "networks that learn together, as in figure 3 of Song and Chai (2018)",
             "final and best test error, time and memory of training; test error of head 1 against label noise",
             _main_table,
+            noise_levels=True,
         ),
     ),
 )

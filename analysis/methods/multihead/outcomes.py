@@ -36,7 +36,7 @@ class Outcome:
 
     def networks(self, *rows: str) -> list[str]:
         """The networks that all these rows are known of, without label noise; KeyError if there are none."""
-        found = [name for name in self._names() if all((name, row, 0.0) in self.known for row in rows)]
+        found = [name for name in self.names() if all((name, row, 0.0) in self.known for row in rows)]
         if not found:
             raise KeyError(f"no network of {', '.join(rows)}")
         return found
@@ -48,7 +48,7 @@ class Outcome:
         """
         found = {
             name: sorted({level for _, _, level in self.known if all((name, row, level) in self.known for row in rows)})
-            for name in self._names()
+            for name in self.names()
         }
         several = {name: levels for name, levels in found.items() if len(levels) > 1}
         if not several:
@@ -63,7 +63,8 @@ class Outcome:
         """By how much the error lies below that of the same network alone."""
         return self.alone[cell] - self.errors[cell]
 
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
+        """All networks."""
         return sorted({network for network, _, _ in self.known})
 
 
