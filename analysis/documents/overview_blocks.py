@@ -33,8 +33,8 @@ def systems() -> str:
         [
             "`multihead`: heads on one trunk teach each other",
             "Song and Chai 2018",
-            "`make heads-demo`",
-            f"{other_blocks.heads_hours()} h",
+            "`--grid=song-chai-figure3`",
+            "",
             small_blocks.heads_in_short(),
             f"all images, 200 epochs: {other_blocks.paper_error('4 heads hierarchical', 'resnet32')} "
             f"({other_blocks.paper_error('single instance', 'resnet32')})",

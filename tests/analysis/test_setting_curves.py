@@ -50,6 +50,18 @@ def test_lines_are_means_of_head_1_over_seeds_within_their_intervals(tmp_path: p
             np.testing.assert_allclose((ends.min(), ends.max()), interval(list(row)))
 
 
+def test_the_lowest_of_each_level_of_noise_is_marked(tmp_path: pathlib.Path) -> None:
+    errors = {("single", 0.0): 3, ("simple", 0.0): 2, ("single", 0.4): 6, ("simple", 0.4): 7}
+    for (graph, level), error in errors.items():
+        write(tmp_path, heads(graph, label_noise=level), constant(error, *[9] * (2 * (graph == "simple"))))
+    (table,) = setting_curves.text_tables(read(tmp_path))
+    names = [name for name in table.header[1:] if not name.startswith("paper")]
+    found = {
+        row[0].text: [name for name, cell in zip(table.header, row, strict=True) if cell.marked] for row in table.rows
+    }
+    assert found == {"0": [names[1]], "40": [names[0]]}
+
+
 def test_what_was_trained_at_one_level_is_no_line(tmp_path: pathlib.Path) -> None:
     for level in (0.0, 0.5):
         write(tmp_path, heads("single", label_noise=level), constant(9 * (1 + level)))

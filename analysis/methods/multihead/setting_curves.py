@@ -42,6 +42,8 @@ class Axis:
       usual: a run with the value at its default: the rest of the runs of a line is the same.
       fewest: places that make a line; of sweeps three, since the tables of the paper have two of them.
       ticks: of a network, the texts of the places 0, 1, ...; None for an axis of numbers.
+      given: whether the value is part of the data and not chosen; tables then mark the best line of each value, and
+        otherwise the best value of each line.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Axis:
     usual: Callable[[Any], RunConfig]
     fewest: int = 3
     ticks: Callable[[str], list[str]] | None = None
+    given: bool = False
 
 
 def _learns_from_others(config: RunConfig) -> bool:
@@ -84,6 +87,7 @@ LABEL_NOISE = Axis(
     lambda config: 100 * config.label_noise,
     lambda config: dataclasses.replace(config, label_noise=0.0),
     fewest=2,
+    given=True,
 )
 TEMPERATURE = Axis(
     "temperature",
@@ -224,10 +228,15 @@ def _text_table(runs: Sequence[Run], axis: Axis) -> Table | None:
     columns: dict[str, list[Cell]] = {}
     for name, line in lines.items():
         values = [comparison.mean_and_deviation(list(errors(line.get(place, [])))) for place in places]
-        columns[name] = song_chai.marked(comparison.cells_of(*zip(*values, strict=True)))
+        columns[name] = comparison.cells_of(*zip(*values, strict=True))
         paper = [_published(line[place][0].config) if place in line else (math.nan, math.nan) for place in places]
         if not all(math.isnan(error) for error, _ in paper):
             columns[f"paper {name}"] = comparison.cells_of(*zip(*paper, strict=True))
+    # Noise is not chosen: there the lines of a row are compared.
+    compared = [columns[name] for name in lines]
+    by_row = [song_chai.marked(cells) for cells in zip(*compared, strict=True)]
+    marked = zip(*by_row, strict=True) if axis.given else map(song_chai.marked, compared)
+    columns |= {name: list(cells) for name, cells in zip(lines, marked, strict=True)}
     config = runs[0].config
     texts = axis.ticks(config.members[0]) if axis.ticks else None
     rows = [
