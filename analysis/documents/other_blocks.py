@@ -1,7 +1,7 @@
 """What the documents say of heads, distillation, feature differences and snapshots, and of speed."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from statistics import fmean, median
 
 from analysis.documents.committed import benchmark, paragraph, row, rows, table
@@ -21,19 +21,9 @@ def heads_error(arrangement: str, model: str = "head1", noise: str = "") -> str:
     return _number(found[0]["test_error_percent"]) if found else ""
 
 
-def heads_hours() -> str:
-    """Training time of the demonstration of heads on two cores."""
-    return _hours(rows(_HEADS))
-
-
 def fdl_seeds() -> str:
     """How many seeds the one-layer networks were trained with."""
     return rows(_FDL)[0]["seeds"]
-
-
-def _hours(lines: Iterable[dict[str, str]]) -> str:
-    seconds = {one["arrangement"]: float(one["training_seconds"]) for one in lines}
-    return f"{sum(seconds.values()) / 2 / 3600:.1f}"
 
 
 def fdl_in_short() -> str:

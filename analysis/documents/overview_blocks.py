@@ -36,7 +36,7 @@ def systems() -> str:
             "`--grid=song-chai-figure3`",
             "",
             small_blocks.heads_in_short(),
-            f"all images, 200 epochs: {other_blocks.paper_error('4 heads hierarchical', 'resnet32')} "
+            f"CIFAR-10, ResNet-32: {other_blocks.paper_error('4 heads hierarchical', 'resnet32')} "
             f"({other_blocks.paper_error('single instance', 'resnet32')})",
         ],
         [
