@@ -125,8 +125,8 @@ def tally(path: str) -> str:
     names = [verdict for verdict, _ in decided]
     firm = sum(verdict == "holds" and is_firm(p) for verdict, p in decided)
     return paragraph(
-        f"Of {len(decided)} claims that these runs decide, {names.count('holds')} hold ({firm} after the correction "
-        f"too), {names.count('does not hold')} do not, and {names.count('inconclusive')} are inconclusive."
+        f"Verdicts of these runs on {len(decided)} claims: holds {names.count('holds')} (after the correction too: "
+        f"{firm}), does not hold {names.count('does not hold')}, inconclusive {names.count('inconclusive')}."
     )
 
 
