@@ -71,16 +71,20 @@ def test_what_is_said_of_heads_in_words() -> None:
     """docs/RESULTS.md: of 80 % noisy labels, of clean ones, and of all heads together."""
     found = _heads()
     gains = {
-        name: [one - other for one, other in zip(found["single", 0.8, "head1"], errors, strict=True)]
+        (name, level): [one - other for one, other in zip(found["single", level, "head1"], errors, strict=True)]
         for (name, level, model), errors in found.items()
-        if level == 0.8 and model == "head1" and name != "single"
+        if model == "head1" and name != "single"
     }
-    for name in ("2 instances", "2 heads simple"):
-        assert 0.9 < fmean(gains[name]) < 1.2
-        assert interval_of(gains[name])[0] > 0
-    four = gains["4 heads hierarchical"]
-    assert fmean(four) < min(fmean(gains["2 instances"]), fmean(gains["2 heads simple"]))
-    low, high = interval_of([two - own for two, own in zip(gains["2 instances"], four, strict=True)])
+    of_forty = [own for (_, level), own in gains.items() if level == 0.4]
+    assert len(of_forty) == 3
+    assert [round(fmean(own), 1) for own in sorted(of_forty, key=fmean)] == [0.6, 0.7, 1.0]
+    assert all(interval_of(own)[0] > 0 for own in of_forty)
+    two, shared, four = (gains[name, 0.8] for name in ("2 instances", "2 heads simple", "4 heads hierarchical"))
+    for own in (two, shared):
+        assert 0.9 < fmean(own) < 1.2
+        assert interval_of(own)[0] > 0
+    assert fmean(four) < min(fmean(two), fmean(shared))
+    low, high = interval_of([one - own for one, own in zip(two, four, strict=True)])
     assert low < 0 < high
     for (name, level, model), errors in found.items():
         if level == 0 and model == "head1":
