@@ -15,7 +15,7 @@ _FILTERS = tuple(2**power for power in range(1, 9))
 _ARRANGEMENTS = ("single", "2 instances", "2 heads simple", "4 heads hierarchical")
 
 
-def heads_error(arrangement: str, model: str = "head1", noise: str = "") -> str:
+def _heads_error(arrangement: str, model: str = "head1", noise: str = "") -> str:
     """Error in the demonstration of heads; empty where there is no such output."""
     found = [one for one in rows(_HEADS) if _is(one, f"resnet20, {arrangement}{noise}", model)]
     return _number(found[0]["test_error_percent"]) if found else ""
@@ -70,7 +70,7 @@ def heads() -> str:
     """The demonstration of heads."""
     lines = []
     for arrangement in _ARRANGEMENTS:
-        errors = [heads_error(arrangement, model, noise) for noise in ("", _NOISE) for model in ("head1", "Ens")]
+        errors = [_heads_error(arrangement, model, noise) for noise in ("", _NOISE) for model in ("head1", "Ens")]
         times, memory = (_over_single(arrangement, column) for column in ("training_seconds", "training_memory_bytes"))
         time = f"{min(times):.1f} to {max(times):.1f}" if arrangement != "single" else "1"
         lines.append([arrangement, *errors, time, f"{fmean(memory):.2f}"])
@@ -106,8 +106,8 @@ def poster() -> str:
 def heads_summary() -> str:
     """The demonstration of heads in one sentence."""
     return paragraph(
-        f"In the short demonstration a single network ends at {heads_error('single')} % test error, and the first of "
-        f"four heads at {heads_error('4 heads hierarchical')} %. The paper, with full training of ResNet-32, has "
+        f"In the short demonstration a single network ends at {_heads_error('single')} % test error, and the first of "
+        f"four heads at {_heads_error('4 heads hierarchical')} %. The paper, with full training of ResNet-32, has "
         f"{paper_error('single instance', 'resnet32')} and {paper_error('4 heads hierarchical', 'resnet32')} %."
     )
 

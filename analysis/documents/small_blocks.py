@@ -1,5 +1,6 @@
 """What the documents say of grids that were trained in full on the digits: heads, and the table of the poster."""
 
+import functools
 import re
 from collections.abc import Callable
 
@@ -7,7 +8,8 @@ from analysis.documents.committed import is_firm, markdown_rows, paragraph, rows
 
 _HEADS, _DAS = "results/heads-digits", "results/das-digits"
 _ARRANGEMENTS = ("single", "2 instances", "2 heads simple", "4 heads hierarchical")
-_ROWS = {"single": "single", "2 x RIE": "RIE (2x)", "snapshots": "SSE", "FGE snapshots": "FGE", "2 x FDL": "FDL (2x)"}
+_ROWS = {"single": "single", "x RIE": "RIE (2x)", "snapshots": "SSE", "FGE snapshots": "FGE", "x FDL": "FDL (2x)"}
+"""The poster's names, by how arrangements end behind their numbers."""
 
 
 def heads() -> str:
@@ -63,6 +65,7 @@ def _levels() -> list[float]:
     return sorted({level for _, level, _ in _of_heads()})
 
 
+@functools.cache
 def _of_heads() -> dict[tuple[str, float, str], dict[str, str]]:
     """The rows of the table by arrangement, level of label noise in percent, and output."""
     found = {}
@@ -98,8 +101,8 @@ def snapshots_in_short() -> str:
 def _networks(arrangement: str) -> str:
     """How many networks vote: `5 snapshots of one`."""
     _, end = arrangement.split(", ")
-    snapshots = re.match(r"(\d+) (?:FGE )?snapshots", end)
-    return f"{snapshots[1]} snapshots of one" if snapshots else "1" if end == "single" else end.split(" ")[0]
+    count = "1" if end == "single" else end.partition(" ")[0]
+    return f"{count} snapshots of one" if end.endswith("snapshots") else count
 
 
 def _of_poster() -> dict[str, dict[str, str]]:
@@ -108,7 +111,7 @@ def _of_poster() -> dict[str, dict[str, str]]:
     for one in rows(f"{_DAS}/tables.csv"):
         _, end = one["arrangement"].split(", ")
         # The rows of an arrangement end with that of all networks together.
-        found[_ROWS[re.sub(r"^\d+ (?=\w*\s?snapshots)", "", end)]] = one
+        found[_ROWS[end.lstrip("0123456789 ")]] = one
     return {name: found[name] for name in _ROWS.values()}
 
 

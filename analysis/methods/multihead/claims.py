@@ -51,16 +51,29 @@ def _lower(outcome: Outcome, found: Iterable[tuple[str, str, str]]) -> tuple[Num
     return margins, numbers
 
 
-def _better_than_alone(outcome: Outcome) -> tuple[Numbers, Numbers]:
+def _gains(outcome: Outcome, places: Iterable[tuple[str, str, float]]) -> tuple[Numbers, Numbers]:
+    """By how much each row that learns together lies below the network alone.
+
+    Args:
+      outcome: what one seed gave.
+      places: what the names of the numbers begin with, the network, and the noise level.
+
+    Raises:
+      KeyError: there is no such row.
+    """
     margins: Numbers = {}
     numbers: Numbers = {}
-    for network in outcome.networks(SINGLE):
-        for row in outcome.together(network):
-            margins[f"{network}, {row}"] = outcome.gain((network, row, 0.0))
-            numbers |= {f"{network}, {name}": outcome.errors[network, name, 0.0] for name in (SINGLE, row)}
+    for begin, network, level in places:
+        for row in outcome.together(network, level):
+            margins[f"{begin}, {row}"] = outcome.gain((network, row, level))
+            numbers |= {f"{begin}, {name}": outcome.errors[network, name, level] for name in (SINGLE, row)}
     if not margins:
-        raise KeyError("no network that learns together")
+        raise KeyError("no network that learns together there")
     return margins, numbers
+
+
+def _better_than_alone(outcome: Outcome) -> tuple[Numbers, Numbers]:
+    return _gains(outcome, ((network, network, 0.0) for network in outcome.networks(SINGLE)))
 
 
 def _more_heads(outcome: Outcome) -> tuple[Numbers, Numbers]:
@@ -102,17 +115,9 @@ def _rescaling(outcome: Outcome) -> tuple[Numbers, Numbers]:
 
 
 def _robust(outcome: Outcome) -> tuple[Numbers, Numbers]:
-    margins: Numbers = {}
-    numbers: Numbers = {}
-    for network, levels in outcome.levels(SINGLE).items():
-        for level in filter(None, levels):
-            for row in outcome.together(network, level):
-                margins[f"{network}, {level:g} %, {row}"] = outcome.gain((network, row, level))
-                for name in (SINGLE, row):
-                    numbers[f"{network}, {level:g} %, {name}"] = outcome.errors[network, name, level]
-    if not margins:
-        raise KeyError("no network that learns together with noisy labels")
-    return margins, numbers
+    levels = outcome.levels(SINGLE)
+    noisy = ((network, level) for network, own in levels.items() for level in own if level > 0)
+    return _gains(outcome, ((f"{network}, {level:g} %", network, level) for network, level in noisy))
 
 
 def _gains_more_with_noise(outcome: Outcome) -> tuple[Numbers, Numbers]:

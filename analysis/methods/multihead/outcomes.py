@@ -3,8 +3,6 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from analysis.comparison import error, has_settings
 from analysis.methods.multihead.song_chai import LAYOUTS, paper_results
 from analysis.recorded_run import Run, without_rounding
@@ -13,6 +11,8 @@ from collab_ensembles.settings.config import RunConfig
 SINGLE = "single instance"
 TOGETHER = ("2 instances", "4 instances", "2 heads simple", "4 heads hierarchical")
 """The rows of table 1 whose networks learn from each other."""
+
+_ROWS = {name: settings for layout in LAYOUTS.values() for name, settings in layout.rows.items()}
 
 Cell = tuple[str, str, float]
 """Network, row of a table of the paper (see `song_chai.LAYOUTS`), and noise level in percent."""
@@ -80,24 +80,27 @@ def outcomes_of(runs: Sequence[Run]) -> list[Outcome]:
 
 def _outcome(known: frozenset[Cell], own: Mapping[Cell, Run]) -> Outcome:
     errors = {cell: error(run, "head1") for cell, run in own.items()}
-    singles = {cell: (cell[0], SINGLE, cell[2]) for cell in own}
-    alone = {cell: errors[single] for cell, single in singles.items() if single in errors}
     # 0 means not recorded.
     costs = {
         "time": {cell: run.status.seconds for cell, run in own.items() if run.status.seconds},
         "memory": {cell: float(run.status.training_memory) for cell, run in own.items() if run.status.training_memory},
     }
-    return Outcome(known, errors, alone, costs)
+    return Outcome(known, errors, _alone(errors), costs)
+
+
+def _alone(errors: Mapping[Cell, float]) -> dict[Cell, float]:
+    """For each cell the error of the single instance at its noise level, where that is known."""
+    singles = {cell: (cell[0], SINGLE, cell[2]) for cell in errors}
+    return {cell: errors[single] for cell, single in singles.items() if single in errors}
 
 
 def _cells(config: RunConfig) -> list[Cell]:
     """All rows that a run stands in: two instances are in tables 1 and 2."""
     level = without_rounding(100 * config.label_noise)
     clean = dataclasses.replace(config, label_noise=0.0)
-    rows = {name: settings for layout in LAYOUTS.values() for name, settings in layout.rows.items()}
     return [
         (config.members[0], name, level)
-        for name, settings in rows.items()
+        for name, settings in _ROWS.items()
         if config.system == "multihead" and has_settings(clean, **settings)
     ]
 
@@ -110,8 +113,5 @@ def published(label: str) -> Outcome:
     values = dict(zip(zip(keys, own["output"], strict=True), own["test_error_percent"].astype(float), strict=True))
     errors = {cell: value for (cell, output), value in values.items() if output == "head1"}
     # Table 2 has a single network of its own for each row.
-    alone = {cell: value for (cell, output), value in values.items() if output == "single"}
-    for cell in errors.keys() - alone.keys():
-        alone[cell] = errors.get((cell[0], SINGLE, 0.0), np.nan)
-    alone = {cell: value for cell, value in alone.items() if not np.isnan(value)}
-    return Outcome(frozenset(errors), errors, alone)
+    own_singles = {cell: value for (cell, output), value in values.items() if output == "single"}
+    return Outcome(frozenset(errors), errors, _alone(errors) | own_singles)
