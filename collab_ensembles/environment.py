@@ -12,7 +12,7 @@ from absl import logging
 
 from collab_ensembles import __version__
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.machine import JAX, TENSORFLOW, processor
+from collab_ensembles.machine import JAX, ONEDNN, TENSORFLOW, processor
 from collab_ensembles.revision import revision
 
 
@@ -41,7 +41,7 @@ def describe(precision: str, threads: int | None) -> dict[str, Any]:
 
 
 def _of_backend() -> dict[str, Any]:
-    """The name and version of what computes, and what decides how exact products are."""
+    """The name and version of what computes, and what decides how exact products are, or whose convolutions."""
     if keras.config.backend() == JAX:
         import jax
 
@@ -49,7 +49,7 @@ def _of_backend() -> dict[str, Any]:
         return {"backend": JAX, "jax": jax.__version__, "products": exact or "default"}
     import tensorflow as tf
 
-    return {"backend": TENSORFLOW, "tensorflow": tf.__version__}
+    return {"backend": TENSORFLOW, "tensorflow": tf.__version__, "onednn": os.environ.get(ONEDNN, "default")}
 
 
 def _devices() -> list[str]:

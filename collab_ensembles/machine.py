@@ -5,6 +5,9 @@ import platform
 TENSORFLOW, JAX = "tensorflow", "jax"
 """Keras' backends, by Keras' own names."""
 
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+"""TensorFlow's variable for who computes on a CPU: 1 is oneDNN, 0 Eigen."""
+
 WAYS = ("serial", "unrolled", "vmap")
 """How JAX trains several runs with one program, see `models.compiled_epoch`."""
 

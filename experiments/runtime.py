@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import platform
 import signal
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from collab_ensembles.errors import ConfigError
-from collab_ensembles.machine import JAX, TENSORFLOW
+from collab_ensembles.machine import JAX, ONEDNN, TENSORFLOW
 
 _MOST_THREADS = 1024
 _AGAIN_SECONDS = 5.0
@@ -31,6 +32,10 @@ _HARMLESS = (
 _EXACT, TF32 = "highest", "tensorfloat32"
 """How JAX multiplies float32: GPUs of 2020 and later have units that keep 10 bits of a factor, and use them unless told
 otherwise."""
+
+_WITH_ONEDNN = ("x86_64", "AMD64")
+"""Of its own accord TensorFlow takes oneDNN's convolutions only where a processor has instructions for neural networks.
+On others, such as AMD's Zen 3, Eigen's take 1.7 times as long."""
 
 _NAMES = {TENSORFLOW: "TensorFlow", JAX: "JAX"}
 
@@ -87,6 +92,8 @@ def quiet_tensorflow(backend: str = TENSORFLOW) -> None:
     # What goes wrong is an exception in Python. The errors that are hidden so are of graph optimisers, which print them
     # when they leave a loop as it is.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if platform.machine() in _WITH_ONEDNN:
+        os.environ[ONEDNN] = "1"
     os.environ["KERAS_BACKEND"] = backend
     # Not a directory: so Keras finds no keras.json there and writes none.
     os.environ["KERAS_HOME"] = os.devnull

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ["KERAS_BACKEND"] = "tensorflow"
+from experiments import runtime
+
+# As commands do: the bits of trainings here and there are compared.
+runtime.quiet_tensorflow()
 
 import hypothesis
 import keras
