@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from experiments import runtime
-
-# As commands do: the bits of trainings here and there are compared.
-runtime.quiet_tensorflow()
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+# As in commands, with whose bits those of trainings in this process are compared.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 
 import hypothesis
 import keras
