@@ -167,10 +167,10 @@ def judge(claim: Claim, grids: Sequence[Any], least_seeds: int) -> Finding:
 
 def _has_all(claim: Claim, grid: Any) -> bool:
     try:
-        claim.margins(grid)
+        margins, _ = claim.margins(grid)
     except KeyError:
         return False
-    return True
+    return bool(margins)
 
 
 def _verdict(ends: Sequence[tuple[float, float]]) -> str:

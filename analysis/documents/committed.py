@@ -7,6 +7,7 @@ import lzma
 import pathlib
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -65,6 +66,13 @@ def search(path: str, pattern: str) -> str:
 def benchmark(name: str) -> Any:
     """What `make bench` measured: `latest`, on two cores of an AMD EPYC, or `xeon`, of an Intel Xeon."""
     return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def verdict_counts(path: str) -> tuple[Counter[str], int]:
+    """How many claims in a file have which verdict, of those that seeds decide, and how many hold firmly (`is_firm`)."""
+    decided = [(verdict, p) for _, verdict, _, p, _ in markdown_rows(path, "claim") if p]
+    firm = sum(verdict == "holds" and is_firm(p) for verdict, p in decided)
+    return Counter(verdict for verdict, _ in decided), firm
 
 
 def is_firm(p: str) -> bool:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from statistics import fmean
 
-from analysis.documents.committed import is_firm, markdown_rows, paragraph, row, rows, search, table
+from analysis.documents.committed import markdown_rows, paragraph, row, rows, search, table, verdict_counts
 
 MODELS = ("ST", "M", "Ens")
 _WEIGHTS = ("1", "0.1", "0.01", "0.0001")
@@ -48,13 +48,11 @@ def digits_claims() -> str:
 
 def digits_verdicts() -> str:
     """How many observations have which verdict, where seeds decide."""
-    decided = [(verdict, p, int(seeds)) for _, verdict, _, p, seeds in markdown_rows(_DIGITS_CLAIMS, "claim") if p]
-    verdicts = [verdict for verdict, *_ in decided]
-    firm = sum(verdict == "holds" and is_firm(p) for verdict, p, _ in decided)
+    counts, firm = verdict_counts(_DIGITS_CLAIMS)
+    seeds = max(int(seeds) for *_, seeds in markdown_rows(_DIGITS_CLAIMS, "claim"))
     return (
-        f"On digits ({max(seeds for *_, seeds in decided)} seeds) {verdicts.count('holds')} of {len(decided)} "
-        f"observations hold, {firm} also after Holm's correction, "
-        f"{verdicts.count('does not hold')} do not, and {verdicts.count('inconclusive')} are inconclusive."
+        f"On digits ({seeds} seeds) {counts['holds']} of {counts.total()} observations hold, {firm} also after "
+        f"Holm's correction, {counts['does not hold']} do not, and {counts['inconclusive']} are inconclusive."
     )
 
 

@@ -4,7 +4,7 @@ import functools
 import re
 from collections.abc import Callable
 
-from analysis.documents.committed import is_firm, markdown_rows, paragraph, rows, table
+from analysis.documents.committed import markdown_rows, paragraph, rows, table, verdict_counts
 
 _HEADS, _DAS = "results/heads-digits", "results/das-digits"
 _ARRANGEMENTS = ("single", "2 instances", "2 heads simple", "4 heads hierarchical")
@@ -124,12 +124,10 @@ def verdicts(path: str, paper: str) -> str:
 
 def tally(path: str) -> str:
     """How many of the claims that the runs decide have which verdict."""
-    decided = [(cells[1], cells[3]) for cells in markdown_rows(f"{path}/claims.md", "claim") if cells[3]]
-    names = [verdict for verdict, _ in decided]
-    firm = sum(verdict == "holds" and is_firm(p) for verdict, p in decided)
+    counts, firm = verdict_counts(f"{path}/claims.md")
     return paragraph(
-        f"Verdicts of these runs on {len(decided)} claims: holds {names.count('holds')} (after the correction too: "
-        f"{firm}), does not hold {names.count('does not hold')}, inconclusive {names.count('inconclusive')}."
+        f"Verdicts of these runs on {counts.total()} claims: holds {counts['holds']} (after the correction too: "
+        f"{firm}), does not hold {counts['does not hold']}, inconclusive {counts['inconclusive']}."
     )
 
 

@@ -31,10 +31,8 @@ class Outcome:
     runs: Mapping[Key, Run] = dataclasses.field(default_factory=dict)
 
     def networks(self, *rows: str) -> list[str]:
-        """The networks that all these rows are known of, the smaller ones first; KeyError if there are none."""
+        """The networks that all these rows are known of, the smaller ones first."""
         found = [name for name in dict(self.known) if all((name, row) in self.known for row in rows)]
-        if not found:
-            raise KeyError(f"no network of {', '.join(rows)}")
         return sorted(found, key=lambda name: (poster.kind_of(name), len(name), name))
 
     def parts(self, key: Key, data: str) -> list[float]:

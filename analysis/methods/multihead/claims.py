@@ -28,16 +28,13 @@ _CIFAR10, _CIFAR100 = ("CIFAR10",), ("CIFAR100",)
 
 
 def _found(outcome: Outcome, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str, str]]:
-    """The pairs of rows that are known of a network, with its name; KeyError if there are none."""
-    found = [
+    """The pairs of rows that are known of a network, with its name."""
+    return [
         (network, one, other)
         for one, other in pairs
         for network in outcome.names()
         if {(network, one, 0.0), (network, other, 0.0)} <= outcome.known
     ]
-    if not found:
-        raise KeyError("no network of two rows to compare")
-    return found
 
 
 def _lower(outcome: Outcome, found: Iterable[tuple[str, str, str]]) -> tuple[Numbers, Numbers]:
@@ -57,9 +54,6 @@ def _gains(outcome: Outcome, places: Iterable[tuple[str, str, float]]) -> tuple[
     Args:
       outcome: what one seed gave.
       places: what the names of the numbers begin with, the network, and the noise level.
-
-    Raises:
-      KeyError: there is no such row.
     """
     margins: Numbers = {}
     numbers: Numbers = {}
@@ -67,8 +61,6 @@ def _gains(outcome: Outcome, places: Iterable[tuple[str, str, float]]) -> tuple[
         for row in outcome.together(network, level):
             margins[f"{begin}, {row}"] = outcome.gain((network, row, level))
             numbers |= {f"{begin}, {name}": outcome.errors[network, name, level] for name in (SINGLE, row)}
-    if not margins:
-        raise KeyError("no network that learns together there")
     return margins, numbers
 
 
@@ -89,8 +81,6 @@ def _sharing_costs_less(outcome: Outcome) -> tuple[Numbers, Numbers]:
     for network, shared, apart in _found(outcome, _SHARING):
         for what, costs in outcome.costs.items():
             numbers[f"{network}, {shared}, {what}"] = costs[network, shared, 0.0] / costs[network, apart, 0.0]
-    if not numbers:
-        raise KeyError("no costs to compare")
     return {name: -math.log10(ratio) for name, ratio in numbers.items()}, numbers
 
 
@@ -129,8 +119,6 @@ def _gains_more_with_noise(outcome: Outcome) -> tuple[Numbers, Numbers]:
                 gains = {level: outcome.gain((network, row, level)) for level in (low, high)}
                 margins[f"{network}, {row}"] = gains[high] - gains[low]
                 numbers |= {f"{network}, {row}, gain at {level:g} %": gain for level, gain in gains.items()}
-    if not margins:
-        raise KeyError("no row at a low and a high level")
     return margins, numbers
 
 
@@ -143,8 +131,6 @@ def _lowest_at_low_noise(outcome: Outcome) -> tuple[Numbers, Numbers]:
             numbers |= {f"{network}, {level:g} %, {row}": error for row, error in errors.items()}
             own = errors.pop(_HIERARCHICAL)
             margins |= {f"{network}, {level:g} %, against {row}": error - own for row, error in errors.items()}
-    if not margins:
-        raise KeyError("no low level")
     return margins, numbers
 
 
@@ -156,8 +142,6 @@ def _worse_at_high_noise(outcome: Outcome) -> tuple[Numbers, Numbers]:
             errors = {row: outcome.errors[network, row, level] for row in (_HIERARCHICAL, _TWO)}
             margins[f"{network}, {level:g} %"] = errors[_HIERARCHICAL] - errors[_TWO]
             numbers |= {f"{network}, {level:g} %, {row}": value for row, value in errors.items()}
-    if not margins:
-        raise KeyError("no high level")
     return margins, numbers
 
 

@@ -35,25 +35,19 @@ class Outcome:
     costs: Mapping[str, Mapping[Cell, float]] = dataclasses.field(default_factory=dict)
 
     def networks(self, *rows: str) -> list[str]:
-        """The networks that all these rows are known of, without label noise; KeyError if there are none."""
-        found = [name for name in self.names() if all((name, row, 0.0) in self.known for row in rows)]
-        if not found:
-            raise KeyError(f"no network of {', '.join(rows)}")
-        return found
+        """The networks that all these rows are known of, without label noise."""
+        return [name for name in self.names() if all((name, row, 0.0) in self.known for row in rows)]
 
     def levels(self, *rows: str) -> dict[str, list[float]]:
-        """The noise levels by network, those at which all these rows are known; KeyError where it is one or none.
+        """The noise levels by network, those at which all these rows are known.
 
-        A claim on label noise needs another level than 0 to compare with.
+        A network of a single level is left out: a claim on label noise needs another level than 0 to compare with.
         """
         found = {
             name: sorted({level for _, _, level in self.known if all((name, row, level) in self.known for row in rows)})
             for name in self.names()
         }
-        several = {name: levels for name, levels in found.items() if len(levels) > 1}
-        if not several:
-            raise KeyError(f"no network of {', '.join(rows)} at two noise levels")
-        return several
+        return {name: levels for name, levels in found.items() if len(levels) > 1}
 
     def together(self, network: str, level: float = 0.0) -> list[str]:
         """The rows known of those whose networks learn from each other."""
