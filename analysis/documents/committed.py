@@ -69,7 +69,7 @@ def benchmark(name: str) -> Any:
 
 
 def verdict_counts(path: str) -> tuple[Counter[str], int]:
-    """How many claims in a file have which verdict, of those that seeds decide, and how many hold firmly (`is_firm`)."""
+    """How many claims in a file that seeds decide have which verdict, and how many hold firmly (`is_firm`)."""
     decided = [(verdict, p) for _, verdict, _, p, _ in markdown_rows(path, "claim") if p]
     firm = sum(verdict == "holds" and is_firm(p) for verdict, p in decided)
     return Counter(verdict for verdict, _ in decided), firm
