@@ -62,8 +62,11 @@ def read(path: str, data_dir: str, reading: FolderReading) -> Examples:
       DataError: the content has changed, or see `examples`.
     """
     train, test, names = examples(path, reading)
+    _, whole = in_digest_order([train, test])
     (train, train_digest), (test, test_digest) = in_digest_order([train]), in_digest_order([test])
-    _hold_to_record(path, data_dir, reading, {"train": train_digest, "test": test_digest})
+    # However the images are split, they must be those of the first use.
+    known = {f"train {reading}": train_digest, f"test {reading}": test_digest, f"whole {reading.of_images}": whole}
+    _hold_to_record(path, data_dir, known)
     return Examples(train, test, names)
 
 
@@ -257,10 +260,10 @@ def _check_parts(path: str, labels: np.ndarray, is_test: np.ndarray, names: Sequ
         raise DataError(f"{path}: no test image; give more images of a class, or a higher --test_share")
 
 
-def _hold_to_record(path: str, data_dir: str, reading: FolderReading, digests: dict[str, str]) -> None:
+def _hold_to_record(path: str, data_dir: str, digests: dict[str, str]) -> None:
     record = cache_of(path, data_dir)
     try:
-        record.hold_to_record({f"{part} {reading}": digest for part, digest in digests.items()}, path)
+        record.hold_to_record(digests, path)
     except OtherContentError as error:
         raise DataError(
             f"{path}: its images have changed since the folder was first used, so results under its name would be of "

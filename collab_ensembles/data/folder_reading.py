@@ -23,8 +23,16 @@ class FolderReading:
     unreadable: str = REFUSE
 
     def __str__(self) -> str:
-        size = "x".join(map(str, self.image_size or ())) or "own size"
-        return f"{size}, test share {self.test_share}, split seed {self.split_seed}, unreadable {self.unreadable}"
+        return f"{self._size}, test share {self.test_share}, split seed {self.split_seed}, unreadable {self.unreadable}"
+
+    @property
+    def of_images(self) -> str:
+        """The part of it that decides what the images are, however they are split."""
+        return f"{self._size}, unreadable {self.unreadable}"
+
+    @property
+    def _size(self) -> str:
+        return "x".join(map(str, self.image_size or ())) or "own size"
 
 
 AS_IT_IS = FolderReading()

@@ -1,5 +1,6 @@
 """Folders of images: against Keras' reader, and what is refused."""
 
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -172,8 +173,9 @@ def test_a_folder_that_changed_after_its_first_use_is_refused(images: pathlib.Pa
     described = catalogue.describe(config.dataset, config.split, config.folder_reading())
     assert (described.image_shape, described.num_train) == ((6, 8, 3), 18)
     Image.new("RGB", (8, 6)).save(images / "ant" / "0.png")
-    with pytest.raises(DataError, match="have changed since the folder was first used"):
-        run_data.load(config, str(tmp_path / "data"))
+    for own in (config, dataclasses.replace(config, split_seed=1), dataclasses.replace(config, test_share=0.3)):
+        with pytest.raises(DataError, match="have changed since the folder was first used"):
+            run_data.load(own, str(tmp_path / "data"))
 
 
 def test_settings_of_folders_are_spelled_in_one_way_and_refused_elsewhere(
