@@ -12,7 +12,7 @@ import logging as standard_logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TextIO
 
 from absl import app, flags, logging
@@ -37,7 +37,7 @@ class FurtherFlags:
       owner: takes the name of an unknown flag; returns a message that names its system, or an empty text.
     """
 
-    hidden: Sequence[str] = ()
+    hidden: Collection[str] = ()
     sections: Mapping[str, list[str]] = dataclasses.field(default_factory=dict)
     defaults: Callable[[], Mapping[str, str]] = dict
     others: Callable[[], Sequence[tuple[str, list[Flag]]]] = tuple
@@ -181,7 +181,7 @@ def _say_error(error: Exception) -> None:
 
 
 def _help(further: FurtherFlags, in_full: bool) -> str:
-    placed = {*further.hidden, *(name for names in further.sections.values() for name in names)}
+    placed = {name for names in further.sections.values() for name in names}
     by_module = flags.FLAGS.flags_by_module_dict()
     # First those of the command itself, last those of all commands.
     modules = sorted(by_module, key=lambda module: (module != sys.argv[0], module.endswith(__name__)))
@@ -195,10 +195,9 @@ def _help(further: FurtherFlags, in_full: bool) -> str:
     defaults, others = further.defaults(), further.others()
     lines = [(sys.modules["__main__"].__doc__ or "").strip()]
     for heading, names in (*further.sections.items(), ("This command" if further.sections else "Flags", own)):
-        defined = [flags.FLAGS[name] for name in names]
+        shown = [flags.FLAGS[name] for name in names if name not in further.hidden]
         lines += _help_section(
-            heading,
-            [(flag.name, flag.help, _default(flag) or defaults.get(flag.name)) for flag in defined],
+            heading, [(flag.name, flag.help, _default(flag) or defaults.get(flag.name)) for flag in shown]
         )
     for heading, described in others if in_full else ():
         lines += _help_section(heading, described)
@@ -212,10 +211,10 @@ def _default(flag: "flags.Flag[Any]") -> str | None:
 
 
 def _help_section(heading: str, described: Iterable[Flag]) -> list[str]:
-    lines = ["", f"{heading}:"]
+    lines = []
     for name, text, default in described:
         lines.append(f"  --{name}: {text}{'' if default in (None, ()) else f' (default: {default})'}")
-    return lines
+    return ["", f"{heading}:", *lines] if lines else []
 
 
 def _end(number: int, frame: object) -> NoReturn:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from absl import flags
 
@@ -32,10 +32,9 @@ def of_system(arguments: Sequence[str]) -> FurtherFlags:
     method = registry.method(given("system", arguments) or DEFAULT_SYSTEM)
     heading = f"Settings of --system={method.name} (for another system add --system=NAME to --help)"
     sections = _define(method, heading)
-    refused = method.config.without_control()
     return FurtherFlags(
-        (*refused,),
-        _less(sections, refused),
+        method.config.without_control(),
+        sections,
         lambda: _defaults(functools.partial(_typical, method), arguments),
         lambda: _of_others(method),
         functools.partial(_owner, method),
@@ -55,10 +54,9 @@ def of_grid(arguments: Sequence[str]) -> FurtherFlags:
     sections = _define(
         method, f"Settings of --system={method.name}, which this grid trains", without=("system", "seed")
     )
-    hidden = (*chosen.sets, *method.config.without_control())
     return FurtherFlags(
-        hidden,
-        {"Grid": ["grid"], **_less(sections, hidden)},
+        (*chosen.sets, *method.config.without_control()),
+        {"Grid": ["grid"], **sections},
         lambda: _defaults(lambda settings: chosen.plan(settings)[0], arguments),
         lambda: _of_others(method),
         functools.partial(_owner, method),
@@ -81,12 +79,6 @@ def _define(method: Method, heading: str, without: Collection[str] = ()) -> dict
             _define_flag(field, types[field.name])
             sections.setdefault(heading if field.name in own else field.metadata["heading"], []).append(field.name)
     return sections
-
-
-def _less(sections: Mapping[str, Sequence[str]], hidden: Collection[str]) -> dict[str, list[str]]:
-    """The sections without the hidden flags, and without those that have no others."""
-    shown = {heading: [name for name in names if name not in hidden] for heading, names in sections.items()}
-    return {heading: names for heading, names in shown.items() if names}
 
 
 def _define_flag(field: "dataclasses.Field[typing.Any]", kind: object) -> None:
