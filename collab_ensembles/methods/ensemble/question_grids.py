@@ -65,6 +65,7 @@ def directions() -> Rows:
             "ST learns from M": (f"ST<-M:{weight}",),
             "M learns from ST": (f"M<-ST:{weight}",),
             "ST learns ten times as much": (f"ST<-M:{weight}", f"M<-ST:{weight / 10:g}"),
+            "M learns ten times as much": (f"ST<-M:{weight / 10:g}", f"M<-ST:{weight}"),
         }
         rows |= {f"{name}, both": cost}
         rows |= {f"{name}, {direction}": {"method": method, "links": own} for direction, own in links.items()}
