@@ -14,6 +14,8 @@ from typing import Any
 from analysis.claim import LEVEL
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+_ASKED_HERE = "asked here"
+"""Begins the names of claims that the paper does not make."""
 _WIDTH = 120
 """Characters of a line of text, as everywhere in this project."""
 
@@ -69,8 +71,9 @@ def benchmark(name: str) -> Any:
 
 
 def verdict_counts(path: str) -> tuple[Counter[str], int]:
-    """How many claims in a file that seeds decide have which verdict, and how many hold firmly (`is_firm`)."""
-    decided = [(verdict, p) for _, verdict, _, p, _ in markdown_rows(path, "claim") if p]
+    """How many statements of the paper that seeds decide have which verdict, and how many hold firmly (`is_firm`)."""
+    found = [cells for cells in markdown_rows(path, "claim") if not cells[0].startswith(_ASKED_HERE)]
+    decided = [(verdict, p) for _, verdict, _, p, _ in found if p]
     firm = sum(verdict == "holds" and is_firm(p) for verdict, p in decided)
     return Counter(verdict for verdict, _ in decided), firm
 

@@ -73,6 +73,11 @@ def test_means_are_those_of_ensembles_of_the_same_name(records: str, results: st
     ]
     assert f"is {', '.join(f'{np.median(gap[3:]):+.2f}' for gap in gaps)} points" in text
     assert f"From epoch 15 on {', '.join(f'{100 * (gap[14:] > 0).mean():.0f}' for gap in gaps)} % of" in text
+    lags = np.all([gap[:3].mean(axis=0) > 0 for gap in gaps], axis=0)
+    assert f"In {lags.sum()} of the 13 ensembles the mean errors of all three over epochs 1 to 3 are above" in text
+    if results == "mnist":
+        names = [name for name, each in zip(_ours("Ens", records), lags, strict=True) if not each]
+        assert sorted(names) == ["L1 0.1", "L1 1", "L2 0.1", "L2 1"]
     for span, epochs in (("1 to 3", slice(0, 3)), ("15 to 30", slice(14, 30))):
         means = [np.mean([curve[epochs] for curve in _ranks(model, records, dataset).values()]) for model in MODELS]
         assert f"in epochs {span} {', '.join(f'{mean:.1f}' for mean in means)}" in text

@@ -173,8 +173,24 @@ def test_single_members_gain_by_l2_what_the_readme_says() -> None:
                 np.mean([errors[plain, own][seed] - errors[row, own][seed] for seed in "01234567"]) for own in outputs
             ]
     text = (REPOSITORY / "README.md").read_text()
-    (stated,) = re.findall(r"single members can: (\S+) to (\S+) points on Fashion-MNIST", text)
+    (stated,) = re.findall(r"single members can gain: (\S+) to (\S+) points on Fashion-MNIST", text)
     assert [float(each) for each in stated] == pytest.approx([min(gains), max(gains)], abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "row"),
+    [
+        ("fashion-mnist", 3, "CE 1, both"),
+        ("fashion-mnist", 3, "L2 0.1, both"),
+        ("digits", 3, "L2 0.1, both"),
+        ("digits", 7, "L2 0.01, labelled images alone"),
+    ],
+)
+def test_ensembles_that_lose_as_the_first_page_says(name: str, number: int, row: str) -> None:
+    errors = of_question(name, number)
+    ends = intervals.interval([errors["plain", "Ens"][seed] - own for seed, own in errors[row, "Ens"].items()])
+    assert ends is not None
+    assert ends[1] < 0
 
 
 @pytest.mark.parametrize("members", ["2 ST", "2 M", "4 M"])

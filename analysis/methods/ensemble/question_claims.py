@@ -68,18 +68,29 @@ def _schedules() -> list[Claim]:
 
 
 def _directions() -> list[Claim]:
+    costs = ("CE 1", "L2 0.1", "L2 0.01")
+    more = "{}, {} learns ten times as much"
     found = []
-    for cost in ("CE 1", "L2 0.1", "L2 0.01"):
-        st, m, more = (
-            f"{cost}, {each}" for each in ("ST learns from M", "M learns from ST", "ST learns ten times as much")
-        )
+    for cost in costs:
+        st, m = (f"{cost}, {each}" for each in ("ST learns from M", "M learns from ST"))
         found += [
             _claim(f"{cost}: ST gains if it alone learns", st, "plain", "ST"),
             _claim(f"{cost}: M gains if it alone learns", m, "plain", "M"),
             _claim(f"{cost}: both directions beat ST's alone", f"{cost}, both", st),
-            _claim(f"{cost}: the weaker member should learn more", more, f"{cost}, both"),
+            _claim(f"{cost}: a tenth of the weight for M beats equal ones", more.format(cost, "ST"), f"{cost}, both"),
         ]
-    return found
+    # Only these compare equal sums of weights. They were added when the others had been answered.
+    return [
+        *found,
+        *(
+            _claim(
+                f"{cost}: a tenth of the weight for M beats a tenth for ST",
+                more.format(cost, "ST"),
+                more.format(cost, "M"),
+            )
+            for cost in costs
+        ),
+    ]
 
 
 def _sizes() -> list[Claim]:
