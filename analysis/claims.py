@@ -168,7 +168,7 @@ def judge(claim: Claim, grids: Sequence[Any], least_seeds: int) -> Finding:
 def _has_all(claim: Claim, grid: Any) -> bool:
     try:
         margins, _ = claim.margins(grid)
-    except KeyError:
+    except (KeyError, DataError):
         return False
     return bool(margins)
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
-from absl import logging
 
 from analysis import methods, recorded_run
 from analysis.recorded_run import Run
@@ -48,7 +47,7 @@ def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[Run]]:
     unfinished = []
     for directory, config in run_directory.find_known(log_dir):
         if catalogue.is_same(config.dataset, dataset):
-            status = finished(directory)
+            status = run_directory.finished(directory)
             if status:
                 runs.append(Run(directory, config, status, _statistics(directory, config, status)))
             else:
@@ -77,16 +76,6 @@ def foreign_files(log_dir: str, dataset: str | None = None) -> Iterator[methods.
     for analysis in methods.every():
         if analysis.foreign:
             yield from analysis.foreign(log_dir, dataset)
-
-
-def finished(directory: str) -> Status | None:
-    """The status of a finished run, or None. One whose status cannot be read can be resumed: it is not finished."""
-    try:
-        status = run_directory.read_status(directory)
-    except RunDirectoryError as error:
-        logging.warning("%s", error)
-        return None
-    return status if status.state == "done" else None
 
 
 def _held(log_dir: str) -> str:

@@ -189,8 +189,8 @@ def _print_mistakes(confusion: np.ndarray, names: Sequence[str]) -> None:
 
 
 def _check_average(model: "Model") -> None:
-    if model.head is not None or len(model.members) == 1:
-        reason = "only one network" if model.head is None else "an ensemble head, which replaces the mean"
+    if not model.averages:
+        reason = "only one network" if len(model.members) == 1 else "a head or a decision that replaces the mean"
         raise ConfigError(f"--averaging={_AVERAGING.value}: the run has {reason}; leave it out")
 
 

@@ -82,8 +82,7 @@ def finished_run(log_dir: str, dataset: str) -> str:
     found: dict[tuple[object, ...], str] = {}
     for directory, config in run_directory.find_known(log_dir):
         plain = config.description() == "plain" and len(config.members) > 1
-        finished = run_directory.read_status(directory).state == "done"
-        if finished and plain and catalogue.is_same(config.dataset, dataset):
+        if plain and catalogue.is_same(config.dataset, dataset) and run_directory.finished(directory):
             found.setdefault(_networks(config), directory)
     if not found:
         raise RunDirectoryError(f"{log_dir}: no finished plain ensemble to measure; train one with experiments.sweep")

@@ -111,11 +111,14 @@ class EnsembleModel(Model):
         return total, costs
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, serialised, and the latest epoch, on which the weights depend.
+        """The constructor's arguments, serialised, how members are averaged, and the epoch, on which weights depend.
 
         Raises:
+          NotImplementedError: the model has a head.
           ValueError: a cost or a schedule is not registered with Keras.
         """
+        if self.head is not None:
+            return super().get_config()
         cost, weight, pairing, links = self._arguments()
         return {
             "members": [[name, keras.saving.serialize_keras_object(each)] for name, each in self.members.items()],
@@ -126,6 +129,7 @@ class EnsembleModel(Model):
             "pairing": pairing,
             "links": [link.get_config() for link in links],
             "epoch": self._epoch,
+            "averaging": self.averaging,
         }
 
     @classmethod
@@ -143,6 +147,7 @@ class EnsembleModel(Model):
             function = functions.from_config(cost, "collaboration cost", custom_objects)
             model = cls(members, function, weight_of(config["weight"], custom_objects), config["pairing"])
         model.begin_epoch(config.get("epoch", 0))
+        model.averaging = config.get("averaging", model.averaging)
         return model
 
 

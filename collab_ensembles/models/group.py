@@ -57,6 +57,11 @@ class Group(keras.Model):
         """The name of the output that the group answers with: `ensemble`, or the only member."""
         return self.statistics_names[-1]
 
+    @property
+    def averages(self) -> bool:
+        """Whether the ensemble's prediction is the mean that `averaging` names."""
+        return len(self.members) > 1 and self.head is None
+
     def logits(self, images: Tensor, training: bool = False) -> list[Tensor]:
         """The logits of every member, float32 [batch, classes] each, for a batch of images."""
         images = keras.ops.cast(images, "float32")

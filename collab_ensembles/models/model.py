@@ -208,7 +208,7 @@ class Model(Group):
     def turns(self) -> list[tuple[Objective, list[keras.Variable]]]:
         """The objectives of a training step, one after the other, each with the variables that it trains.
 
-        Here there is one. `compiled_epoch` makes a step of them, in place of `train_step`, which is TensorFlow's.
+        Here there is one. `train_step` takes a step for each; on JAX `compiled_steps` does.
         """
         return [(self.objective, self.trainable_variables)]
 
@@ -226,14 +226,20 @@ class Model(Group):
         return []
 
     def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """One step of the optimizer on all variables of all members at once."""
+        """One step of the optimizer for each of `turns`; the statistics are of the predictions before the first."""
         import tensorflow as tf
 
         images, labels, *weights = unpacked(data)
-        with tf.GradientTape() as tape:
-            logits = self.logits(images, training=True)
+        records = []
+        for objective, variables in self.turns():
+            with tf.GradientTape() as tape:
+                logits = self.logits(images, training=True)
+                total, costs = objective(labels, logits, *weights)
+            descend(self.optimizer, tape, total, variables)
+            records.append((logits, total, costs))
+        logits, total, costs = records[0]
+        if len(records) > 1:
             total, costs = self.objective(labels, logits, *weights)
-        descend(self.optimizer, tape, total, self.trainable_variables)
         return self.record(labels, logits, total, costs, (), *weights)
 
     def test_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:

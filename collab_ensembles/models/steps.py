@@ -13,8 +13,9 @@ from collab_ensembles.tensor import Tensor
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Objective: TypeAlias = Callable[[Tensor, Sequence[Tensor]], tuple[Tensor, list[Tensor]]]
-"""From labels int32 [batch] and the members' logits, float32 [batch, classes] each, to an objective and costs."""
+Objective: TypeAlias = Callable[..., tuple[Tensor, list[Tensor]]]
+"""From labels int32 [batch] and the members' logits, float32 [batch, classes] each, to an objective and costs; after
+them it takes sample weights, float32 [batch], if there are any."""
 
 
 def descend(optimizer: keras.Optimizer, tape: "tf.GradientTape", loss: Tensor, variables: Sequence[Tensor]) -> None:

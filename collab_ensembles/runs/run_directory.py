@@ -235,6 +235,16 @@ def _are_environments(status: Status) -> bool:
     return len(threads) == len(environments) and all(each is None or type(each) is int for each in threads)
 
 
+def finished(directory: str) -> Status | None:
+    """The status of a finished run, or None. One whose status cannot be read can be resumed: it is not finished."""
+    try:
+        status = read_status(directory)
+    except RunDirectoryError as error:
+        logging.warning("%s", error)
+        return None
+    return status if status.state == "done" else None
+
+
 def is_done(directory: str, stop_after: int | None = None) -> bool:
     """Whether the run in a directory is trained to its end, or for `stop_after` epochs, and undamaged.
 

@@ -198,6 +198,11 @@ def _clock(model: Model, config: RunConfig, steps: int) -> keras.callbacks.Callb
             f"needed: a Rate for each of {', '.join(variables)}"
         )
     within = {name: rate for name, rate in rates.items() if rate.by_step}
+    if within and keras.config.backend() == JAX:
+        raise ConfigError(
+            f"--system={config.system}: the rate of {', '.join(within)} changes by the step, which only TensorFlow "
+            "obeys; leave out JAX among the system's backends"
+        )
     current = 0
 
     def begin(epoch: int, logs: Any) -> None:

@@ -7,6 +7,8 @@ hostile files it was tried with `pickle.Unpickler`, which is written in C, and t
 - NumPy's own functions build arrays of objects and of any other type. Functions of this module replace them and make
   arrays from the bytes in the file.
 - BUILD sets attributes of functions on the list, and so changes how later files are read. Here it is checked.
+- A tuple that holds another one twice, and so on, is hashed as often as there are ways into it. Only simple values can
+  be keys of dicts or members of sets.
 - BYTEARRAY8, BINBYTES, BINBYTES8, FRAME and LONG_BINPUT reserve as much memory as a file claims to need. Here the
   implementation in Python reads the file: it reads only the bytes that exist, and BYTEARRAY8 is corrected.
 """
@@ -16,6 +18,7 @@ import math
 import os
 import pickle
 import struct
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -159,8 +162,28 @@ class _Unpickler(_PythonUnpickler):
     def load_build(self) -> None:
         # Anything else could be one of the functions above, which a file must not change.
         if not isinstance(self.stack[-2], (_ArrayState, _TypeState, Placeholder)):
-            raise pickle.UnpicklingError(f"asks to build {self.stack[-2]!r}")
+            raise pickle.UnpicklingError(f"asks to build a {type(self.stack[-2]).__name__}")
         super().load_build()
+
+    def load_setitem(self) -> None:
+        _check_hashed(self.stack[-2:-1])
+        super().load_setitem()
+
+    def load_setitems(self) -> None:
+        _check_hashed(self.stack[::2])
+        super().load_setitems()
+
+    def load_dict(self) -> None:
+        _check_hashed(self.stack[::2])
+        super().load_dict()
+
+    def load_additems(self) -> None:
+        _check_hashed(self.stack)
+        super().load_additems()
+
+    def load_frozenset(self) -> None:
+        _check_hashed(self.stack)
+        super().load_frozenset()
 
     def load_bytearray8(self) -> None:
         # The base class reserves the size that the file claims before it reads.
@@ -168,7 +191,19 @@ class _Unpickler(_PythonUnpickler):
         self.append(self.read(size))
 
     dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+    dispatch[pickle.DICT[0]] = load_dict
+    dispatch[pickle.ADDITEMS[0]] = load_additems
+    dispatch[pickle.FROZENSET[0]] = load_frozenset
     dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
+
+
+def _check_hashed(keys: Iterable[object]) -> None:
+    """Refuses keys of dicts and members of sets that hold others: nested ones can take years to be hashed."""
+    wrong = next((key for key in keys if key is not None and not isinstance(key, (str, bytes, int, float))), None)
+    if wrong is not None:
+        raise pickle.UnpicklingError(f"has a {type(wrong).__name__} as a key or in a set")
 
 
 class _Rebuilder:

@@ -24,7 +24,7 @@ class DeviceExecutor:
         Args:
           configs: the settings of each run, by its directory.
           options: of all runs.
-          way: how runs with equal programs go together, see `compiled_epoch.WAYS`.
+          way: how runs with equal programs go together, see `machine.WAYS`.
           most: runs that go together at a time.
         """
         self._configs, self._options = configs, options
@@ -39,9 +39,14 @@ class DeviceExecutor:
             for group in self._groups(tasks):
                 config = self._configs[group[0].directory]
                 data = run_data.key(config)
-                if data not in loaded:
-                    loaded = {data: run_data.load(config, self._options.data_dir)}
-                self._together(group, loaded[data], watch)
+                try:
+                    if data not in loaded:
+                        loaded = {data: run_data.load(config, self._options.data_dir)}
+                except CollabError as error:
+                    for task in group:
+                        _note(task, error)
+                else:
+                    self._together(group, loaded[data], watch)
         finally:
             logging.set_verbosity(verbosity)
 
@@ -62,9 +67,7 @@ class DeviceExecutor:
             task = tasks[place]
             task.running, task.exit_status = False, 0
             if error is not None:
-                task.exit_status = error.exit_status if isinstance(error, CollabError) else 1
-                kind = "" if isinstance(error, CollabError) else f"{type(error).__name__}: "
-                task.error = f"{kind}{one_line(error)}"
+                _note(task, error)
 
         # While graphs are drawn, nothing is computed: of any number of runs that is the same share of the time.
         options = dataclasses.replace(self._options, graph_seconds=self._options.graph_seconds * len(tasks))
@@ -74,3 +77,9 @@ class DeviceExecutor:
         finally:
             for task in tasks:
                 task.running = False
+
+
+def _note(task: Task, error: Exception) -> None:
+    task.exit_status = error.exit_status if isinstance(error, CollabError) else 1
+    kind = "" if isinstance(error, CollabError) else f"{type(error).__name__}: "
+    task.error = f"{kind}{one_line(error)}"

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import re
 import shutil
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,12 +16,12 @@ from collab_ensembles.runs import run as training
 from collab_ensembles.runs.uncertainty import Measures
 from collab_ensembles.settings.config import RunConfig
 from command_runner import Result, run
-from reference import cross_entropy, log_mean_softmax
+from reference import cross_entropy, log_mean_softmax, softmax
 from trainings import eager_steps
 
 
-def _trained(tmp_path: pathlib.Path, dataset: str, members: tuple[str, ...] = ("B1R1F2",)) -> str:
-    config = RunConfig(dataset=dataset, members=members, epochs=1)
+def _trained(tmp_path: pathlib.Path, dataset: str, members: tuple[str, ...] = ("B1R1F2",), **settings: object) -> str:
+    config = RunConfig(dataset=dataset, members=members, epochs=1, **settings)
     directory = naming.run_directory(str(tmp_path / "runs"), config)
     with eager_steps():
         training.run(config, directory, training.Options(str(tmp_path / "data")))
@@ -101,6 +102,16 @@ def test_an_ensemble_is_scored_by_either_average(tmp_path: pathlib.Path) -> None
     _check_uncertainty(directory, tmp_path, averages, test)
 
 
+def _mutual_information(model: Any, images: np.ndarray) -> np.ndarray:
+    shares = np.stack([softmax(np.asarray(each, float)) for each in model.logits(images)])
+
+    def entropy(of: np.ndarray) -> np.ndarray:
+        return -(of * np.log(of)).sum(axis=-1)
+
+    result: np.ndarray = entropy(shares.mean(axis=0)) - entropy(shares).mean(axis=0)
+    return result
+
+
 def _check_uncertainty(
     directory: str, tmp_path: pathlib.Path, averages: dict[str, np.ndarray], test: data.Dataset
 ) -> None:
@@ -120,11 +131,15 @@ def _check_uncertainty(
     assert result.exit_status == 0
     written = uncertainty.read(directory, 1)
     assert list(written.detection) == ["noise"]
+    model, _ = run_model.restore(directory)
+    known, unknown = (_mutual_information(model, each) for each in (test.test_images, noise))
+    # How often an image of noise has the higher one.
+    expected = np.mean([(one > known).mean() + (one == known).mean() / 2 for one in unknown])
     for name, average in (("ensemble", averages["logits"]), (uncertainty.SOFTMAX_MEAN, averages["softmax"])):
         values = written.outputs[name]
         assert values["nll"] == pytest.approx(cross_entropy(test.test_labels, average), rel=1e-4)
         assert values["error"] == pytest.approx(np.mean(average.argmax(axis=1) != test.test_labels))
-        assert 0 <= written.detection["noise"][name]["auroc_mutual_information"] <= 1
+        assert written.detection["noise"][name]["auroc_mutual_information"] == pytest.approx(expected, abs=1e-6)
         assert f"{name}: error {values['error']:.5f}, nll {values['nll']:.5f}" in result.output
     assert all(path.read_bytes() == content for path, content in before.items())
 
@@ -193,10 +208,20 @@ def test_what_was_measured_with_other_data_stays(tmp_path: pathlib.Path) -> None
     assert uncertainty.read(str(tmp_path), 4).detection == {}
 
 
-def test_an_average_of_one_network_is_refused(digits: str) -> None:
-    result = _evaluate(digits, "--averaging=softmax")
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (None, "only one network"),
+        ({"system": "nodes", "nodes": 2, "steps": 2}, "a head or a decision that replaces the mean"),
+    ],
+)
+def test_an_average_is_refused_where_there_is_none(
+    digits: str, tmp_path: pathlib.Path, settings: dict[str, Any] | None, message: str
+) -> None:
+    directory = digits if settings is None else _trained(tmp_path, "digits", **settings)
+    result = _evaluate(directory, "--averaging=softmax")
     assert (result.exit_status, result.output) == (2, "")
-    assert "--averaging=softmax: the run has only one network; leave it out" in result.errors
+    assert f"--averaging=softmax: the run has {message}; leave it out" in result.errors
 
 
 def test_a_split_of_its_own_file_is_scored_and_one_of_others_refused(

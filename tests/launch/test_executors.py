@@ -16,6 +16,7 @@ from collab_ensembles.runs import compiled_fit, run
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.settings.config import RunConfig
 from command_runner import REPOSITORY
+from experiments.launch import executors
 from experiments.launch.device_executor import DeviceExecutor
 from experiments.launch.executors import OUTPUT, LocalExecutor, Task
 
@@ -161,7 +162,8 @@ raise SystemExit(not os.path.exists({str(third_call)!r}))
     assert seen[-1] == (False, 0)
 
 
-def test_nothing_to_compute_is_done_at_once() -> None:
+def test_nothing_to_compute_is_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "_Worker", None)
     LocalExecutor(2).compute([], _nothing)
 
 

@@ -235,7 +235,7 @@ def test_the_default_of_broadcasting_keeps_queues_as_short_as_queueing_theory_sa
     assert plan.dropped == 0
 
 
-def test_a_message_stays_readable_until_no_queue_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_stays_readable_until_no_queue_has_it() -> None:
     """Of two places a sender, the second message is written while the first may be read."""
     schedule = Schedule(40, nodes=4, neighbours=1, consume=0.5, broadcast=0.9, capacity=1, batch_size=2, seed=3)
     queues = Queues.empty(4, 1, 2)

@@ -129,6 +129,11 @@ def test_images_without_labels_cost_nothing_where_there_are_none(
     assert float(tf.function(model.unlabelled_cost)(images[:0])) == 0
 
 
+def test_it_cannot_be_saved_as_a_whole(rng: np.random.Generator, tmp_path: Path) -> None:
+    with pytest.raises(NotImplementedError, match="save only its weights"):
+        _model(rng, every=1).save(tmp_path / "whole.keras")
+
+
 def test_fit_sees_each_batch_beside_the_labelled_one(batch: tuple[np.ndarray, np.ndarray]) -> None:
     images, labels = batch
     unlabelled = UnlabelledBatches("uniform", images, 3, 1, 0)

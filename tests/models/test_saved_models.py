@@ -54,12 +54,25 @@ def _scheduled() -> EnsembleModel:
     return _ensemble(collaboration.squared_distance, rising)
 
 
+def _voting() -> EnsembleModel:
+    model = _ensemble()
+    model.averaging = "softmax"
+    return model
+
+
 COSTS = [collaboration.squared_distance, collaboration.absolute_distance, collaboration.by_name("CE", True)]
 
 
 @pytest.mark.parametrize(
     "build",
-    [_single, _ensemble, _linked, _scheduled, *(functools.partial(_ensemble, cost, pairing="all") for cost in COSTS)],
+    [
+        _single,
+        _ensemble,
+        _voting,
+        _linked,
+        _scheduled,
+        *(functools.partial(_ensemble, cost, pairing="all") for cost in COSTS),
+    ],
 )
 def test_a_checkpoint_of_the_whole_goes_on_as_if_it_had_never_been_saved(
     build: Any, tmp_path: Path, batch: Batch

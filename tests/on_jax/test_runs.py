@@ -11,13 +11,15 @@ import pytest
 
 from collab_ensembles.data import Dataset
 from collab_ensembles.data.batch_manager import BatchManager
-from collab_ensembles.errors import ConfigError, DivergenceError, OtherBackendError
+from collab_ensembles.errors import ConfigError, DivergenceError, OtherBackendError, UnavailableDataError
 from collab_ensembles.methods.assembly import build_model, compile_for_training
 from collab_ensembles.models.compiled_epoch import Device
+from collab_ensembles.models.schedules import Rate
 from collab_ensembles.runs import compiled_fit, naming, run, run_data, run_directory, run_model, uncertainty
 from collab_ensembles.runs.run_directory import Status
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.runs.unpickle import read_pickle
+from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
 from experiments.launch.device_executor import DeviceExecutor
 from experiments.launch.executors import Task
@@ -264,6 +266,32 @@ def test_graphs_of_runs_that_go_together_take_no_more_of_the_time(
     DeviceExecutor(configs, Options(), "vmap", 3).compute(tasks, lambda: None)
     usual = Options().graph_seconds
     assert begun == [3 * usual] * 3 + [2 * usual] * 2
+
+
+def test_data_that_cannot_be_loaded_end_their_runs_alone(
+    tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(config: RunConfig, data_dir: str) -> Dataset:
+        if config.train_limit == 20:
+            raise UnavailableDataError("no such folder")
+        return dataset
+
+    monkeypatch.setattr(run_data, "load", load)
+    configs = {str(tmp_path / str(limit)): dataclasses.replace(_TINY, train_limit=limit) for limit in (20, 40)}
+    tasks = [Task(directory, [], directory) for directory in configs]
+    DeviceExecutor(configs, Options(), "vmap", 3).compute(tasks, lambda: None)
+    lost = UnavailableDataError.exit_status, "no such folder"
+    assert [(task.exit_status, task.error) for task in tasks] == [lost, (0, "")]
+
+
+def test_a_rate_that_changes_by_the_step_is_refused(
+    tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = {"optimizer": Rate(lambda epoch: 0.1, by_step=True)}
+    training = registry.training(_TINY)._replace(learning_rates=lambda config: rates)
+    monkeypatch.setattr(registry, "training", lambda config: training)
+    with pytest.raises(ConfigError, match="the rate of optimizer changes by the step, which only TensorFlow obeys"):
+        run.run(_TINY, str(tmp_path / "run"), Options(), dataset)
 
 
 def test_runs_with_unlabelled_images_go_together(tmp_path: Path, dataset: Dataset) -> None:

@@ -241,6 +241,18 @@ def test_the_error_is_one_line_that_names_the_file(read: Read, tmp_path: pathlib
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("around", [b"})%sNs", b"})(%sNu", b"(%sNd", b"\x8f(%s\x90", b"(%s\x91"])
+def test_tuples_within_tuples_cannot_be_hashed(read: Read, around: bytes) -> None:
+    """Each holds the one before twice, so that 2**60 would be hashed."""
+    with pytest.raises(DataError, match="has a tuple as a key or in a set"):
+        read(b"\x80\x04" + around.replace(b"})", b"}") % (b")" + 60 * b"2\x86") + b".")
+
+
+def test_sets_and_keys_of_simple_values_are_read(read: Read) -> None:
+    content = {"set": {1, "a", b"b", None, 2.5}, "frozen": frozenset({True}), 3: {None: 4}}
+    assert read(pickle.dumps(content, 4)) == content
+
+
 def test_lists_within_lists_cannot_make_a_small_file_large(read: Read) -> None:
     value: list[Any] = []
     for _ in range(60):

@@ -56,7 +56,7 @@ def contents(log_dir: str, dataset: str) -> dict[str, bytes]:
     for number in QUESTIONS:
         directory = os.path.join(log_dir, f"question-{number}")
         known = run_directory.find_known(directory)
-        if any(catalogue.is_same(config.dataset, dataset) and frame.finished(run) for run, config in known):
+        if any(catalogue.is_same(config.dataset, dataset) and run_directory.finished(run) for run, config in known):
             answered[number] = question_claims.answered(number, frame.read_runs(directory, dataset))
     found = {number: own.by_seed() for number, own in answered.items()}
     if not any(found.values()):

@@ -10,6 +10,7 @@ from collab_ensembles.data.unlabelled import UnlabelledBatches
 from collab_ensembles.models import members
 from collab_ensembles.models.batch import unpacked
 from collab_ensembles.models.ensemble import EnsembleModel
+from collab_ensembles.models.group import Group
 from collab_ensembles.models.links import Logits, Weight, WeightedCosts
 from collab_ensembles.models.steps import descend, mean_cross_entropy
 from collab_ensembles.tensor import Tensor
@@ -43,6 +44,10 @@ class UnlabelledEnsemble(EnsembleModel):
             self._without_labels = WeightedCosts([(pseudo_labels, pseudo_label_cost)])
         else:
             self._without_labels = self._collaboration
+
+    def get_config(self) -> dict[str, Any]:
+        """Not available: see `Group.get_config`."""
+        return Group.get_config(self)
 
     def begin_epoch(self, epoch: int) -> None:
         """Sets the weights that are functions of the epoch; see `Model.begin_epoch`."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import keras
 
 from collab_ensembles.methods.multihead.head_graph import HeadGraph
-from collab_ensembles.models.batch import refuse_weights, unweighted
+from collab_ensembles.models.batch import refuse_weights
 from collab_ensembles.models.model import Model
-from collab_ensembles.models.steps import Objective, descend, mean_cross_entropy
+from collab_ensembles.models.steps import Objective, mean_cross_entropy
 from collab_ensembles.tensor import Tensor
 
 
@@ -117,22 +117,12 @@ class MultiheadModel(Model):
             return super().turns()
 
         def of_head(index: int, path: keras.Model) -> Objective:
-            return lambda labels, logits: (self.head_losses(labels, logits)[index] + sum(path.losses), [])
+            def objective(
+                labels: Tensor, logits: Sequence[Tensor], sample_weight: Tensor | None = None
+            ) -> tuple[Tensor, list[Tensor]]:
+                refuse_weights(sample_weight)
+                return self.head_losses(labels, logits)[index] + sum(path.losses), []
+
+            return objective
 
         return [(of_head(*each), each[1].trainable_variables) for each in enumerate(self.members.values())]
-
-    def train_step(self, data: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """One step on all heads at once, or one for each head after the other."""
-        if not self._alternating:
-            return super().train_step(data)
-        import tensorflow as tf
-
-        images, labels = unweighted(data)
-        first: Sequence[Tensor] = ()
-        for objective, variables in self.turns():
-            with tf.GradientTape() as tape:
-                logits = self.logits(images, training=True)
-                loss, _ = objective(labels, logits)
-            first = first or logits
-            descend(self.optimizer, tape, loss, variables)
-        return self.record(labels, first, *self.objective(labels, first))

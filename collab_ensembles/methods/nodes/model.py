@@ -110,6 +110,11 @@ class NodesModel(Model):
         queues = {f"queues/{name}": variable for name, variable in self._queues.items()}
         return {**variables, **further, **queues, "queues/contents": self._contents}
 
+    @property
+    def averages(self) -> bool:
+        """Never: the collective decision has settings of its own."""
+        return False
+
     def ensemble_logits(self, logits: Sequence[Tensor]) -> Tensor:
         """The logarithm of the collective decision's probabilities, [batch, classes]."""
         return decisions.collective(self._decision, _log_probabilities(logits))

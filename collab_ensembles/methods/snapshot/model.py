@@ -43,7 +43,7 @@ class SnapshotModel(Model):
           members: networks of the same layers by name, in the order of their training. The initial weights matter for
             the first only.
           starts: the first epoch of each member's training, from 0, in ascending order.
-          averaging: see `Model`.
+          averaging: see `Group`.
           keep_momentum: whether a member copies the optimizer's momenta with the weights.
 
         Raises:
