@@ -288,8 +288,7 @@ def test_a_rate_that_changes_by_the_step_is_refused(
     tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates = {"optimizer": Rate(lambda epoch: 0.1, by_step=True)}
-    training = registry.training(_TINY)._replace(learning_rates=lambda config: rates)
-    monkeypatch.setattr(registry, "training", lambda config: training)
+    monkeypatch.setattr(registry.training(_TINY), "learning_rates", lambda config: rates)
     with pytest.raises(ConfigError, match="the rate of optimizer changes by the step, which only TensorFlow obeys"):
         run.run(_TINY, str(tmp_path / "run"), Options(), dataset)
 
