@@ -49,7 +49,7 @@ class RunConfig(RunFields):
       decisive: the fields on which the defaults of other fields depend, in order.
       black_border: whether randomly shifted images get a black border; otherwise their edge pixels are repeated.
       own_networks: whether members may be networks of the user's own, which files give.
-      held_out_one_in: one training example in so many is for validation, see `held_out`; 0: none is.
+      held_out_one_in: one training example in so many is for validation, also without early stopping; 0: none is.
 
     Raises:
       ConfigError: a value is not allowed; the message names the flag, the value and what is allowed.
@@ -168,10 +168,11 @@ class RunConfig(RunFields):
                 f"--pad: images of {height} x {width} fit {', '.join(divisors)} as they are; leave it out"
             )
         kept, validation = self.training_parts(description)
-        if self.early_stopping is not None and not validation:
+        if self.validated_one_in and not validation:
+            stopping = "" if self.early_stopping is None else f"--early_stopping={self.early_stopping}: "
             raise ConfigError(
-                f"--early_stopping={self.early_stopping}: {kept} training examples leave none for validation; needed: "
-                f"at least {HELD_OUT}"
+                f"{stopping}{kept} training examples leave none for validation; needed: at least "
+                f"{self.validated_one_in}"
             )
         if self.batch_size > kept:
             beside = f" beside the {validation} for validation" if validation else ""
@@ -187,8 +188,12 @@ class RunConfig(RunFields):
 
     def held_out(self, num_train: int) -> int:
         """How many of the training examples, the last ones, no step sees, so that a model can choose by them."""
-        one_in = self.held_out_one_in if self.early_stopping is None else HELD_OUT
-        return num_train // one_in if one_in else 0
+        return num_train // self.validated_one_in if self.validated_one_in else 0
+
+    @property
+    def validated_one_in(self) -> int:
+        """One training example in so many is for validation; 0: none is."""
+        return self.held_out_one_in if self.early_stopping is None else HELD_OUT
 
     def is_tested(self, epoch: int) -> bool:
         """Whether there is a test after an epoch, counted from 0."""

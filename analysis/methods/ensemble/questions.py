@@ -38,7 +38,8 @@ RULE = (
     "All claims on a data set are judged at once, so each has a p-value besides (one-sided t-test, corrected by Holm's "
     f"method for all of them). {claims.AFTER_CORRECTION} Losses are not corrected. The test takes gains as normal; "
     "gains of one or two of a few hundred test images are not. *Visible from* is the true gain that the interval of "
-    "so many seeds, without the correction, would have shown in four of five cases; empty if all seeds gain the same."
+    "so many seeds, without the correction, would have shown in four of five cases; empty if all seeds gain the same, "
+    "and too small where hardly any seed gains or loses."
 )
 
 

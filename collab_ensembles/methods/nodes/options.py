@@ -32,7 +32,6 @@ _ADVERSARIAL_RATE = 2e-4
 """Of DCGAN."""
 
 _HELD_OUT = 10
-"""One training example in so many is for the validation of linear classifiers."""
 
 _MOST_NODES = 1000
 
@@ -114,9 +113,10 @@ class NodesConfig(RunConfig):
         """Whether nodes learn labels."""
         return self.learning == "supervised"
 
-    def held_out(self, num_train: int) -> int:
-        """A tenth where linear classifiers are validated, otherwise none."""
-        return 0 if self.supervised else num_train // _HELD_OUT
+    @property
+    def validated_one_in(self) -> int:
+        """A tenth is for the validation of linear classifiers, where there are any."""
+        return 0 if self.supervised else _HELD_OUT
 
     @property
     def communicates(self) -> bool:
@@ -177,9 +177,7 @@ class NodesConfig(RunConfig):
     def check_data(self, description: catalogue.Description) -> None:
         """As `RunConfig.check_data`; parts that are smaller than a minibatch are refused, too."""
         super().check_data(description)
-        kept, validation = self.training_parts(description)
-        if not self.supervised and not validation:
-            raise ConfigError(f"{kept} training examples leave none for validation; needed: at least {_HELD_OUT}")
+        kept, _ = self.training_parts(description)
         if kept // self.nodes < self.batch_size:
             raise ConfigError(
                 f"--nodes={self.nodes}: parts of {kept // self.nodes} of the {kept} training examples are smaller than "
