@@ -16,6 +16,9 @@ from collab_ensembles.methods.ensemble import question_grids
 from collab_ensembles.runs import run_directory
 from committed_questions import DATASETS, NUMBERS, PUBLISHED, RECORDS, changes_of, errors_of, of_question
 
+_COSTS = ("CE 1", "L2 0.1", "L2 0.01")
+_MISSING = {("fashion-mnist", 3): {f"{cost}, M learns ten times as much" for cost in _COSTS}}
+"""Rows without runs, as docs/QUESTIONS.md says."""
 _EACH = [(name, number) for name, numbers in NUMBERS.items() for number in numbers]
 
 
@@ -45,7 +48,7 @@ def test_each_row_of_a_grid_has_every_seed_once(name: str, number: int) -> None:
     seeds = {seed for _, seed in runs}
     assert len(seeds) >= 8
     rows = [*question_grids.rows_of(number, dataset), *([_ALL_LABELS] if number == 7 else [])]
-    assert runs == set(itertools.product(rows, seeds))
+    assert runs == set(itertools.product(set(rows) - _MISSING.get((name, number), set()), seeds))
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -80,14 +83,15 @@ _COMPARED: dict[int, list[tuple[str, str, str]]] = {
     ],
     3: [
         claim
-        for cost in ("CE 1", "L2 0.1", "L2 0.01")
+        for cost in _COSTS
         for claim in (
             (f"{cost}, ST learns from M", "plain", "ST"),
             (f"{cost}, M learns from ST", "plain", "M"),
             (f"{cost}, both", f"{cost}, ST learns from M", "Ens"),
             (f"{cost}, ST learns ten times as much", f"{cost}, both", "Ens"),
         )
-    ],
+    ]
+    + [(f"{cost}, ST learns ten times as much", f"{cost}, M learns ten times as much", "Ens") for cost in _COSTS],
     4: [
         ("2 ST, chain, weight kept in total", "2 ST, plain", "Ens"),
         *(
@@ -134,6 +138,7 @@ def test_gains_and_p_values_follow_from_the_errors(name: str) -> None:
         np.array([rows[number][reference, output][seed] - own for seed, own in rows[number][treated, output].items()])
         for number in NUMBERS[name]
         for treated, reference, output in _COMPARED[number]
+        if not {treated, reference} & _MISSING.get((name, number), set())
     ]
     # The test is not defined where no seed has a gain.
     raw = np.array([stats.ttest_1samp(each, 0, alternative="greater").pvalue if each.any() else 1.0 for each in gains])
@@ -160,6 +165,8 @@ def test_changes_by_collaboration_are_those_of_the_pickles(name: str) -> None:
     for path in RECORDS.glob(f"*/{catalogue.label(DATASETS[name])}/*/*_Ensemble.pkl"):
         settings = json.loads((path.parent / "config.json").read_text())["config"]
         seed = settings.pop("seed")
+        # Records before this setting lack it.
+        settings.setdefault("test_every", 1)
         shared = {key: value for key, value in settings.items() if key not in _OF_COLLABORATION}
         row, plain = json.dumps(settings, sort_keys=True), f"plain {json.dumps(shared, sort_keys=True)}"
         if settings["method"] == "plain":

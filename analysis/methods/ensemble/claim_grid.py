@@ -68,7 +68,10 @@ class Grid:
 
 
 def grids_of(runs: Sequence[Run]) -> list[Grid]:
-    """One grid a seed, from runs of one data set in one setting."""
+    """One grid a seed, from runs of one data set in one setting; none if their members are not ST and M."""
+    runs = [run for run in runs if sorted(run.config.members) == ["M", "ST"]]
+    if not runs:
+        return []
     seeds = sorted({run.config.seed for run in runs})
     rows = [] if runs[0].origin else efficiency.measured(os.path.dirname(runs[0].directory))
     inference = {row["model"]: row for row in rows}
