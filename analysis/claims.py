@@ -139,8 +139,9 @@ def rule(claim_set: ClaimSet) -> str:
 
 
 def set_of(runs: Sequence[Run]) -> ClaimSet | None:
-    """The claims on runs of one data set in one setting; None if there are none."""
-    return methods.of(runs[0].config).claim_set
+    """The claims on runs of one data set in one setting; None if there are none, or not on such networks."""
+    claim_set = methods.of(runs[0].config).claim_set
+    return claim_set if claim_set and claim_set.grids_of(runs) else None
 
 
 def judge(claim: Claim, grids: Sequence[Any], least_seeds: int) -> Finding:

@@ -45,7 +45,8 @@ def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[Run]]:
         raise DataError(f"{log_dir}: no such directory; give the --log_dir of a sweep")
     runs = []
     unfinished = []
-    for directory, config in run_directory.find_known(log_dir):
+    known = list(run_directory.find_known(log_dir))
+    for directory, config in known:
         if catalogue.is_same(config.dataset, dataset):
             status = run_directory.finished(directory)
             if status:
@@ -60,7 +61,7 @@ def read_all(log_dir: str, dataset: str) -> tuple[list[Run], list[Run]]:
             unfinished.append(dataclasses.replace(run, statistics={}))
     if not runs:
         raise DataError(
-            f"{log_dir}: no finished run of {dataset} ({len(unfinished)} unfinished); it has {_held(log_dir)}; "
+            f"{log_dir}: no finished run of {dataset} ({len(unfinished)} unfinished); it has {_held(log_dir, known)}; "
             "train some with experiments.sweep"
         )
     check_distinct(runs)
@@ -78,8 +79,8 @@ def foreign_files(log_dir: str, dataset: str | None = None) -> Iterator[methods.
             yield from analysis.foreign(log_dir, dataset)
 
 
-def _held(log_dir: str) -> str:
-    datasets = [config.dataset for _, config in run_directory.find_known(log_dir)]
+def _held(log_dir: str, known: Sequence[tuple[str, RunConfig]]) -> str:
+    datasets = [config.dataset for _, config in known]
     counts = Counter([*datasets, *(files.dataset for files in foreign_files(log_dir))])
     return "runs of " + ", ".join(f"{name} ({count})" for name, count in sorted(counts.items())) if counts else "no run"
 

@@ -44,15 +44,15 @@ def figure(run: Run) -> Figure:
     classes = run.status.data.num_classes if run.status.data else len(arrays["confusion"])
     names = run_data.label_names(run.config, run.status.data, classes)
     result = Figure(figsize=(11, 10), layout="constrained")
-    panels = result.subplots(2, 2)
-    confusion(panels[0][0], arrays["confusion"], names)
-    reliability(panels[0][1], arrays)
-    rejection(panels[1][0], arrays)
-    panels[1][1].axis("off")
-    panels[1][1].set_title(f"the {len(arrays['worst'])} worst images: label, answer", fontsize=10, pad=14)
-    grid = panels[1][1].get_subplotspec().subgridspec(5, WORST // 5)
-    for place in range(len(arrays["worst"])):
-        panel = result.add_subplot(grid[place])
+    (upper_left, upper_right), (lower_left, lower_right) = np.asarray(result.subfigures(2, 2))
+    confusion(upper_left.subplots(), arrays["confusion"], names)
+    reliability(upper_right.subplots(), arrays)
+    rejection(lower_left.subplots(), arrays)
+    lower_right.suptitle(f"the {len(arrays['worst'])} worst images: label, answer", fontsize=10)
+    for place, panel in enumerate(lower_right.subplots(5, WORST // 5).flat):
+        if place >= len(arrays["worst"]):
+            panel.axis("off")
+            continue
         _image(panel, arrays["worst_images"][place])
         label, answer = (names[int(arrays[key][place])] for key in ("worst_labels", "worst_answers"))
         panel.set_title(f"{label}, {answer}", fontsize=7, pad=2)
@@ -104,8 +104,9 @@ def reliability(panel: Axes, arrays: Arrays) -> None:
 
 def rejection(panel: Axes, arrays: Arrays) -> None:
     """The error on the images that are answered, when the least certain ones are left out."""
-    for key, name in (("error_by_entropy", "entropy"), ("error_by_disagreement", "disagreement")):
-        panel.plot(100 * SHARES, 100 * arrays[key], label=f"by {name}")
+    # Where both are equal, the second line lets the first one be seen.
+    for key, name, style in (("error_by_entropy", "entropy", "-"), ("error_by_disagreement", "disagreement", "--")):
+        panel.plot(100 * SHARES, 100 * arrays[key], style, label=f"by {name}")
     panel.set(xlabel="images answered in %", ylabel="error on them in %", ylim=(0, None))
     panel.grid(alpha=0.3)
     panel.legend(fontsize=8)

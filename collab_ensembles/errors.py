@@ -1,9 +1,19 @@
 """Errors whose message is one line for the user."""
 
+import difflib
+from collections.abc import Iterable
+
 
 def one_line(error: BaseException) -> str:
     """The message of an error, without line breaks."""
     return " ".join(str(error).split())
+
+
+def did_you_mean(received: object, allowed: Iterable[str]) -> str:
+    """The end of a message on a name that is not allowed: the allowed one that is most alike, if one is."""
+    known = {name.lower(): name for name in allowed}
+    alike = difflib.get_close_matches(str(received).lower(), known, n=1)
+    return f"; did you mean {known[alike[0]]}?" if alike else ""
 
 
 class CollabError(Exception):

@@ -145,12 +145,21 @@ def check_can_write(path: str) -> None:
     check_can_make(directory)
 
 
+_ADVICE = {
+    errno.ENOENT: "make its directory first",
+    errno.ENOTDIR: "a file is in the place of a directory; choose another directory",
+    errno.EEXIST: "a file is in the place of a directory; choose another directory",
+    errno.EISDIR: "a directory is in the place of this file; move it away, or choose another name",
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "allow writing there, or choose another directory"),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space, or choose another directory"),
+}
+"""What to do, by what went wrong."""
+
+
 def unwritable(path: str, error: OSError) -> CollabError:
     """An error that says why `path` cannot be written and what to do."""
-    reason = error.strerror or error
-    return CollabError(
-        f"cannot write {path}: {reason}; free some space or allow writing there, or choose another directory"
-    )
+    advice = _ADVICE.get(error.errno or 0, "free some space or allow writing there, or choose another directory")
+    return CollabError(f"cannot write {path}: {error.strerror or error}; {advice}")
 
 
 def umask() -> int:

@@ -11,7 +11,7 @@ from absl import flags
 from collab_ensembles import files
 from collab_ensembles.data import catalogue
 from collab_ensembles.data.dataset import Dataset
-from collab_ensembles.errors import UnavailableDataError
+from collab_ensembles.errors import ConfigError, UnavailableDataError
 from collab_ensembles.runs import backends, kept_files, run_data, run_directory, start_weights, system_code
 from collab_ensembles.runs.run_options import Options
 from collab_ensembles.settings.config import RunConfig
@@ -50,6 +50,10 @@ def main(arguments: list[str]) -> None:
         tensorboard=_TENSORBOARD.value,
         change_backend=backend_flags.may_change(),
     )
+    if options.stop_after and options.stop_after > config.epochs:
+        raise ConfigError(
+            f"--stop_after={options.stop_after}: the training has {config.epochs} epochs; allowed: 1 to {config.epochs}"
+        )
     if _END_WITH_STDIN.value:
         runtime.end_with_stdin()
     runtime.check_threads(_THREADS.value)

@@ -125,12 +125,18 @@ def test_permissions_follow_the_umask(tmp_path: pathlib.Path) -> None:
     assert stat.S_IMODE((tmp_path / "results").stat().st_mode) == 0o640
 
 
-@pytest.mark.parametrize("way", ["no such directory", "a file in the way"])
-def test_a_place_that_cannot_be_written_is_a_one_line_error(tmp_path: pathlib.Path, way: str) -> None:
-    if way == "a file in the way":
+@pytest.mark.parametrize(
+    ("way", "advice"),
+    [
+        ("no such directory", "No such file or directory; make its directory first"),
+        ("a file", "Not a directory; a file is in the place of a directory; choose another directory"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_a_one_line_error(tmp_path: pathlib.Path, way: str, advice: str) -> None:
+    if way == "a file":
         (tmp_path / "parent").write_text("")
     path = tmp_path / "parent" / "results"
-    with pytest.raises(CollabError, match=rf"^cannot write {re.escape(str(path))}: [^\n]*choose another directory$"):
+    with pytest.raises(CollabError, match=rf"^cannot write {re.escape(str(path))}: {advice}$"):
         files.write_bytes(str(path), b"new")
 
 

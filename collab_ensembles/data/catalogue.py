@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Mapping
 
 from collab_ensembles.data.folder_reading import AS_IT_IS, FolderReading
-from collab_ensembles.errors import ConfigError, DataError
+from collab_ensembles.errors import ConfigError, DataError, did_you_mean
 
 SPLITS = ("report", "standard", "author", "validation")
 
@@ -249,7 +249,7 @@ def is_same(one: str, other: str) -> bool:
 def check_name(name: str) -> None:
     """Raises ConfigError if `name` is not in the catalogue and does not name an .npz file or a folder."""
     if name not in CATALOGUE and not is_own(name):
-        meant = f"; did you mean {name.lower()}?" if name.lower() in CATALOGUE else ""
+        meant = did_you_mean(name, CATALOGUE)
         raise ConfigError(
             f"unknown data set {name!r}; allowed: {', '.join(CATALOGUE)}, the path of an .npz file with x_train, "
             f"y_train, x_test and y_test, or of a folder with a folder of images for each class{meant}"

@@ -74,12 +74,12 @@ class EarlyStopping(keras.callbacks.Callback):
         self._progress["ended_after"].assign(done)
         self._network.stop_training = True
         logging.info(
-            "training ends after epoch %d of %d: the validation cost was lowest after epoch %d (%.4f); its weights are "
-            "taken back",
+            "training ends after epoch %d of %d: the validation cost was lowest after epoch %d (%.4f)%s",
             done,
             self._epochs,
             self.best_epoch,
             float(self._progress["lowest_cost"]),
+            "; its weights are taken back" if self.best_epoch < done else "",
         )
 
     def validation_cost(self) -> float:

@@ -23,6 +23,8 @@ from collab_ensembles.settings.run_fields import FORMAT_VERSION
 STATES = ("queued", "running", "stopped", "done", "failed")
 
 _LOCK_POLL_SECONDS = 0.2
+_SILENT_SECONDS = 2.0
+"""So long nothing is said of a lock that another process holds."""
 _TRAIN_AGAIN = "the command that trained the run writes it again"
 
 
@@ -314,7 +316,12 @@ def lock(directory: str, work: str = "training this run", patience: float = 0.0)
     # A soft lock would remain after a process is killed. Another thread than the one that acquired it may release it.
     lock = filelock.FileLock(path, thread_local=False, fallback_to_soft=False)
     try:
-        acquired = lock.acquire(timeout=patience, poll_interval=_LOCK_POLL_SECONDS)
+        try:
+            acquired = lock.acquire(timeout=min(patience, _SILENT_SECONDS), poll_interval=_LOCK_POLL_SECONDS)
+        except filelock.Timeout:
+            if patience > _SILENT_SECONDS:
+                logging.info("%s: waiting for another process, which is %s", directory, work)
+            acquired = lock.acquire(timeout=max(0.0, patience - _SILENT_SECONDS), poll_interval=_LOCK_POLL_SECONDS)
     except filelock.Timeout as error:
         raise RunDirectoryError(
             f"{directory}: another process is {work}; wait for it, or use another --log_dir"

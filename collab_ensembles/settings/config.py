@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from collab_ensembles.data import catalogue
-from collab_ensembles.errors import ConfigError
+from collab_ensembles.errors import ConfigError, did_you_mean
 from collab_ensembles.networks import own_files
 from collab_ensembles.networks.own_files import OwnNetwork
 from collab_ensembles.networks.sizes import FORMS, LONG_NAMES, MLPSize, ResNetSize, check_image_shape, parse_network
@@ -108,7 +108,8 @@ class RunConfig(RunFields):
         for field in dataclasses.fields(self):
             choices, value = field.metadata["choices"], getattr(self, field.name)
             if choices and value is not None and value not in choices:
-                raise ConfigError(f"--{field.name}={value}: not known; allowed: {', '.join(choices)}")
+                meant = did_you_mean(value, choices)
+                raise ConfigError(f"--{field.name}={value}: not known; allowed: {', '.join(choices)}{meant}")
         catalogue.check_split(self.split, self.dataset)
 
     def _check_members(self) -> None:
@@ -166,6 +167,11 @@ class RunConfig(RunFields):
             height, width, _ = description.image_shape
             raise ConfigError(
                 f"--pad: images of {height} x {width} fit {', '.join(divisors)} as they are; leave it out"
+            )
+        if self.train_limit and self.train_limit > description.num_train:
+            raise ConfigError(
+                f"--train_limit={self.train_limit}: {self.dataset} has {description.num_train} training examples; "
+                f"allowed: 1 to {description.num_train}"
             )
         kept, validation = self.training_parts(description)
         if self.validated_one_in and not validation:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from collab_ensembles.errors import ConfigError
+from collab_ensembles.errors import ConfigError, did_you_mean
 from collab_ensembles.networks import own_files
 from collab_ensembles.settings import registry
 from collab_ensembles.settings.config import RunConfig
@@ -20,7 +20,7 @@ def find(name: str) -> tuple[Method, Grid]:
     """
     grids = registry.grids()
     if name not in grids:
-        raise ConfigError(f"--grid={name}: not known; allowed: {', '.join(grids)}")
+        raise ConfigError(f"--grid={name}: not known; allowed: {', '.join(grids)}{did_you_mean(name, grids)}")
     return grids[name]
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from absl import logging
 
-from collab_ensembles.errors import ConfigError, one_line
+from collab_ensembles.errors import ConfigError, did_you_mean, one_line
 from collab_ensembles.settings.method import Grid, Method, Spread, Training
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _loaded(name: str) -> Method | str:
         return cast(Method, importlib.import_module(f"{GROUP}.{name}").METHOD)
     points = _entry_points().get(name, [])
     if not points:
-        return f"not known; allowed: {', '.join(names())}"
+        return f"not known; allowed: {', '.join(names())}{did_you_mean(name, names())}"
     packages = " and ".join(sorted(point.dist.name if point.dist else point.value for point in points))
     if len(points) > 1:
         return f"the packages {packages} both bring a system of this name; uninstall one"

@@ -306,6 +306,18 @@ def test_the_command_judges_the_runs_of_a_directory_or_the_paper(tmp_path: pathl
     assert run("analysis.claims", "--paper").output.count(": the published numbers of ") == 10
 
 
+def test_of_other_networks_than_st_and_m_nothing_is_claimed(tmp_path: pathlib.Path) -> None:
+    for members in (("B2R1F4", "B2R1F6"), ("M", "M"), ("ST", "B3R9F16")):
+        config = RunConfig(dataset="mnist", epochs=4, members=members)
+        write_run(tmp_path, config, with_final((3.0, 2.0, 1.5), (0.1, 0.2, 0.3), 4))
+    for runs in frame.by_setting(frame.read_runs(str(tmp_path), "mnist")).values():
+        assert grids_of(runs) == []
+        assert claims.set_of(runs) is None
+    result = run("analysis.claims", f"--log_dir={tmp_path}")
+    assert (result.exit_status, result.output) == (2, "")
+    assert "no finished run for which there are claims" in result.errors
+
+
 def test_a_directory_without_finished_runs_is_an_error(tmp_path: pathlib.Path) -> None:
     write_run(tmp_path, RunConfig(dataset="mnist", epochs=4), with_final((3, 2, 1), (1, 1, 1), 4), state="running")
     result = run("analysis.claims", f"--log_dir={tmp_path}")

@@ -42,7 +42,7 @@ def _of_directions(config: Any) -> tuple[float, float, float, float]:
 
 def test_rows_are_compared_with_the_plain_run_of_their_seed(tmp_path: pathlib.Path) -> None:
     table = question_members.changes({3: _write(tmp_path, 3, _of_directions)}).set_index("row")
-    assert len(table) == 12
+    assert len(table) == 15
     assert (table["seeds"] == 2).all()
     # Of seed 0 the members gain 0.5 and 0.5, of seed 1 0.5 and 1.
     assert table.loc["L2 0.01, both", "members"] == pytest.approx(-0.625)
@@ -55,9 +55,9 @@ def test_rows_are_compared_with_the_plain_run_of_their_seed(tmp_path: pathlib.Pa
 def test_the_summary_counts_rows_and_says_how_changes_go_together(tmp_path: pathlib.Path) -> None:
     table = question_members.changes({3: _write(tmp_path, 3, _of_directions)})
     text = question_members.summary(table)
-    assert text.startswith("12 rows")
-    assert "In 12 of them the members disagree less" in text
-    assert "in 12 their mean error is lower, and in 0 that of the ensemble is. In 12 averaging gains less" in text
+    assert text.startswith("15 rows")
+    assert "In 15 of them the members disagree less" in text
+    assert "in 15 their mean error is lower, and in 0 that of the ensemble is. In 15 averaging gains less" in text
     # Where most disagreement is lost, averaging gains least: members gain, and ensembles lose, the most.
     assert "of what averaging gains: +1.00 (question 3); with the gain of the ensemble: +1.00 (question 3)" in text
     table["disagreement"] *= -1
@@ -65,7 +65,7 @@ def test_the_summary_counts_rows_and_says_how_changes_go_together(tmp_path: path
     assert question_members.summary(table).count("-1.00 (question 3)") == 2
     table["ensemble"] = -0.75
     text = question_members.summary(table)
-    assert "and in 12 that of the ensemble is. In 0 averaging gains less" in text
+    assert "and in 15 that of the ensemble is. In 0 averaging gains less" in text
     assert "with the gain of the ensemble: none (question 3)" in text
 
 
@@ -73,7 +73,7 @@ def test_a_run_of_several_rows_counts_once(tmp_path: pathlib.Path) -> None:
     """`L2 0.1` and `L2 0.01` with constant weights are rows of questions 2 and 3."""
     answered = {number: _write(tmp_path, number, _of_directions) for number in (2, 3)}
     table = question_members.changes(answered)
-    assert len(table) == 12 + 12 - 2
+    assert len(table) == 12 + 15 - 2
     assert "L2 0.1, both" not in set(table["row"])
 
 

@@ -59,7 +59,7 @@ def test_a_claim_is_judged_by_the_difference_of_its_rows(third: pathlib.Path) ->
     assert both.margins["gain"].mean == pytest.approx(0.1)
     assert both.seeds == 8
     assert m.corrected is not None
-    assert m.corrected <= 12 * (m.p or 0) + 1e-12
+    assert m.corrected <= 15 * (m.p or 0) + 1e-12
 
 
 @pytest.mark.parametrize("number", QUESTIONS)
@@ -106,7 +106,7 @@ def test_the_page_has_verdicts_figures_and_all_errors(third: pathlib.Path) -> No
     content = questions.contents(str(third), "digits")
     assert set(content) == {"question_3.png", "errors.csv", "README.md"}
     lines = list(csv.DictReader(io.StringIO(content["errors.csv"].decode())))
-    assert len(lines) == 8 * 13 * 3
+    assert len(lines) == 8 * 16 * 3
     assert "| 3 (b) CE 1: M gains if it alone learns" in content["README.md"].decode()
     assert questions.contents(str(third), "digits") == content
 
@@ -119,7 +119,7 @@ def test_the_command_prints_the_verdicts(third: pathlib.Path, tmp_path: pathlib.
     written = (tmp_path / "out" / "README.md").read_text()
     printed = result.output.splitlines()
     verdicts = [line for line in written.splitlines() if line.startswith("|")]
-    assert len(verdicts) == 2 + 12
+    assert len(verdicts) == 2 + 15
     assert [line for line in printed if line.startswith("|")] == verdicts
     assert not any("![" in line for line in printed)
     assert printed[-1] == f"answers: 3 files in {tmp_path / 'out'}"
@@ -151,8 +151,8 @@ def test_each_data_set_has_answers_of_its_own(third: pathlib.Path) -> None:
     assert set(content) == {"question_2.png", "question_3.png", "errors.csv", "README.md"}
     text = content["README.md"].decode()
     assert text.startswith("# FashionMNIST: ")
-    trained = "8 seeds, 4 epochs, `--train_limit=1000 --precision=mixed_bfloat16 --test_every=2`. 104 runs, "
-    assert text.count(trained) == 2
+    trained = "8 seeds, 4 epochs, `--train_limit=1000 --precision=mixed_bfloat16 --test_every=2`. "
+    assert [text.count(f"{trained}{runs} runs, ") for runs in (104, 128)] == [1, 1]
     assert "--test_every" not in alone["README.md"].decode()
 
 

@@ -108,9 +108,7 @@ def test_the_log_directory_is_read_only(
 
     status, output, errors = scene.sweep(log_dir, before=keep_to_permissions)
     assert (status, output) == (1, "")
-    assert errors.startswith(
-        f"error: cannot write {log_dir}: Permission denied; free some space or allow writing there"
-    )
+    assert errors.startswith(f"error: cannot write {log_dir}: Permission denied; allow writing there")
     assert errors.count("\n") == 1
     assert list(log_dir.iterdir()) == []
     if thorough:

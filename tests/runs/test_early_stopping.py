@@ -118,7 +118,7 @@ def test_files_that_are_gone_are_written_again_with_the_same_statistics(
 
 @pytest.mark.usefixtures("eager")
 def test_the_last_epoch_takes_back_the_best_weights_too_but_not_a_stop(
-    tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, data_dir: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Of equal costs the first is the best."""
     costs = iter((3.0, 1.0, 2.0, 1.0))
@@ -134,12 +134,18 @@ def test_the_last_epoch_takes_back_the_best_weights_too_but_not_a_stop(
     assert _bits(run_model.restore(str(tmp_path))[0]) == weights[2]
     status = run_directory.read_status(str(tmp_path))
     assert (status.state, status.ended_after, status.best_epoch) == ("stopped", 0, 0)
-    contents = train(config, tmp_path, data_dir)
+    with caplog.at_level("INFO", "absl"):
+        contents = train(config, tmp_path, data_dir)
+    assert "lowest after epoch 2 (1.0000); its weights are taken back" in caplog.text
     status = run_directory.read_status(str(tmp_path))
     assert (status.state, status.ended_after, status.best_epoch) == ("done", 4, 2)
     assert _bits(run_model.restore(str(tmp_path))[0]) == weights[1] != weights[3]
     test_costs = contents["ensemble"]["test_costs"]
     assert test_costs[3] == test_costs[1] != test_costs[2]
+    costs = iter((2.0, 1.0))
+    with caplog.at_level("INFO", "absl"):
+        train(dataclasses.replace(config, epochs=2), tmp_path / "best at the end", data_dir)
+    assert "epoch 2 of 2: the validation cost was lowest after epoch 2 (1.0000)\n" in caplog.text
 
 
 def test_the_validation_cost_is_that_of_numpy_on_the_held_out_examples(

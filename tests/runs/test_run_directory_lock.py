@@ -16,7 +16,7 @@ from conftest import REPOSITORY
 
 def test_a_lock_that_cannot_be_written_is_a_one_line_error(tmp_path: pathlib.Path) -> None:
     (tmp_path / "lock").mkdir()
-    message = r"cannot write .*lock: Is a directory; free some space or allow writing there"
+    message = r"cannot write .*lock: Is a directory; a directory is in the place of this file"
     with pytest.raises(CollabError, match=message), run_directory.lock(str(tmp_path)):
         pass
 
@@ -51,6 +51,20 @@ def test_patience_waits_for_the_other_process_and_no_longer_than_that(tmp_path: 
     ):
         pass
     assert 0.5 <= time.monotonic() - start < 5
+
+
+def test_it_says_for_whom_it_waits(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(run_directory, "_SILENT_SECONDS", 0.1)
+    with (
+        caplog.at_level("INFO", "absl"),
+        run_directory.lock(str(tmp_path)),
+        pytest.raises(RunDirectoryError, match="another process"),
+        run_directory.lock(str(tmp_path), patience=0.3),
+    ):
+        pass
+    assert f"{tmp_path}: waiting for another process, which is training this run" in caplog.text
 
 
 @pytest.mark.parametrize("killed", [False, True])
