@@ -213,7 +213,9 @@ def _default(flag: "flags.Flag[Any]") -> str | None:
 def _help_section(heading: str, described: Iterable[Flag]) -> list[str]:
     lines = []
     for name, text, default in described:
-        lines.append(f"  --{name}: {text}{'' if default in (None, ()) else f' (default: {default})'}")
+        # A list follows, one name a line.
+        head, *rest = text.split("\n")
+        lines += [f"  --{name}: {head}{'' if default in (None, ()) else f' (default: {default})'}", *rest]
     return ["", f"{heading}:", *lines] if lines else []
 
 

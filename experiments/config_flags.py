@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import typing
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from absl import flags
 
@@ -49,8 +49,8 @@ def of_grid(arguments: Sequence[str]) -> FurtherFlags:
     """
     method, chosen = grid.find(given("grid", arguments) or DEFAULT_GRID)
     grids = {name: each for name, (_, each) in registry.grids().items()}
-    texts = "; ".join(f"{name}: {each.summary.rstrip('.')}" for name, each in grids.items())
-    flags.DEFINE_enum("grid", DEFAULT_GRID, list(grids), f"what to train: {texts}")
+    texts = _lines({name: each.summary for name, each in grids.items()})
+    flags.DEFINE_enum("grid", DEFAULT_GRID, list(grids), f"what to train{texts}")
     sections = _define(
         method, f"Settings of --system={method.name}, which this grid trains", without=("system", "seed")
     )
@@ -81,12 +81,17 @@ def _define(method: Method, heading: str, without: Collection[str] = ()) -> dict
     return sections
 
 
+def _lines(texts: Mapping[str, str]) -> str:
+    """A line for each name of a list that is too long for a sentence."""
+    return "".join(f"\n    {name}: {text.rstrip('.')}" for name, text in texts.items())
+
+
 def _define_flag(field: "dataclasses.Field[typing.Any]", kind: object) -> None:
     text, choices = field.metadata["help"], field.metadata["choices"]
     default: typing.Any = list(field.default) if isinstance(field.default, tuple) else field.default
     if field.name == "system":
         choices = tuple(registry.names())
-        text = "; ".join(f"{name}: {registry.method(name).summary}" for name in registry.usable())
+        text = f"the way to learn together{_lines({name: registry.method(name).summary for name in registry.usable()})}"
     if choices:
         flags.DEFINE_enum(field.name, default, list(choices), text)
     else:
