@@ -23,8 +23,8 @@ class Claim:
       text: the observation in short.
       statement: the statement to compute; the claim holds if it is true.
       margins: computes, from the results of one seed, the margins by name, all positive if the claim holds, and the
-        numbers that they come from; if results are missing, it gives no margin, or raises KeyError or
-        DataError.
+        numbers that they come from; if results are missing, it gives no margin, or raises KeyError
+        or DataError.
       datasets: the data sets for which the paper makes the claim; empty for all.
       chooses: whether the margins are those of the best of several settings, see `claim_grid.Grid.best_gain`.
       once: whether it is the same for all seeds, so that more of them are no more evidence.

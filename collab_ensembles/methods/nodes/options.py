@@ -32,6 +32,7 @@ _ADVERSARIAL_RATE = 2e-4
 """Of DCGAN."""
 
 _HELD_OUT = 10
+"""One training example in so many, see `validated_one_in`."""
 
 _MOST_NODES = 1000
 
