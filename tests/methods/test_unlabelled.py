@@ -206,7 +206,7 @@ def test_a_run_goes_on_bit_for_bit(tmp_path: Path, data_dir: str) -> None:
 
 
 def test_data_that_do_not_fit_are_refused_before_anything_is_written(tmp_path: Path, data_dir: str) -> None:
-    config = dataclasses.replace(_L2, train_limit=5000, unlabelled="rest", batch_size=32)
+    config = dataclasses.replace(_L2, train_limit=1437, unlabelled="rest", batch_size=32)
     with pytest.raises(ConfigError, match="leaves out none of the 1437 training examples"):
         run.run(config, str(tmp_path / "run"), run.Options(data_dir))
     assert not (tmp_path / "run").exists()

@@ -125,6 +125,8 @@ def test_calibration_and_verdicts_on_digits_follow_from_the_records() -> None:
     assert re.findall(r"[\d.]+ %", _one_line(noel_blocks.digits_calibration())) == means
     runs = frame.read_runs(str(REPOSITORY / "results/records/digits-grid"), "digits")
     found = [finding for finding in claims.findings_of(runs, noel_claims.CLAIM_SET) if finding.corrected is not None]
+    # That one question is ours.
+    found = [finding for finding in found if not finding.claim.name.startswith("asked here")]
     held = [finding for finding in found if finding.verdict == claims.HOLDS]
     firm = sum(finding.corrected is not None and finding.corrected <= 0.025 for finding in held)
     assert f"{len(held)} of {len(found)} observations hold, {firm} also after" in noel_blocks.digits_verdicts()

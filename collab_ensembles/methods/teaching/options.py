@@ -116,8 +116,13 @@ class TeachingConfig(RunConfig):
 
     def check_data(self, description: catalogue.Description) -> None:
         """As `RunConfig.check_data`; a stack larger than the training examples is refused, too."""
-        super().check_data(description)
         kept, validation = self.training_parts(description)
+        if validation and self.batch_size > kept:
+            raise ConfigError(
+                f"--batch_size={self.batch_size} exceeds the {kept} training examples beside the {validation} for "
+                f"validation; allowed with --stack={self.stack}: 1 to {max(1, kept // self.stack)}"
+            )
+        super().check_data(description)
         if self.stack * self.batch_size > kept:
             raise ConfigError(
                 f"--stack={self.stack}: {self.stack} minibatches of {self.batch_size} exceed the {kept} training "
