@@ -9,6 +9,8 @@ import pytest
 from scipy import stats
 
 from analysis import intervals
+from collab_ensembles.runs import run_directory
+from collab_ensembles.settings import grid
 from committed_questions import DATASETS, NUMBERS, PUBLISHED, changes_of, of_question
 from committed_results import REPOSITORY
 
@@ -63,6 +65,17 @@ def test_rows_of_question_3_against_the_plain_ensemble(name: str, rows: int, bet
     assert [row for row, end in ends.items() if end and end[0] > 0] == better
     assert sum(bool(end and end[1] < 0) for end in ends.values()) == worse
     assert max(errors, key=lambda row: np.mean(list(errors[row].values()))) == "L2 0.1, both"
+
+
+def test_the_runs_of_question_6_that_are_there_are_counted() -> None:
+    """As docs/QUESTIONS.md says of question 6 on Fashion-MNIST."""
+    directories = [path.parent for path in (REPOSITORY / "results/records/unfinished").glob("*/*/*/config.json")]
+    planned = grid.plan("question-6", {"dataset": "fashion_mnist", "train_limit": 1000, "test_every": 30}, range(8))
+    for directory in directories:
+        assert run_directory.is_done(str(directory))
+        assert run_directory.read_config(str(directory)) in planned
+    text = " ".join((REPOSITORY / "docs" / "QUESTIONS.md").read_text().split())
+    assert f"On Fashion-MNIST {len(directories)} of the {len(planned)} runs have been trained, in float32" in text
 
 
 def test_whose_weight_is_lower_makes_no_difference_that_is_seen() -> None:
