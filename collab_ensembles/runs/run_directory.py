@@ -315,13 +315,15 @@ def lock(directory: str, work: str = "training this run", patience: float = 0.0)
     path = os.path.join(directory, "lock")
     # A soft lock would remain after a process is killed. Another thread than the one that acquired it may release it.
     lock = filelock.FileLock(path, thread_local=False, fallback_to_soft=False)
+    silent = min(patience, _SILENT_SECONDS)
     try:
         try:
-            acquired = lock.acquire(timeout=min(patience, _SILENT_SECONDS), poll_interval=_LOCK_POLL_SECONDS)
+            acquired = lock.acquire(timeout=silent, poll_interval=_LOCK_POLL_SECONDS)
         except filelock.Timeout:
-            if patience > _SILENT_SECONDS:
-                logging.info("%s: waiting for another process, which is %s", directory, work)
-            acquired = lock.acquire(timeout=max(0.0, patience - _SILENT_SECONDS), poll_interval=_LOCK_POLL_SECONDS)
+            if silent == patience:
+                raise
+            logging.info("%s: waiting for another process, which is %s", directory, work)
+            acquired = lock.acquire(timeout=patience - silent, poll_interval=_LOCK_POLL_SECONDS)
     except filelock.Timeout as error:
         raise RunDirectoryError(
             f"{directory}: another process is {work}; wait for it, or use another --log_dir"
