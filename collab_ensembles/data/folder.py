@@ -10,7 +10,8 @@ import numpy as np
 from absl import logging
 
 from collab_ensembles.data import picture_files
-from collab_ensembles.data.cache import OtherContentError, Part, cache_of, in_digest_order
+from collab_ensembles.data.cache import OtherContentError, Part, cache_of
+from collab_ensembles.data.digests import content_digest, digest_order, example_digests
 from collab_ensembles.data.folder_reading import AS_IT_IS, REFUSE, SKIP, FolderReading
 from collab_ensembles.errors import DataError, UnavailableDataError
 from collab_ensembles.streams import Stream, generator
@@ -62,11 +63,15 @@ def read(path: str, data_dir: str, reading: FolderReading) -> Examples:
       DataError: the content has changed, or see `examples`.
     """
     train, test, names = examples(path, reading)
-    _, whole = in_digest_order([train, test])
-    (train, train_digest), (test, test_digest) = in_digest_order([train]), in_digest_order([test])
+    found = [example_digests(*part) for part in (train, test)]
+    recorded = {f"{name} {reading}": content_digest(own) for name, own in zip(_PARTS, found, strict=True)}
     # However the images are split, they must be those of the first use.
-    known = {f"train {reading}": train_digest, f"test {reading}": test_digest, f"whole {reading.of_images}": whole}
-    _hold_to_record(path, data_dir, known)
+    recorded[f"whole {reading.of_images}"] = content_digest(np.concatenate(found))
+    _hold_to_record(path, data_dir, recorded)
+    train, test = (
+        Part(part.images[order], part.labels[order])
+        for part, order in zip((train, test), map(digest_order, found), strict=True)
+    )
     return Examples(train, test, names)
 
 
