@@ -183,8 +183,13 @@ class RunConfig(RunFields):
         if self.batch_size > kept:
             beside = f" beside the {validation} for validation" if validation else ""
             raise ConfigError(
-                f"--batch_size={self.batch_size} exceeds the {kept} training examples{beside}; allowed: 1 to {kept}"
+                f"--batch_size={self.batch_size} exceeds the {kept} training examples{beside}; "
+                f"{self.allowed_batches(kept)}"
             )
+
+    def allowed_batches(self, kept: int) -> str:
+        """The sizes of minibatches that go with so many training examples, for a message."""
+        return f"allowed: 1 to {kept}"
 
     def training_parts(self, description: catalogue.Description) -> tuple[int, int]:
         """How many training examples steps see, and how many are for validation."""

@@ -102,12 +102,11 @@ class LanguageConfig(RunConfig):
                 f"{kept + validation} training examples leave {validation} for validation; needed: at least "
                 f"{2 * self.held_out_one_in}"
             )
-        if self.batch_size > kept:
-            raise ConfigError(
-                f"--batch_size={self.batch_size} exceeds the {kept} training examples beside the {validation} for "
-                f"validation; allowed: 2 to {kept}"
-            )
         super().check_data(description)
+
+    def allowed_batches(self, kept: int) -> str:
+        """As `RunConfig.allowed_batches`, from the smallest one that `check` allows."""
+        return f"allowed: 2 to {kept}"
 
     def inverted(self, agent: int, image_shape: Shape) -> "np.ndarray":
         """The pixels that an agent sees inverted, bool [height, width, channels]; algorithm 4, line 1.

@@ -116,19 +116,18 @@ class TeachingConfig(RunConfig):
 
     def check_data(self, description: catalogue.Description) -> None:
         """As `RunConfig.check_data`; a stack larger than the training examples is refused, too."""
-        kept, validation = self.training_parts(description)
-        if validation and self.batch_size > kept:
-            raise ConfigError(
-                f"--batch_size={self.batch_size} exceeds the {kept} training examples beside the {validation} for "
-                f"validation; allowed with --stack={self.stack}: 1 to {max(1, kept // self.stack)}"
-            )
         super().check_data(description)
+        kept, validation = self.training_parts(description)
         if self.stack * self.batch_size > kept:
             raise ConfigError(
                 f"--stack={self.stack}: {self.stack} minibatches of {self.batch_size} exceed the {kept} training "
                 f"examples beside the {validation} for validation; allowed: stacks from 1 to "
                 f"{kept // self.batch_size}"
             )
+
+    def allowed_batches(self, kept: int) -> str:
+        """As `RunConfig.allowed_batches`, of which the examples fill a stack."""
+        return f"allowed with --stack={self.stack}: 1 to {max(1, kept // self.stack)}"
 
     def needed_runs(self) -> "dict[str, RunConfig]":
         """The teacher's training, unless there is a file of it."""
